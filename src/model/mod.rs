@@ -1,0 +1,9 @@
+//! The nouns. No I/O, no clock of their own, nothing of ours imported.
+
+mod link;
+mod outcome;
+mod subject;
+
+pub use link::Link;
+pub use outcome::{Outcome, State, Tally};
+pub use subject::{Row, Subject, SubjectId};

@@ -1,0 +1,4 @@
+//! One call: token, encode, send, decode, classify.
+
+pub mod transport;
+pub mod wire;

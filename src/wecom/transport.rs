@@ -1,0 +1,74 @@
+//! The bottom of the client: bytes out, bytes in.
+//!
+//! [`Transport`] is the one seam: real HTTPS here, the simulator's memory in
+//! [`sim::transport`](crate::sim::transport).
+
+use std::{fmt, future::Future, pin::Pin, time::Duration};
+
+use crate::secret::Secret;
+
+/// A future that a transport hands back.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response, Failure>> + 'a>>;
+
+/// Carries one request to the remote and its reply back.
+pub trait Transport {
+    /// Sends `request`. Every failure is a [`Failure`]; nothing in it names a secret.
+    fn send(&self, request: Request) -> Sending<'static>;
+}
+
+/// Which verb a request uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// GET
+    Get,
+    /// POST with a JSON body.
+    Post,
+}
+
+/// One request. The query carries tokens and secrets (the API wants them there, D90313 on 41001),
+/// so its values are [`Secret`]s and the request has no `Debug`.
+pub struct Request {
+    /// The verb.
+    pub method: Method,
+    /// The path, from `/cgi-bin/` on.
+    pub path: &'static str,
+    /// Query parameters in order.
+    pub query: Vec<(&'static str, Secret<String>)>,
+    /// The JSON body of a POST; empty for a GET.
+    pub body: Vec<u8>,
+}
+
+/// One reply, whatever it says.
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body as it came.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no reply that can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// No connection came about: the request was certainly not sent.
+    Connect,
+    /// The connection broke after the request may have been sent.
+    Reset,
+    /// No complete reply within the time-out.
+    Timeout(Duration),
+    /// An HTTP status other than 200.
+    Status(u16),
+    /// A body that is not the JSON the page describes.
+    Body,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect => f.write_str("no connection"),
+            Self::Reset => f.write_str("connection broken"),
+            Self::Timeout(after) => write!(f, "no reply within {} s", after.as_secs()),
+            Self::Status(status) => write!(f, "HTTP {status}"),
+            Self::Body => f.write_str("a reply that is not valid JSON"),
+        }
+    }
+}
