@@ -1,1 +1,84 @@
-//! (being built)
+//! When may the next call leave?
+//!
+//! A call passes twice. First it is *charged*: [`Gate::admit`] writes it into every window at
+//! once, or says by a [`Hold`] why not; what it hands out is a [`Permit`], and only a commit that
+//! succeeded turns a permit into [`Paid`] calls. Then it is *let out*: [`Gate::let_out`] spreads
+//! paid calls over time (pacer), keeps their number in the air small (width) and keeps all of them
+//! back while the remote has shut the door (block).
+//!
+//! Whatever makes us wait is the same value, a [`Hold`].
+//!
+//! The windows are the quota, the pacer is not: GCRA alone lets burst + rate through in one window
+//! and forgets at restart. Everything here is pure arithmetic over the time it is given, but for
+//! governor's cell inside the pacer.
+
+mod block;
+mod hold;
+mod ledger;
+mod pacer;
+mod permit;
+mod quota;
+mod width;
+mod window;
+
+pub use block::{Block, Rung};
+pub use hold::{Hold, Reason};
+pub use ledger::{Books, Change, Ledger, Open};
+pub use pacer::Pacer;
+pub use permit::{Fare, Paid, Permit, Purse};
+pub use quota::{Counting, Limits, Quota, Span};
+pub use width::{Concurrency, Width};
+pub use window::Window;
+
+use crate::clock::Timestamp;
+
+/// The one gate of a lane: windows, pacer, width and block.
+pub struct Gate {
+    /// The five windows and what is charged in them.
+    pub ledger: Ledger,
+    pacer: Pacer,
+    /// How many calls may be in the air.
+    pub width: Width,
+    /// The penalty in force, if any.
+    pub block: Block,
+}
+
+impl Gate {
+    /// A gate over the books as they were left.
+    #[must_use]
+    pub fn open(ledger: Ledger, concurrency: Concurrency, block: Block, now: Timestamp) -> Self {
+        let pacer = Pacer::new(ledger.limits().of(Span::BasicMinute), now);
+        let width = Width::new(concurrency);
+        Self {
+            ledger,
+            pacer,
+            width,
+            block,
+        }
+    }
+
+    /// Charges up to `want` calls in every window that applies to `fare`, all or nothing for each.
+    ///
+    /// # Errors
+    ///
+    /// The hold, if not even one call fits.
+    pub fn admit(&mut self, now: Timestamp, fare: Fare, want: u32) -> Result<Permit, Hold> {
+        self.ledger.charge(now, fare, want)
+    }
+
+    /// May one paid call leave now, with `in_flight` in the air? Takes a cell of the pacer if so.
+    ///
+    /// # Errors
+    ///
+    /// The hold: block, width or pace.
+    pub fn let_out(&mut self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
+        self.block.check(now, in_flight)?;
+        self.width.check(in_flight)?;
+        self.pacer.check(now)
+    }
+
+    /// A call has been answered, refused or given up at `now`: from here its charge begins to age.
+    pub fn land(&mut self, now: Timestamp, fare: Fare) {
+        self.ledger.land(now, fare);
+    }
+}

@@ -1,1 +1,166 @@
-//! (being built)
+//! The state file: the only place that knows SQL.
+//!
+//! One process writes it, under a lock ([`Store`]); others may read beside it ([`Reader`]).
+//! Subjects are appended in the order of first appearance and processed in that order, so that
+//! outcomes and links are appended too. Everything valuable is in a transaction the moment it
+//! exists; access tokens and secrets are never in it, the ticket is, which is why its mode is 0600.
+
+mod charges;
+mod commit;
+mod enrol;
+mod error;
+mod keys;
+mod reader;
+mod runs;
+mod schema;
+mod subjects;
+mod vault;
+
+use std::{collections::HashMap, fs::File, path::Path};
+
+use rusqlite::Connection;
+
+pub use commit::{Batch, Settled};
+pub use enrol::{Enrolled, Enrolment};
+pub use error::StoreError;
+pub use reader::{Answer, LaneStatus, Reader, SourceStatus};
+pub use runs::{Progress, RunId, RunStatus};
+pub use vault::Application;
+
+use crate::{
+    clock::Timestamp,
+    model::{State, Tally},
+};
+
+/// What everything in the store answers with.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// The state file, held for writing. The connection closes before the lock is given up.
+pub struct Store {
+    db: Connection,
+    path: std::path::PathBuf,
+    tally: Tally,
+    corps: HashMap<Box<str>, i64>,
+    _lock: File,
+}
+
+impl Store {
+    /// Opens or makes the state file, takes the lock, upgrades it, and undoes an import that was
+    /// cut short.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Held`], [`StoreError::Newer`], or what the disk says.
+    pub fn open(path: &Path, now: Timestamp) -> Result<Self> {
+        let (db, lock) = schema::open_locked(path)?;
+        db.execute(
+            "UPDATE job SET holder_pid = ?1, held_since = ?2",
+            (std::process::id(), now.as_millis()),
+        )?;
+        enrol::undo_unfinished(&db)?;
+        let (tally, corps) = (tally(&db)?, corps(&db)?);
+        let path = path.to_owned();
+        Ok(Self {
+            db,
+            path,
+            tally,
+            corps,
+            _lock: lock,
+        })
+    }
+
+    /// Binds the file to a corp, or checks that it is bound to this one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::OtherCorp`].
+    pub fn belongs_to(&mut self, corp_id: &str) -> Result<()> {
+        let bound: Option<String> = self
+            .db
+            .query_row("SELECT corp_id FROM job", [], |row| row.get(0))?;
+        match bound {
+            // The clear form of a corpid ignores case (/document/39442).
+            Some(theirs) if !theirs.eq_ignore_ascii_case(corp_id) => Err(StoreError::OtherCorp {
+                path: self.path.clone(),
+                theirs,
+                ours: corp_id.to_owned(),
+            }),
+            Some(_) => Ok(()),
+            None => {
+                self.db.execute("UPDATE job SET corp_id = ?1", [corp_id])?;
+                Ok(())
+            }
+        }
+    }
+
+    /// How many subjects stand in each state.
+    #[must_use]
+    pub const fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Commits faster and loses nothing but the last moments if the power fails; for rehearsals,
+    /// whose file is thrown away.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub fn relax(&self) -> Result<()> {
+        self.db.pragma_update(None, "synchronous", "off")?;
+        Ok(())
+    }
+
+    /// The same file, for reading.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub fn reader(&self) -> Result<Reader> {
+        Reader::open(&self.path)
+    }
+
+    /// The number of a corp, given one if it is new.
+    fn corp(&mut self, corpid: &str) -> Result<i64> {
+        if let Some(corp) = self.corps.get(corpid) {
+            return Ok(*corp);
+        }
+        let mut insert = self
+            .db
+            .prepare_cached("INSERT INTO corps (corpid) VALUES (?1) RETURNING id")?;
+        let corp = insert.query_row([corpid], |row| row.get(0))?;
+        self.corps.insert(corpid.into(), corp);
+        Ok(corp)
+    }
+}
+
+fn tally(db: &Connection) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let mut list = db.prepare_cached("SELECT state, subjects FROM tallies")?;
+    let mut rows = list.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(state) = State::from_code(row.get(0)?) {
+            tally.set(state, row.get::<_, i64>(1)?.unsigned_abs());
+        }
+    }
+    Ok(tally)
+}
+
+fn save_tally(db: &Connection, tally: &Tally) -> Result<()> {
+    let mut update = db.prepare_cached("UPDATE tallies SET subjects = ?2 WHERE state = ?1")?;
+    for state in State::ALL {
+        update.execute((state as u8, tally.of(state).cast_signed()))?;
+    }
+    Ok(())
+}
+
+fn corps(db: &Connection) -> Result<HashMap<Box<str>, i64>> {
+    let mut list = db.prepare("SELECT corpid, id FROM corps")?;
+    let corps = list.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(corps.collect::<std::result::Result<_, _>>()?)
+}

@@ -1,0 +1,121 @@
+-- The job: whose it is, what came in, what came of it, what it has cost.
+-- Applied by position, never edited once released; later changes are later files.
+
+-- One row: the corp this file belongs to, and who holds it.
+CREATE TABLE job (
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    corp_id     TEXT,               -- the upstream corp; NULL until the first credentials
+    watermark   INTEGER NOT NULL,   -- every subject up to here has an outcome
+    holder_pid  INTEGER,            -- the process that holds the lock, while it does
+    held_since  INTEGER             -- ms since the epoch
+) STRICT;
+INSERT INTO job (id, watermark) VALUES (1, 0);
+
+-- Input files that were read to their end; imported_at is NULL while one is being read.
+CREATE TABLE sources (
+    id            INTEGER PRIMARY KEY,
+    name          TEXT NOT NULL,
+    digest        BLOB,             -- of the bytes and of the options they were read with
+    first_subject INTEGER NOT NULL,
+    lines         INTEGER NOT NULL DEFAULT 0,
+    rejected      INTEGER NOT NULL DEFAULT 0,
+    subjects      INTEGER NOT NULL DEFAULT 0,   -- those seen here for the first time
+    imported_at   INTEGER           -- ms since the epoch
+) STRICT;
+
+-- Corps, named once: downstream corps of links and of filters.
+CREATE TABLE corps (
+    id     INTEGER PRIMARY KEY,
+    corpid TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- Subjects in order of first appearance. Append-only, and no unique index: random keys under a
+-- growing table halve its speed every few million rows. key_chunks finds the duplicates.
+CREATE TABLE subjects (
+    id      INTEGER PRIMARY KEY,
+    unionid TEXT NOT NULL,
+    openid  TEXT NOT NULL,
+    corp    INTEGER REFERENCES corps (id)       -- look only there
+) STRICT;
+
+-- Sorted runs of (hash of a subject, its id), a few thousand pairs a row; see store::keys.
+CREATE TABLE key_chunks (
+    id    INTEGER PRIMARY KEY,
+    run   INTEGER NOT NULL,
+    pairs BLOB NOT NULL
+) STRICT;
+CREATE INDEX key_chunks_by_run ON key_chunks (run);
+
+-- What asking came to; a subject without a row is queued.
+CREATE TABLE outcomes (
+    subject  INTEGER PRIMARY KEY REFERENCES subjects (id),
+    state    INTEGER NOT NULL,      -- 1 linked, 2 unlinked, 3 rejected, 4 parked
+    errcode  INTEGER,               -- NULL if no reply could be read
+    attempts INTEGER NOT NULL,
+    at       INTEGER NOT NULL       -- seconds since the epoch
+) STRICT;
+
+CREATE TABLE links (
+    subject         INTEGER NOT NULL,
+    corp            INTEGER NOT NULL REFERENCES corps (id),
+    external_userid TEXT NOT NULL,
+    PRIMARY KEY (subject, corp, external_userid)
+) STRICT, WITHOUT ROWID;
+
+-- How many subjects stand in each state, kept with every commit so that nobody has to count.
+CREATE TABLE tallies (
+    state    INTEGER PRIMARY KEY,
+    subjects INTEGER NOT NULL
+) STRICT;
+INSERT INTO tallies VALUES (0, 0), (1, 0), (2, 0), (3, 0), (4, 0);
+
+-- A lane is one upstream corp and one API: what a quota belongs to.
+CREATE TABLE lanes (
+    lane          INTEGER PRIMARY KEY,
+    name          TEXT NOT NULL,
+    open_metered  INTEGER NOT NULL DEFAULT 0,   -- charged and not landed
+    open_ticketed INTEGER NOT NULL DEFAULT 0,
+    open_until    INTEGER NOT NULL DEFAULT 0,   -- ms; no later can one of them have been counted
+    read_at       INTEGER,                      -- the books' time, the wall's and the machine's
+    read_wall     INTEGER,
+    read_boot     INTEGER,
+    read_steady   INTEGER,
+    block_rung    INTEGER NOT NULL DEFAULT 0,
+    block_until   INTEGER NOT NULL DEFAULT 0
+) STRICT;
+INSERT INTO lanes (lane, name) VALUES (1, 'unionid_to_external_userid');
+
+-- Calls landed in one slot of one window (0 basic.minute … 4 business.month).
+CREATE TABLE charges (
+    lane  INTEGER NOT NULL REFERENCES lanes (lane),
+    span  INTEGER NOT NULL,
+    slot  INTEGER NOT NULL,         -- its start in the books' time, ms
+    calls INTEGER NOT NULL,
+    PRIMARY KEY (lane, span, slot)
+) STRICT, WITHOUT ROWID;
+
+-- The one-time mass_call_ticket. The row is written before it is applied for, so that an
+-- application whose answer was lost is remembered as one.
+CREATE TABLE tickets (
+    id          INTEGER PRIMARY KEY,
+    applied_at  INTEGER NOT NULL,   -- ms since the epoch
+    ticket      TEXT,               -- NULL if the answer never came
+    expires_at  INTEGER,
+    dead_at     INTEGER             -- when it was found not to work any more
+) STRICT;
+
+-- One row a run, renewed while it goes on: what status reads.
+CREATE TABLE runs (
+    id          INTEGER PRIMARY KEY,
+    command     TEXT NOT NULL,
+    pid         INTEGER NOT NULL,
+    started_at  INTEGER NOT NULL,   -- ms since the epoch
+    seen_at     INTEGER NOT NULL,
+    ended_at    INTEGER,
+    exit_code   INTEGER,
+    calls       INTEGER NOT NULL DEFAULT 0,
+    quota       TEXT NOT NULL DEFAULT '',       -- limits it held, as JSON
+    hold        TEXT,               -- why it waits
+    hold_until  INTEGER,            -- ms since the epoch, by the wall
+    eta         INTEGER             -- ms since the epoch
+) STRICT;

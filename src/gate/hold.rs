@@ -1,0 +1,63 @@
+//! Why we wait, and till when.
+
+use std::fmt;
+
+use super::Span;
+use crate::clock::Timestamp;
+
+/// The one reason for waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// When to ask again, in the time of the books; `None` if something must land first.
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What makes us wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The minute's calls are spread over the minute.
+    Pace,
+    /// A window is full.
+    Window(Span),
+    /// The remote has shut the API (45009).
+    Block,
+    /// As many calls in the air as the remote bears.
+    Width,
+    /// A subject waits for its next attempt.
+    Retry,
+    /// An access token is being fetched.
+    Token,
+    /// It is being found out whether the ticket still works.
+    Ticket,
+    /// The API cannot be reached.
+    Outage,
+}
+
+impl Reason {
+    /// Whether the wait is long enough to tell people about, and to leave for `--on-quota exit`.
+    #[must_use]
+    pub const fn is_quota(self) -> bool {
+        match self {
+            Self::Block => true,
+            Self::Window(span) => !matches!(span, Span::BasicMinute),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pace => f.write_str("pace of the minute limit"),
+            Self::Window(span) => write!(f, "{span} is used up"),
+            Self::Block => f.write_str("blocked by the API (45009 接口调用超过限制)"),
+            Self::Width => f.write_str("calls in the air"),
+            Self::Retry => f.write_str("next attempt"),
+            Self::Token => f.write_str("access token"),
+            Self::Ticket => f.write_str("checking the ticket"),
+            Self::Outage => f.write_str("the API cannot be reached"),
+        }
+    }
+}

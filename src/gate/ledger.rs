@@ -1,0 +1,222 @@
+//! The books of a lane: five windows, and the calls that are charged and have not landed.
+
+use super::{Counting, Fare, Hold, Limits, Permit, Purse, Reason, Span, Window};
+use crate::clock::Timestamp;
+
+/// Calls charged and not landed, by fare.
+///
+/// They count in every window of their fare for as long as they are open, whatever the time: the
+/// remote counts a call somewhere between its sending and its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Open {
+    /// Without a ticket.
+    pub metered: u64,
+    /// With one.
+    pub ticketed: u64,
+}
+
+impl Open {
+    /// Open calls that `span` counts.
+    #[must_use]
+    pub const fn in_window(&self, span: Span) -> u64 {
+        if span.is_business() {
+            self.metered
+        } else {
+            self.metered + self.ticketed
+        }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.metered + self.ticketed
+    }
+
+    const fn of(&mut self, fare: Fare) -> &mut u64 {
+        match fare {
+            Fare::Metered => &mut self.metered,
+            Fare::Ticketed => &mut self.ticketed,
+        }
+    }
+}
+
+/// A line of the books as the state file keeps it: calls landed in one slot of one window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// The window.
+    pub span: Span,
+    /// The slot's start.
+    pub slot: Timestamp,
+    /// The calls in it, all told.
+    pub calls: u64,
+}
+
+/// The books as they were left by the last commit.
+#[derive(Debug, Clone, Default)]
+pub struct Books {
+    /// Every slot that has not left its window.
+    pub slots: Vec<Change>,
+    /// What was open.
+    pub open: Open,
+    /// The latest moment at which an open call can have been counted by the remote.
+    pub open_until: Timestamp,
+}
+
+/// All windows of one lane at once.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    windows: [Window; 5],
+    open: Open,
+    changes: Vec<Change>,
+    sent: u64,
+}
+
+impl Ledger {
+    /// The books under `limits`, with everything that an earlier process charged.
+    ///
+    /// Calls that were open when it ended may have reached the remote at any time up to
+    /// `books.open_until`, so that is when they are taken to have landed.
+    #[must_use]
+    pub fn restore(limits: Limits, counting: Counting, books: &Books) -> Self {
+        let windows = Span::ALL.map(|span| Window::new(span, limits.of(span), counting));
+        let mut ledger = Self {
+            windows,
+            open: Open::default(),
+            changes: Vec::new(),
+            sent: 0,
+        };
+        for slot in &books.slots {
+            ledger.windows[slot.span as usize].land(slot.slot, slot.calls);
+        }
+        for window in &mut ledger.windows {
+            let open = books.open.in_window(window.span());
+            if open > 0 {
+                let (slot, calls) = window.land(books.open_until, open);
+                let span = window.span();
+                ledger.changes.push(Change { span, slot, calls });
+            }
+        }
+        ledger
+    }
+
+    /// Empty books.
+    #[must_use]
+    pub fn new(limits: Limits, counting: Counting) -> Self {
+        Self::restore(limits, counting, &Books::default())
+    }
+
+    /// The limits it holds.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let mut limits = Limits::none();
+        for window in &self.windows {
+            limits.set(window.span(), window.limit());
+        }
+        limits
+    }
+
+    /// The windows, in the order of [`Span::ALL`].
+    #[must_use]
+    pub const fn windows(&self) -> &[Window; 5] {
+        &self.windows
+    }
+
+    /// Calls charged and not landed.
+    #[must_use]
+    pub const fn open(&self) -> Open {
+        self.open
+    }
+
+    /// Calls that have landed since these books were opened.
+    #[must_use]
+    pub const fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// What `span` holds at `now`: landed and open.
+    pub fn used(&mut self, now: Timestamp, span: Span) -> u64 {
+        let window = &mut self.windows[span as usize];
+        window.expire(now);
+        window.landed() + self.open.in_window(span)
+    }
+
+    /// Charges up to `want` calls of `fare`, each in every window or in none.
+    ///
+    /// # Errors
+    ///
+    /// The hold of the window that stays full the longest, if not even one fits.
+    pub fn charge(&mut self, now: Timestamp, fare: Fare, want: u32) -> Result<Permit, Hold> {
+        let mut calls = want.max(1);
+        for window in &mut self.windows {
+            if fare.counts_in(window.span()) {
+                window.expire(now);
+                let room = window.room(self.open.in_window(window.span()));
+                calls = calls.min(u32::try_from(room).unwrap_or(u32::MAX));
+            }
+        }
+        if calls == 0 {
+            return Err(self.full(fare));
+        }
+        *self.open.of(fare) += u64::from(calls);
+        Ok(Permit::new(fare, calls))
+    }
+
+    /// One call of `fare` has landed: its charge is dated.
+    pub fn land(&mut self, now: Timestamp, fare: Fare) {
+        self.land_many(now, fare, 1);
+    }
+
+    /// Many have.
+    pub fn land_many(&mut self, now: Timestamp, fare: Fare, calls: u64) {
+        let open = self.open.of(fare);
+        *open = open.saturating_sub(calls);
+        self.sent += calls;
+        for window in &mut self.windows {
+            if fare.counts_in(window.span()) {
+                let (slot, calls) = window.land(now, calls);
+                let span = window.span();
+                note(&mut self.changes, Change { span, slot, calls });
+            }
+        }
+    }
+
+    /// Takes back calls that were paid for and will not be sent.
+    pub fn refund(&mut self, purse: Purse) {
+        let open = self.open.of(purse.fare());
+        *open = open.saturating_sub(u64::from(purse.calls()));
+    }
+
+    /// The slots that changed since this was last asked, to be committed; asking forgets them.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    fn full(&self, fare: Fare) -> Hold {
+        let full = self.windows.iter().filter(|window| {
+            fare.counts_in(window.span()) && window.room(self.open.in_window(window.span())) == 0
+        });
+        let frees = full.map(|window| {
+            let until = window.frees_at(self.open.in_window(window.span()));
+            (until, window.span())
+        });
+        // A window that only a landing can free does not know its time: the others may.
+        let (until, span) = frees
+            .max_by_key(|(until, span)| (*until, *span))
+            .unwrap_or((None, Span::BasicMinute));
+        let reason = Reason::Window(span);
+        Hold { until, reason }
+    }
+}
+
+/// Remembers a slot's latest count; the last few entries are where a repeat would stand.
+fn note(changes: &mut Vec<Change>, change: Change) {
+    let known = changes
+        .iter_mut()
+        .rev()
+        .take(Span::ALL.len())
+        .find(|known| known.span == change.span && known.slot == change.slot);
+    match known {
+        Some(known) => known.calls = change.calls,
+        None => changes.push(change),
+    }
+}

@@ -1,0 +1,110 @@
+//! Spreads the minute's calls over the minute. The only room that knows governor.
+
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use governor::{
+    Quota, RateLimiter,
+    clock::Clock,
+    middleware::NoOpMiddleware,
+    nanos::Nanos,
+    state::{InMemoryState, NotKeyed},
+};
+
+use super::{Hold, Reason};
+use crate::clock::Timestamp;
+
+/// Governor's clock, set by hand before each question.
+#[derive(Debug, Clone, Default)]
+struct Hand(Arc<AtomicU64>);
+
+impl Clock for Hand {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        Nanos::new(self.0.load(Relaxed))
+    }
+}
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, Hand, NoOpMiddleware<Nanos>>;
+
+/// A call may leave when governor's cell has room. It never waits by itself.
+pub struct Pacer {
+    limiter: Option<(Limiter, Hand)>,
+    began: Timestamp,
+}
+
+impl Pacer {
+    /// Paces `per_minute` calls a minute; `None` does not pace.
+    #[must_use]
+    pub fn new(per_minute: Option<u64>, now: Timestamp) -> Self {
+        let limiter = per_minute.map(|calls| {
+            let hand = Hand::default();
+            let limiter = RateLimiter::direct_with_clock(spread(calls), hand.clone());
+            (limiter, hand)
+        });
+        let began = now;
+        Self { limiter, began }
+    }
+
+    /// Takes a cell.
+    ///
+    /// # Errors
+    ///
+    /// The hold until the next cell, rounded up to the millisecond.
+    pub fn check(&self, now: Timestamp) -> Result<(), Hold> {
+        let Some((limiter, hand)) = &self.limiter else {
+            return Ok(());
+        };
+        let at = u64::try_from(now.since(self.began).as_nanos()).unwrap_or(u64::MAX);
+        hand.0.store(at, Relaxed);
+        limiter.check().map_err(|not_until| Hold {
+            until: Some(now.plus(not_until.wait_time_from(hand.now()))),
+            reason: Reason::Pace,
+        })
+    }
+}
+
+/// One call each (minute / calls), with 10 ms worth of burst: timers are only good to 1 ms.
+fn spread(calls: u64) -> Quota {
+    let calls = calls.max(1);
+    let period = Duration::from_nanos((60_000_000_000 / calls).max(1));
+    let burst = u32::try_from(calls / 6_000).unwrap_or(u32::MAX).max(3);
+    let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+    Quota::with_period(period).map_or_else(
+        || Quota::per_second(burst),
+        |quota| quota.allow_burst(burst),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minute_of_greed_gets_the_minutes_calls_and_a_small_burst() {
+        let start = Timestamp::from_millis(0);
+        let pacer = Pacer::new(Some(10_000), start);
+        let mut sent = 0;
+        let mut now = start;
+        while now < Timestamp::from_millis(60_000) {
+            match pacer.check(now) {
+                Ok(()) => sent += 1,
+                Err(hold) => now = hold.until.unwrap(),
+            }
+        }
+        assert!((10_000..=10_003).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn without_a_limit_nothing_is_held() {
+        let pacer = Pacer::new(None, Timestamp::from_millis(0));
+        assert!((0..100_000).all(|_| pacer.check(Timestamp::from_millis(0)).is_ok()));
+    }
+}

@@ -1,0 +1,126 @@
+//! The books on disk: slots, open calls, the penalty, and the clocks they were written by.
+
+use rusqlite::{Connection, params};
+
+use super::{Batch, Result, Store};
+use crate::{
+    clock::{Reading, Steady, Timestamp},
+    gate::{Block, Books, Change, Open, Rung, Span},
+};
+
+/// The lane of `unionid_to_external_userid`.
+const LANE: i64 = 1;
+
+impl Store {
+    /// The books as the last commit left them.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub fn books(&self) -> Result<(Books, Block, Option<Reading>)> {
+        load(&self.db)
+    }
+
+    /// Forgets slots that have left every reading of their window: twice the span, so that a
+    /// change from calendar to sliding still finds what it needs.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub fn forget_charges(&self, now: Timestamp) -> Result<()> {
+        let mut delete = self
+            .db
+            .prepare_cached("DELETE FROM charges WHERE lane = ?1 AND span = ?2 AND slot < ?3")?;
+        for span in Span::ALL {
+            let length = i64::try_from(span.length().as_millis()).unwrap_or(i64::MAX);
+            let oldest = now.as_millis() - 2 * length;
+            delete.execute(params![LANE, span.code(), oldest])?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn load(db: &Connection) -> Result<(Books, Block, Option<Reading>)> {
+    let mut list = db.prepare_cached("SELECT span, slot, calls FROM charges WHERE lane = ?1")?;
+    let slots = list.query_map([LANE], |row| {
+        let code: i64 = row.get(0)?;
+        let span = Span::ALL.into_iter().find(|span| span.code() == code);
+        Ok(span.map(|span| (span, row.get::<_, i64>(1), row.get::<_, i64>(2))))
+    })?;
+    let mut books = Books::default();
+    for slot in slots {
+        if let Some((span, slot, calls)) = slot? {
+            books.slots.push(Change {
+                span,
+                slot: Timestamp::from_millis(slot?),
+                calls: calls?.unsigned_abs(),
+            });
+        }
+    }
+    let (open, block, reading) = db.query_row(
+        "SELECT open_metered, open_ticketed, open_until, block_rung, block_until,
+                read_at, read_wall, read_boot, read_steady FROM lanes WHERE lane = ?1",
+        [LANE],
+        |row| Ok((open(row)?, block(row)?, reading(row)?)),
+    )?;
+    (books.open, books.open_until) = open;
+    Ok((books, block, reading))
+}
+
+fn open(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Open, Timestamp)> {
+    let open = Open {
+        metered: row.get::<_, i64>(0)?.unsigned_abs(),
+        ticketed: row.get::<_, i64>(1)?.unsigned_abs(),
+    };
+    Ok((open, Timestamp::from_millis(row.get(2)?)))
+}
+
+fn block(row: &rusqlite::Row<'_>) -> rusqlite::Result<Block> {
+    Ok(Block {
+        rung: Rung::from_code(row.get(3)?),
+        until: Timestamp::from_millis(row.get(4)?),
+    })
+}
+
+fn reading(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Reading>> {
+    let Some(at) = row.get::<_, Option<i64>>(5)? else {
+        return Ok(None);
+    };
+    Ok(Some(Reading {
+        at: Timestamp::from_millis(at),
+        wall: Timestamp::from_millis(row.get(6)?),
+        steady: Steady {
+            boot: row.get::<_, i64>(7)?.unsigned_abs(),
+            millis: row.get(8)?,
+        },
+    }))
+}
+
+pub(super) fn save(db: &Connection, batch: &Batch<'_>) -> Result<()> {
+    let mut upsert = db.prepare_cached(
+        "INSERT INTO charges (lane, span, slot, calls) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (lane, span, slot) DO UPDATE SET calls = excluded.calls",
+    )?;
+    for change in batch.charges {
+        let (slot, calls) = (change.slot.as_millis(), change.calls.cast_signed());
+        upsert.execute(params![LANE, change.span.code(), slot, calls])?;
+    }
+    let mut update = db.prepare_cached(
+        "UPDATE lanes SET open_metered = ?2, open_ticketed = ?3, open_until = ?4,
+            block_rung = ?5, block_until = ?6,
+            read_at = ?7, read_wall = ?8, read_boot = ?9, read_steady = ?10 WHERE lane = ?1",
+    )?;
+    update.execute(params![
+        LANE,
+        batch.open.metered.cast_signed(),
+        batch.open.ticketed.cast_signed(),
+        batch.open_until.as_millis(),
+        batch.block.rung as u8,
+        batch.block.until.as_millis(),
+        batch.reading.at.as_millis(),
+        batch.reading.wall.as_millis(),
+        batch.reading.steady.boot.cast_signed(),
+        batch.reading.steady.millis,
+    ])?;
+    Ok(())
+}

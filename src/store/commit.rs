@@ -1,0 +1,109 @@
+//! The one commit of the loop: what landed is settled and the next block is charged, together.
+
+use rusqlite::params;
+
+use super::{Result, RunId, Store, charges, runs::Progress, save_tally};
+use crate::{
+    clock::{Reading, Timestamp},
+    gate::{Block, Change, Open, Permit, Purse},
+    model::{Outcome, State, SubjectId},
+};
+
+/// One subject's outcome on its way to disk.
+pub struct Settled {
+    /// Whose.
+    pub subject: SubjectId,
+    /// Where it stood before.
+    pub was: State,
+    /// Where it stands now, and what it rests on.
+    pub outcome: Outcome,
+    /// When the answer landed, by the wall.
+    pub at: Timestamp,
+}
+
+/// Everything one commit writes.
+pub struct Batch<'a> {
+    /// In id order, so that they are appended.
+    pub settled: &'a [Settled],
+    /// Slots of the books that changed.
+    pub charges: &'a [Change],
+    /// Calls charged and not landed, the permit's among them.
+    pub open: Open,
+    /// No later than this can an open call have been counted by the remote.
+    pub open_until: Timestamp,
+    /// The books' time.
+    pub reading: Reading,
+    /// The penalty in force.
+    pub block: Block,
+    /// What status shows.
+    pub progress: (RunId, &'a Progress),
+}
+
+impl Store {
+    /// Settles and charges in one transaction. Only if it succeeds is the permit paid.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says; then nothing of it was written.
+    pub fn commit(&mut self, batch: &Batch<'_>, permit: Permit) -> Result<Purse> {
+        permit.pay(|| {
+            self.db.execute_batch("BEGIN IMMEDIATE")?;
+            let before = self.tally;
+            let written = self.write(batch);
+            let ended = written.and_then(|()| Ok(self.db.execute_batch("COMMIT")?));
+            if ended.is_err() {
+                self.tally = before;
+                if !self.db.is_autocommit() {
+                    let _ = self.db.execute_batch("ROLLBACK");
+                }
+            }
+            ended
+        })
+    }
+
+    fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+        for settled in batch.settled {
+            self.settle(settled)?;
+        }
+        if !batch.settled.is_empty() {
+            save_tally(&self.db, &self.tally)?;
+        }
+        charges::save(&self.db, batch)?;
+        let (run, progress) = batch.progress;
+        self.save_progress(run, progress)
+    }
+
+    fn settle(&mut self, settled: &Settled) -> Result<()> {
+        let Settled {
+            subject, outcome, ..
+        } = settled;
+        if settled.was != State::Queued {
+            let mut unlink = self
+                .db
+                .prepare_cached("DELETE FROM links WHERE subject = ?1")?;
+            unlink.execute([subject.0])?;
+        }
+        let mut insert = self.db.prepare_cached(
+            "INSERT INTO outcomes (subject, state, errcode, attempts, at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (subject) DO UPDATE SET state = excluded.state,
+                errcode = excluded.errcode, attempts = excluded.attempts, at = excluded.at",
+        )?;
+        insert.execute(params![
+            subject.0,
+            outcome.state as u8,
+            outcome.errcode,
+            outcome.attempts,
+            settled.at.as_millis().div_euclid(1000),
+        ])?;
+        drop(insert);
+        for link in &outcome.links {
+            let corp = self.corp(&link.corpid)?;
+            let mut insert = self.db.prepare_cached(
+                "INSERT OR IGNORE INTO links (subject, corp, external_userid) VALUES (?1, ?2, ?3)",
+            )?;
+            insert.execute(params![subject.0, corp, link.external_userid])?;
+        }
+        self.tally.shift(settled.was, outcome.state);
+        Ok(())
+    }
+}

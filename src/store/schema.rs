@@ -1,0 +1,144 @@
+//! Opening: prepare the file, take the lock, upgrade, set the pragmas.
+//!
+//! *Locking*: whoever writes holds `File::try_lock` (`flock`) on the state file itself; it dies
+//! with the process. SQLite's own locks are of another kind (`fcntl`) and are not disturbed, as
+//! long as this process closes no other handle of the file while SQLite has it open; so the
+//! lock is dropped after the connection. *Readers* (`status`, `export`) take no lock: WAL lets
+//! them read beside a run. *Compatibility*: `user_version` counts the migrations applied; a file
+//! with more of them than this program knows is refused. *Network disks*: WAL needs shared
+//! memory, so the file must lie on a local disk.
+
+use std::{
+    fs::{File, OpenOptions, Permissions, TryLockError},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+use rusqlite::{Connection, OpenFlags};
+use rusqlite_migration::{M, MigrationDefinitionError, Migrations};
+
+use super::StoreError;
+use crate::clock::Timestamp;
+
+/// `migrations/`, in order. It only grows.
+const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../../migrations/0001_job.sql"))];
+
+/// Opens the state file for writing: locked, upgraded, ready.
+pub(super) fn open_locked(path: &Path) -> Result<(Connection, File), StoreError> {
+    let lock = take(path)?;
+    let mut db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    pragmas(&db)?;
+    Migrations::from_slice(MIGRATIONS)
+        .to_latest(&mut db)
+        .map_err(|error| migration_error(path, error))?;
+    Ok((db, lock))
+}
+
+/// Opens an existing state file for reading beside whoever writes it.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+    if !path.exists() {
+        let path = path.to_owned();
+        return Err(StoreError::Missing { path });
+    }
+    // Read-write at SQLite's level: a reader of a WAL file may have to make its shared memory.
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+        .map_err(|error| cannot_open(path, error))?;
+    db.pragma_update(None, "query_only", true)?;
+    db.busy_timeout(std::time::Duration::from_secs(5))?;
+    check_version(path, &db)?;
+    Ok(db)
+}
+
+fn check_version(path: &Path, db: &Connection) -> Result<(), StoreError> {
+    let version: usize = db.pragma_query_value(None, "user_version", |row| {
+        row.get::<_, i64>(0)
+            .map(|version| usize::try_from(version).unwrap_or(usize::MAX))
+    })?;
+    let path = path.to_owned();
+    match version {
+        0 => Err(StoreError::Missing { path }),
+        version if version > MIGRATIONS.len() => Err(StoreError::Newer { path }),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the file if need be, for its owner's eyes only, and locks it.
+fn take(path: &Path) -> Result<File, StoreError> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| cannot_open(path, error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            drop(file);
+            return Err(held(path));
+        }
+        Err(TryLockError::Error(error)) => return Err(cannot_open(path, error)),
+    }
+    file.set_permissions(Permissions::from_mode(0o600))
+        .map_err(|error| cannot_open(path, error))?;
+    Ok(file)
+}
+
+fn cannot_open(path: &Path, error: impl std::fmt::Display) -> StoreError {
+    StoreError::Open {
+        path: path.to_owned(),
+        why: error.to_string(),
+    }
+}
+
+/// Who holds it, by their own word in the file.
+fn held(path: &Path) -> StoreError {
+    let who = open_to_read(path).ok().and_then(|db| {
+        db.query_row("SELECT holder_pid, held_since FROM job", [], |row| {
+            Ok((row.get::<_, Option<u32>>(0)?, row.get::<_, Option<i64>>(1)?))
+        })
+        .ok()
+    });
+    let (pid, since) = who.unwrap_or_default();
+    StoreError::Held {
+        path: path.to_owned(),
+        pid: pid.unwrap_or_default(),
+        since: Timestamp::from_millis(since.unwrap_or_default()),
+    }
+}
+
+/// What was measured to be fast and safe: a group commit makes FULL free.
+fn pragmas(db: &Connection) -> Result<(), rusqlite::Error> {
+    db.busy_timeout(std::time::Duration::from_secs(30))?;
+    db.pragma_update(None, "journal_mode", "wal")?;
+    db.pragma_update(None, "synchronous", "full")?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update(None, "temp_store", "file")?;
+    db.pragma_update(None, "cache_size", -8 * 1024)?; // KiB
+    db.pragma_update(None, "wal_autocheckpoint", 4000)?; // pages
+    db.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+fn migration_error(path: &Path, error: rusqlite_migration::Error) -> StoreError {
+    use rusqlite_migration::Error;
+    match error {
+        Error::MigrationDefinition(MigrationDefinitionError::DatabaseTooFarAhead) => {
+            let path = path.to_owned();
+            StoreError::Newer { path }
+        }
+        Error::RusqliteError { err, .. } => err.into(),
+        other => StoreError::Damaged(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_migrations_apply_to_an_empty_file() {
+        Migrations::from_slice(MIGRATIONS).validate().unwrap();
+    }
+}

@@ -1,0 +1,155 @@
+//! The queue: subjects without an outcome, in the order of first appearance.
+
+use rusqlite::{Row, params};
+
+use super::{Result, Store, save_tally};
+use crate::model::{State, Subject, SubjectId};
+
+impl Store {
+    /// The next `most` subjects after `after` that have no outcome.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub fn queued(&self, after: SubjectId, most: u32) -> Result<Vec<Subject>> {
+        self.page(
+            "SELECT s.id, unionid, openid, corpid FROM subjects s LEFT JOIN corps c ON c.id = corp
+             WHERE s.id > ?1 AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.subject = s.id)
+             ORDER BY s.id LIMIT ?2",
+            after,
+            most,
+        )
+    }
+
+    /// The next `most` subjects after `after` that are parked after fewer than `attempts`: the
+    /// ones that are owed one more try at the end of the run.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub fn owed(&self, after: SubjectId, most: u32, attempts: u8) -> Result<Vec<Subject>> {
+        // No index on states: this scan happens once, at the end of a run that parked something.
+        self.page(
+            &format!(
+                "SELECT s.id, unionid, openid, corpid FROM outcomes o
+                 JOIN subjects s ON s.id = o.subject LEFT JOIN corps c ON c.id = corp
+                 WHERE o.subject > ?1 AND o.state = {} AND o.attempts BETWEEN 1 AND {attempts}
+                 ORDER BY s.id LIMIT ?2",
+                State::Parked as u8
+            ),
+            after,
+            most,
+        )
+    }
+
+    fn page(&self, sql: &str, after: SubjectId, most: u32) -> Result<Vec<Subject>> {
+        let mut page = self.db.prepare_cached(sql)?;
+        let subjects = page.query_map(params![after.0, most], subject)?;
+        Ok(subjects.collect::<std::result::Result<_, _>>()?)
+    }
+
+    /// Every subject up to here has an outcome: where the queue begins after a restart.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub fn watermark(&self) -> Result<SubjectId> {
+        let watermark = self
+            .db
+            .query_row("SELECT watermark FROM job", [], |row| row.get(0))?;
+        Ok(SubjectId(watermark))
+    }
+
+    /// Moves the watermark. It rides on the next commit's durability: too low costs a scan, and
+    /// too high cannot happen as it only ever follows outcomes that are committed.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub fn set_watermark(&self, upto: SubjectId) -> Result<()> {
+        let mut update = self.db.prepare_cached("UPDATE job SET watermark = ?1")?;
+        update.execute([upto.0])?;
+        Ok(())
+    }
+
+    /// Puts outcomes back in the queue: those in one of `states`, or with one of `errcodes`.
+    /// Answers how many.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub fn requeue(&mut self, states: &[State], errcodes: &[i64]) -> Result<u64> {
+        let chosen = chosen(states, errcodes);
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        let requeued = self.requeue_chosen(&chosen);
+        let end = if requeued.is_ok() {
+            "COMMIT"
+        } else {
+            "ROLLBACK"
+        };
+        self.db.execute_batch(end)?;
+        requeued
+    }
+
+    fn requeue_chosen(&mut self, chosen: &str) -> Result<u64> {
+        let lowest: Option<i64> = self.db.query_row(
+            &format!("SELECT min(subject) FROM outcomes WHERE {chosen}"),
+            [],
+            |row| row.get(0),
+        )?;
+        let Some(lowest) = lowest else { return Ok(0) };
+        let mut tally = self.tally;
+        let mut count = self.db.prepare(&format!(
+            "SELECT state, count(*) FROM outcomes WHERE {chosen} GROUP BY state"
+        ))?;
+        let mut rows = count.query([])?;
+        let mut requeued = 0;
+        while let Some(row) = rows.next()? {
+            let subjects = row.get::<_, i64>(1)?.unsigned_abs();
+            if let Some(state) = State::from_code(row.get(0)?) {
+                tally.set(state, tally.of(state).saturating_sub(subjects));
+                tally.add(State::Queued, subjects);
+            }
+            requeued += subjects;
+        }
+        self.db.execute(
+            &format!(
+                "DELETE FROM links WHERE subject IN (SELECT subject FROM outcomes WHERE {chosen})"
+            ),
+            [],
+        )?;
+        self.db
+            .execute(&format!("DELETE FROM outcomes WHERE {chosen}"), [])?;
+        self.db.execute(
+            "UPDATE job SET watermark = min(watermark, ?1)",
+            [lowest - 1],
+        )?;
+        save_tally(&self.db, &tally)?;
+        self.tally = tally;
+        Ok(requeued)
+    }
+}
+
+/// A condition on `outcomes`. Only numbers go into it.
+fn chosen(states: &[State], errcodes: &[i64]) -> String {
+    let list = |numbers: Vec<String>| numbers.join(", ");
+    format!(
+        "(state IN ({}) OR errcode IN ({}))",
+        list(
+            states
+                .iter()
+                .map(|state| (*state as u8).to_string())
+                .collect()
+        ),
+        list(errcodes.iter().map(i64::to_string).collect()),
+    )
+}
+
+fn subject(row: &Row<'_>) -> rusqlite::Result<Subject> {
+    Ok(Subject {
+        id: SubjectId(row.get(0)?),
+        unionid: row.get(1)?,
+        openid: row.get(2)?,
+        corpid: row.get(3)?,
+    })
+}
