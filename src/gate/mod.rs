@@ -15,6 +15,7 @@
 mod block;
 mod hold;
 mod ledger;
+mod outlook;
 mod pacer;
 mod permit;
 mod quota;
@@ -24,6 +25,7 @@ mod window;
 pub use block::{Block, Rung};
 pub use hold::{Hold, Reason};
 pub use ledger::{Books, Change, Ledger, Open};
+pub use outlook::Outlook;
 pub use pacer::Pacer;
 pub use permit::{Fare, Paid, Permit, Purse};
 pub use quota::{Counting, Limits, Quota, Span};

@@ -1,1 +1,3 @@
-//! (being built)
+//! The loop.
+
+pub mod event;

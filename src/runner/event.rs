@@ -1,0 +1,158 @@
+//! What happens in a run, told to whoever listens: events of the job, not drawing commands.
+//!
+//! Times are by the wall, for people.
+
+use std::time::Duration;
+
+use crate::{
+    clock::Timestamp,
+    gate::{Outlook, Reason, Rung, Span},
+    model::Tally,
+    wecom::{errcode::Entry, transport::Failure},
+};
+
+/// One thing that happened.
+pub enum RunEvent {
+    /// The run begins to ask.
+    Started {
+        /// The subjects at that moment.
+        tally: Tally,
+    },
+    /// How it stands: at most ten times a second, and whenever the reason for waiting changes.
+    Progress(Snapshot),
+    /// What the forecast needs; at the start, once a minute and when the reason for waiting
+    /// changes.
+    Outlook(Outlook),
+    /// An access token was fetched.
+    TokenFetched,
+    /// The remote answered 45009 and is left alone for a while.
+    Blocked {
+        /// How long a penalty it is taken for.
+        rung: Rung,
+        /// When one probe may be sent.
+        until: Timestamp,
+    },
+    /// The penalty is over: the probe was answered.
+    Unblocked,
+    /// The remote groaned (45033 or a time-out): fewer calls in the air.
+    Narrowed {
+        /// How many from now on.
+        calls: u16,
+    },
+    /// The API could not be reached; the next try is at `until`.
+    Unreachable {
+        /// What the last try came to.
+        failure: Failure,
+        /// When the next one is.
+        until: Timestamp,
+    },
+    /// The API can be reached again.
+    ReachedAgain,
+    /// The ticket does not work any more; business windows apply from here.
+    TicketDead,
+    /// No new calls; what is in the air is awaited.
+    Draining {
+        /// Calls in the air.
+        in_flight: usize,
+    },
+    /// Subjects parked after their attempts are asked once more.
+    SecondTry,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// When.
+    pub at: Timestamp,
+    /// The subjects.
+    pub tally: Tally,
+    /// Calls that have landed in this run.
+    pub calls: u64,
+    /// Calls in the air.
+    pub in_flight: usize,
+    /// How many there may be.
+    pub width: u16,
+    /// Use of the windows that apply, in the order of [`Span::ALL`]; those without a limit left
+    /// out.
+    pub windows: Vec<WindowUse>,
+    /// Why nothing leaves just now, if it is worth telling: quota, block, outage, token.
+    pub hold: Option<Waiting>,
+}
+
+/// How full a window is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowUse {
+    /// Which.
+    pub span: Span,
+    /// Calls charged in it.
+    pub used: u64,
+    /// The most it may hold.
+    pub limit: u64,
+}
+
+/// A wait, by the wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// Why.
+    pub reason: Reason,
+    /// Till when; `None` if something must land first.
+    pub until: Option<Timestamp>,
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone)]
+pub enum Ending {
+    /// Everything queued is answered.
+    Finished,
+    /// Stopped with work left: a window or a block, and `--on-quota exit`.
+    Quota(Waiting),
+    /// Stopped with work left: `--budget` calls were sent.
+    Budget,
+    /// Stopped with work left: `--until` or `--max-duration`.
+    Time,
+    /// Stopped with work left: the API could not be reached at all.
+    Unreachable(Failure),
+    /// Interrupted by a signal; drained.
+    Interrupted,
+    /// The API says that trying will not help, or that our request is wrong.
+    Refused(Halt),
+    /// Too many answers in a row were errors.
+    Breaker(Trip),
+}
+
+/// A refusal that ends the run.
+#[derive(Debug, Clone)]
+pub struct Halt {
+    /// The code, its class, the official term and the next step.
+    pub entry: &'static Entry,
+    /// The code the server sent; differs from the entry's if that is unlisted.
+    pub errcode: i64,
+    /// The server's own words, cleaned of secrets and ids.
+    pub errmsg: String,
+    /// What was being asked: `gettoken`, `apply_mass_call_ticket`, `unionid_to_external_userid`.
+    pub call: &'static str,
+}
+
+/// Why the breaker tripped.
+#[derive(Debug, Clone)]
+pub struct Trip {
+    /// Errors among the last `answers`.
+    pub errors: usize,
+    /// Answers looked at.
+    pub answers: usize,
+    /// The most frequent errcode among them, with how often; `None` stands for no readable reply.
+    pub mostly: (Option<i64>, usize),
+}
+
+/// What a run came to.
+#[derive(Debug, Clone)]
+pub struct RunReport {
+    /// Why it ended.
+    pub ending: Ending,
+    /// The subjects at the end.
+    pub tally: Tally,
+    /// Calls of the lane that landed.
+    pub calls: u64,
+    /// How long it took.
+    pub took: Duration,
+}
