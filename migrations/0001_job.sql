@@ -116,6 +116,5 @@ CREATE TABLE runs (
     calls       INTEGER NOT NULL DEFAULT 0,
     quota       TEXT NOT NULL DEFAULT '',       -- limits it held, as JSON
     hold        TEXT,               -- why it waits
-    hold_until  INTEGER,            -- ms since the epoch, by the wall
-    eta         INTEGER             -- ms since the epoch
+    hold_until  INTEGER             -- ms since the epoch, by the wall
 ) STRICT;

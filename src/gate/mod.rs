@@ -2,9 +2,9 @@
 //!
 //! A call passes twice. First it is *charged*: [`Gate::admit`] writes it into every window at
 //! once, or says by a [`Hold`] why not; what it hands out is a [`Permit`], and only a commit that
-//! succeeded turns a permit into [`Paid`] calls. Then it is *let out*: [`Gate::let_out`] spreads
-//! paid calls over time (pacer), keeps their number in the air small (width) and keeps all of them
-//! back while the remote has shut the door (block).
+//! succeeded turns a permit into [`Paid`] calls. Then it is *let out*: [`Gate::ready`] keeps the
+//! number in the air small (width) and keeps all calls back while the remote has shut the door
+//! (block), [`Gate::let_out`] spreads them over time (pacer).
 //!
 //! Whatever makes us wait is the same value, a [`Hold`].
 //!
@@ -68,14 +68,22 @@ impl Gate {
         self.ledger.charge(now, fare, want)
     }
 
-    /// May one paid call leave now, with `in_flight` in the air? Takes a cell of the pacer if so.
+    /// Could a call leave now, with `in_flight` in the air, if it were paid for?
     ///
     /// # Errors
     ///
-    /// The hold: block, width or pace.
-    pub fn let_out(&mut self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
+    /// The hold: block or width.
+    pub fn ready(&self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
         self.block.check(now, in_flight)?;
-        self.width.check(in_flight)?;
+        self.width.check(in_flight)
+    }
+
+    /// Lets one paid call out, after [`ready`](Self::ready), taking a cell of the pacer.
+    ///
+    /// # Errors
+    ///
+    /// The hold: pace.
+    pub fn let_out(&self, now: Timestamp) -> Result<(), Hold> {
         self.pacer.check(now)
     }
 

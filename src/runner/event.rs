@@ -8,6 +8,7 @@ use crate::{
     clock::Timestamp,
     gate::{Outlook, Reason, Rung, Span},
     model::Tally,
+    store::RunId,
     wecom::{errcode::Entry, transport::Failure},
 };
 
@@ -116,6 +117,8 @@ pub enum Ending {
     Interrupted,
     /// The API says that trying will not help, or that our request is wrong.
     Refused(Halt),
+    /// Several fresh tokens in a row were refused by the lookup itself.
+    TokensRefused,
     /// Too many answers in a row were errors.
     Breaker(Trip),
 }
@@ -129,6 +132,8 @@ pub struct Halt {
     pub errcode: i64,
     /// The server's own words, cleaned of secrets and ids.
     pub errmsg: String,
+    /// The request itself is wrong: a fault of this program.
+    pub bug: bool,
     /// What was being asked: `gettoken`, `apply_mass_call_ticket`, `unionid_to_external_userid`.
     pub call: &'static str,
 }
@@ -155,4 +160,6 @@ pub struct RunReport {
     pub calls: u64,
     /// How long it took.
     pub took: Duration,
+    /// Its number in the state file, to be ended with an exit code.
+    pub run: RunId,
 }

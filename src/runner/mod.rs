@@ -1,3 +1,95 @@
-//! The loop.
+//! The loop that drives a job: one owner of the store and the gate, many messengers.
+//!
+//! | file | |
+//! | --- | --- |
+//! | [`drive`] | the loop: settle, launch, commit, wait |
+//! | `launch` | which call leaves, or why none does |
+//! | `settle` | what landed: verdicts become decisions |
+//! | [`decide`] | the table of decisions |
+//! | [`breaker`] | the error budget |
+//! | `feed`, `tokens`, `outage`, `tempo` | the queue, the token, the dead line, the rate |
+//! | [`ticket`] | the one application for a ticket, before the loop |
+//! | [`event`] | what it tells |
 
+pub mod breaker;
+pub mod decide;
+pub mod drive;
 pub mod event;
+mod feed;
+mod launch;
+mod outage;
+mod settle;
+mod stop;
+mod tell;
+mod tempo;
+pub mod ticket;
+mod tokens;
+
+pub use drive::Runner;
+pub use stop::Stop;
+pub use tempo::Cadence;
+
+use std::time::Duration;
+
+use crate::{
+    clock::Timestamp,
+    gate::{Limits, Span},
+};
+
+/// The limits of a run, as its row in the state file keeps them.
+fn quota_json(limits: &Limits) -> String {
+    let windows = Span::ALL.into_iter().filter_map(|span| {
+        let limit = limits.of(span)?;
+        Some(format!("\"{span}\":{limit}"))
+    });
+    format!("{{{}}}", windows.collect::<Vec<_>>().join(","))
+}
+
+/// What to do at an exhausted hour, day or month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnQuota {
+    /// Wait for it.
+    #[default]
+    Wait,
+    /// Stop with work left.
+    Exit,
+}
+
+/// How a run is to be driven.
+#[derive(Debug, Clone)]
+pub struct Orders {
+    /// What the run is called in the state file.
+    pub command: &'static str,
+    /// The most calls to send.
+    pub budget: Option<u64>,
+    /// When to stop sending, by the wall.
+    pub deadline: Option<Timestamp>,
+    /// At an exhausted hour, day or month.
+    pub on_quota: OnQuota,
+    /// The share of errors among the last 200 answers that is borne.
+    pub error_budget: f64,
+    /// How long a call may take before the transport gives it up.
+    pub call_timeout: Duration,
+    /// How often to commit.
+    pub cadence: Cadence,
+    /// Chance: jitter of backoffs and probes.
+    pub seed: u64,
+    /// Rehearsals only: forget everything that is not on disk after this many commits.
+    pub crash_after: Option<u64>,
+}
+
+impl Default for Orders {
+    fn default() -> Self {
+        Self {
+            command: "run",
+            budget: None,
+            deadline: None,
+            on_quota: OnQuota::Wait,
+            error_budget: 0.5,
+            call_timeout: Duration::from_secs(30),
+            cadence: Cadence::default(),
+            seed: 0,
+            crash_after: None,
+        }
+    }
+}

@@ -35,6 +35,9 @@ pub struct Batch<'a> {
     pub reading: Reading,
     /// The penalty in force.
     pub block: Block,
+    /// Every subject up to here has an outcome, these ones included: where the queue begins after
+    /// a restart. Too low costs a scan.
+    pub watermark: Option<SubjectId>,
     /// What status shows.
     pub progress: (RunId, &'a Progress),
 }
@@ -69,6 +72,10 @@ impl Store {
             save_tally(&self.db, &self.tally)?;
         }
         charges::save(&self.db, batch)?;
+        if let Some(upto) = batch.watermark {
+            let mut update = self.db.prepare_cached("UPDATE job SET watermark = ?1")?;
+            update.execute([upto.0])?;
+        }
         let (run, progress) = batch.progress;
         self.save_progress(run, progress)
     }

@@ -21,8 +21,6 @@ pub struct Progress {
     pub hold: Option<String>,
     /// Till when.
     pub hold_until: Option<Timestamp>,
-    /// When all will be answered.
-    pub eta: Option<Timestamp>,
 }
 
 /// A run as another process reads it.
@@ -65,7 +63,7 @@ impl Store {
     /// What the disk says.
     pub fn save_progress(&self, run: RunId, progress: &Progress) -> Result<()> {
         let mut update = self.db.prepare_cached(
-            "UPDATE runs SET seen_at = ?2, calls = ?3, hold = ?4, hold_until = ?5, eta = ?6
+            "UPDATE runs SET seen_at = ?2, calls = ?3, hold = ?4, hold_until = ?5
              WHERE id = ?1",
         )?;
         update.execute(params![
@@ -74,7 +72,6 @@ impl Store {
             progress.calls.cast_signed(),
             progress.hold,
             progress.hold_until.map(Timestamp::as_millis),
-            progress.eta.map(Timestamp::as_millis),
         ])?;
         Ok(())
     }
@@ -98,7 +95,7 @@ pub(super) fn latest(db: &Connection) -> Result<Option<RunStatus>> {
     let at = |millis: Option<i64>| millis.map(Timestamp::from_millis);
     let mut find = db.prepare_cached(
         "SELECT command, pid, started_at, ended_at, exit_code, quota,
-                seen_at, calls, hold, hold_until, eta FROM runs ORDER BY id DESC LIMIT 1",
+                seen_at, calls, hold, hold_until FROM runs ORDER BY id DESC LIMIT 1",
     )?;
     let run = find.query_row([], |row| {
         let ended = at(row.get(3)?).zip(row.get(4)?);
@@ -113,7 +110,6 @@ pub(super) fn latest(db: &Connection) -> Result<Option<RunStatus>> {
                 calls: row.get::<_, i64>(7)?.unsigned_abs(),
                 hold: row.get(8)?,
                 hold_until: at(row.get(9)?),
-                eta: at(row.get(10)?),
             },
         })
     });

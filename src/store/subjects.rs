@@ -21,21 +21,29 @@ impl Store {
         )
     }
 
-    /// The next `most` subjects after `after` that are parked after fewer than `attempts`: the
-    /// ones that are owed one more try at the end of the run.
+    /// The next `most` subjects after `after` that are parked after at most `attempts` for want
+    /// of a reply or for one of `errcodes`: the ones that are owed one more try.
     ///
     /// # Errors
     ///
     /// What the disk says.
-    pub fn owed(&self, after: SubjectId, most: u32, attempts: u8) -> Result<Vec<Subject>> {
+    pub fn owed(
+        &self,
+        after: SubjectId,
+        most: u32,
+        attempts: u8,
+        errcodes: &[i64],
+    ) -> Result<Vec<Subject>> {
         // No index on states: this scan happens once, at the end of a run that parked something.
         self.page(
             &format!(
                 "SELECT s.id, unionid, openid, corpid FROM outcomes o
                  JOIN subjects s ON s.id = o.subject LEFT JOIN corps c ON c.id = corp
-                 WHERE o.subject > ?1 AND o.state = {} AND o.attempts BETWEEN 1 AND {attempts}
-                 ORDER BY s.id LIMIT ?2",
-                State::Parked as u8
+                 WHERE o.subject > ?1 AND o.state = {} AND o.attempts <= {attempts}
+                    AND (errcode IS NULL OR errcode IN ({}))
+                 ORDER BY o.subject LIMIT ?2",
+                State::Parked as u8,
+                list(errcodes),
             ),
             after,
             most,
@@ -60,16 +68,14 @@ impl Store {
         Ok(SubjectId(watermark))
     }
 
-    /// Moves the watermark. It rides on the next commit's durability: too low costs a scan, and
-    /// too high cannot happen as it only ever follows outcomes that are committed.
+    /// The last subject there is.
     ///
     /// # Errors
     ///
     /// What the disk says.
-    pub fn set_watermark(&self, upto: SubjectId) -> Result<()> {
-        let mut update = self.db.prepare_cached("UPDATE job SET watermark = ?1")?;
-        update.execute([upto.0])?;
-        Ok(())
+    pub fn last_subject(&self) -> Result<SubjectId> {
+        let sql = "SELECT coalesce(max(id), 0) FROM subjects";
+        Ok(SubjectId(self.db.query_row(sql, [], |row| row.get(0))?))
     }
 
     /// Puts outcomes back in the queue: those in one of `states`, or with one of `errcodes`.
@@ -132,17 +138,17 @@ impl Store {
 
 /// A condition on `outcomes`. Only numbers go into it.
 fn chosen(states: &[State], errcodes: &[i64]) -> String {
-    let list = |numbers: Vec<String>| numbers.join(", ");
+    let states: Vec<_> = states.iter().map(|state| *state as i64).collect();
     format!(
         "(state IN ({}) OR errcode IN ({}))",
-        list(
-            states
-                .iter()
-                .map(|state| (*state as u8).to_string())
-                .collect()
-        ),
-        list(errcodes.iter().map(i64::to_string).collect()),
+        list(&states),
+        list(errcodes)
     )
+}
+
+fn list(numbers: &[i64]) -> String {
+    let numbers: Vec<_> = numbers.iter().map(i64::to_string).collect();
+    numbers.join(", ")
 }
 
 fn subject(row: &Row<'_>) -> rusqlite::Result<Subject> {

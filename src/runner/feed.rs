@@ -1,0 +1,201 @@
+//! What to ask next: subjects in the order of first appearance, then those that are owed one
+//! more try.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap, VecDeque},
+};
+
+use super::decide::ATTEMPTS;
+use crate::{
+    clock::Timestamp,
+    model::{State, Subject, SubjectId},
+    store::{Result, Store},
+};
+
+/// Subjects read at once.
+const PAGE: u32 = 4096;
+
+/// One subject on its way through its attempts.
+#[derive(Debug)]
+pub struct Claim {
+    /// Who.
+    pub subject: Subject,
+    /// Where it stands on disk.
+    pub was: State,
+    /// The attempt that comes next; 1 is the first.
+    pub attempt: u8,
+    /// Ask without the ticket, to find out whether that is what is wrong.
+    pub without_ticket: bool,
+}
+
+impl Claim {
+    /// The last attempt it gets: one more than the others if it is owed one.
+    #[must_use]
+    pub const fn last_attempt(&self) -> u8 {
+        match self.was {
+            State::Parked => ATTEMPTS + 1,
+            _ => ATTEMPTS,
+        }
+    }
+}
+
+/// Where the next claim comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Queued,
+    Owed,
+    Done,
+}
+
+/// The queue of a run.
+pub struct Feed {
+    phase: Phase,
+    page: VecDeque<Subject>,
+    cursor: SubjectId,
+    /// The store has no more of this phase.
+    exhausted: bool,
+    /// Claims that wait for their time, by when and then by id.
+    waiting: BinaryHeap<Reverse<(Timestamp, SubjectId)>>,
+    claims: BTreeMap<SubjectId, Claim>,
+    retry_codes: Vec<i64>,
+}
+
+impl Feed {
+    /// Begins after the store's watermark. A parked subject is owed another try if no reply could
+    /// be read or its errcode is one of `retry_codes`.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub fn open(store: &Store, retry_codes: Vec<i64>) -> Result<Self> {
+        Ok(Self {
+            phase: Phase::Queued,
+            page: VecDeque::new(),
+            cursor: store.watermark()?,
+            exhausted: false,
+            waiting: BinaryHeap::new(),
+            claims: BTreeMap::new(),
+            retry_codes,
+        })
+    }
+
+    /// Puts a claim back until `due`.
+    pub fn put_back(&mut self, claim: Claim, due: Timestamp) {
+        self.waiting.push(Reverse((due, claim.subject.id)));
+        self.claims.insert(claim.subject.id, claim);
+    }
+
+    /// When the next claim may leave: now, at a time, or never as there is none.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub fn next_due(&mut self, store: &Store, now: Timestamp) -> Result<Option<Timestamp>> {
+        let waiting = self.first_waiting();
+        if waiting.is_some_and(|due| due <= now) {
+            return Ok(Some(now));
+        }
+        self.refill(store)?;
+        Ok(if self.page.is_empty() {
+            waiting
+        } else {
+            Some(now)
+        })
+    }
+
+    /// Takes the claim that is due.
+    pub fn take(&mut self, now: Timestamp) -> Option<Claim> {
+        if self.first_waiting().is_some_and(|due| due <= now) {
+            let Reverse((_, id)) = self.waiting.pop()?;
+            return self.claims.remove(&id);
+        }
+        let subject = self.page.pop_front()?;
+        let (was, attempt) = match self.phase {
+            Phase::Owed => (State::Parked, ATTEMPTS + 1),
+            Phase::Queued | Phase::Done => (State::Queued, 1),
+        };
+        Some(Claim {
+            subject,
+            was,
+            attempt,
+            without_ticket: false,
+        })
+    }
+
+    /// Takes a claim that must be asked without the ticket.
+    pub fn take_without_ticket(&mut self) -> Option<Claim> {
+        let found = self.claims.values().find(|claim| claim.without_ticket)?;
+        let id = found.subject.id;
+        self.claims.remove(&id)
+    }
+
+    /// Whether one waits that must be asked without the ticket.
+    #[must_use]
+    pub fn has_suspect(&self) -> bool {
+        self.claims.values().any(|claim| claim.without_ticket)
+    }
+
+    /// When the first claim that waits may leave. Entries whose claim was taken out of turn are
+    /// dropped here.
+    fn first_waiting(&mut self) -> Option<Timestamp> {
+        while let Some(Reverse((due, id))) = self.waiting.peek() {
+            if self.claims.contains_key(id) {
+                return Some(*due);
+            }
+            self.waiting.pop();
+        }
+        None
+    }
+
+    /// Claims ready to leave, as far as is known without reading on.
+    #[must_use]
+    pub fn ready(&self) -> usize {
+        self.page.len() + self.claims.len()
+    }
+
+    /// Goes on to the subjects that are owed one more try; answers whether there is another phase.
+    pub fn advance(&mut self) -> bool {
+        self.phase = match self.phase {
+            Phase::Queued => Phase::Owed,
+            Phase::Owed | Phase::Done => Phase::Done,
+        };
+        (self.cursor, self.exhausted) = (SubjectId(0), false);
+        self.phase != Phase::Done
+    }
+
+    /// The least subject that has not been given out for good: everything below it is either
+    /// answered or in the air.
+    #[must_use]
+    pub fn lowest(&self) -> SubjectId {
+        let waiting = self.claims.keys().next().copied();
+        let page = self.page.front().map(|subject| subject.id);
+        let next = SubjectId(self.cursor.0 + 1);
+        waiting.into_iter().chain(page).fold(next, SubjectId::min)
+    }
+
+    /// Whether the queue, and not the second try, is being worked off.
+    #[must_use]
+    pub fn is_first_pass(&self) -> bool {
+        self.phase == Phase::Queued
+    }
+
+    fn refill(&mut self, store: &Store) -> Result<()> {
+        if !self.page.is_empty() || self.exhausted {
+            return Ok(());
+        }
+        let page = match self.phase {
+            Phase::Queued => store.queued(self.cursor, PAGE)?,
+            Phase::Owed => store.owed(self.cursor, PAGE, ATTEMPTS, &self.retry_codes)?,
+            Phase::Done => Vec::new(),
+        };
+        self.exhausted = page.is_empty();
+        self.cursor = match page.last() {
+            Some(last) => last.id,
+            // Whatever lies behind the last queued subject is answered.
+            None => store.last_subject()?.max(self.cursor),
+        };
+        self.page = page.into();
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! Which call leaves now, or why none does.
+
+use super::{
+    drive::{Landed, Landing, Runner, Turn},
+    event::Ending,
+    feed::Claim,
+};
+use crate::{
+    gate::{Fare, Hold, Purse, Reason},
+    store::Result,
+    wecom::Token,
+};
+
+impl Runner<'_> {
+    /// Lets calls out until something holds them or the purse is empty.
+    pub(super) fn launch(&mut self) -> Result<Turn> {
+        loop {
+            if self.ending.is_some() || self.is_at_its_limit()? {
+                return Ok(Turn::Wait(None));
+            }
+            let due = match self.feed.next_due(self.store, self.now)? {
+                None => return Ok(Turn::Wait(None)),
+                Some(due) if due > self.now => {
+                    let (until, reason) = (Some(due), Reason::Retry);
+                    return Ok(Turn::Wait(Some(Hold { until, reason })));
+                }
+                Some(due) => due,
+            };
+            debug_assert!(due <= self.now);
+            match self.step() {
+                Ok(None) => {}
+                Ok(Some(turn)) => return Ok(turn),
+                Err(hold) => return Ok(Turn::Wait(Some(hold))),
+            }
+        }
+    }
+
+    /// One call, one charge, or the reason for neither.
+    fn step(&mut self) -> std::result::Result<Option<Turn>, Hold> {
+        let in_flight = self.airborne.len();
+        self.outage.check(self.now, in_flight)?;
+        self.gate.ready(self.now, in_flight)?;
+        let (token, generation) = self.token()?;
+        let fare = self.fare();
+        self.change_fare(fare);
+        if self.purse.calls() == 0 {
+            let want = self.block_to_charge();
+            let permit = self.gate.admit(self.now, fare, want)?;
+            return Ok(Some(Turn::Charge(permit)));
+        }
+        if self.suspects > 0 && !self.feed.has_suspect() {
+            let (until, reason) = (None, Reason::Ticket);
+            return Err(Hold { until, reason });
+        }
+        self.gate.let_out(self.now)?;
+        let claim = if self.suspects > 0 {
+            self.feed.take_without_ticket()
+        } else {
+            self.feed.take(self.now)
+        };
+        if let Some(claim) = claim {
+            self.fly(claim, &token, generation);
+        }
+        Ok(None)
+    }
+
+    /// The token to call with; if there is none, its fetch is begun and waited for.
+    fn token(&mut self) -> std::result::Result<(Token, u32), Hold> {
+        if let Some((token, generation)) = self.tokens.current(self.now) {
+            return Ok((token.clone(), generation));
+        }
+        self.tokens.may_fetch(self.now)?;
+        let (fetch, sent) = (self.client.fetch_token(), self.now);
+        let flight = async move { Landed::Token(sent, fetch.await) };
+        self.in_flight.push(Box::pin(flight));
+        let (until, reason) = (None, Reason::Token);
+        Err(Hold { until, reason })
+    }
+
+    /// What the next call is charged as. While a ticket is under suspicion, calls go without it.
+    pub(super) fn fare(&self) -> Fare {
+        match self.ticket {
+            Some(_) if self.suspects == 0 => Fare::Ticketed,
+            _ => Fare::Metered,
+        }
+    }
+
+    /// Calls paid for at another fare are given back.
+    fn change_fare(&mut self, fare: Fare) {
+        if self.purse.fare() != fare {
+            let purse = std::mem::replace(&mut self.purse, Purse::empty(fare));
+            self.gate.ledger.refund(purse);
+        }
+    }
+
+    /// Calls to charge in the next commit: no more than can be needed.
+    fn block_to_charge(&self) -> u32 {
+        let mut block = self.tempo.block(&self.orders.cadence);
+        if self.gate.ledger.limits().is_none() {
+            let free = usize::from(self.gate.width.calls()).saturating_sub(self.airborne.len());
+            block = block.max(u32::try_from(free).unwrap_or(u32::MAX));
+        }
+        let ready = u32::try_from(self.feed.ready()).unwrap_or(u32::MAX);
+        let left = self.budget_left().unwrap_or(u64::MAX);
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        block.min(ready).min(left).max(1)
+    }
+
+    fn budget_left(&self) -> Option<u64> {
+        let budget = self.orders.budget?;
+        Some(budget.saturating_sub(self.launched))
+    }
+
+    /// Whether the operator's limits end the run here, with work left.
+    fn is_at_its_limit(&mut self) -> Result<bool> {
+        let ending = if self.budget_left() == Some(0) {
+            Ending::Budget
+        } else if self.deadline.is_some_and(|at| self.now >= at) {
+            Ending::Time
+        } else {
+            return Ok(false);
+        };
+        if self.feed.next_due(self.store, self.now)?.is_some() {
+            self.end(ending);
+        }
+        Ok(true)
+    }
+
+    fn fly(&mut self, claim: Claim, token: &Token, generation: u32) {
+        let Some(paid) = self.purse.take() else {
+            self.feed.put_back(claim, self.now);
+            return;
+        };
+        let ticket = self.ticket.as_ref().filter(|_| paid.fare() == Fare::Ticketed);
+        let (fare, sent) = (paid.fare(), self.now);
+        self.airborne.push(claim.subject.id);
+        self.launched += 1;
+        self.tempo.launched(self.now);
+        let call = self.client.convert(&claim.subject, token, ticket, paid);
+        self.in_flight.push(Box::pin(async move {
+            let verdict = call.await;
+            Landed::Call(Box::new(Landing {
+                claim,
+                fare,
+                sent,
+                generation,
+                verdict,
+            }))
+        }));
+    }
+}

@@ -1,0 +1,66 @@
+//! A line that is dead: no connection comes about, so nothing was sent and nobody is to blame.
+//!
+//! Subjects are unharmed; one call at a time tries again, after 1 s, 2 s, 4 s … 60 s.
+
+use std::time::Duration;
+
+use crate::{
+    clock::Timestamp,
+    gate::{Hold, Reason},
+};
+
+/// Tries before a run that never reached the API gives up.
+const FIRST_TRIES: u32 = 6;
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Whether the API can be reached.
+#[derive(Debug, Default)]
+pub struct Outage {
+    tries: u32,
+    until: Timestamp,
+    ever_reached: bool,
+}
+
+impl Outage {
+    /// A call that left at `sent` did not get through. Calls that left before the outage was known
+    /// are part of it. Answers when the next try is, if this is news.
+    pub fn failed(&mut self, sent: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        if self.tries > 0 && sent < self.until {
+            return None;
+        }
+        let wait = Duration::from_secs(1 << self.tries.min(6)).min(LONGEST);
+        self.tries += 1;
+        self.until = now.plus(wait);
+        Some(self.until)
+    }
+
+    /// A reply came. Answers whether an outage ends with it.
+    pub fn reached(&mut self) -> bool {
+        self.ever_reached = true;
+        std::mem::take(&mut self.tries) > 0
+    }
+
+    /// Never reached in this run, and tried often enough.
+    pub fn is_hopeless(&self) -> bool {
+        !self.ever_reached && self.tries >= FIRST_TRIES
+    }
+
+    /// # Errors
+    ///
+    /// The hold until the next try, and then until it has landed.
+    pub fn check(&self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
+        let reason = Reason::Outage;
+        if self.tries == 0 {
+            return Ok(());
+        }
+        if now < self.until {
+            let until = Some(self.until);
+            return Err(Hold { until, reason });
+        }
+        if in_flight > 0 {
+            let until = None;
+            return Err(Hold { until, reason });
+        }
+        Ok(())
+    }
+}

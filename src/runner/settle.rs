@@ -1,0 +1,216 @@
+//! What landed: verdicts become decisions, decisions become outcomes or claims put back.
+
+use std::time::Duration;
+
+use super::{
+    decide::{Decision, Snooze, Try, decide, halt},
+    drive::{Landed, Landing, Runner},
+    event::{Ending, RunEvent},
+    feed::Claim,
+    tokens::Trouble,
+};
+use crate::{
+    clock::Timestamp,
+    gate::Fare,
+    model::Outcome,
+    store::{Result, Settled},
+    wecom::{CallError, Token, Verdict, errcode::Class, transport::Failure, wire},
+};
+
+impl Runner<'_> {
+    /// Works off everything that has landed since the last turn.
+    pub(super) fn settle_landed(&mut self) -> Result<()> {
+        for landed in std::mem::take(&mut self.landed) {
+            match landed {
+                Landed::Token(sent, fetched) => self.token_landed(sent, fetched),
+                Landed::Call(landing) => self.call_landed(*landing)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn call_landed(&mut self, landing: Landing) -> Result<()> {
+        let Landing {
+            claim,
+            fare,
+            sent,
+            generation,
+            verdict,
+        } = landing;
+        self.gate.land(self.now, fare);
+        if let Some(place) = self.airborne.iter().position(|id| *id == claim.subject.id) {
+            self.airborne.swap_remove(place);
+        }
+        self.heed(&verdict, sent, generation);
+        let tried = Try {
+            attempt: claim.attempt,
+            last: claim.last_attempt(),
+            ticketed: fare == Fare::Ticketed,
+        };
+        let answered = matches!(verdict, Verdict::Answered(_));
+        let decision = decide(verdict, tried, self.chance.f64());
+        self.clear_suspicion(&claim, answered, &decision)?;
+        self.carry_out(decision, claim, sent, generation);
+        Ok(())
+    }
+
+    /// What the reply says about the line, the width, the penalty and the token, whoever it was
+    /// about.
+    fn heed(&mut self, verdict: &Verdict, sent: Timestamp, generation: u32) {
+        let class = match verdict {
+            Verdict::Failed(Failure::Timeout(_)) => return self.narrow(),
+            Verdict::Failed(_) => return,
+            Verdict::Answered(_) => None,
+            Verdict::Refused(refusal) => Some(refusal.class),
+        };
+        if self.outage.reached() {
+            self.tell(&RunEvent::ReachedAgain);
+        }
+        if class == Some(Class::Wait) {
+            return;
+        }
+        if self.gate.block.stands() {
+            self.gate.block.lift(sent);
+            if !self.gate.block.stands() {
+                self.tell(&RunEvent::Unblocked);
+            }
+        }
+        match class {
+            Some(Class::Slow) => self.narrow(),
+            Some(Class::Token) => {}
+            _ => {
+                self.gate.width.widen(self.airborne.len());
+                self.tokens.works(generation);
+            }
+        }
+    }
+
+    fn narrow(&mut self) {
+        if self.gate.width.narrow(self.airborne.len()) {
+            let calls = self.gate.width.calls();
+            self.tell(&RunEvent::Narrowed { calls });
+        }
+    }
+
+    fn carry_out(&mut self, decision: Decision, mut claim: Claim, sent: Timestamp, token: u32) {
+        match decision {
+            Decision::Settle(outcome) => self.settle(&claim, outcome),
+            Decision::Retry(after) => {
+                claim.attempt += 1;
+                self.feed.put_back(claim, self.now.plus(after));
+            }
+            Decision::Snooze(snooze) => {
+                let due = self.snooze(snooze, &mut claim, sent, token);
+                self.feed.put_back(claim, due);
+            }
+            Decision::Halt(halt) => self.end(Ending::Refused(*halt)),
+        }
+    }
+
+    fn settle(&mut self, claim: &Claim, outcome: Outcome) {
+        // A second try is of subjects that have failed before: their share says nothing.
+        if self.feed.is_first_pass()
+            && let Some(trip) = self.breaker.note(&outcome)
+        {
+            self.end(Ending::Breaker(trip));
+        }
+        self.settled.push(Settled {
+            subject: claim.subject.id,
+            was: claim.was,
+            outcome,
+            at: self.books.on_the_wall(self.now),
+        });
+        let by = self.now.plus(self.orders.cadence.settle_after);
+        self.settle_by.get_or_insert(by);
+    }
+
+    /// Answers when the claim may leave again; what holds it till then is somebody else's business.
+    fn snooze(
+        &mut self,
+        snooze: Snooze,
+        claim: &mut Claim,
+        sent: Timestamp,
+        token: u32,
+    ) -> Timestamp {
+        match snooze {
+            Snooze::Token => {
+                if self.tokens.refused(token) {
+                    self.end(Ending::TokensRefused);
+                }
+            }
+            Snooze::Block => self.raise_block(sent),
+            Snooze::Narrow => {
+                let pause = Duration::from_millis(self.chance.u64(200..1000));
+                return self.now.plus(pause);
+            }
+            Snooze::WithoutTicket => {
+                claim.without_ticket = true;
+                self.suspects += 1;
+            }
+            Snooze::Outage => self.line_is_dead(sent, Failure::Connect),
+        }
+        self.now
+    }
+
+    fn raise_block(&mut self, sent: Timestamp) {
+        let jitter = self.chance.f64();
+        let ledger = &mut self.gate.ledger;
+        if self.gate.block.raise(sent, &self.books, ledger, jitter) {
+            let block = self.gate.block;
+            let until = self.books.on_the_wall(block.until);
+            // The penalty must be on disk before anything else happens.
+            self.settle_by = Some(self.now);
+            let rung = block.rung;
+            self.tell(&RunEvent::Blocked { rung, until });
+        }
+    }
+
+    fn line_is_dead(&mut self, sent: Timestamp, failure: Failure) {
+        let Some(until) = self.outage.failed(sent, self.now) else {
+            return;
+        };
+        if self.outage.is_hopeless() {
+            self.end(Ending::Unreachable(failure));
+        } else {
+            let until = self.books.on_the_wall(until);
+            self.tell(&RunEvent::Unreachable { failure, until });
+        }
+    }
+
+    /// A subject that met an unlisted code with the ticket was asked without it: if that works, it
+    /// is the ticket that does not.
+    fn clear_suspicion(&mut self, claim: &Claim, answered: bool, decision: &Decision) -> Result<()> {
+        if !claim.without_ticket || !matches!(decision, Decision::Settle(_) | Decision::Halt(_)) {
+            return Ok(());
+        }
+        self.suspects = self.suspects.saturating_sub(1);
+        if answered && self.ticket.take().is_some() {
+            self.suspects = 0;
+            self.store.bury_ticket(self.books.on_the_wall(self.now))?;
+            self.tell(&RunEvent::TicketDead);
+        }
+        Ok(())
+    }
+
+    fn token_landed(&mut self, sent: Timestamp, fetched: std::result::Result<Token, CallError>) {
+        let reached = !matches!(fetched, Err(CallError::Failed(_)));
+        if reached && self.outage.reached() {
+            self.tell(&RunEvent::ReachedAgain);
+        }
+        let error = match fetched {
+            Ok(token) => {
+                self.tokens.fetched(token, self.now);
+                return self.tell(&RunEvent::TokenFetched);
+            }
+            Err(error) => error,
+        };
+        match self.tokens.failed(error, self.now, self.chance.f64()) {
+            Trouble::Passing => {}
+            Trouble::Outage => self.line_is_dead(sent, Failure::Connect),
+            Trouble::GiveUp(failure) => self.end(Ending::Unreachable(failure)),
+            Trouble::Refused(refusal) => {
+                self.end(Ending::Refused(halt(*refusal, wire::GETTOKEN)));
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What the loop says of itself, and how often.
+
+use std::time::Duration;
+
+use super::{
+    drive::Runner,
+    event::{RunEvent, Snapshot, Waiting, WindowUse},
+};
+use crate::{
+    clock::Timestamp,
+    gate::{Hold, Outlook, Reason, Span},
+    store::{Progress, Result},
+};
+
+/// The shortest time between two snapshots.
+const SNAPSHOTS: Duration = Duration::from_millis(100);
+/// The longest time between two outlooks.
+const OUTLOOKS: Duration = Duration::from_secs(60);
+/// Waits shorter than this are not worth telling.
+const SHORT: Duration = Duration::from_secs(2);
+
+/// What was told last.
+#[derive(Default)]
+pub struct Told {
+    snapshot: Timestamp,
+    outlook: Timestamp,
+    hold: Option<Waiting>,
+}
+
+impl Runner<'_> {
+    pub(super) fn tell(&mut self, event: &RunEvent) {
+        (self.listener)(event);
+    }
+
+    /// Tells how it stands, if it is time or the reason for waiting has changed.
+    pub(super) fn report(&mut self, hold: Option<Hold>) -> Result<()> {
+        let hold = self.worth_telling(hold);
+        let changed = hold != self.told.hold;
+        let wall = self.books.on_the_wall(self.now);
+        if changed || self.now.since(self.told.outlook) >= OUTLOOKS {
+            self.told.outlook = self.now;
+            let outlook = RunEvent::Outlook(self.outlook());
+            self.tell(&outlook);
+        }
+        if changed || self.now.since(self.told.snapshot) >= SNAPSHOTS {
+            self.told.snapshot = self.now;
+            let snapshot = RunEvent::Progress(self.snapshot(wall, hold));
+            self.tell(&snapshot);
+        }
+        if changed {
+            self.told.hold = hold;
+            self.store.save_progress(self.run, &self.progress())?;
+        }
+        Ok(())
+    }
+
+    /// By the wall, and only what a person would want to know of.
+    fn worth_telling(&self, hold: Option<Hold>) -> Option<Waiting> {
+        let Hold { until, reason } = hold?;
+        if matches!(reason, Reason::Pace | Reason::Width | Reason::Retry) {
+            return None;
+        }
+        if until.is_none_or(|until| until.since(self.now) < SHORT) {
+            // A short wait for the same reason goes on being that wait.
+            return self.told.hold.filter(|told| told.reason == reason);
+        }
+        let until = until.map(|until| self.books.on_the_wall(until));
+        match self.told.hold {
+            // The wall and the books read their clocks a moment apart.
+            Some(told) if told.reason == reason && near(told.until, until) => Some(told),
+            _ => Some(Waiting { reason, until }),
+        }
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        let hold = self.told.hold;
+        Progress {
+            seen_at: self.books.on_the_wall(self.now),
+            calls: self.gate.ledger.sent(),
+            hold: hold.map(|hold| hold.reason.to_string()),
+            hold_until: hold.and_then(|hold| hold.until),
+        }
+    }
+
+    fn outlook(&self) -> Outlook {
+        Outlook {
+            ledger: self.gate.ledger.clone(),
+            now: self.now,
+            fare: self.fare(),
+            ticket_until: self.ticket_until,
+            blocked_until: self.gate.block.until,
+            per_second: self.tempo.per_second(),
+        }
+    }
+
+    fn snapshot(&mut self, at: Timestamp, hold: Option<Waiting>) -> Snapshot {
+        let (now, fare) = (self.now, self.fare());
+        let ledger = &mut self.gate.ledger;
+        let limits = ledger.limits();
+        let windows = Span::ALL.into_iter().filter(|span| fare.counts_in(*span));
+        let windows = windows.filter_map(|span| {
+            let limit = limits.of(span)?;
+            let used = ledger.used(now, span);
+            Some(WindowUse { span, used, limit })
+        });
+        Snapshot {
+            at,
+            windows: windows.collect(),
+            tally: self.store.tally(),
+            calls: self.gate.ledger.sent(),
+            in_flight: self.airborne.len(),
+            width: self.gate.width.calls(),
+            hold,
+        }
+    }
+}
+
+fn near(a: Option<Timestamp>, b: Option<Timestamp>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.since(b) < SHORT && b.since(a) < SHORT,
+        _ => a == b,
+    }
+}

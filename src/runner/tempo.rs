@@ -1,0 +1,119 @@
+//! How fast calls leave, and so how many to charge ahead.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+
+/// How often to commit, and how much at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cadence {
+    /// The longest an answer waits in memory.
+    pub settle_after: Duration,
+    /// The least calls charged ahead.
+    pub least: u32,
+    /// The most calls charged ahead: what a crash over-counts.
+    pub most: u32,
+}
+
+impl Default for Cadence {
+    /// At 40 calls a second one row a commit and an exact ledger, at 20,000 some hundred.
+    fn default() -> Self {
+        Self {
+            settle_after: Duration::from_millis(20),
+            least: 1,
+            most: 2048,
+        }
+    }
+}
+
+impl Cadence {
+    /// For rehearsals: commits are what bounds them.
+    #[must_use]
+    pub const fn rehearsed() -> Self {
+        Self {
+            settle_after: Duration::from_secs(2),
+            least: 256,
+            most: 2048,
+        }
+    }
+}
+
+/// Measures the rate of launches while nothing holds them.
+#[derive(Debug, Clone)]
+pub struct Tempo {
+    since: Timestamp,
+    launched: u32,
+    per_second: Option<f64>,
+}
+
+/// A rate is read off at least this often.
+const SAMPLE: Duration = Duration::from_millis(200);
+
+impl Tempo {
+    /// Nothing is known yet.
+    #[must_use]
+    pub const fn new(now: Timestamp) -> Self {
+        Self {
+            since: now,
+            launched: 0,
+            per_second: None,
+        }
+    }
+
+    /// One call left.
+    pub fn launched(&mut self, now: Timestamp) {
+        self.launched += 1;
+        let passed = now.since(self.since);
+        if passed >= SAMPLE {
+            let sample = f64::from(self.launched) / passed.as_secs_f64();
+            self.per_second = Some(self.per_second.map_or(sample, |rate| (rate + sample) / 2.0));
+            (self.since, self.launched) = (now, 0);
+        }
+    }
+
+    /// Nothing left for a while, for a reason that says nothing about the rate.
+    pub const fn rested(&mut self, now: Timestamp) {
+        (self.since, self.launched) = (now, 0);
+    }
+
+    /// Calls a second; `None` if not yet known.
+    #[must_use]
+    pub const fn per_second(&self) -> Option<f64> {
+        self.per_second
+    }
+
+    /// Calls to charge ahead: a quarter more than leave between two commits.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped by the cadence"
+    )]
+    pub fn block(&self, cadence: &Cadence) -> u32 {
+        let rate = self.per_second.unwrap_or_default();
+        let block = 1.25 * rate * cadence.settle_after.as_secs_f64();
+        (block as u32).clamp(cadence.least, cadence.most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steady(per_second: i64) -> Tempo {
+        let mut tempo = Tempo::new(Timestamp::from_millis(0));
+        for call in 1..=per_second {
+            tempo.launched(Timestamp::from_millis(call * 1000 / per_second));
+        }
+        tempo
+    }
+
+    #[test]
+    fn slow_is_row_by_row_and_fast_is_by_the_hundred() {
+        let cadence = Cadence::default();
+        assert_eq!(steady(40).block(&cadence), 1);
+        let fast = steady(20_000).block(&cadence);
+        assert!((400..=600).contains(&fast), "{fast}");
+        assert_eq!(steady(1_000_000).block(&cadence), 2048);
+    }
+}

@@ -1,0 +1,72 @@
+//! The one application for a `mass_call_ticket`, before the loop begins.
+//!
+//! At most once per corp, ever (D96250): the application is written down before it is made, the
+//! ticket before it is used, and nothing here repeats itself.
+
+use super::{decide::halt, event::Halt};
+use crate::{
+    clock::Clock,
+    store::{Result, Store},
+    wecom::{CallError, Client, Ticket, Token, transport::Failure, wire},
+};
+
+/// What an application came to.
+pub enum Applied {
+    /// A ticket, in custody; and the token it was obtained with, still good.
+    Ticket(Ticket, Token),
+    /// The API refused.
+    Refused(Box<Halt>),
+    /// No answer: the one chance may be used up. It is remembered and not repeated.
+    Unanswered(Failure),
+    /// The API could not be reached; nothing was applied for.
+    Unreachable(Failure),
+}
+
+/// The ticket in custody, if it still works and is not about to expire.
+///
+/// # Errors
+///
+/// What the disk says.
+pub fn stored(store: &Store, clock: Clock) -> Result<Option<Ticket>> {
+    let Some(application) = store.application()? else {
+        return Ok(None);
+    };
+    if application.dead_at.is_some() {
+        return Ok(None);
+    }
+    let ticket = application
+        .ticket
+        .map(|(text, expires_at)| Ticket::stored(text, expires_at));
+    Ok(ticket.filter(|ticket| ticket.usable_until() > clock.now()))
+}
+
+/// Applies for a ticket, once.
+///
+/// # Errors
+///
+/// What the disk says; then nothing was applied for.
+pub async fn apply(store: &Store, client: &Client, clock: Clock) -> Result<Applied> {
+    let token = match client.fetch_token().await {
+        Ok(token) => token,
+        Err(CallError::Refused(refusal)) => {
+            return Ok(Applied::Refused(Box::new(halt(refusal, wire::GETTOKEN))));
+        }
+        Err(CallError::Failed(failure)) => return Ok(Applied::Unreachable(failure)),
+    };
+    store.note_application(clock.now())?;
+    match client.apply_ticket(&token, clock.now()).await {
+        Ok(ticket) => {
+            store.keep_ticket(ticket.secret(), ticket.expires_at())?;
+            Ok(Applied::Ticket(ticket, token))
+        }
+        Err(CallError::Refused(refusal)) => {
+            let halt = halt(refusal, wire::APPLY_MASS_CALL_TICKET);
+            Ok(Applied::Refused(Box::new(halt)))
+        }
+        Err(CallError::Failed(Failure::Connect)) => {
+            store.forget_application()?;
+            Ok(Applied::Unreachable(Failure::Connect))
+        }
+        Err(CallError::Failed(failure)) => Ok(Applied::Unanswered(failure)),
+    }
+}

@@ -1,0 +1,134 @@
+//! The access token of a run: one fetch at a time, refreshed before it expires, and never asked
+//! for again and again: repeating a wrong secret gets the IP banned for an hour (D90313).
+
+use std::{collections::VecDeque, time::Duration};
+
+use super::decide::backoff;
+use crate::{
+    clock::Timestamp,
+    gate::{Hold, Reason},
+    wecom::{CallError, Token, errcode::Class, transport::Failure},
+};
+
+/// Fetches an hour at most; a token lives two hours, so this is already a sign of trouble.
+const FETCHES_AN_HOUR: usize = 20;
+/// Fetches in a row that may fail for reasons that pass.
+const FAILURES: u8 = 5;
+/// Tokens in a row that may be refused before a single call was answered with them.
+const REFUSED_UNPROVED: u8 = 3;
+/// 45009 on gettoken: the IP is shut out, most likely for wrong secrets behind it (D90313).
+const SHUT_OUT: Duration = Duration::from_secs(3600);
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// What a fetch that failed means.
+#[derive(Debug)]
+pub enum Trouble {
+    /// It will be tried again.
+    Passing,
+    /// No connection: the outage decides.
+    Outage,
+    /// It failed too often.
+    GiveUp(Failure),
+    /// The API refuses it for good.
+    Refused(Box<crate::wecom::Refusal>),
+}
+
+/// The token, or the way to one.
+#[derive(Default)]
+pub struct Tokens {
+    current: Option<Token>,
+    /// Counts tokens, so that a refusal can be told to be of an older one.
+    generation: u32,
+    fresh_until: Timestamp,
+    proved: bool,
+    fetching: bool,
+    retry_at: Timestamp,
+    failures: u8,
+    refused_unproved: u8,
+    fetched: VecDeque<Timestamp>,
+}
+
+impl Tokens {
+    /// The token to call with, and its number.
+    pub fn current(&self, now: Timestamp) -> Option<(&Token, u32)> {
+        let token = self.current.as_ref()?;
+        (now < self.fresh_until).then_some((token, self.generation))
+    }
+
+    /// Whether a fetch may begin.
+    ///
+    /// # Errors
+    ///
+    /// The hold, if one is under way or must wait.
+    pub fn may_fetch(&mut self, now: Timestamp) -> Result<(), Hold> {
+        let reason = Reason::Token;
+        while self.fetched.front().is_some_and(|at| now.since(*at) >= HOUR) {
+            self.fetched.pop_front();
+        }
+        let crowded = (self.fetched.len() >= FETCHES_AN_HOUR)
+            .then(|| self.fetched.front().map(|at| at.plus(HOUR)))
+            .flatten();
+        let until = crowded.max((now < self.retry_at).then_some(self.retry_at));
+        if self.fetching || until.is_some() {
+            return Err(Hold { until, reason });
+        }
+        self.fetching = true;
+        self.fetched.push_back(now);
+        Ok(())
+    }
+
+    /// Takes a token that was fetched.
+    pub fn fetched(&mut self, token: Token, now: Timestamp) {
+        self.fetching = false;
+        self.failures = 0;
+        self.proved = false;
+        self.generation += 1;
+        self.fresh_until = token.fresh_until(now);
+        self.current = Some(token);
+    }
+
+    /// A fetch failed.
+    pub fn failed(&mut self, error: CallError, now: Timestamp, chance: f64) -> Trouble {
+        self.fetching = false;
+        self.failures += 1;
+        let failure = match error {
+            CallError::Failed(Failure::Connect) => return Trouble::Outage,
+            CallError::Failed(failure) => failure,
+            CallError::Refused(refusal) => match refusal.class {
+                Class::Wait => {
+                    self.retry_at = now.plus(SHUT_OUT);
+                    return Trouble::Passing;
+                }
+                Class::Retry | Class::Slow if self.failures < FAILURES => Failure::Body,
+                _ => return Trouble::Refused(Box::new(refusal)),
+            },
+        };
+        if self.failures >= FAILURES {
+            return Trouble::GiveUp(failure);
+        }
+        self.retry_at = now.plus(backoff(self.failures, chance));
+        Trouble::Passing
+    }
+
+    /// A call was answered with token `generation`: it works.
+    pub const fn works(&mut self, generation: u32) {
+        if generation == self.generation {
+            self.proved = true;
+            self.refused_unproved = 0;
+        }
+    }
+
+    /// A call was refused for its token. Answers whether to give up: several fresh tokens in a row
+    /// were refused before one of them had worked.
+    pub fn refused(&mut self, generation: u32) -> bool {
+        if generation != self.generation || self.current.is_none() {
+            return false;
+        }
+        self.current = None;
+        if !self.proved {
+            self.refused_unproved += 1;
+        }
+        self.refused_unproved >= REFUSED_UNPROVED
+    }
+}
