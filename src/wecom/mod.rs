@@ -1,4 +1,5 @@
 //! One call: token, encode, send, decode, classify.
 
+pub mod errcode;
 pub mod transport;
 pub mod wire;
