@@ -1,11 +1,17 @@
 //! The bottom of the client: bytes out, bytes in.
 //!
-//! [`Transport`] is the one seam: real HTTPS here, the simulator's memory in
+//! [`Transport`] is the one seam: real HTTPS here ([`HttpTransport`]), the simulator's memory in
 //! [`sim::transport`](crate::sim::transport).
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use crate::secret::Secret;
+
+mod base_url;
+mod http;
+
+pub use base_url::{BadBaseUrl, BaseUrl};
+pub use http::{HttpTransport, LONGEST_BODY, NoHttp, Timeouts};
 
 /// A future that a transport hands back.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response, Failure>> + 'a>>;
@@ -72,3 +78,5 @@ impl fmt::Display for Failure {
         }
     }
 }
+
+impl std::error::Error for Failure {}

@@ -1,0 +1,216 @@
+//! Real HTTPS, through reqwest.
+
+use std::{
+    error::Error,
+    net::{Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
+
+use reqwest::{
+    Client,
+    header::{CONTENT_TYPE, HeaderValue},
+};
+
+use super::{BaseUrl, Failure, Method, Request, Response, Sending, Transport};
+use crate::wecom::query;
+
+/// The longest body that is read, in bytes. A reply with one link has about 150; nothing states
+/// how many links there can be (D95818).
+pub const LONGEST_BODY: usize = 1024 * 1024;
+
+/// Shorter than servers commonly keep an idle connection, so that it is we who close it and a
+/// request does not run into a connection that is just being closed.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// How long to wait for the remote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection, name lookup and TLS included; 5 s by default.
+    pub connect: Duration,
+    /// For everything from sending to the last byte of the reply; 30 s by default.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            total: Duration::from_secs(30),
+        }
+    }
+}
+
+/// TLS could not be set up, for instance because the system has no root certificates.
+#[derive(Debug, thiserror::Error)]
+#[error("HTTPS could not be set up: {reason}")]
+pub struct NoHttp {
+    reason: String,
+}
+
+/// A pool of connections to one base address. Every request is sent once: no redirect is
+/// followed and nothing that may have reached the remote is repeated, since each costs quota.
+#[derive(Clone)]
+pub struct HttpTransport {
+    client: Client,
+    base: BaseUrl,
+    total: Duration,
+}
+
+impl HttpTransport {
+    /// A transport to `base`. Proxies are taken from the environment, but never for a loopback
+    /// address.
+    ///
+    /// # Errors
+    ///
+    /// If the system's root certificates cannot be read; never for plain http.
+    pub fn new(base: BaseUrl, timeouts: Timeouts) -> Result<Self, NoHttp> {
+        // An error only says that a provider is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = build(&base, timeouts).map_err(|error| NoHttp {
+            reason: cause(&error.without_url()),
+        })?;
+        let total = timeouts.total;
+        Ok(Self {
+            client,
+            base,
+            total,
+        })
+    }
+
+    /// Where it sends to.
+    #[must_use]
+    pub const fn base_url(&self) -> &BaseUrl {
+        &self.base
+    }
+
+    fn prepare(&self, request: Request) -> reqwest::Request {
+        let mut query = String::with_capacity(600);
+        for (name, value) in &request.query {
+            if !query.is_empty() {
+                query.push('&');
+            }
+            query.push_str(name);
+            query.push('=');
+            query::push_encoded(&mut query, value.expose());
+        }
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+        };
+        let mut prepared = reqwest::Request::new(method, self.base.join(request.path, &query));
+        if request.method == Method::Post {
+            let json = HeaderValue::from_static("application/json");
+            prepared.headers_mut().insert(CONTENT_TYPE, json);
+            *prepared.body_mut() = Some(request.body.into());
+        }
+        prepared
+    }
+}
+
+impl Transport for HttpTransport {
+    fn send(&self, request: Request) -> Sending<'static> {
+        let (client, total, path) = (self.client.clone(), self.total, request.path);
+        let prepared = self.prepare(request);
+        Box::pin(async move {
+            let reply = client.execute(prepared).await;
+            let reply = reply.map_err(|error| failure(error, path, total))?;
+            read(reply, path, total).await
+        })
+    }
+}
+
+fn build(base: &BaseUrl, timeouts: Timeouts) -> reqwest::Result<Client> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("idferry/", env!("CARGO_PKG_VERSION")))
+        .http1_only()
+        .tcp_nodelay(true)
+        .tcp_keepalive(Duration::from_secs(15))
+        // Idle connections are bounded by the calls in flight, so the pool itself is not.
+        .pool_max_idle_per_host(usize::MAX)
+        .pool_idle_timeout(IDLE)
+        .connect_timeout(timeouts.connect)
+        .timeout(timeouts.total)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false);
+    if base.is_loopback() {
+        // A name server that thinks otherwise must not be handed the token.
+        let home = [
+            (Ipv4Addr::LOCALHOST, 0).into(),
+            (Ipv6Addr::LOCALHOST, 0).into(),
+        ];
+        builder = builder.no_proxy().resolve_to_addrs("localhost", &home);
+    }
+    if base.is_plain() {
+        // Spares reading the system's certificates, which a bare container does not even have.
+        builder = builder.tls_certs_only([]);
+    }
+    builder.build()
+}
+
+/// Reads the body, up to [`LONGEST_BODY`]. A status other than 200 says enough without it.
+async fn read(
+    mut reply: reqwest::Response,
+    path: &'static str,
+    total: Duration,
+) -> Result<Response, Failure> {
+    let status = reply.status().as_u16();
+    match body(&mut reply, path, total).await {
+        Ok(body) => Ok(Response { status, body }),
+        Err(failure) if status == 200 => Err(failure),
+        Err(_) => Ok(Response {
+            status,
+            body: Vec::new(),
+        }),
+    }
+}
+
+async fn body(
+    reply: &mut reqwest::Response,
+    path: &'static str,
+    total: Duration,
+) -> Result<Vec<u8>, Failure> {
+    let announced = reply.content_length().unwrap_or(0);
+    let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+    if announced > LONGEST_BODY {
+        return Err(Failure::Body);
+    }
+    let mut body = Vec::with_capacity(announced);
+    loop {
+        match reply.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > LONGEST_BODY => {
+                return Err(Failure::Body);
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body),
+            Err(error) => return Err(failure(error, path, total)),
+        }
+    }
+}
+
+/// A connection that took too long to come about is no connection, not a time-out: nothing was
+/// sent on it.
+fn failure(error: reqwest::Error, path: &'static str, total: Duration) -> Failure {
+    let error = error.without_url();
+    let failure = if error.is_connect() || error.is_builder() {
+        Failure::Connect
+    } else if error.is_timeout() {
+        Failure::Timeout(total)
+    } else {
+        Failure::Reset
+    };
+    tracing::debug!(path, %failure, cause = cause(&error), "no reply");
+    failure
+}
+
+/// What the system said, at the bottom of the chain. A reqwest error in between is skipped: its
+/// text may hold the URL, and the URL holds the token.
+fn cause(error: &reqwest::Error) -> String {
+    std::iter::successors(error.source(), |error| (*error).source())
+        .filter(|error| !error.is::<reqwest::Error>())
+        .last()
+        .map_or_else(|| String::from("unknown"), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests;
