@@ -2,5 +2,9 @@
 
 pub mod errcode;
 mod query;
+mod redact;
+pub mod reply;
+pub mod ticket;
+pub mod token;
 pub mod transport;
 pub mod wire;

@@ -1,0 +1,193 @@
+use super::*;
+
+const ON: Call = Call::Convert { corpid: false };
+
+fn response(status: u16, body: &str) -> Response {
+    let body = body.as_bytes().to_vec();
+    Response { status, body }
+}
+
+fn decode(body: &str) -> Verdict {
+    decode_convert(&response(200, body), ON, &["oUnionUnion"])
+}
+
+fn link(corpid: &str, external_userid: &str) -> Link {
+    Link {
+        corpid: corpid.into(),
+        external_userid: external_userid.into(),
+    }
+}
+
+#[test]
+fn no_list_a_null_list_and_an_empty_list_all_mean_nobody() {
+    for body in [
+        r#"{"errcode":0,"errmsg":"ok"}"#,
+        r#"{"errcode":0,"errmsg":"ok","external_userid_info":null}"#,
+        r#"{"errcode":0,"errmsg":"ok","external_userid_info":[]}"#,
+        r#"{"external_userid_info":[],"new_field":{"a":[1]},"errcode":0}"#,
+    ] {
+        assert_eq!(decode(body), Verdict::Answered(vec![]), "{body}");
+    }
+}
+
+#[test]
+fn links_come_sorted_and_each_once() {
+    let body = r#"{"errcode":0,"errmsg":"ok","external_userid_info":[
+        {"corpid":"wpB","external_userid":"wm1"},
+        {"corpid":"wpA","external_userid":"wm\u00e9"},
+        {"corpid":"wpB","external_userid":"wm1","extra":1},
+        {"corpid":"wpB","external_userid":"wm0"}]}"#;
+    let links = vec![link("wpA", "wmé"), link("wpB", "wm0"), link("wpB", "wm1")];
+    assert_eq!(decode(body), Verdict::Answered(links));
+}
+
+#[test]
+fn errcode_comes_before_everything_else() {
+    for list in ["[]", "null", "{}", "\"\"", r#"[{"corpid":"wpA"}]"#] {
+        let body =
+            format!(r#"{{"errcode":845003,"errmsg":"not match","external_userid_info":{list}}}"#);
+        let refusal = Refusal {
+            errcode: 845_003,
+            class: Class::Source,
+            errmsg: String::new(),
+        };
+        assert_eq!(decode(&body), Verdict::Refused(refusal), "{list}");
+    }
+}
+
+#[test]
+fn what_is_not_the_pages_json_is_a_failed_call() {
+    let cut = r#"{"errcode":0,"errmsg":"ok","external_userid_info":[{"corpid":"wpA","#;
+    for body in [
+        "",
+        "<html>502</html>",
+        "null",
+        "{}",
+        cut,
+        r#"{"errmsg":"ok","external_userid_info":[]}"#,
+        r#"{"errcode":"0","errmsg":"ok"}"#,
+        r#"{"errcode":null}"#,
+        r#"{"errcode":0,"errmsg":"ok"}}"#,
+        "{\"errcode\":0,\"errmsg\":\"o\u{1}k\"}",
+        r#"{"errcode":0,"external_userid_info":{}}"#,
+        r#"{"errcode":0,"external_userid_info":[{"corpid":"wpA"}]}"#,
+        r#"{"errcode":0,"external_userid_info":[{"corpid":"","external_userid":"wm"}]}"#,
+        r#"{"errcode":0,"external_userid_info":[{"corpid":"wp","external_userid":""}]}"#,
+    ] {
+        assert_eq!(decode(body), Verdict::Failed(Failure::Body), "{body}");
+    }
+    let invalid_utf8 = Response {
+        status: 200,
+        body: b"{\"errcode\":0,\"errmsg\":\"\xff\"}".to_vec(),
+    };
+    let verdict = decode_convert(&invalid_utf8, ON, &[]);
+    assert_eq!(verdict, Verdict::Failed(Failure::Body));
+}
+
+#[test]
+fn a_status_other_than_200_is_not_read_any_further() {
+    for status in [204, 301, 404, 429, 500, 502, 503] {
+        let reply = response(status, r#"{"errcode":0,"errmsg":"ok"}"#);
+        let verdict = decode_convert(&reply, ON, &[]);
+        assert_eq!(verdict, Verdict::Failed(Failure::Status(status)));
+        let error = decode_token(reply, &[]).unwrap_err();
+        assert_eq!(error, CallError::Failed(Failure::Status(status)));
+    }
+}
+
+#[test]
+fn the_wrong_json_warning_is_our_bug_whatever_the_errcode() {
+    for errcode in [0, 40058] {
+        let body = format!(
+            r#"{{"errcode":{errcode},"errmsg":"ok. Warning: wrong json format. ","external_userid_info":[]}}"#
+        );
+        let refusal = Refusal {
+            errcode,
+            class: Class::Bug,
+            errmsg: "ok. Warning: wrong json format.".into(),
+        };
+        assert_eq!(decode(&body), Verdict::Refused(refusal));
+    }
+}
+
+#[test]
+fn the_servers_words_are_kept_only_where_people_read_them() {
+    for errcode in [
+        -1, 40014, 45033, 610_014, 610_017, 670_001, 60020, 45009, 40063, 77,
+    ] {
+        let body = format!(r#"{{"errcode":{errcode},"errmsg":"no: oUnionUnion, sorry"}}"#);
+        let Verdict::Refused(refusal) = decode(&body) else {
+            panic!("{errcode} is a refusal");
+        };
+        let kept = if refusal.class.keeps_errmsg() {
+            "no: «…», sorry"
+        } else {
+            ""
+        };
+        assert_eq!(refusal.errmsg, kept, "{errcode}");
+    }
+}
+
+#[test]
+fn a_refusal_reads_like_a_sentence() {
+    let verdict = decode(r#"{"errcode":60020,"errmsg":"not allow, from ip: 203.0.113.9"}"#);
+    let Verdict::Refused(refusal) = verdict else {
+        panic!("60020 is a refusal");
+    };
+    assert_eq!(
+        CallError::Refused(refusal).to_string(),
+        "60020 不安全的访问IP (not allowed to access from your IP): not allow, from ip: 203.0.113.9"
+    );
+}
+
+#[test]
+fn a_token_may_come_without_errcode_but_not_without_life() {
+    let decode = |body: &str| decode_token(response(200, body), &[]);
+    for body in [
+        r#"{"errcode":0,"errmsg":"ok","access_token":"tok","expires_in":7200}"#,
+        r#"{"access_token":"tok","expires_in":7200}"#,
+    ] {
+        let token = decode(body).unwrap();
+        assert_eq!(token.secret.expose(), "tok");
+        assert_eq!(token.expires_in, Duration::from_secs(7200));
+    }
+    let long = format!(
+        r#"{{"access_token":"{}","expires_in":1}}"#,
+        "x".repeat(2049)
+    );
+    for body in [
+        "{}",
+        "not json",
+        r#"{"access_token":"","expires_in":7200}"#,
+        r#"{"access_token":"tok"}"#,
+        r#"{"access_token":"tok","expires_in":-1}"#,
+        &long,
+    ] {
+        assert_eq!(decode(body).unwrap_err(), CallError::Failed(Failure::Body));
+    }
+}
+
+#[test]
+fn a_wrong_secret_stops_even_if_the_rest_of_the_reply_is_odd() {
+    let body = r#"{"errcode":40001,"errmsg":"invalid credential","access_token":null}"#;
+    let CallError::Refused(refusal) = decode_token(response(200, body), &[]).unwrap_err() else {
+        panic!("40001 is a refusal");
+    };
+    assert_eq!(refusal.class, Class::Stop);
+}
+
+#[test]
+fn a_ticket_needs_an_errcode_and_a_text() {
+    let now = Timestamp::from_millis(0);
+    let decode = |body: &str| decode_ticket(response(200, body), now, &[]);
+    let ticket = decode(r#"{"errcode":0,"errmsg":"ok","mass_call_ticket":"tick"}"#).unwrap();
+    assert_eq!(ticket.secret().expose(), "tick");
+    assert_eq!(ticket.obtained_at(), now);
+    for body in [
+        r#"{"mass_call_ticket":"tick"}"#,
+        r#"{"errcode":0}"#,
+        r#"{"errcode":0,"mass_call_ticket":""}"#,
+    ] {
+        assert_eq!(decode(body).unwrap_err(), CallError::Failed(Failure::Body));
+    }
+}
