@@ -1,0 +1,169 @@
+//! The three calls this program makes, each a future that owns all it needs.
+
+use std::rc::Rc;
+
+use super::{
+    errcode::Call,
+    reply::{self, CallError, Verdict},
+    ticket::Ticket,
+    token::Token,
+    transport::{Failure, Method, Request, Response, Transport},
+    wire::{self, ConvertRequest},
+};
+use crate::{clock::Timestamp, gate::Paid, model::Subject, secret::Secret};
+
+/// One corp's credentials and a way to the API. Clones share both.
+#[derive(Clone)]
+pub struct Client {
+    transport: Rc<dyn Transport>,
+    corp_id: Rc<str>,
+    corp_secret: Rc<Secret<String>>,
+}
+
+impl Client {
+    /// A client of the upstream corp `corp_id`, with the secret of the app it shares.
+    #[must_use]
+    pub fn new(transport: Rc<dyn Transport>, corp_id: &str, corp_secret: Secret<String>) -> Self {
+        Self {
+            transport,
+            corp_id: corp_id.into(),
+            corp_secret: Rc::new(corp_secret),
+        }
+    }
+
+    /// The upstream corp.
+    #[must_use]
+    pub fn corp_id(&self) -> &str {
+        &self.corp_id
+    }
+
+    /// Fetches an access token (D91039). One at a time, and never in a loop on a refusal: wrong
+    /// secrets get the address banned for an hour (D90313).
+    ///
+    /// # Errors
+    ///
+    /// A reply that says no, or none that can be read.
+    pub fn fetch_token(&self) -> impl Future<Output = Result<Token, CallError>> + use<> {
+        let client = self.clone();
+        async move {
+            let corp_id = Secret::new(String::from(&*client.corp_id));
+            let corp_secret = Secret::clone(&client.corp_secret);
+            let query = vec![("corpid", corp_id), ("corpsecret", corp_secret)];
+            let response = client.get(wire::GETTOKEN, query).await?;
+            reply::decode_token(response, &[client.corp_secret.expose()])
+        }
+    }
+
+    /// Applies for the one ticket this corp will ever get (D96250). `now` is the moment of
+    /// sending; the ticket's seven days are counted from it, to be safe. A failure may have used
+    /// the chance up: report it, never repeat it.
+    ///
+    /// # Errors
+    ///
+    /// A reply that says no, or none that can be read.
+    pub fn apply_ticket(
+        &self,
+        token: &Token,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Ticket, CallError>> + use<> {
+        let (client, token) = (self.clone(), Rc::clone(&token.secret));
+        async move {
+            let query = vec![("access_token", Secret::clone(&token))];
+            let response = client.get(wire::APPLY_MASS_CALL_TICKET, query).await?;
+            let sent = [token.expose().as_str(), client.corp_secret.expose()];
+            reply::decode_ticket(response, now, &sent)
+        }
+    }
+
+    /// Asks who `subject` is to the downstream corps (D95818): one request, for the `paid` claim
+    /// that it uses up. Nothing is sent before the first poll, and at most once after it.
+    pub fn convert(
+        &self,
+        subject: &Subject,
+        token: &Token,
+        ticket: Option<&Ticket>,
+        paid: Paid,
+    ) -> impl Future<Output = Verdict> + use<> {
+        let corpid = subject
+            .corpid
+            .as_deref()
+            .filter(|corpid| !corpid.is_empty());
+        let on = Call::Convert {
+            corpid: corpid.is_some(),
+        };
+        let request = Request {
+            method: Method::Post,
+            path: wire::UNIONID_TO_EXTERNAL_USERID,
+            query: vec![("access_token", Secret::clone(&token.secret))],
+            body: convert_body(subject, corpid, ticket),
+        };
+        let sent = Sent::new(self, subject, token, ticket);
+        let transport = Rc::clone(&self.transport);
+        async move {
+            let _spent = paid;
+            match transport.send(request).await {
+                Ok(response) => reply::decode_convert(&response, on, &sent.texts()),
+                Err(failure) => Verdict::Failed(failure),
+            }
+        }
+    }
+
+    async fn get(
+        &self,
+        path: &'static str,
+        query: Vec<(&'static str, Secret<String>)>,
+    ) -> Result<Response, Failure> {
+        let request = Request {
+            method: Method::Get,
+            path,
+            query,
+            body: Vec::new(),
+        };
+        self.transport.send(request).await
+    }
+}
+
+fn convert_body(subject: &Subject, corpid: Option<&str>, ticket: Option<&Ticket>) -> Vec<u8> {
+    let request = ConvertRequest {
+        unionid: (*subject.unionid).into(),
+        openid: (*subject.openid).into(),
+        corpid: corpid.map(Into::into),
+        mass_call_ticket: ticket.map(|ticket| ticket.secret().expose().as_str().into()),
+    };
+    // Strings always become JSON; there is no error to report.
+    serde_json::to_vec(&request).unwrap_or_default()
+}
+
+/// What one lookup sent, kept until its reply has been read: none of it may be repeated.
+struct Sent {
+    unionid: Box<str>,
+    openid: Box<str>,
+    token: Rc<Secret<String>>,
+    ticket: Option<Rc<Secret<String>>>,
+    corp_secret: Rc<Secret<String>>,
+}
+
+impl Sent {
+    fn new(client: &Client, subject: &Subject, token: &Token, ticket: Option<&Ticket>) -> Self {
+        Self {
+            unionid: subject.unionid.clone(),
+            openid: subject.openid.clone(),
+            token: Rc::clone(&token.secret),
+            ticket: ticket.map(Ticket::share),
+            corp_secret: Rc::clone(&client.corp_secret),
+        }
+    }
+
+    fn texts(&self) -> [&str; 5] {
+        [
+            &self.unionid,
+            &self.openid,
+            self.token.expose(),
+            self.ticket.as_deref().map_or("", |ticket| ticket.expose()),
+            self.corp_secret.expose(),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests;
