@@ -115,7 +115,10 @@ mod tests {
     fn a_wrong_mini_program_shows_after_twenty_rows() {
         let mut breaker = Breaker::new(0.5);
         let trips = (0..20).map(|_| breaker.note(&outcome(State::Rejected, 845_003)).is_some());
-        assert_eq!(trips.collect::<Vec<_>>().iter().position(|trip| *trip), Some(19));
+        assert_eq!(
+            trips.collect::<Vec<_>>().iter().position(|trip| *trip),
+            Some(19)
+        );
     }
 
     #[test]

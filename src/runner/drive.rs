@@ -218,8 +218,16 @@ impl<'s> Runner<'s> {
     /// The one place that waits.
     async fn wait(&mut self, hold: Option<Hold>) {
         let due = hold.and_then(|hold| hold.until);
-        let times = [due, self.settle_by, self.deadline.filter(|_| self.ending.is_none())];
-        let sleep = times.into_iter().flatten().min().map(|at| at.since(self.now));
+        let times = [
+            due,
+            self.settle_by,
+            self.deadline.filter(|_| self.ending.is_none()),
+        ];
+        let sleep = times
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|at| at.since(self.now));
         let sleep = sleep.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP);
         if self.in_flight.is_empty() || hold.is_some_and(|hold| hold.reason.is_quota()) {
             self.tempo.rested(self.now.plus(sleep));
@@ -334,7 +342,9 @@ impl<'s> Runner<'s> {
     }
 
     fn is_to_crash(&self) -> bool {
-        self.orders.crash_after.is_some_and(|most| self.commits >= most)
+        self.orders
+            .crash_after
+            .is_some_and(|most| self.commits >= most)
     }
 
     /// Gives back what was paid for and not sent, and closes the books.

@@ -18,21 +18,21 @@ const PAGE: u32 = 4096;
 
 /// One subject on its way through its attempts.
 #[derive(Debug)]
-pub struct Claim {
+pub(super) struct Claim {
     /// Who.
-    pub subject: Subject,
+    pub(super) subject: Subject,
     /// Where it stands on disk.
-    pub was: State,
+    pub(super) was: State,
     /// The attempt that comes next; 1 is the first.
-    pub attempt: u8,
+    pub(super) attempt: u8,
     /// Ask without the ticket, to find out whether that is what is wrong.
-    pub without_ticket: bool,
+    pub(super) without_ticket: bool,
 }
 
 impl Claim {
     /// The last attempt it gets: one more than the others if it is owed one.
     #[must_use]
-    pub const fn last_attempt(&self) -> u8 {
+    pub(super) const fn last_attempt(&self) -> u8 {
         match self.was {
             State::Parked => ATTEMPTS + 1,
             _ => ATTEMPTS,
@@ -49,7 +49,7 @@ enum Phase {
 }
 
 /// The queue of a run.
-pub struct Feed {
+pub(super) struct Feed {
     phase: Phase,
     page: VecDeque<Subject>,
     cursor: SubjectId,
@@ -68,7 +68,7 @@ impl Feed {
     /// # Errors
     ///
     /// What the disk says.
-    pub fn open(store: &Store, retry_codes: Vec<i64>) -> Result<Self> {
+    pub(super) fn open(store: &Store, retry_codes: Vec<i64>) -> Result<Self> {
         Ok(Self {
             phase: Phase::Queued,
             page: VecDeque::new(),
@@ -81,7 +81,7 @@ impl Feed {
     }
 
     /// Puts a claim back until `due`.
-    pub fn put_back(&mut self, claim: Claim, due: Timestamp) {
+    pub(super) fn put_back(&mut self, claim: Claim, due: Timestamp) {
         self.waiting.push(Reverse((due, claim.subject.id)));
         self.claims.insert(claim.subject.id, claim);
     }
@@ -91,7 +91,7 @@ impl Feed {
     /// # Errors
     ///
     /// What the disk says.
-    pub fn next_due(&mut self, store: &Store, now: Timestamp) -> Result<Option<Timestamp>> {
+    pub(super) fn next_due(&mut self, store: &Store, now: Timestamp) -> Result<Option<Timestamp>> {
         let waiting = self.first_waiting();
         if waiting.is_some_and(|due| due <= now) {
             return Ok(Some(now));
@@ -105,7 +105,7 @@ impl Feed {
     }
 
     /// Takes the claim that is due.
-    pub fn take(&mut self, now: Timestamp) -> Option<Claim> {
+    pub(super) fn take(&mut self, now: Timestamp) -> Option<Claim> {
         if self.first_waiting().is_some_and(|due| due <= now) {
             let Reverse((_, id)) = self.waiting.pop()?;
             return self.claims.remove(&id);
@@ -124,7 +124,7 @@ impl Feed {
     }
 
     /// Takes a claim that must be asked without the ticket.
-    pub fn take_without_ticket(&mut self) -> Option<Claim> {
+    pub(super) fn take_without_ticket(&mut self) -> Option<Claim> {
         let found = self.claims.values().find(|claim| claim.without_ticket)?;
         let id = found.subject.id;
         self.claims.remove(&id)
@@ -132,7 +132,7 @@ impl Feed {
 
     /// Whether one waits that must be asked without the ticket.
     #[must_use]
-    pub fn has_suspect(&self) -> bool {
+    pub(super) fn has_suspect(&self) -> bool {
         self.claims.values().any(|claim| claim.without_ticket)
     }
 
@@ -150,12 +150,12 @@ impl Feed {
 
     /// Claims ready to leave, as far as is known without reading on.
     #[must_use]
-    pub fn ready(&self) -> usize {
+    pub(super) fn ready(&self) -> usize {
         self.page.len() + self.claims.len()
     }
 
     /// Goes on to the subjects that are owed one more try; answers whether there is another phase.
-    pub fn advance(&mut self) -> bool {
+    pub(super) fn advance(&mut self) -> bool {
         self.phase = match self.phase {
             Phase::Queued => Phase::Owed,
             Phase::Owed | Phase::Done => Phase::Done,
@@ -167,7 +167,7 @@ impl Feed {
     /// The least subject that has not been given out for good: everything below it is either
     /// answered or in the air.
     #[must_use]
-    pub fn lowest(&self) -> SubjectId {
+    pub(super) fn lowest(&self) -> SubjectId {
         let waiting = self.claims.keys().next().copied();
         let page = self.page.front().map(|subject| subject.id);
         let next = SubjectId(self.cursor.0 + 1);
@@ -176,7 +176,7 @@ impl Feed {
 
     /// Whether the queue, and not the second try, is being worked off.
     #[must_use]
-    pub fn is_first_pass(&self) -> bool {
+    pub(super) fn is_first_pass(&self) -> bool {
         self.phase == Phase::Queued
     }
 

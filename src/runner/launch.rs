@@ -131,7 +131,10 @@ impl Runner<'_> {
             self.feed.put_back(claim, self.now);
             return;
         };
-        let ticket = self.ticket.as_ref().filter(|_| paid.fare() == Fare::Ticketed);
+        let ticket = self
+            .ticket
+            .as_ref()
+            .filter(|_| paid.fare() == Fare::Ticketed);
         let (fare, sent) = (paid.fare(), self.now);
         self.airborne.push(claim.subject.id);
         self.launched += 1;

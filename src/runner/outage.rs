@@ -15,7 +15,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// Whether the API can be reached.
 #[derive(Debug, Default)]
-pub struct Outage {
+pub(super) struct Outage {
     tries: u32,
     until: Timestamp,
     ever_reached: bool,
@@ -24,7 +24,7 @@ pub struct Outage {
 impl Outage {
     /// A call that left at `sent` did not get through. Calls that left before the outage was known
     /// are part of it. Answers when the next try is, if this is news.
-    pub fn failed(&mut self, sent: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn failed(&mut self, sent: Timestamp, now: Timestamp) -> Option<Timestamp> {
         if self.tries > 0 && sent < self.until {
             return None;
         }
@@ -35,20 +35,20 @@ impl Outage {
     }
 
     /// A reply came. Answers whether an outage ends with it.
-    pub fn reached(&mut self) -> bool {
+    pub(super) fn reached(&mut self) -> bool {
         self.ever_reached = true;
         std::mem::take(&mut self.tries) > 0
     }
 
     /// Never reached in this run, and tried often enough.
-    pub fn is_hopeless(&self) -> bool {
+    pub(super) fn is_hopeless(&self) -> bool {
         !self.ever_reached && self.tries >= FIRST_TRIES
     }
 
     /// # Errors
     ///
     /// The hold until the next try, and then until it has landed.
-    pub fn check(&self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
+    pub(super) fn check(&self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
         let reason = Reason::Outage;
         if self.tries == 0 {
             return Ok(());

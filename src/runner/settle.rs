@@ -103,7 +103,11 @@ impl Runner<'_> {
                 let due = self.snooze(snooze, &mut claim, sent, token);
                 self.feed.put_back(claim, due);
             }
-            Decision::Halt(halt) => self.end(Ending::Refused(*halt)),
+            Decision::Halt(halt) => {
+                // It has no outcome: the feed keeps it, so that no watermark passes it.
+                self.feed.put_back(claim, self.now);
+                self.end(Ending::Refused(*halt));
+            }
         }
     }
 
@@ -179,7 +183,12 @@ impl Runner<'_> {
 
     /// A subject that met an unlisted code with the ticket was asked without it: if that works, it
     /// is the ticket that does not.
-    fn clear_suspicion(&mut self, claim: &Claim, answered: bool, decision: &Decision) -> Result<()> {
+    fn clear_suspicion(
+        &mut self,
+        claim: &Claim,
+        answered: bool,
+        decision: &Decision,
+    ) -> Result<()> {
         if !claim.without_ticket || !matches!(decision, Decision::Settle(_) | Decision::Halt(_)) {
             return Ok(());
         }

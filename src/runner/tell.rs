@@ -21,7 +21,7 @@ const SHORT: Duration = Duration::from_secs(2);
 
 /// What was told last.
 #[derive(Default)]
-pub struct Told {
+pub(super) struct Told {
     snapshot: Timestamp,
     outlook: Timestamp,
     hold: Option<Waiting>,

@@ -40,7 +40,7 @@ impl Cadence {
 
 /// Measures the rate of launches while nothing holds them.
 #[derive(Debug, Clone)]
-pub struct Tempo {
+pub(super) struct Tempo {
     since: Timestamp,
     launched: u32,
     per_second: Option<f64>,
@@ -52,7 +52,7 @@ const SAMPLE: Duration = Duration::from_millis(200);
 impl Tempo {
     /// Nothing is known yet.
     #[must_use]
-    pub const fn new(now: Timestamp) -> Self {
+    pub(super) const fn new(now: Timestamp) -> Self {
         Self {
             since: now,
             launched: 0,
@@ -61,7 +61,7 @@ impl Tempo {
     }
 
     /// One call left.
-    pub fn launched(&mut self, now: Timestamp) {
+    pub(super) fn launched(&mut self, now: Timestamp) {
         self.launched += 1;
         let passed = now.since(self.since);
         if passed >= SAMPLE {
@@ -72,13 +72,13 @@ impl Tempo {
     }
 
     /// Nothing left for a while, for a reason that says nothing about the rate.
-    pub const fn rested(&mut self, now: Timestamp) {
+    pub(super) const fn rested(&mut self, now: Timestamp) {
         (self.since, self.launched) = (now, 0);
     }
 
     /// Calls a second; `None` if not yet known.
     #[must_use]
-    pub const fn per_second(&self) -> Option<f64> {
+    pub(super) const fn per_second(&self) -> Option<f64> {
         self.per_second
     }
 
@@ -89,7 +89,7 @@ impl Tempo {
         clippy::cast_sign_loss,
         reason = "clamped by the cadence"
     )]
-    pub fn block(&self, cadence: &Cadence) -> u32 {
+    pub(super) fn block(&self, cadence: &Cadence) -> u32 {
         let rate = self.per_second.unwrap_or_default();
         let block = 1.25 * rate * cadence.settle_after.as_secs_f64();
         (block as u32).clamp(cadence.least, cadence.most)

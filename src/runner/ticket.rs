@@ -36,7 +36,7 @@ pub fn stored(store: &Store, clock: Clock) -> Result<Option<Ticket>> {
     }
     let ticket = application
         .ticket
-        .map(|(text, expires_at)| Ticket::stored(text, expires_at));
+        .and_then(|text| Ticket::obtained(text, application.applied_at).ok());
     Ok(ticket.filter(|ticket| ticket.usable_until() > clock.now()))
 }
 
@@ -53,8 +53,9 @@ pub async fn apply(store: &Store, client: &Client, clock: Clock) -> Result<Appli
         }
         Err(CallError::Failed(failure)) => return Ok(Applied::Unreachable(failure)),
     };
-    store.note_application(clock.now())?;
-    match client.apply_ticket(&token, clock.now()).await {
+    let now = clock.now();
+    store.note_application(now)?;
+    match client.apply_ticket(&token, now).await {
         Ok(ticket) => {
             store.keep_ticket(ticket.secret(), ticket.expires_at())?;
             Ok(Applied::Ticket(ticket, token))

@@ -23,7 +23,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// What a fetch that failed means.
 #[derive(Debug)]
-pub enum Trouble {
+pub(super) enum Trouble {
     /// It will be tried again.
     Passing,
     /// No connection: the outage decides.
@@ -36,7 +36,7 @@ pub enum Trouble {
 
 /// The token, or the way to one.
 #[derive(Default)]
-pub struct Tokens {
+pub(super) struct Tokens {
     current: Option<Token>,
     /// Counts tokens, so that a refusal can be told to be of an older one.
     generation: u32,
@@ -51,7 +51,7 @@ pub struct Tokens {
 
 impl Tokens {
     /// The token to call with, and its number.
-    pub fn current(&self, now: Timestamp) -> Option<(&Token, u32)> {
+    pub(super) fn current(&self, now: Timestamp) -> Option<(&Token, u32)> {
         let token = self.current.as_ref()?;
         (now < self.fresh_until).then_some((token, self.generation))
     }
@@ -61,9 +61,13 @@ impl Tokens {
     /// # Errors
     ///
     /// The hold, if one is under way or must wait.
-    pub fn may_fetch(&mut self, now: Timestamp) -> Result<(), Hold> {
+    pub(super) fn may_fetch(&mut self, now: Timestamp) -> Result<(), Hold> {
         let reason = Reason::Token;
-        while self.fetched.front().is_some_and(|at| now.since(*at) >= HOUR) {
+        while self
+            .fetched
+            .front()
+            .is_some_and(|at| now.since(*at) >= HOUR)
+        {
             self.fetched.pop_front();
         }
         let crowded = (self.fetched.len() >= FETCHES_AN_HOUR)
@@ -79,7 +83,7 @@ impl Tokens {
     }
 
     /// Takes a token that was fetched.
-    pub fn fetched(&mut self, token: Token, now: Timestamp) {
+    pub(super) fn fetched(&mut self, token: Token, now: Timestamp) {
         self.fetching = false;
         self.failures = 0;
         self.proved = false;
@@ -89,7 +93,7 @@ impl Tokens {
     }
 
     /// A fetch failed.
-    pub fn failed(&mut self, error: CallError, now: Timestamp, chance: f64) -> Trouble {
+    pub(super) fn failed(&mut self, error: CallError, now: Timestamp, chance: f64) -> Trouble {
         self.fetching = false;
         self.failures += 1;
         let failure = match error {
@@ -112,7 +116,7 @@ impl Tokens {
     }
 
     /// A call was answered with token `generation`: it works.
-    pub const fn works(&mut self, generation: u32) {
+    pub(super) const fn works(&mut self, generation: u32) {
         if generation == self.generation {
             self.proved = true;
             self.refused_unproved = 0;
@@ -121,7 +125,7 @@ impl Tokens {
 
     /// A call was refused for its token. Answers whether to give up: several fresh tokens in a row
     /// were refused before one of them had worked.
-    pub fn refused(&mut self, generation: u32) -> bool {
+    pub(super) fn refused(&mut self, generation: u32) -> bool {
         if generation != self.generation || self.current.is_none() {
             return false;
         }

@@ -10,8 +10,8 @@ use crate::{clock::Timestamp, secret::Secret};
 pub struct Application {
     /// When it was made.
     pub applied_at: Timestamp,
-    /// The ticket and when it expires, if the answer arrived.
-    pub ticket: Option<(Secret<String>, Timestamp)>,
+    /// The ticket, if the answer arrived; its seven days count from `applied_at`.
+    pub ticket: Option<Secret<String>>,
     /// When it was found not to work any more.
     pub dead_at: Option<Timestamp>,
 }
@@ -24,16 +24,13 @@ impl Store {
     /// What the disk says.
     pub fn application(&self) -> Result<Option<Application>> {
         let mut find = self.db.prepare_cached(
-            "SELECT applied_at, ticket, expires_at, dead_at FROM tickets ORDER BY id DESC LIMIT 1",
+            "SELECT applied_at, ticket, dead_at FROM tickets ORDER BY id DESC LIMIT 1",
         )?;
         let found = find.query_row([], |row| {
-            let expires_at = row.get::<_, Option<i64>>(2)?.unwrap_or_default();
-            let ticket: Option<String> = row.get(1)?;
-            let ticket = ticket.map(|text| (Secret::new(text), Timestamp::from_millis(expires_at)));
             Ok(Application {
                 applied_at: Timestamp::from_millis(row.get(0)?),
-                ticket,
-                dead_at: row.get::<_, Option<i64>>(3)?.map(Timestamp::from_millis),
+                ticket: row.get::<_, Option<String>>(1)?.map(Secret::new),
+                dead_at: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis),
             })
         });
         Ok(found.optional()?)

@@ -133,6 +133,13 @@ pub fn lookup(code: i64) -> &'static Entry {
     }
 }
 
+/// The codes that the page says to try again, and so worth another try at the end of a run.
+#[must_use]
+pub fn retry_codes() -> Vec<i64> {
+    let again = entries().iter().filter(|entry| entry.class == Class::Retry);
+    again.map(|entry| entry.code).collect()
+}
+
 /// Every code with an entry of its own, ascending.
 #[must_use]
 pub fn entries() -> &'static [Entry] {
