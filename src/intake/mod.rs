@@ -1,1 +1,49 @@
-//! (being built)
+//! Intake: bytes of a source become [`Row`](crate::model::Row)s, or [`RowError`]s that cost no call.
+//!
+//! [`Rows::open`] finds out what the bytes are (gzip or zstd by [`input`], the [`Encoding`], the
+//! delimiter, the columns) and then lends one row at a time, straight out of its read buffer:
+//! no allocation per row, and never more than a little over 1 MiB in memory whatever the file
+//! holds. What cannot be a subject comes out as a [`RowError`]; the caller hands it to a
+//! [`RejectsFile`] and goes on.
+//!
+//! ```no_run
+//! use idferry::intake::{Input, Line, Options, RejectsFile, Rows};
+//!
+//! # fn main() -> Result<(), idferry::intake::IntakeError> {
+//! let mut rejects = RejectsFile::new("fans.rejects.csv");
+//! let mut rows = Rows::open(&Input::parse("fans.csv.gz".as_ref()), &Options::default())?;
+//! loop {
+//!     match rows.next()? {
+//!         Line::Row(row) => { /* enrol row.unionid, row.openid, row.corpid */ }
+//!         Line::Bad(error) => rejects.write(&error)?,
+//!         Line::End => break,
+//!     }
+//! }
+//! rejects.finish()?;
+//! rows.ensure_yield()
+//! # }
+//! ```
+
+mod csv;
+mod digest;
+mod encoding;
+mod error;
+mod header;
+mod input;
+mod judge;
+mod options;
+mod records;
+mod reject;
+mod rows;
+mod window;
+
+pub use digest::digest;
+pub use encoding::Encoding;
+pub use error::IntakeError;
+pub use input::Input;
+pub use options::{Columns, Options, parse_delimiter};
+pub use reject::{Reason, RejectsFile, RowError};
+pub use rows::{Line, Rows, Unusual};
+
+#[cfg(test)]
+mod tests;

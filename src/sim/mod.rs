@@ -1,1 +1,52 @@
-//! (being built)
+//! The remote in small: the WeCom API as [`Remote`], a plain struct that is told the time and a
+//! call and says what comes back and when.
+//!
+//! * [`world`] — who is whose customer, a pure function of the seed.
+//! * [`meter`] — its own books: [`limits`], sliding or calendar [`count`], blocks.
+//! * [`faults`] and [`latency`] — how it misbehaves, each way with a knob.
+//! * `token`, [`ticket`] — what a caller must carry.
+//! * [`transport`] carries calls to it in memory, [`server`] over HTTP on a loopback address.
+//!
+//! Where the real remote promises nothing, this one differs on purpose. It never imports the
+//! gate: the judge must not borrow the defendant's arithmetic.
+
+mod air;
+mod answers;
+mod api;
+mod ask;
+mod asked;
+mod call;
+pub mod count;
+pub mod faults;
+mod id;
+pub mod latency;
+pub mod limits;
+pub mod meter;
+mod options;
+pub mod remote;
+mod reply;
+pub mod server;
+mod stats;
+pub mod ticket;
+mod token;
+pub mod transport;
+pub mod world;
+mod wound;
+
+#[cfg(test)]
+mod tests;
+
+pub use api::Api;
+pub use call::{Answer, Call, Query, Reply, What};
+pub use count::Counting;
+pub use faults::{Fault, Faults};
+pub use id::Id;
+pub use latency::{Latency, Legs};
+pub use limits::{Limits, Window};
+pub use options::Options;
+pub use remote::{Forced, Remote};
+pub use server::Simulator;
+pub use stats::{LaneStats, Stats, WindowStats};
+pub use ticket::TicketAgain;
+pub use transport::MemoryTransport;
+pub use world::{Nobody, World, WorldOptions};

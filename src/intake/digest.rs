@@ -1,0 +1,103 @@
+//! The digest by which an import is recognised when the same command runs again.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{Input, IntakeError, Options, input};
+
+/// Large enough that system calls vanish, small enough to stay in the cache.
+const CHUNK: usize = 1 << 20;
+
+/// The digest of the raw bytes of `path` and of the options that change how they are read.
+///
+/// A pipe would be eaten by it: ask [`Input::is_stream`] first.
+///
+/// # Errors
+/// If the file cannot be opened or read.
+pub fn digest(path: &Path, options: &Options) -> Result<[u8; 16], IntakeError> {
+    let input = Input::Path(path.to_owned());
+    let file = input::open_file(path)?;
+    let mut hash = Xxh3::new();
+    hash_options(&mut hash, options);
+    hash_file(&mut hash, file).map_err(|reason| IntakeError::Read {
+        name: input.name(),
+        lines: 0,
+        reason,
+    })?;
+    Ok(hash.digest128().to_be_bytes())
+}
+
+fn hash_file(hash: &mut Xxh3, mut file: File) -> io::Result<()> {
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match file.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(read) => hash.update(&chunk[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Every option with its length before it, so that no two sets of options read alike.
+fn hash_options(hash: &mut Xxh3, options: &Options) {
+    let columns = &options.columns;
+    let delimiter = options.delimiter.map(|byte| char::from(byte).to_string());
+    let parts = [
+        columns.unionid.as_deref(),
+        columns.openid.as_deref(),
+        columns.corpid.as_deref(),
+        options.encoding.map(super::Encoding::as_str),
+        delimiter.as_deref(),
+        options.corpid.as_deref(),
+    ];
+    for part in parts {
+        // An absent option has a length no present one can have.
+        let length = part.map_or(u64::MAX, |part| part.len() as u64);
+        hash.update(&length.to_be_bytes());
+        hash.update(part.unwrap_or_default().as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn the_digest_changes_with_the_bytes_and_with_how_they_are_read() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"unionid,openid\n").unwrap();
+        let plain = digest(file.path(), &Options::default()).unwrap();
+        assert_eq!(plain, digest(file.path(), &Options::default()).unwrap());
+        let corp = Options {
+            corpid: Some("wpA".into()),
+            ..Options::default()
+        };
+        let column = Options {
+            columns: "corpid=wpA".parse().unwrap(),
+            ..Options::default()
+        };
+        let of_corp = digest(file.path(), &corp).unwrap();
+        assert_ne!(plain, of_corp);
+        assert_ne!(of_corp, digest(file.path(), &column).unwrap());
+        file.write_all(b"\n").unwrap();
+        assert_ne!(plain, digest(file.path(), &Options::default()).unwrap());
+    }
+
+    #[test]
+    fn a_missing_file_has_no_digest() {
+        let error = digest(Path::new("nowhere/fans.csv"), &Options::default()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("cannot open nowhere/fans.csv:")
+        );
+    }
+}

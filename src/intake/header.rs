@@ -1,0 +1,211 @@
+//! The header line: which delimiter it uses and which columns hold the ids.
+
+use super::{
+    IntakeError, Options,
+    csv::{Cut, Dialect},
+    judge,
+    records::{Records, Step},
+};
+
+/// In the order of preference when a header has none of them.
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// No message lists more names than this, nor longer ones.
+const NAMES_SHOWN: usize = 20;
+const NAME_SHOWN: usize = 40;
+
+/// The names of the columns, and where the needed ones are.
+pub(super) struct Header {
+    names: Vec<String>,
+    pub(super) unionid: usize,
+    pub(super) openid: usize,
+    pub(super) corpid: Option<usize>,
+}
+
+impl Header {
+    /// Consumes the header of `records` and sets the delimiter of all that follows.
+    pub(super) fn read(
+        source: &str,
+        records: &mut Records,
+        options: &Options,
+    ) -> Result<Self, IntakeError> {
+        let delimiter = options.delimiter;
+        let delimiter = delimiter.unwrap_or_else(|| best_delimiter(records.first_line(), options));
+        records.set_delimiter(delimiter);
+        let step = records.next().map_err(|reason| IntakeError::Read {
+            name: source.to_owned(),
+            lines: 0,
+            reason,
+        })?;
+        match step {
+            Step::Record { nul: false, .. } => Self::locate(source, names_of(records), options),
+            Step::Record { .. } => Err(bad_header(source, records, super::Reason::Nul)),
+            Step::Fault { reason, .. } => Err(bad_header(source, records, reason)),
+            Step::End => Err(IntakeError::EmptyFile {
+                name: source.to_owned(),
+            }),
+        }
+    }
+
+    /// The name of a column as the source writes it; empty behind the last one.
+    pub(super) fn name(&self, column: usize) -> &str {
+        self.names.get(column).map_or("", |name| name.trim())
+    }
+
+    fn locate(source: &str, names: Vec<String>, options: &Options) -> Result<Self, IntakeError> {
+        let [unionid, openid, corpid] = wanted(options).map(|wanted| find(source, &names, &wanted));
+        let (unionid, openid, corpid) = (unionid?, openid?, corpid?);
+        let corpid_missing = corpid.is_none() && options.columns.corpid.is_some();
+        match (unionid, openid) {
+            (Some(unionid), Some(openid)) if !corpid_missing => Ok(Self {
+                names,
+                unionid,
+                openid,
+                corpid,
+            }),
+            _ if names.iter().any(|name| judge::looks_like_id(name)) => {
+                Err(IntakeError::NoHeader {
+                    name: source.to_owned(),
+                })
+            }
+            _ => Err(missing(source, &names, options)),
+        }
+    }
+}
+
+/// A column we need: our word for it, and what the header calls it.
+struct Wanted<'a> {
+    ours: &'static str,
+    name: &'a str,
+}
+
+fn wanted(options: &Options) -> [Wanted<'_>; 3] {
+    let columns = &options.columns;
+    [
+        ("unionid", &columns.unionid),
+        ("openid", &columns.openid),
+        ("corpid", &columns.corpid),
+    ]
+    .map(|(ours, theirs)| Wanted {
+        ours,
+        name: theirs.as_deref().unwrap_or(ours),
+    })
+}
+
+/// What of a name counts: not its case, spaces, quotes or invisible signs.
+fn plain(name: &str) -> String {
+    let counts = |letter: &char| {
+        !letter.is_whitespace() && !matches!(letter, '\u{feff}' | '\u{200b}' | '"' | '“' | '”')
+    };
+    name.chars()
+        .filter(counts)
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+fn find(source: &str, names: &[String], wanted: &Wanted<'_>) -> Result<Option<usize>, IntakeError> {
+    let name = plain(wanted.name);
+    let mut places = (0..names.len()).filter(|place| plain(&names[*place]) == name);
+    let first = places.next();
+    match places.count() {
+        0 => Ok(first),
+        more => Err(IntakeError::RepeatedColumn {
+            name: source.to_owned(),
+            column: wanted.name.to_owned(),
+            times: more + 1,
+        }),
+    }
+}
+
+/// The delimiter that uncovers most needed columns; among equals, most columns.
+fn best_delimiter(line: &[u8], options: &Options) -> u8 {
+    let wanted = wanted(options).map(|wanted| plain(wanted.name));
+    let score = |delimiter: &u8| {
+        let mut spans = Vec::new();
+        // The sniffed dialect only cuts the one line, so its line end does not matter.
+        let cut = Dialect::new(*delimiter, b'\n').cut(line, true, &mut spans);
+        let name =
+            |span: &super::csv::Span| plain(&String::from_utf8_lossy(&line[span.start..span.end]));
+        let found = spans.iter().filter(|span| wanted.contains(&name(span)));
+        (matches!(cut, Cut::Whole { .. }), found.count(), spans.len())
+    };
+    // `max_by_key` takes the last among equals, hence the reversal.
+    let best = DELIMITERS.iter().rev().max_by_key(|sign| score(sign));
+    best.copied().unwrap_or(b',')
+}
+
+fn names_of(records: &Records) -> Vec<String> {
+    (0..records.width())
+        .filter_map(|column| records.field(column))
+        .map(|name| String::from_utf8_lossy(name).replace("\"\"", "\""))
+        .collect()
+}
+
+fn bad_header(source: &str, records: &Records, reason: super::Reason) -> IntakeError {
+    IntakeError::BadHeader {
+        name: source.to_owned(),
+        line: records.line(),
+        reason: reason.to_string(),
+    }
+}
+
+fn missing(source: &str, names: &[String], options: &Options) -> IntakeError {
+    let mut missing = Vec::new();
+    let mut example = Vec::new();
+    let mut unused: Vec<&str> = names.iter().map(|name| name.trim()).collect();
+    unused.retain(|name| !name.is_empty());
+    for wanted in wanted(options) {
+        let optional = wanted.ours == "corpid" && options.columns.corpid.is_none();
+        let there = names.iter().any(|name| plain(name) == plain(wanted.name));
+        if there {
+            unused.retain(|name| plain(name) != plain(wanted.name));
+            if wanted.name != wanted.ours {
+                example.push(format!("{}={}", wanted.ours, wanted.name));
+            }
+        } else if !optional {
+            missing.push(match wanted.name {
+                name if name == wanted.ours => format!("'{name}'"),
+                name => format!("'{name}' (for {})", wanted.ours),
+            });
+            example.push(format!(
+                "{}={}",
+                wanted.ours,
+                likely(wanted.ours, &mut unused)
+            ));
+        }
+    }
+    let garbled = names.iter().any(|name| name.contains('\u{fffd}'));
+    IntakeError::MissingColumns {
+        name: source.to_owned(),
+        missing: missing.join(" and no column "),
+        found: shown(names),
+        example: example.join(","),
+        hint: if garbled {
+            ". Some names are garbled: is the encoding right (--encoding)?"
+        } else {
+            ""
+        },
+    }
+}
+
+/// The unused name that `ours` most likely stands under; it is used up by that.
+fn likely(ours: &str, unused: &mut Vec<&str>) -> String {
+    let root = ours.trim_end_matches("id");
+    let alike = unused.iter().position(|name| plain(name).contains(root));
+    match alike {
+        Some(place) => unused.remove(place).to_owned(),
+        None => "NAME".to_owned(),
+    }
+}
+
+fn shown(names: &[String]) -> String {
+    let name = |name: &String| {
+        let name: String = name.trim().chars().take(NAME_SHOWN).collect();
+        format!("'{name}'")
+    };
+    let list: Vec<_> = names.iter().take(NAMES_SHOWN).map(name).collect();
+    let more = names.len().saturating_sub(NAMES_SHOWN);
+    match more {
+        0 => list.join(", "),
+        _ => format!("{} and {more} more", list.join(", ")),
+    }
+}

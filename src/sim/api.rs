@@ -1,0 +1,73 @@
+//! The seven calls the remote knows, and what belongs to each.
+
+use crate::wecom::wire;
+
+/// One API, which is also one lane: every quota belongs to one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Api {
+    /// `gettoken` (D91039).
+    Token,
+    /// `apply_mass_call_ticket` (D96250).
+    Ticket,
+    /// `unionid_to_external_userid` (D95818).
+    Convert,
+    /// `unionid_to_pending_id` (D97357).
+    Pending,
+    /// `batch/external_userid_to_pending_id` (D98040).
+    BatchPending,
+    /// `list_app_share_info` (D95813).
+    ShareInfo,
+    /// `corp/gettoken` (D95816).
+    CorpToken,
+}
+
+impl Api {
+    /// How many there are.
+    pub const COUNT: usize = 7;
+
+    /// All of them, each at its own index.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Token,
+        Self::Ticket,
+        Self::Convert,
+        Self::Pending,
+        Self::BatchPending,
+        Self::ShareInfo,
+        Self::CorpToken,
+    ];
+
+    /// The path on the wire.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Token => wire::GETTOKEN,
+            Self::Ticket => wire::APPLY_MASS_CALL_TICKET,
+            Self::Convert => wire::UNIONID_TO_EXTERNAL_USERID,
+            Self::Pending => wire::UNIONID_TO_PENDING_ID,
+            Self::BatchPending => wire::EXTERNAL_USERID_TO_PENDING_ID,
+            Self::ShareInfo => wire::LIST_APP_SHARE_INFO,
+            Self::CorpToken => wire::CORP_GETTOKEN,
+        }
+    }
+
+    /// The API at `path`, if there is one. The hot one is looked at first.
+    #[must_use]
+    pub fn at(path: &str) -> Option<Self> {
+        if path == Self::Convert.path() {
+            return Some(Self::Convert);
+        }
+        Self::ALL.into_iter().find(|api| api.path() == path)
+    }
+
+    /// Whether the business windows apply to it (D95818, D98040).
+    #[must_use]
+    pub const fn is_business(self) -> bool {
+        matches!(self, Self::Convert | Self::Pending)
+    }
+
+    /// Whether its pages say POST, so that a GET is refused.
+    pub(super) const fn wants_body(self) -> bool {
+        !matches!(self, Self::Token | Self::Ticket)
+    }
+}

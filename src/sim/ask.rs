@@ -1,0 +1,100 @@
+//! What a call asks for, once its body has been read.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{api::Api, call::Call};
+use crate::wecom::{transport::Method, wire::ConvertRequest};
+
+/// A call with its body read. Both GET APIs are answered to a POST too: one SDK posts (D96250).
+pub(super) enum Ask<'a> {
+    Token,
+    Ticket,
+    Convert(ConvertRequest<'a>),
+    Pending(PendingRequest<'a>),
+    BatchPending(BatchPendingRequest),
+    ShareInfo(ShareInfoRequest),
+    CorpToken(CorpTokenRequest),
+    /// Not JSON, or a field of another type than the page says.
+    Malformed,
+    /// GET where the page says POST.
+    WrongVerb,
+}
+
+/// D97357: no corpid, no ticket.
+#[derive(Deserialize)]
+pub(super) struct PendingRequest<'a> {
+    #[serde(borrow, default)]
+    pub(super) unionid: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(super) openid: Cow<'a, str>,
+}
+
+/// D98040.
+#[derive(Deserialize)]
+pub(super) struct BatchPendingRequest {
+    #[serde(default)]
+    pub(super) external_userid: Vec<String>,
+    #[serde(default)]
+    pub(super) chat_id: Option<String>,
+}
+
+/// D95813.
+#[derive(Deserialize)]
+pub(super) struct ShareInfoRequest {
+    #[serde(default)]
+    pub(super) agentid: i64,
+    #[serde(default)]
+    pub(super) business_type: u32,
+    #[serde(default)]
+    pub(super) corpid: String,
+    #[serde(default)]
+    pub(super) limit: usize,
+    #[serde(default)]
+    pub(super) cursor: String,
+}
+
+/// D95816.
+#[derive(Deserialize)]
+pub(super) struct CorpTokenRequest {
+    #[serde(default)]
+    pub(super) corpid: String,
+    #[serde(default)]
+    pub(super) agentid: i64,
+    #[serde(default)]
+    pub(super) business_type: u32,
+}
+
+impl<'a> Ask<'a> {
+    pub(super) fn read(api: Api, call: &Call<'a>) -> Self {
+        if api.wants_body() && call.method == Method::Get {
+            return Self::WrongVerb;
+        }
+        match api {
+            Api::Token => Self::Token,
+            Api::Ticket => Self::Ticket,
+            Api::Convert => borrowed(serde_json::from_slice(call.body).map(Self::Convert)),
+            Api::Pending => borrowed(serde_json::from_slice(call.body).map(Self::Pending)),
+            Api::BatchPending => owned(call.body, Self::BatchPending),
+            Api::ShareInfo => owned(call.body, Self::ShareInfo),
+            Api::CorpToken => owned(call.body, Self::CorpToken),
+        }
+    }
+
+    /// The ticket it carries. Only one API accepts one (D96250).
+    pub(super) fn ticket(&self) -> Option<&str> {
+        match self {
+            Self::Convert(request) => request.mass_call_ticket.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+fn borrowed<'a>(read: serde_json::Result<Ask<'a>>) -> Ask<'a> {
+    read.unwrap_or(Ask::Malformed)
+}
+
+fn owned<'a, T: DeserializeOwned>(body: &[u8], ask: impl FnOnce(T) -> Ask<'a>) -> Ask<'a> {
+    serde_json::from_slice(body).map_or(Ask::Malformed, ask)
+}

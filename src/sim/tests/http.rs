@@ -1,0 +1,164 @@
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+};
+
+use super::{
+    super::{Fault, Latency, Simulator},
+    *,
+};
+
+fn start() -> Simulator {
+    let options = Options {
+        latency: Latency::NONE,
+        ..Options::default()
+    };
+    Simulator::start(SocketAddr::from(([127, 0, 0, 1], 0)), options).unwrap()
+}
+
+/// One exchange on a connection of its own: everything that came, and how it ended.
+fn exchange(simulator: &Simulator, request: &str) -> (String, std::io::Result<()>) {
+    let address = simulator.base_url().replace("http://", "");
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut seen = Vec::new();
+    let end = stream.read_to_end(&mut seen).map(|_| ());
+    (String::from_utf8_lossy(&seen).into_owned(), end)
+}
+
+fn get(simulator: &Simulator, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    exchange(simulator, &request).0
+}
+
+fn post(simulator: &Simulator, path: &str, body: &str) -> (String, std::io::Result<()>) {
+    let length = body.len();
+    exchange(
+        simulator,
+        &format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        ),
+    )
+}
+
+fn body(response: &str) -> Value {
+    read(response.split_once("\r\n\r\n").unwrap().1.as_bytes())
+}
+
+fn convert(simulator: &Simulator) -> (String, std::io::Result<()>) {
+    let (id, secret) = (simulator.corp_id(), simulator.corp_secret());
+    let token = get(
+        simulator,
+        &format!("{}?corpid={id}&corpsecret={secret}", Api::Token.path()),
+    );
+    let token = body(&token)["access_token"].as_str().unwrap().to_owned();
+    let path = format!("{}?access_token={token}", Api::Convert.path());
+    post(simulator, &path, &subject(1).to_string())
+}
+
+fn suffer(fault: Fault) -> (String, std::io::Result<()>) {
+    let simulator = start();
+    simulator.with(|remote| remote.script([Forced::Fault(fault)]));
+    convert(&simulator)
+}
+
+#[test]
+fn a_reply_over_http_has_the_headers_of_a_real_one_and_another_name() {
+    let simulator = start();
+    let (seen, end) = convert(&simulator);
+    assert!(end.is_ok());
+    assert!(seen.starts_with("HTTP/1.1 200 OK\r\n"), "{seen}");
+    for header in [
+        "content-type: application/json; charset=UTF-8\r\n",
+        "error-code: 0\r\n",
+        "error-msg: ok\r\n",
+        "server: idferry-sim\r\n",
+    ] {
+        assert!(seen.contains(header), "{seen}");
+    }
+    assert_eq!(code(&body(&seen)), 0);
+}
+
+#[test]
+fn a_reset_is_a_reset_on_the_wire() {
+    for fault in [Fault::ResetBefore, Fault::ResetAfter] {
+        let (seen, end) = suffer(fault);
+        assert_eq!(seen, "");
+        assert_eq!(end.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    }
+}
+
+#[test]
+fn a_cut_body_is_shorter_than_it_says() {
+    let (seen, _) = suffer(Fault::Cut);
+    let (head, body) = seen.split_once("\r\n\r\n").unwrap();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .unwrap();
+    let length: usize = length.parse().unwrap();
+    assert!(
+        !body.is_empty() && body.len() < length,
+        "{} < {length}",
+        body.len()
+    );
+}
+
+#[test]
+fn an_http_error_is_a_page() {
+    let (seen, _) = suffer(Fault::Http5xx);
+    assert!(
+        seen.starts_with("HTTP/1.1 50") && seen.contains("<html>"),
+        "{seen}"
+    );
+}
+
+#[test]
+fn the_door_shows_what_was_counted_and_steers() {
+    let simulator = start();
+    convert(&simulator).1.unwrap();
+    let stats = body(&get(&simulator, "/_sim/stats"));
+    let lane = &stats["lanes"][Api::Convert.path()];
+    assert_eq!(
+        (&lane["counted"], &lane["answered"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(
+        lane["windows"]["business.month"],
+        json!({ "limit": 7_500_000, "calls": 1, "peak": 1, "blocks": 0 })
+    );
+    assert_eq!(serde_json::to_value(simulator.stats()).unwrap(), stats);
+    assert!(
+        post(&simulator, "/_sim/faults", "busy=1")
+            .0
+            .starts_with("HTTP/1.1 200")
+    );
+    assert!(
+        post(&simulator, "/_sim/faults", "bussy=1")
+            .0
+            .contains("no fault is called")
+    );
+    assert!(get(&simulator, "/_sim/cellar").starts_with("HTTP/1.1 404"));
+    assert!(get(&simulator, "/cgi-bin/nowhere").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn only_loopback_addresses_are_served() {
+    let started = Simulator::start(SocketAddr::from(([0, 0, 0, 0], 0)), Options::default());
+    let error = started.err().unwrap().to_string();
+    assert!(
+        error.contains("loopback") && error.contains("0.0.0.0:0"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_simulator_that_is_dropped_serves_no_more() {
+    let simulator = start();
+    let address = simulator.base_url().replace("http://", "");
+    drop(simulator);
+    assert!(TcpStream::connect(address).is_err());
+}

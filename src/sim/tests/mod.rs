@@ -1,0 +1,133 @@
+//! What the remote does, seen by a client of few words.
+
+mod faults;
+mod http;
+mod lookups;
+mod rules;
+
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{Api, Forced, MemoryTransport, Options, Remote, Stats};
+use crate::{
+    clock::{Clock, Timestamp},
+    secret::Secret,
+    wecom::transport::{Failure, Method, Request, Transport},
+};
+
+/// A remote in memory, and a client that holds its token.
+struct Bench {
+    transport: MemoryTransport,
+    token: String,
+}
+
+impl Bench {
+    async fn new(options: Options) -> Self {
+        let start = Timestamp::parse("2026-11-22T09:00").unwrap();
+        let remote = Remote::new(Clock::starting_at(start), options);
+        let remote = Rc::new(RefCell::new(remote));
+        let transport = MemoryTransport::new(remote, Duration::from_secs(10));
+        let mut bench = Self {
+            transport,
+            token: String::new(),
+        };
+        bench.token = bench.fetch().await;
+        bench
+    }
+
+    /// Without a token, for remotes that misbehave too much to give one.
+    fn bare(options: Options) -> Self {
+        let remote = Remote::new(Clock::starting_at(Timestamp::default()), options);
+        let remote = Rc::new(RefCell::new(remote));
+        let transport = MemoryTransport::new(remote, Duration::from_secs(10));
+        Self {
+            transport,
+            token: String::new(),
+        }
+    }
+
+    async fn fetch(&self) -> String {
+        let (id, secret) =
+            self.with(|remote| (remote.corp_id().to_owned(), remote.corp_secret().to_owned()));
+        let reply = self.gettoken(&id, &secret).await;
+        reply["access_token"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    async fn gettoken(&self, id: &str, secret: &str) -> Value {
+        let query = [("corpid", id), ("corpsecret", secret)];
+        let query = query.map(|(name, value)| (name, Secret::new(value.to_owned())));
+        let request = Request {
+            method: Method::Get,
+            path: Api::Token.path(),
+            query: query.into(),
+            body: Vec::new(),
+        };
+        read(&self.send(request).await.unwrap())
+    }
+
+    async fn send(&self, request: Request) -> Result<Vec<u8>, Failure> {
+        let response = self.transport.send(request).await?;
+        if response.status == 200 {
+            Ok(response.body)
+        } else {
+            Err(Failure::Status(response.status))
+        }
+    }
+
+    async fn post(&self, api: Api, body: impl Into<Vec<u8>>) -> Result<Vec<u8>, Failure> {
+        let request = Request {
+            method: Method::Post,
+            path: api.path(),
+            query: vec![("access_token", Secret::new(self.token.clone()))],
+            body: body.into(),
+        };
+        self.send(request).await
+    }
+
+    async fn ask(&self, api: Api, body: Value) -> Value {
+        read(&self.post(api, body.to_string()).await.unwrap())
+    }
+
+    async fn convert(&self, number: u32) -> Result<Vec<u8>, Failure> {
+        self.post(Api::Convert, subject(number).to_string()).await
+    }
+
+    async fn errcode(&self, number: u32) -> i64 {
+        code(&read(&self.convert(number).await.unwrap()))
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Remote) -> T) -> T {
+        look(&mut self.transport.remote().borrow_mut())
+    }
+
+    fn script(&self, forced: impl IntoIterator<Item = Forced>) {
+        self.with(|remote| remote.script(forced));
+    }
+
+    fn stats(&self) -> Stats {
+        self.with(|remote| remote.stats())
+    }
+
+    fn counted(&self) -> u64 {
+        self.stats()
+            .lanes
+            .get(Api::Convert.path())
+            .map_or(0, |lane| lane.counted)
+    }
+}
+
+fn subject(number: u32) -> Value {
+    json!({ "unionid": format!("oUnion{number:022}"), "openid": format!("oOpen{number:023}") })
+}
+
+fn read(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap()
+}
+
+fn code(reply: &Value) -> i64 {
+    reply["errcode"].as_i64().unwrap()
+}

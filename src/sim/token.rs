@@ -1,0 +1,151 @@
+//! Access tokens: whose, until when, and whether they died early.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::id;
+use crate::clock::Timestamp;
+
+/// As long as real ones are; clients must expect up to 512 bytes (D91039).
+const LENGTH: usize = 214;
+
+/// Whom a token speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bearer {
+    /// The corp whose app it is.
+    Upstream,
+    /// The downstream corp at this place.
+    Downstream(usize),
+}
+
+struct Token {
+    bearer: Bearer,
+    text: String,
+    expires: Timestamp,
+    killed: bool,
+}
+
+/// The tokens in use: one per bearer, and the one the upstream corp had before.
+pub(super) struct Tokens {
+    life: Duration,
+    current: Vec<Token>,
+    previous: Option<Token>,
+}
+
+impl Tokens {
+    pub(super) const fn new(life: Duration) -> Self {
+        Self {
+            life,
+            current: Vec::new(),
+            previous: None,
+        }
+    }
+
+    /// A token and the seconds it has left. While one is valid it is handed out again, as the
+    /// older page said (D97164; today's does not promise it).
+    pub(super) fn fetch(&mut self, now: Timestamp, bearer: Bearer, rng: &mut Rng) -> (&str, u64) {
+        let known = self.current.iter().position(|token| token.bearer == bearer);
+        let place = match known {
+            Some(place) if self.current[place].valid(now) => place,
+            Some(place) => {
+                let fresh = Token::new(now, self.life, bearer, rng);
+                self.previous = Some(std::mem::replace(&mut self.current[place], fresh));
+                place
+            }
+            None => {
+                self.current.push(Token::new(now, self.life, bearer, rng));
+                self.current.len() - 1
+            }
+        };
+        let token = &self.current[place];
+        (&token.text, token.expires.since(now).as_secs())
+    }
+
+    /// Whom `text` speaks for, or the errcode for it: 41001 missing, 42001 expired, 40014 else.
+    pub(super) fn check(&self, now: Timestamp, text: &str) -> Result<Bearer, i64> {
+        if text.is_empty() {
+            return Err(41_001);
+        }
+        let mut known = self.current.iter().chain(&self.previous);
+        match known.find(|token| token.text == text) {
+            Some(token) if token.valid(now) => Ok(token.bearer),
+            Some(token) if !token.killed => Err(42_001),
+            _ => Err(40_014),
+        }
+    }
+
+    /// Kills the upstream corp's token; says whether there was one to kill.
+    pub(super) fn kill(&mut self, now: Timestamp) -> bool {
+        let upstream = |token: &&mut Token| token.bearer == Bearer::Upstream && token.valid(now);
+        match self.current.iter_mut().find(upstream) {
+            Some(token) => {
+                token.killed = true;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+impl Token {
+    fn new(now: Timestamp, life: Duration, bearer: Bearer, rng: &mut Rng) -> Self {
+        Self {
+            bearer,
+            text: id::random(rng, LENGTH),
+            expires: now.plus(life),
+            killed: false,
+        }
+    }
+
+    fn valid(&self, now: Timestamp) -> bool {
+        !self.killed && now < self.expires
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(1_800_000_000_000).plus(Duration::from_secs(seconds))
+    }
+
+    fn fetch(tokens: &mut Tokens, seconds: u64) -> (String, u64) {
+        let mut rng = Rng::with_seed(seconds);
+        let (text, left) = tokens.fetch(at(seconds), Bearer::Upstream, &mut rng);
+        (text.to_owned(), left)
+    }
+
+    #[test]
+    fn a_token_lives_its_two_hours_and_is_handed_out_again_meanwhile() {
+        let mut tokens = Tokens::new(Duration::from_secs(7_200));
+        let (first, left) = fetch(&mut tokens, 0);
+        assert_eq!((left, first.len()), (7_200, LENGTH));
+        assert_eq!(fetch(&mut tokens, 7_000), (first.clone(), 200));
+        assert_eq!(tokens.check(at(7_199), &first), Ok(Bearer::Upstream));
+        assert_eq!(tokens.check(at(7_200), &first), Err(42_001));
+        let (second, _) = fetch(&mut tokens, 7_201);
+        assert_ne!(first, second);
+        assert_eq!(tokens.check(at(7_201), &first), Err(42_001));
+    }
+
+    #[test]
+    fn a_killed_token_is_invalid_until_a_new_one_is_fetched() {
+        let mut tokens = Tokens::new(Duration::from_secs(7_200));
+        assert!(!tokens.kill(at(0)));
+        let (first, _) = fetch(&mut tokens, 0);
+        assert!(tokens.kill(at(1)));
+        assert_eq!(tokens.check(at(1), &first), Err(40_014));
+        let (second, _) = fetch(&mut tokens, 2);
+        assert_eq!(tokens.check(at(2), &second), Ok(Bearer::Upstream));
+        assert_eq!(tokens.check(at(2), &first), Err(40_014));
+    }
+
+    #[test]
+    fn a_missing_token_and_a_garbled_one_are_told_apart() {
+        let tokens = Tokens::new(Duration::from_secs(7_200));
+        assert_eq!(tokens.check(at(0), ""), Err(41_001));
+        assert_eq!(tokens.check(at(0), "x"), Err(40_014));
+    }
+}

@@ -1,0 +1,313 @@
+//! Who is whose customer: a pure function of the seed.
+//!
+//! Nothing is stored per person. An external_userid carries its person and corp under a mask, so
+//! that it can be read back; a person with two openids is one person.
+
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use super::id::Id;
+
+/// How many people the dealers know.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WorldOptions {
+    /// Downstream corps; 1 to 65,535.
+    pub corps: u16,
+    /// The share of people who are customer of at least one, 0 to 1.
+    pub linked: f64,
+    /// The share of those who are customer of two or more (up to four), 0 to 1.
+    pub several: f64,
+    /// The share of subjects refused for good with 610014, 40073 or 610018, 0 to 1.
+    pub rejected: f64,
+    /// What the reply says of somebody whom nobody knows.
+    pub nobody: Nobody,
+}
+
+impl Default for WorldOptions {
+    fn default() -> Self {
+        Self {
+            corps: 7,
+            linked: 0.62,
+            several: 0.15,
+            rejected: 0.0,
+            nobody: Nobody::Varies,
+        }
+    }
+}
+
+/// The form of an empty `external_userid_info`. Nobody promises which (D95818 does not say).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Nobody {
+    /// Differs from person to person, on purpose.
+    #[default]
+    Varies,
+    /// The field is left out.
+    Absent,
+    /// `null`
+    Null,
+    /// `[]`
+    Empty,
+}
+
+/// One downstream corp.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Corp {
+    /// `wp` and 30 characters.
+    pub corpid: String,
+    /// Begins with 模拟 ("simulated").
+    pub name: String,
+    /// The shared app's id there.
+    pub agentid: u32,
+}
+
+/// One person, whatever openid they came with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Person(u64);
+
+const CITIES: [&str; 12] = [
+    "杭州", "苏州", "成都", "武汉", "西安", "青岛", "长沙", "郑州", "厦门", "沈阳", "昆明", "合肥",
+];
+
+/// The people and the corps.
+pub struct World {
+    seed: u64,
+    owner: u64,
+    options: WorldOptions,
+    corps: Vec<Corp>,
+}
+
+impl World {
+    /// The world that `seed` makes.
+    #[must_use]
+    pub fn new(seed: u64, options: WorldOptions) -> Self {
+        let count = options.corps.max(1);
+        Self {
+            seed,
+            owner: mix(seed, 1),
+            options,
+            corps: (0..count).map(|place| corp(seed, place)).collect(),
+        }
+    }
+
+    /// Every downstream corp, in the order of their list.
+    #[must_use]
+    pub fn corps(&self) -> &[Corp] {
+        &self.corps
+    }
+
+    /// The place of `corpid` (case-sensitive, as encrypted ids are) among the corps.
+    #[must_use]
+    pub fn place(&self, corpid: &str) -> Option<usize> {
+        self.corps.iter().position(|corp| corp.corpid == corpid)
+    }
+
+    /// Whose unionid this is.
+    #[must_use]
+    pub fn person(&self, unionid: &str) -> Person {
+        Person(xxh3_64_with_seed(unionid.as_bytes(), self.seed))
+    }
+
+    /// The errcode with which these ids are refused, whenever they are asked.
+    #[must_use]
+    pub fn rejection(&self, person: Person, openid: &str) -> Option<i64> {
+        if self.options.rejected <= 0.0 {
+            return None;
+        }
+        let chance = mix(person.0 ^ xxh3_64(openid.as_bytes()), self.seed ^ 2);
+        let codes = [610_014, 40_073, 610_018];
+        (share(chance) < self.options.rejected).then(|| codes[(chance % 3) as usize])
+    }
+
+    /// The places of the corps that know `person`, at most four.
+    pub fn corps_of(&self, person: Person) -> impl Iterator<Item = usize> {
+        let chance = mix(person.0, self.seed ^ 3);
+        let count = self.corps.len();
+        let known = if share(chance) < self.options.linked {
+            self.how_many(mix(chance, 4)).min(count)
+        } else {
+            0
+        };
+        let first = (mix(chance, 5) % count as u64) as usize;
+        (0..known).map(move |next| (first + next) % count)
+    }
+
+    fn how_many(&self, chance: u64) -> usize {
+        if share(chance) >= self.options.several {
+            return 1;
+        }
+        // Half of the rest knows two dealers, a quarter three, a quarter four.
+        2 + (chance.trailing_zeros().min(2)) as usize
+    }
+
+    /// By which id the corp at `place` knows `person`.
+    #[must_use]
+    pub fn external_userid(&self, person: Person, place: usize) -> Id {
+        let tag = self.tag(person, place);
+        let masked = person.0 ^ mix(tag, self.seed);
+        let corp = (place as u64 ^ mix(tag, 6)) & 0xffff;
+        let payload = (u128::from(masked) << 64) | u128::from((tag << 16) | corp);
+        Id::new(*b"wm", self.owner, payload)
+    }
+
+    /// Whose external_userid this is, and at which corp. `None` if this world never gave it out.
+    #[must_use]
+    pub fn read_external_userid(&self, text: &str) -> Option<(Person, usize)> {
+        let payload = Id::payload(text)?;
+        let tag = (payload as u64) >> 16;
+        let place = ((payload as u64 ^ mix(tag, 6)) & 0xffff) as usize;
+        let person = Person((payload >> 64) as u64 ^ mix(tag, self.seed));
+        let known = self.corps_of(person).any(|known| known == place);
+        (known && self.external_userid(person, place).as_str() == text).then_some((person, place))
+    }
+
+    /// The person's pending_id; the same at every call (whether the real one is, is unknown).
+    #[must_use]
+    pub fn pending_id(&self, person: Person) -> Id {
+        let (high, low) = (mix(person.0, self.seed ^ 7), mix(person.0, self.seed ^ 8));
+        Id::new(
+            *b"pd",
+            self.owner,
+            (u128::from(high) << 64) | u128::from(low),
+        )
+    }
+
+    /// The form of the empty list for `person`; never [`Nobody::Varies`].
+    #[must_use]
+    pub fn nobody(&self, person: Person) -> Nobody {
+        let forms = [Nobody::Absent, Nobody::Null, Nobody::Empty];
+        match self.options.nobody {
+            Nobody::Varies => forms[(mix(person.0, self.seed ^ 9) % 3) as usize],
+            other => other,
+        }
+    }
+
+    /// 48 bits by which a forged id is told from a real one.
+    fn tag(&self, person: Person, place: usize) -> u64 {
+        mix(person.0 ^ ((place as u64) << 48), self.seed ^ 10) >> 16
+    }
+}
+
+fn corp(seed: u64, place: u16) -> Corp {
+    let number = usize::from(place);
+    let payload = (u128::from(mix(seed ^ 11, number as u64)) << 64)
+        | u128::from(mix(seed ^ 12, number as u64));
+    Corp {
+        corpid: Id::new(*b"wp", mix(seed, 13), payload).as_str().to_owned(),
+        name: format!(
+            "模拟经销商{:02} {}",
+            number + 1,
+            CITIES[number % CITIES.len()]
+        ),
+        agentid: 1_000_002 + u32::from(place),
+    }
+}
+
+fn mix(number: u64, seed: u64) -> u64 {
+    xxh3_64_with_seed(&number.to_le_bytes(), seed)
+}
+
+/// A hash as a number from 0 to 1, from its upper bits.
+fn share(hash: u64) -> f64 {
+    (hash >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn people(world: &World, count: usize) -> Vec<(Person, Vec<usize>)> {
+        (0..count)
+            .map(|number| world.person(&format!("oUnion{number:022}")))
+            .map(|person| (person, world.corps_of(person).collect()))
+            .collect()
+    }
+
+    #[test]
+    fn the_world_is_a_pure_function_of_its_seed() {
+        let [one, same] = [0, 1].map(|_| World::new(5, WorldOptions::default()));
+        let other = World::new(6, WorldOptions::default());
+        assert_eq!(one.corps(), same.corps());
+        let mut backwards = people(&same, 500).into_iter().rev().collect::<Vec<_>>();
+        backwards.reverse();
+        assert_eq!(people(&one, 500), backwards);
+        assert_ne!(people(&one, 500), people(&other, 500));
+        assert_ne!(one.corps(), other.corps());
+    }
+
+    #[test]
+    fn about_as_many_are_linked_as_the_options_say() {
+        let world = World::new(1, WorldOptions::default());
+        let people = people(&world, 20_000);
+        let linked = people.iter().filter(|(_, corps)| !corps.is_empty()).count();
+        let several = people.iter().filter(|(_, corps)| corps.len() > 1).count();
+        assert!(
+            (0.60..0.64).contains(&(linked as f64 / 20_000.0)),
+            "{linked}"
+        );
+        assert!(
+            (0.13..0.17).contains(&(several as f64 / linked as f64)),
+            "{several}"
+        );
+    }
+
+    #[test]
+    fn an_external_userid_looks_real_differs_per_corp_and_can_be_read_back() {
+        let world = World::new(1, WorldOptions::default());
+        let mut seen = std::collections::HashSet::new();
+        for (person, corps) in people(&world, 2_000) {
+            for place in corps {
+                let id = world.external_userid(person, place);
+                assert!(id.as_str().starts_with("wm") && id.as_str().len() == 32);
+                assert!(seen.insert(id));
+                assert_eq!(
+                    world.read_external_userid(id.as_str()),
+                    Some((person, place))
+                );
+            }
+        }
+        assert_eq!(
+            world.read_external_userid("wm000000000000000000000000000000"),
+            None
+        );
+        assert_eq!(world.read_external_userid("wm"), None);
+        assert_eq!(world.read_external_userid("wméééééééééééééééé"), None);
+    }
+
+    #[test]
+    fn corps_have_ids_and_names_that_cannot_be_mistaken() {
+        let world = World::new(
+            1,
+            WorldOptions {
+                corps: 300,
+                ..WorldOptions::default()
+            },
+        );
+        assert_eq!(world.corps().len(), 300);
+        for (place, corp) in world.corps().iter().enumerate() {
+            assert!(corp.corpid.starts_with("wp") && corp.corpid.len() == 32);
+            assert!(corp.name.starts_with("模拟"));
+            assert_eq!(world.place(&corp.corpid), Some(place));
+            assert_eq!(world.place(&corp.corpid.to_lowercase()), None);
+        }
+    }
+
+    #[test]
+    fn a_rejected_subject_is_rejected_every_time() {
+        let world = World::new(
+            1,
+            WorldOptions {
+                rejected: 0.3,
+                ..WorldOptions::default()
+            },
+        );
+        let rejected = |number: u32| {
+            let person = world.person(&format!("o{number}"));
+            world.rejection(person, "openid")
+        };
+        let codes: Vec<_> = (0..3_000).map(rejected).collect();
+        assert_eq!(codes, (0..3_000).map(rejected).collect::<Vec<_>>());
+        for code in [610_014, 40_073, 610_018] {
+            let share = codes.iter().filter(|seen| **seen == Some(code)).count();
+            assert!((200..400).contains(&share), "{code}: {share}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Connections that can be broken from inside a handler.
+//!
+//! A handler cannot say "no answer" to hyper; a stream that fails to write can. So every
+//! connection carries a mark that its handler sets, and its next write obeys it.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+};
+
+use axum::{
+    extract::connect_info::Connected,
+    serve::{IncomingStream, Listener},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+};
+
+const WHOLE: usize = usize::MAX;
+const SEVERED: usize = usize::MAX - 1;
+
+/// The mark on a connection: how many bytes its next write leaves out, or one of the two above.
+#[derive(Clone)]
+pub(super) struct Wound(Arc<AtomicUsize>);
+
+impl Wound {
+    /// The next write sends nothing and resets the connection.
+    pub(super) fn sever(&self) {
+        self.0.store(SEVERED, Relaxed);
+    }
+
+    /// The next write leaves out its last `bytes` bytes; then the connection ends.
+    pub(super) fn cut(&self, bytes: usize) {
+        self.0.store(bytes, Relaxed);
+    }
+}
+
+impl Connected<IncomingStream<'_, Fragile>> for Wound {
+    fn connect_info(stream: IncomingStream<'_, Fragile>) -> Self {
+        stream.io().wound.clone()
+    }
+}
+
+/// Accepts connections that can be broken.
+pub(super) struct Fragile(TcpListener);
+
+impl Fragile {
+    pub(super) const fn new(listener: TcpListener) -> Self {
+        Self(listener)
+    }
+}
+
+impl Listener for Fragile {
+    type Io = FragileStream;
+    type Addr = std::net::SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, address) = Listener::accept(&mut self.0).await;
+        // Without it small replies wait for the client's acknowledgement; where it cannot be had
+        // they are only slower.
+        let _ = stream.set_nodelay(true);
+        let wound = Wound(Arc::new(AtomicUsize::new(WHOLE)));
+        (FragileStream { stream, wound }, address)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}
+
+/// One connection. Writes are not vectored, so that head and body of a small reply are one write.
+pub(super) struct FragileStream {
+    stream: TcpStream,
+    wound: Wound,
+}
+
+impl AsyncRead for FragileStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for FragileStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let keep = match self.wound.0.load(Relaxed) {
+            WHOLE => return Pin::new(&mut self.stream).poll_write(cx, buf),
+            SEVERED => {
+                // A reset, not an orderly end. If the system refuses, an end it is.
+                let _ = self.stream.set_zero_linger();
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
+            left_out => buf.len().saturating_sub(left_out),
+        };
+        let written = std::task::ready!(Pin::new(&mut self.stream).poll_write(cx, &buf[..keep]))?;
+        if written == keep {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
