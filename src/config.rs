@@ -1,1 +1,234 @@
-//! (being built)
+//! Where settings come from: flags > environment > `idferry.toml` > defaults.
+//!
+//! Flags and environment are clap's business; what is left open there is filled from the file,
+//! and what the file leaves open too is the default that the module in question declares.
+
+use std::{
+    collections::BTreeMap,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::secret::Secret;
+
+/// The file that is read if it is there.
+pub const DEFAULT_FILE: &str = "idferry.toml";
+
+/// `idferry.toml`. The names are those of the flags, with `_` for `-`.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct File {
+    /// Credentials and address.
+    pub wecom: Wecom,
+    /// What `run` would take as flags.
+    pub run: Run,
+}
+
+/// `[wecom]`
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Wecom {
+    /// The upstream corp.
+    pub corp_id: Option<String>,
+    /// Its app's secret. Better kept out of this file.
+    pub corp_secret: Option<String>,
+    /// A file that holds it.
+    pub corp_secret_file: Option<PathBuf>,
+    /// The API's address.
+    pub base_url: Option<String>,
+}
+
+/// `[run]`
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Run {
+    /// `--state`
+    pub state: Option<PathBuf>,
+    /// `--ticket`
+    pub ticket: Option<String>,
+    /// `--concurrency`
+    pub concurrency: Option<u16>,
+    /// `--quota`, a table of window to limit.
+    pub quota: BTreeMap<String, u64>,
+    /// `--margin`
+    pub margin: Option<f64>,
+    /// `--reserve`
+    pub reserve: Option<f64>,
+    /// `--window`
+    pub window: Option<String>,
+    /// `--on-quota`
+    pub on_quota: Option<String>,
+    /// `--error-budget`
+    pub error_budget: Option<f64>,
+    /// `--progress`
+    pub progress: Option<String>,
+    /// `--columns`
+    pub columns: Option<String>,
+    /// `--encoding`
+    pub encoding: Option<String>,
+    /// `--delimiter`
+    pub delimiter: Option<String>,
+    /// `--corpid`
+    pub corpid: Option<String>,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file that was named cannot be read.
+    #[error("the configuration {} cannot be read: {why}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        why: std::io::Error,
+    },
+    /// It is not valid.
+    #[error("the configuration {} is not valid: {why}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Where and why; shows no values.
+        why: String,
+    },
+    /// Credentials are missing.
+    #[error(
+        "no {0} is set. Put the corp's id in WECOM_CORP_ID and its app's secret in \
+         WECOM_CORP_SECRET (or the path of a file that holds it in WECOM_CORP_SECRET_FILE), or \
+         both under [wecom] in idferry.toml; to try without any, add --sandbox"
+    )]
+    NoCredentials(&'static str),
+    /// The file that holds the secret cannot be read.
+    #[error("the secret's file {} cannot be read: {why}", path.display())]
+    NoSecretFile {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        why: std::io::Error,
+    },
+}
+
+impl File {
+    /// Reads `path`, or [`DEFAULT_FILE`] if it is there.
+    ///
+    /// # Errors
+    ///
+    /// If a named file cannot be read, or a file is not valid.
+    pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let named = path.is_some();
+        let path = path.unwrap_or_else(|| Path::new(DEFAULT_FILE));
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound && !named => {
+                return Ok(Self::default());
+            }
+            Err(why) => {
+                let path = path.to_owned();
+                return Err(ConfigError::Unreadable { path, why });
+            }
+        };
+        toml::from_str(&text).map_err(|error| ConfigError::Invalid {
+            path: path.to_owned(),
+            // The message alone: the excerpt that toml would print may show a secret.
+            why: format!("{} ({})", error.message(), place(&text, error.span())),
+        })
+    }
+}
+
+fn place(text: &str, span: Option<std::ops::Range<usize>>) -> String {
+    let before = span.and_then(|span| text.get(..span.start));
+    before.map_or_else(
+        || "somewhere".to_owned(),
+        |before| format!("line {}", before.matches('\n').count() + 1),
+    )
+}
+
+/// Who calls.
+pub struct Credentials {
+    /// The upstream corp.
+    pub corp_id: String,
+    /// Its app's secret.
+    pub corp_secret: Secret<String>,
+}
+
+impl Credentials {
+    /// From the environment, else from the file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::NoCredentials`], [`ConfigError::NoSecretFile`].
+    pub fn find(
+        environment: impl Fn(&str) -> Option<String>,
+        file: &Wecom,
+    ) -> Result<Self, ConfigError> {
+        let set = |name: &str| environment(name).filter(|value| !value.is_empty());
+        let corp_id = set("WECOM_CORP_ID")
+            .or_else(|| file.corp_id.clone())
+            .ok_or(ConfigError::NoCredentials("corp id"))?;
+        let secret = match set("WECOM_CORP_SECRET") {
+            Some(secret) => Some(secret),
+            None => match set("WECOM_CORP_SECRET_FILE") {
+                Some(path) => Some(read_secret(Path::new(&path))?),
+                None => match (&file.corp_secret, &file.corp_secret_file) {
+                    (Some(secret), _) => Some(secret.clone()),
+                    (None, Some(path)) => Some(read_secret(path)?),
+                    (None, None) => None,
+                },
+            },
+        };
+        let corp_secret = secret.ok_or(ConfigError::NoCredentials("corp secret"))?;
+        Ok(Self {
+            corp_id,
+            corp_secret: Secret::new(corp_secret),
+        })
+    }
+}
+
+fn read_secret(path: &Path) -> Result<String, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|why| ConfigError::NoSecretFile {
+        path: path.to_owned(),
+        why,
+    })?;
+    Ok(text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment<'a>(pairs: &'a [(&str, &str)]) -> impl Fn(&str) -> Option<String> + 'a {
+        move |name| {
+            let found = pairs.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        }
+    }
+
+    #[test]
+    fn the_environment_comes_before_the_file() {
+        let file: File =
+            toml::from_str("[wecom]\ncorp_id = 'file'\ncorp_secret = 'in the file'").unwrap();
+        let ours = environment(&[("WECOM_CORP_ID", "environment")]);
+        let credentials = Credentials::find(ours, &file.wecom).unwrap();
+        assert_eq!(credentials.corp_id, "environment");
+        assert_eq!(credentials.corp_secret.expose(), "in the file");
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let only_id = environment(&[("WECOM_CORP_ID", "ww1"), ("WECOM_CORP_SECRET", "")]);
+        let error = Credentials::find(only_id, &Wecom::default()).err().unwrap();
+        assert!(error.to_string().contains("no corp secret"));
+    }
+
+    #[test]
+    fn a_bad_file_is_placed_and_not_quoted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("idferry.toml");
+        std::fs::write(&path, "[wecom]\ncorp_id = 'a'\ncorp_secret = hunter2\n").unwrap();
+        let error = File::read(Some(&path)).err().unwrap().to_string();
+        assert!(error.contains("line 3"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}

@@ -7,7 +7,8 @@
 //! The modules stand in the order in which a row passes through them: it enters at [`intake`],
 //! rests in [`store`], waits at [`gate`], is asked in [`wecom`], is driven by [`runner`] and
 //! leaves by [`export`]. [`plan`] plays the windows forward, [`report`] is what people see,
-//! [`sim`] is the remote in small, [`cli`] is where a command line becomes all of this.
+//! [`sim`] is the remote in small, [`rehearsal`] runs
+//! all of it in virtual time, [`cli`] is where a command line becomes all of this.
 //!
 //! Facts about the API are cited by the number of their page: D95818 stands for
 //! `https://developer.work.weixin.qq.com/document/path/95818`.
@@ -34,6 +35,8 @@ pub mod export;
 pub mod report;
 
 pub mod sim;
+
+pub mod rehearsal;
 
 pub mod config;
 

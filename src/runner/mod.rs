@@ -32,9 +32,28 @@ pub use tempo::Cadence;
 use std::time::Duration;
 
 use crate::{
-    clock::Timestamp,
-    gate::{Limits, Span},
+    clock::{Chronometer, Clock, Timestamp},
+    gate::{Concurrency, Gate, Ledger, Limits, Quota, Span},
+    store::{Result, Store},
 };
+
+/// The gate and the time of the books, as the last commit left them.
+///
+/// # Errors
+///
+/// What the disk says.
+pub fn open_gate(
+    store: &Store,
+    quota: &Quota,
+    concurrency: Concurrency,
+    clock: Clock,
+) -> Result<(Gate, Chronometer)> {
+    let (books, block, reading) = store.books()?;
+    let time = Chronometer::resume(clock, reading);
+    let ledger = Ledger::restore(quota.allowed(), quota.counting, &books);
+    let gate = Gate::open(ledger, concurrency, block, time.now());
+    Ok((gate, time))
+}
 
 /// The limits of a run, as its row in the state file keeps them.
 fn quota_json(limits: &Limits) -> String {

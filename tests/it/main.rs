@@ -1,1 +1,4 @@
-//! (being built)
+//! One test binary. `world` is the scenario object; the rest tells what must be true.
+
+mod resume;
+mod world;
