@@ -163,7 +163,7 @@ impl Remote {
             return uncounted(What::Reset, back);
         }
         let delay = if fault == Some(Fault::Slow) {
-            back * SLOW
+            back.saturating_mul(SLOW)
         } else {
             back
         };

@@ -184,6 +184,26 @@ async fn malformed_requests_are_told_apart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_number_in_quotation_marks_is_a_number() {
+    let bench = Bench::new(Options::default()).await;
+    for (agentid, errcode) in [
+        (json!("7"), 0),
+        (json!(7), 0),
+        (json!(0), 40_056),
+        (json!("x"), 40_058),
+    ] {
+        let body = json!({ "agentid": agentid, "business_type": "1" });
+        assert_eq!(
+            code(&bench.ask(Api::ShareInfo, body).await),
+            errcode,
+            "{agentid}"
+        );
+    }
+    let body = json!({ "agentid": 7, "limit": -1 });
+    assert_eq!(code(&bench.ask(Api::ShareInfo, body).await), 40_058);
+}
+
+#[tokio::test(start_paused = true)]
 async fn errors_carry_a_hint_of_25_digits_and_sometimes_an_empty_list() {
     let bench = Bench::new(Options::default()).await;
     let mut lists = 0;
