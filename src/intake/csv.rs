@@ -118,42 +118,41 @@ impl Dialect {
 
     /// The field from `from` to the next delimiter or line end; quotes in it are letters.
     fn plain(&self, bytes: &[u8], from: usize, last: bool) -> Result<Field, Uncut> {
-        let (mut stop, mut nul) = (from, false);
-        loop {
-            let rest = &bytes[stop..];
-            match rest.iter().position(|byte| self.stops[usize::from(*byte)]) {
-                Some(ahead) if rest[ahead] == 0 => {
-                    nul = true;
-                    stop += ahead + 1;
-                }
-                Some(ahead) => {
-                    stop += ahead;
-                    break;
-                }
-                None => {
-                    stop = bytes.len();
-                    break;
-                }
-            }
-        }
+        let (stop, nul) = self.find_stop(bytes, from);
         if stop - from > FIELD_MAX {
             return Err(Uncut::bad(Reason::LongField, stop));
         }
         if stop == bytes.len() && !last {
             return Err(Uncut::Short);
         }
-        let mut end = stop;
         let ends_line = bytes.get(stop) != Some(&self.delimiter);
-        if ends_line && end > from && bytes[end - 1] == b'\r' {
-            end -= 1;
-        }
-        let span = Span { start: from, end };
+        let crlf = ends_line && bytes[from..stop].ends_with(b"\r");
+        let span = Span {
+            start: from,
+            end: stop - usize::from(crlf),
+        };
         Ok(Field {
             span,
             stop,
             breaks: 0,
             nul,
         })
+    }
+
+    /// Where the next delimiter, line end or the end of `bytes` is, and whether a NUL is before it.
+    fn find_stop(&self, bytes: &[u8], from: usize) -> (usize, bool) {
+        let (mut at, mut nul) = (from, false);
+        loop {
+            let rest = &bytes[at..];
+            match rest.iter().position(|byte| self.stops[usize::from(*byte)]) {
+                Some(ahead) if rest[ahead] == 0 => {
+                    nul = true;
+                    at += ahead + 1;
+                }
+                Some(ahead) => return (at + ahead, nul),
+                None => return (bytes.len(), nul),
+            }
+        }
     }
 
     /// The field whose opening quote is at `open`.

@@ -1,8 +1,9 @@
 //! The header line: which delimiter it uses and which columns hold the ids.
 
 use super::{
-    IntakeError, Options,
-    csv::{Cut, Dialect},
+    IntakeError, Options, Reason,
+    csv::{Cut, Dialect, Span},
+    input::Source,
     judge,
     records::{Records, Step},
 };
@@ -24,24 +25,20 @@ pub(super) struct Header {
 impl Header {
     /// Consumes the header of `records` and sets the delimiter of all that follows.
     pub(super) fn read(
-        source: &str,
+        source: &Source,
         records: &mut Records,
         options: &Options,
     ) -> Result<Self, IntakeError> {
         let delimiter = options.delimiter;
         let delimiter = delimiter.unwrap_or_else(|| best_delimiter(records.first_line(), options));
         records.set_delimiter(delimiter);
-        let step = records.next().map_err(|reason| IntakeError::Read {
-            name: source.to_owned(),
-            lines: 0,
-            reason,
-        })?;
-        match step {
-            Step::Record { nul: false, .. } => Self::locate(source, names_of(records), options),
-            Step::Record { .. } => Err(bad_header(source, records, super::Reason::Nul)),
-            Step::Fault { reason, .. } => Err(bad_header(source, records, reason)),
+        let name = &*source.name;
+        match records.next().map_err(|error| source.failed(0, error))? {
+            Step::Record { nul: false, .. } => Self::locate(name, names_of(records), options),
+            Step::Record { .. } => Err(bad_header(name, records, Reason::Nul)),
+            Step::Fault { reason, .. } => Err(bad_header(name, records, reason)),
             Step::End => Err(IntakeError::EmptyFile {
-                name: source.to_owned(),
+                name: name.to_owned(),
             }),
         }
     }
@@ -76,6 +73,16 @@ impl Header {
 struct Wanted<'a> {
     ours: &'static str,
     name: &'a str,
+}
+
+impl Wanted<'_> {
+    fn quoted(&self) -> String {
+        if self.name == self.ours {
+            format!("'{}'", self.name)
+        } else {
+            format!("'{}' (for {})", self.name, self.ours)
+        }
+    }
 }
 
 fn wanted(options: &Options) -> [Wanted<'_>; 3] {
@@ -123,8 +130,7 @@ fn best_delimiter(line: &[u8], options: &Options) -> u8 {
         let mut spans = Vec::new();
         // The sniffed dialect only cuts the one line, so its line end does not matter.
         let cut = Dialect::new(*delimiter, b'\n').cut(line, true, &mut spans);
-        let name =
-            |span: &super::csv::Span| plain(&String::from_utf8_lossy(&line[span.start..span.end]));
+        let name = |span: &Span| plain(&String::from_utf8_lossy(&line[span.start..span.end]));
         let found = spans.iter().filter(|span| wanted.contains(&name(span)));
         (matches!(cut, Cut::Whole { .. }), found.count(), spans.len())
     };
@@ -140,7 +146,7 @@ fn names_of(records: &Records) -> Vec<String> {
         .collect()
 }
 
-fn bad_header(source: &str, records: &Records, reason: super::Reason) -> IntakeError {
+fn bad_header(source: &str, records: &Records, reason: Reason) -> IntakeError {
     IntakeError::BadHeader {
         name: source.to_owned(),
         line: records.line(),
@@ -149,52 +155,46 @@ fn bad_header(source: &str, records: &Records, reason: super::Reason) -> IntakeE
 }
 
 fn missing(source: &str, names: &[String], options: &Options) -> IntakeError {
-    let mut missing = Vec::new();
-    let mut example = Vec::new();
-    let mut unused: Vec<&str> = names.iter().map(|name| name.trim()).collect();
+    let is_there = |wanted: &Wanted<'_>| {
+        let mut plains = names.iter().map(|name| plain(name));
+        plains.any(|name| name == plain(wanted.name))
+    };
+    let (there, missing): (Vec<_>, Vec<_>) = wanted(options)
+        .into_iter()
+        .filter(|wanted| wanted.ours != "corpid" || options.columns.corpid.is_some())
+        .partition(is_there);
+    let mut unused: Vec<_> = names.iter().map(|name| name.trim()).collect();
     unused.retain(|name| !name.is_empty());
-    for wanted in wanted(options) {
-        let optional = wanted.ours == "corpid" && options.columns.corpid.is_none();
-        let there = names.iter().any(|name| plain(name) == plain(wanted.name));
-        if there {
-            unused.retain(|name| plain(name) != plain(wanted.name));
-            if wanted.name != wanted.ours {
-                example.push(format!("{}={}", wanted.ours, wanted.name));
-            }
-        } else if !optional {
-            missing.push(match wanted.name {
-                name if name == wanted.ours => format!("'{name}'"),
-                name => format!("'{name}' (for {})", wanted.ours),
-            });
-            example.push(format!(
-                "{}={}",
-                wanted.ours,
-                likely(wanted.ours, &mut unused)
-            ));
-        }
-    }
+    unused.retain(|name| !there.iter().any(|wanted| plain(name) == plain(wanted.name)));
+    // `--columns` replaces, so the names it already got right are said again.
+    let kept = there.iter().filter(|wanted| wanted.name != wanted.ours);
+    let kept = kept.map(|wanted| format!("{}={}", wanted.ours, wanted.name));
+    let likely = missing
+        .iter()
+        .map(|wanted| likely(wanted.ours, &mut unused));
     let garbled = names.iter().any(|name| name.contains('\u{fffd}'));
     IntakeError::MissingColumns {
         name: source.to_owned(),
-        missing: missing.join(" and no column "),
+        missing: joined(missing.iter().map(Wanted::quoted), " and no column "),
         found: shown(names),
-        example: example.join(","),
-        hint: if garbled {
-            ". Some names are garbled: is the encoding right (--encoding)?"
-        } else {
-            ""
-        },
+        example: joined(kept.chain(likely), ","),
+        hint: if garbled { GARBLED } else { "" },
     }
 }
 
-/// The unused name that `ours` most likely stands under; it is used up by that.
+const GARBLED: &str = ". Some names are garbled: is the encoding right (--encoding)?";
+
+fn joined(words: impl Iterator<Item = String>, between: &str) -> String {
+    words.collect::<Vec<_>>().join(between)
+}
+
+/// A pair for `--columns`: `ours` and the unused name it most likely stands under, which is
+/// used up by that.
 fn likely(ours: &str, unused: &mut Vec<&str>) -> String {
     let root = ours.trim_end_matches("id");
     let alike = unused.iter().position(|name| plain(name).contains(root));
-    match alike {
-        Some(place) => unused.remove(place).to_owned(),
-        None => "NAME".to_owned(),
-    }
+    let name = alike.map_or("NAME", |place| unused.remove(place));
+    format!("{ours}={name}")
 }
 
 fn shown(names: &[String]) -> String {

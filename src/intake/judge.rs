@@ -17,6 +17,13 @@ pub(super) struct Complaint {
     pub(super) reason: Reason,
 }
 
+impl Complaint {
+    pub(super) const NUL: Self = Self {
+        column: None,
+        reason: Reason::Nul,
+    };
+}
+
 /// The row in the current record. `corpid` is the filter every row of the source has to agree to.
 pub(super) fn row<'a>(
     records: &'a Records,
@@ -54,7 +61,9 @@ pub(super) fn is_unusual(row: &Row<'_>) -> bool {
 
 /// Whether `text` could be an id; in a header that means there is no header.
 pub(super) fn looks_like_id(text: &str) -> bool {
-    USUAL_LENGTHS.contains(&text.trim().len()) && id(text.as_bytes()).is_ok()
+    // Nearly every id has a digit; a long name for a column hardly ever.
+    let digit = text.contains(|letter: char| letter.is_ascii_digit());
+    digit && USUAL_LENGTHS.contains(&text.trim().len()) && id(text.as_bytes()).is_ok()
 }
 
 /// Whether nothing is written in the current record, as in the `,,,` Excel leaves below a table.
@@ -149,7 +158,7 @@ const fn is_id_char(letter: char) -> bool {
 mod tests {
     use super::*;
 
-    const ID: &str = "oAbCdEfGhIjKlMnOpQrStUvWxY-_";
+    const ID: &str = "oAbCdEfGhIjKlMnOpQrStUvWx0-_";
 
     #[test]
     fn ids_are_trimmed_of_every_kind_of_space() {
@@ -184,8 +193,9 @@ mod tests {
     }
 
     #[test]
-    fn only_the_usual_lengths_look_like_ids_in_a_header() {
+    fn names_of_columns_do_not_look_like_ids() {
         assert!(looks_like_id(ID));
+        assert!(!looks_like_id("the_unionid_of_the_customer_"));
         assert!(!looks_like_id("unionid") && !looks_like_id("external_user_id"));
     }
 }

@@ -56,24 +56,26 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// Reads in to find out how lines end.
+    /// Finds out how lines end, and reads the first line that is not empty.
     pub(super) fn new(mut window: Window) -> io::Result<Self> {
-        while !window.eof()
-            && window.bytes().len() <= RECORD_MAX
-            && !window.bytes().contains(&b'\n')
-        {
-            window.fill()?;
-        }
-        let mac = !window.bytes().contains(&b'\n') && window.bytes().contains(&b'\r');
-        let eol = if mac { b'\r' } else { b'\n' };
-        Ok(Self {
+        fill_line(&mut window, b'\n')?;
+        let has = |eol: &u8| window.bytes().contains(eol);
+        let eol = if has(&b'\r') && !has(&b'\n') {
+            b'\r'
+        } else {
+            b'\n'
+        };
+        let mut records = Self {
             window,
             dialect: Dialect::new(b',', eol),
             spans: Vec::new(),
             pending: Pending::Nothing,
             line: 1,
             looked_at: 0,
-        })
+        };
+        records.skip_blank()?;
+        fill_line(&mut records.window, eol)?;
+        Ok(records)
     }
 
     pub(super) fn set_delimiter(&mut self, delimiter: u8) {
@@ -221,4 +223,12 @@ impl Records {
             self.window.fill()?;
         }
     }
+}
+
+/// Reads until a line end is in the window, or more than any record may be.
+fn fill_line(window: &mut Window, eol: u8) -> io::Result<()> {
+    while !window.eof() && window.bytes().len() <= RECORD_MAX && !window.bytes().contains(&eol) {
+        window.fill()?;
+    }
+    Ok(())
 }

@@ -62,7 +62,9 @@ impl fmt::Display for Reason {
             Self::OtherCorp => f.write_str("is another corp than --corpid"),
             Self::LineBreak => f.write_str("has a line break in it; is a quote missing?"),
             Self::Nul => f.write_str("has a NUL byte; the file may be damaged"),
-            Self::UnclosedQuote => f.write_str("starts with a quote that is never closed"),
+            Self::UnclosedQuote => {
+                f.write_str("starts with a quote that is not closed properly within 64 KiB")
+            }
             Self::LongField => f.write_str("is longer than 64 KiB"),
             Self::LongRecord => f.write_str("makes the record longer than 1 MiB"),
         }
@@ -88,17 +90,20 @@ pub struct RowError {
     pub fields: Vec<String>,
 }
 
-impl fmt::Display for RowError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl RowError {
+    /// Line, column and reason; the source is told by what is around.
+    pub(super) fn complaint(&self) -> String {
         let column = match self.column.as_str() {
             "" => "the line",
             column => column,
         };
-        write!(
-            f,
-            "{} line {}: {column} {}",
-            self.source, self.line, self.reason
-        )
+        format!("line {}: {column} {}", self.line, self.reason)
+    }
+}
+
+impl fmt::Display for RowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.source, self.complaint())
     }
 }
 

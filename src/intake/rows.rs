@@ -75,7 +75,7 @@ impl Rows {
         let text = decode(encoding, sample, reader);
         let records = Records::new(Window::new(text));
         let mut records = records.map_err(|e| source.failed(0, e))?;
-        let header = Header::read(&source.name, &mut records, options)?;
+        let header = Header::read(&source, &mut records, options)?;
         Ok(Self {
             source,
             encoding,
@@ -97,24 +97,14 @@ impl Rows {
     /// If the source cannot be read on.
     #[expect(clippy::should_implement_trait, reason = "an Iterator cannot lend")]
     pub fn next(&mut self) -> Result<Line<'_>, IntakeError> {
-        let step = self.step()?;
-        let nul = Complaint {
-            column: None,
-            reason: Reason::Nul,
-        };
-        let (breaks, judged) = match step {
-            Step::End => return Ok(Line::End),
-            Step::Fault { field, reason } => {
-                let column = Some(field);
-                (0, Err(Complaint { column, reason }))
-            }
-            Step::Record { nul: true, breaks } => (breaks, Err(nul)),
-            Step::Record { breaks, .. } => {
-                let corpid = self.corpid.as_deref();
-                (breaks, judge::row(&self.records, &self.header, corpid))
-            }
+        let Some((breaks, complaint)) = self.step()? else {
+            return Ok(Line::End);
         };
         self.lines += 1;
+        let judged = match complaint {
+            Some(complaint) => Err(complaint),
+            None => judge::row(&self.records, &self.header, self.corpid.as_deref()),
+        };
         match judged {
             Ok(row) => {
                 self.good += 1;
@@ -127,7 +117,7 @@ impl Rows {
             Err(complaint) => {
                 self.give_up = breaks > 0 && swallowed(&self.records, &self.header);
                 let error = row_error(&self.source.name, &self.records, &self.header, &complaint);
-                self.first_bad.get_or_insert_with(|| error.to_string());
+                self.first_bad.get_or_insert_with(|| error.complaint());
                 Ok(Line::Bad(error))
             }
         }
@@ -192,8 +182,9 @@ impl Rows {
         }
     }
 
-    /// The next record with something in it.
-    fn step(&mut self) -> Result<Step, IntakeError> {
+    /// Goes to the next record with something in it: its line breaks, and what is wrong with it
+    /// whatever its ids are.
+    fn step(&mut self) -> Result<Option<(u64, Option<Complaint>)>, IntakeError> {
         if std::mem::take(&mut self.give_up) {
             self.records.give_up();
         }
@@ -204,11 +195,17 @@ impl Rows {
             })?;
             match step {
                 Step::Record { .. } if judge::is_blank(&self.records) => {}
+                Step::Record { breaks, nul } => {
+                    return Ok(Some((breaks, nul.then_some(Complaint::NUL))));
+                }
+                Step::Fault { field, reason } => {
+                    let column = Some(field);
+                    return Ok(Some((0, Some(Complaint { column, reason }))));
+                }
                 Step::End => self.ended = true,
-                step => return Ok(step),
             }
         }
-        Ok(Step::End)
+        Ok(None)
     }
 }
 

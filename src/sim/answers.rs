@@ -1,25 +1,15 @@
-//! The seven answers, for calls that are within the limits.
-
-use std::time::Duration;
-
-use serde::Serialize;
+//! The answers to calls that are within the limits: who may ask, and the answers about people.
 
 use super::{
     api::Api,
-    ask::{Ask, BatchPendingRequest, CorpTokenRequest, PendingRequest, ShareInfoRequest},
+    ask::{Ask, PendingRequest},
     call::{Call, Reply},
-    count::Sliding,
     remote::Remote,
     reply::{field, token_fields},
     token::Bearer,
-    world::{Corp, Nobody},
+    world::{Nobody, Person},
 };
 use crate::{clock::Timestamp, wecom::wire::ConvertRequest};
-
-/// Ids per batch (D98040), corps per page (D95813).
-const MOST: usize = 100;
-/// 上下游; 0, the default, is 企业互联, of which this world has none (D96873).
-const UPSTREAM_DOWNSTREAM: u32 = 1;
 
 impl Remote {
     pub(super) fn respond(
@@ -111,26 +101,28 @@ impl Remote {
             return Err(errcode);
         }
         let wanted = |place: &usize| only.is_none_or(|only| only == *place);
-        let mut places = self.world.corps_of(person).filter(wanted).peekable();
-        let nobody = places.peek().is_none();
+        let places = self.world.corps_of(person).filter(wanted);
         Ok(Reply::success(ok, |body| {
-            if nobody {
-                return say_nobody(body, self.world.nobody(person));
-            }
-            body.extend_from_slice(br#","external_userid_info":["#);
-            for (number, place) in places.enumerate() {
-                body.extend_from_slice(if number == 0 {
-                    b"{\"corpid\":\""
-                } else {
-                    b",{\"corpid\":\""
-                });
-                body.extend_from_slice(self.world.corps()[place].corpid.as_bytes());
-                body.extend_from_slice(b"\",\"external_userid\":\"");
-                body.extend_from_slice(self.world.external_userid(person, place).as_bytes());
-                body.extend_from_slice(b"\"}");
-            }
-            body.push(b']');
+            self.say_links(body, person, places)
         }))
+    }
+
+    /// Written by hand: these replies are all that a bulk run reads, and ids need no escaping.
+    fn say_links(&self, body: &mut Vec<u8>, person: Person, places: impl Iterator<Item = usize>) {
+        let mut opening: &[u8] = br#","external_userid_info":[{"corpid":""#;
+        for place in places {
+            body.extend_from_slice(opening);
+            body.extend_from_slice(self.world.corps()[place].corpid.as_bytes());
+            body.extend_from_slice(br#"","external_userid":""#);
+            body.extend_from_slice(self.world.external_userid(person, place).as_bytes());
+            body.extend_from_slice(br#""}"#);
+            opening = br#",{"corpid":""#;
+        }
+        if opening.starts_with(br#",{"#) {
+            body.push(b']');
+        } else {
+            say_nobody(body, self.world.nobody(person));
+        }
     }
 
     /// The corp of a filter. Which code a foreign corpid gets is unknown; both are per corp.
@@ -161,102 +153,6 @@ impl Remote {
             field(body, "pending_id", &pending_id.as_str())
         }))
     }
-
-    /// D98040. Ids that are unknown, not asked for before, or another corp's (with a downstream
-    /// token) are missing from the result. There are no group chats here, so a well-formed
-    /// `chat_id` narrows nothing.
-    fn batch_pending(
-        &self,
-        now: Timestamp,
-        bearer: Bearer,
-        request: &BatchPendingRequest,
-        ok: &'static str,
-    ) -> Result<Reply, i64> {
-        let ids = &request.external_userid;
-        if ids.is_empty() || ids.len() > MOST {
-            return Err(40_058);
-        }
-        if request
-            .chat_id
-            .as_ref()
-            .is_some_and(|chat_id| !chat_id.starts_with("wr"))
-        {
-            return Err(86_001);
-        }
-        let found = ids.iter().filter_map(|id| {
-            let (person, place) = self.world.read_external_userid(id)?;
-            let visible = bearer == Bearer::Upstream || bearer == Bearer::Downstream(place);
-            (visible && self.asked.knows(now, person)).then(|| (id, self.world.pending_id(person)))
-        });
-        let found: Vec<_> = found.collect();
-        let entries = found
-            .iter()
-            .map(|(external_userid, pending_id)| PendingEntry {
-                external_userid,
-                pending_id: pending_id.as_str(),
-            });
-        let result: Vec<_> = entries.collect();
-        Ok(Reply::success(ok, |body| field(body, "result", &result)))
-    }
-
-    /// D95813. The operator's agentid is unknown here, so any positive one is the shared app.
-    fn share_info(&self, request: &ShareInfoRequest, ok: &'static str) -> Result<Reply, i64> {
-        if request.agentid <= 0 {
-            return Err(40_056);
-        }
-        if request.limit > MOST {
-            return Err(40_058);
-        }
-        let first = read_cursor(&request.cursor)?;
-        let wanted = |corp: &&Corp| request.corpid.is_empty() || corp.corpid == request.corpid;
-        let corps: Vec<_> = match request.business_type {
-            UPSTREAM_DOWNSTREAM => self.world.corps().iter().filter(wanted).collect(),
-            _ => Vec::new(),
-        };
-        let limit = if request.limit == 0 {
-            corps.len()
-        } else {
-            request.limit
-        };
-        let page: Vec<_> = corps
-            .iter()
-            .skip(first)
-            .take(limit)
-            .map(|corp| CorpEntry::of(corp))
-            .collect();
-        let next = first.saturating_add(limit);
-        let more = next < corps.len();
-        let cursor = if more {
-            format!("cursor-{next}")
-        } else {
-            String::new()
-        };
-        Ok(Reply::success(ok, |body| {
-            field(body, "ending", &u8::from(!more));
-            field(body, "corp_list", &page);
-            field(body, "next_cursor", &cursor);
-        }))
-    }
-
-    /// D95816.
-    fn corp_token(
-        &mut self,
-        now: Timestamp,
-        request: &CorpTokenRequest,
-        ok: &'static str,
-    ) -> Result<Reply, i64> {
-        let place = self.world.place(&request.corpid).ok_or(670_001)?;
-        let agentid = i64::from(self.world.corps()[place].agentid);
-        if request.agentid != agentid || request.business_type != UPSTREAM_DOWNSTREAM {
-            return Err(670_001);
-        }
-        let (token, seconds) = self
-            .tokens
-            .fetch(now, Bearer::Downstream(place), &mut self.rng);
-        Ok(Reply::success(ok, |body| {
-            token_fields(body, token, seconds)
-        }))
-    }
 }
 
 /// Missing and empty fields alike get 40058.
@@ -274,66 +170,4 @@ fn say_nobody(body: &mut Vec<u8>, form: Nobody) {
         Nobody::Empty => br#","external_userid_info":[]"#,
     };
     body.extend_from_slice(text);
-}
-
-fn read_cursor(cursor: &str) -> Result<usize, i64> {
-    if cursor.is_empty() {
-        return Ok(0);
-    }
-    let number = cursor
-        .strip_prefix("cursor-")
-        .and_then(|number| number.parse().ok());
-    number.ok_or(40_058)
-}
-
-#[derive(Serialize)]
-struct PendingEntry<'a> {
-    external_userid: &'a str,
-    pending_id: &'a str,
-}
-
-#[derive(Serialize)]
-struct CorpEntry<'a> {
-    corpid: &'a str,
-    corp_name: &'a str,
-    agentid: u32,
-}
-
-impl<'a> CorpEntry<'a> {
-    fn of(corp: &'a Corp) -> Self {
-        Self {
-            corpid: &corp.corpid,
-            corp_name: &corp.name,
-            agentid: corp.agentid,
-        }
-    }
-}
-
-/// Wrong credentials again and again: the IP is shut out for an hour (D90313 on 45009; the number
-/// is a staff reply's).
-#[derive(Default)]
-pub(super) struct Lockout {
-    failures: Option<Box<Sliding>>,
-    until: Timestamp,
-}
-
-impl Lockout {
-    const FAILURES: u64 = 2_000;
-    const SPAN: Duration = Duration::from_secs(3_600);
-
-    fn closed(&self, now: Timestamp) -> bool {
-        now < self.until
-    }
-
-    fn fail(&mut self, now: Timestamp) {
-        let failures = self
-            .failures
-            .get_or_insert_with(|| Box::new(Sliding::new(Self::SPAN)));
-        let before = failures.at(now.as_millis());
-        failures.add(now.as_millis());
-        if before + 1 >= Self::FAILURES {
-            self.until = now.plus(Self::SPAN);
-            failures.wipe();
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error};
 
 use super::{api::Api, call::Call};
 use crate::wecom::{transport::Method, wire::ConvertRequest};
@@ -43,13 +43,13 @@ pub(super) struct BatchPendingRequest {
 /// D95813.
 #[derive(Deserialize)]
 pub(super) struct ShareInfoRequest {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub(super) agentid: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub(super) business_type: u32,
     #[serde(default)]
     pub(super) corpid: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub(super) limit: usize,
     #[serde(default)]
     pub(super) cursor: String,
@@ -60,10 +60,30 @@ pub(super) struct ShareInfoRequest {
 pub(super) struct CorpTokenRequest {
     #[serde(default)]
     pub(super) corpid: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub(super) agentid: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub(super) business_type: u32,
+}
+
+/// A number, in quotation marks or not: some clients take it from their command line as it is
+/// (PyPI api-wecom-cli). Whether the real remote takes it so is unknown.
+fn number<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<i64>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Spelt {
+        Plain(i64),
+        Quoted(String),
+    }
+    let number = match Spelt::deserialize(from)? {
+        Spelt::Plain(number) => number,
+        Spelt::Quoted(text) => text.parse().map_err(D::Error::custom)?,
+    };
+    T::try_from(number).map_err(|_| D::Error::custom("out of range"))
 }
 
 impl<'a> Ask<'a> {

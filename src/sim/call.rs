@@ -2,10 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use crate::{
-    secret::Secret,
-    wecom::transport::{Method, Request},
-};
+use crate::wecom::transport::{Method, Request};
 
 /// One call as it arrives. No `Debug`: its query carries secrets.
 #[derive(Clone, Copy)]
@@ -25,7 +22,7 @@ impl<'a> From<&'a Request> for Call<'a> {
         Self {
             method: request.method,
             path: request.path,
-            query: Query::Pairs(&request.query),
+            query: Query::Of(request),
             body: &request.body,
         }
     }
@@ -36,8 +33,8 @@ impl<'a> From<&'a Request> for Call<'a> {
 pub enum Query<'a> {
     /// Percent-encoded, without the question mark.
     Raw(&'a str),
-    /// Name and value.
-    Pairs(&'a [(&'static str, Secret<String>)]),
+    /// That of a request in memory.
+    Of(&'a Request),
 }
 
 impl<'a> Query<'a> {
@@ -49,7 +46,8 @@ impl<'a> Query<'a> {
                 .filter_map(|pair| pair.split_once('='))
                 .find(|(key, _)| *key == name)
                 .map(|(_, value)| decode(value)),
-            Self::Pairs(pairs) => pairs
+            Self::Of(request) => request
+                .query
                 .iter()
                 .find(|(key, _)| *key == name)
                 .map(|(_, value)| Cow::Borrowed(value.expose().as_str())),

@@ -1,5 +1,7 @@
 //! Ids of the shape that was observed: two letters and 30 of `A-Za-z0-9-_` (fact sheet §9).
 
+use serde::{Serialize, Serializer};
+
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// An id of 32 ASCII characters: kind (2), owner (8), payload (22).
@@ -35,6 +37,12 @@ impl Id {
             let digit = ALPHABET.iter().position(|known| known == letter)?;
             Some((sum << 6) | digit as u128)
         })
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -32,7 +32,7 @@ pub struct MeterOptions {
     /// Whether refused calls count in the windows too (unstated by the page).
     pub count_refused: bool,
     /// Lookups per second by other systems of the same corp, which spend the same quota and send
-    /// nothing during a block; 0 for none.
+    /// nothing during a block; 0 for none, at most 10,000.
     pub others: f64,
 }
 
@@ -47,6 +47,9 @@ impl Default for MeterOptions {
     }
 }
 
+/// Beyond this many calls a second by others there is nothing left to learn.
+const MOST_OTHERS: f64 = 10_000.0;
+
 /// The books of all lanes.
 pub struct Meter {
     options: MeterOptions,
@@ -58,7 +61,8 @@ pub struct Meter {
 impl Meter {
     /// Empty books, opened at `start`.
     #[must_use]
-    pub const fn new(options: MeterOptions, start: Timestamp) -> Self {
+    pub const fn new(mut options: MeterOptions, start: Timestamp) -> Self {
+        options.others = options.others.clamp(0.0, MOST_OTHERS);
         Self {
             options,
             start,

@@ -17,10 +17,12 @@ mod ask;
 mod asked;
 mod call;
 pub mod count;
+mod downstream;
 pub mod faults;
 mod id;
 pub mod latency;
 pub mod limits;
+mod lockout;
 pub mod meter;
 mod options;
 pub mod remote;
@@ -31,7 +33,6 @@ pub mod ticket;
 mod token;
 pub mod transport;
 pub mod world;
-mod wound;
 
 #[cfg(test)]
 mod tests;

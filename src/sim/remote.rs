@@ -9,13 +9,13 @@ use fastrand::Rng;
 
 use super::{
     air::Air,
-    answers::Lockout,
     api::Api,
     ask::Ask,
     asked::Asked,
     call::{Answer, Call, Reply, What},
     faults::Fault,
     latency::Legs,
+    lockout::Lockout,
     meter::{Admission, Meter},
     options::Options,
     reply,
@@ -163,7 +163,7 @@ impl Remote {
             return uncounted(What::Reset, back);
         }
         let delay = if fault == Some(Fault::Slow) {
-            back * SLOW
+            back.saturating_mul(SLOW)
         } else {
             back
         };
@@ -212,24 +212,33 @@ impl Remote {
             self.refused_45033[api as usize] += 1;
             return self.error(api, 45_033, now);
         }
+        self.instead(now, api, forced).unwrap_or_else(|| {
+            let warned = forced == Forced::Fault(Fault::Warning);
+            let ok = if warned {
+                reply::OK_WITH_WARNING
+            } else {
+                reply::OK
+            };
+            self.respond(now, api, &ask, call, ok)
+        })
+    }
+
+    /// The reply that is given instead of the right one, if any.
+    fn instead(&mut self, now: Timestamp, api: Api, forced: Forced) -> Option<Reply> {
         match forced {
-            Forced::Errcode(errcode) => return self.error(api, errcode, now),
-            Forced::Status(status) => return Reply::page(status),
-            Forced::Fault(Fault::Busy) => return self.error(api, -1, now),
+            Forced::Errcode(errcode) => Some(self.error(api, errcode, now)),
+            Forced::Status(status) => Some(Reply::page(status)),
+            Forced::Fault(Fault::Busy) => Some(self.error(api, -1, now)),
             Forced::Fault(Fault::Http5xx) => {
-                let status = self.rng.choice([500, 502, 503, 504]).unwrap_or(500);
-                return Reply::page(status);
+                let status = self.rng.choice([500, 502, 503, 504]);
+                Some(Reply::page(status.unwrap_or(500)))
             }
-            Forced::Fault(Fault::TokenKilled) => self.kill_token_at(now),
-            _ => {}
+            Forced::Fault(Fault::TokenKilled) => {
+                self.kill_token_at(now);
+                None
+            }
+            Forced::Fault(_) | Forced::Pass => None,
         }
-        let warned = forced == Forced::Fault(Fault::Warning);
-        let ok = if warned {
-            reply::OK_WITH_WARNING
-        } else {
-            reply::OK
-        };
-        self.respond(now, api, &ask, call, ok)
     }
 
     fn crowded(&mut self, now: Timestamp, api: Api, forced: Forced, delay: Duration) -> bool {

@@ -4,6 +4,8 @@
 //! `GET /_sim/stats` (JSON), `POST /_sim/kill_token`, `POST /_sim/faults` (body as for
 //! [`Faults::parse`](super::Faults::parse)).
 
+mod wound;
+
 use std::{
     future::IntoFuture,
     io,
@@ -22,12 +24,12 @@ use axum::{
 };
 use tokio::{net::TcpListener, sync::oneshot, time::sleep};
 
+use self::wound::{Fragile, Wound};
 use super::{
     call::{Answer, Call, Query, Reply, What},
     options::Options,
     remote::Remote,
     stats::Stats,
-    wound::{Fragile, Wound},
 };
 use crate::{clock::Clock, wecom::transport::Method};
 

@@ -3,6 +3,7 @@
 //! Nothing is stored per person. An external_userid carries its person and corp under a mask, so
 //! that it can be read back; a person with two openids is one person.
 
+use serde::Serialize;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::id::Id;
@@ -48,12 +49,13 @@ pub enum Nobody {
     Empty,
 }
 
-/// One downstream corp.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One downstream corp, as `list_app_share_info` spells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Corp {
     /// `wp` and 30 characters.
     pub corpid: String,
     /// Begins with 模拟 ("simulated").
+    #[serde(rename = "corp_name")]
     pub name: String,
     /// The shared app's id there.
     pub agentid: u32,

@@ -163,6 +163,11 @@ async fn malformed_requests_are_told_apart() {
     let reply = bench.ask(Api::Convert, json!({ "unionid": "o" })).await;
     assert_eq!(code(&reply), 40_058);
     assert!(!reply["errmsg"].as_str().unwrap().contains("Warning"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_get_where_the_page_says_post_and_a_wrong_path_are_refused() {
+    let bench = Bench::new(Options::default()).await;
     let query = vec![("access_token", Secret::new(bench.token.clone()))];
     let (path, body) = (Api::Convert.path(), Vec::new());
     let get = Request {
@@ -181,6 +186,26 @@ async fn malformed_requests_are_told_apart() {
     };
     assert_eq!(bench.send(lost).await, Err(Failure::Status(404)));
     assert_eq!(bench.stats().not_found, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_in_quotation_marks_is_a_number() {
+    let bench = Bench::new(Options::default()).await;
+    for (agentid, errcode) in [
+        (json!("7"), 0),
+        (json!(7), 0),
+        (json!(0), 40_056),
+        (json!("x"), 40_058),
+    ] {
+        let body = json!({ "agentid": agentid, "business_type": "1" });
+        assert_eq!(
+            code(&bench.ask(Api::ShareInfo, body).await),
+            errcode,
+            "{agentid}"
+        );
+    }
+    let body = json!({ "agentid": 7, "limit": -1 });
+    assert_eq!(code(&bench.ask(Api::ShareInfo, body).await), 40_058);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,100 @@
+//! Encodings and compression.
+
+use super::*;
+
+#[test]
+fn gb18030_is_found_and_its_columns_can_be_named() {
+    let text = format!(
+        "会员unionid\t小程序openid\t昵称\r\n{}\t张三\r\n",
+        pair(1).replace(',', "\t")
+    );
+    let file = File::new("fans.csv", encoding_rs::GB18030.encode(&text).0);
+    let options = options("unionid=会员unionid,openid=小程序openid");
+    assert_eq!(file.read(&options).good, [(2, id(1), id(500_001), None)]);
+    assert_eq!(file.open(&options).unwrap().encoding(), Encoding::Gb18030);
+}
+
+#[test]
+fn utf16_is_read_both_ways_round() {
+    let text = format!("\u{feff}unionid\topenid\n{}\n", pair(1).replace(',', "\t"));
+    let le: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let be: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for bytes in [&le, &be, &le[2..].to_vec(), &be[2..].to_vec()] {
+        assert_eq!(read(bytes).lines_of_good(), [2]);
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_matter_in_ids_only() {
+    let mut bytes = format!("unionid,openid,x\n{},", pair(1)).into_bytes();
+    bytes.resize(bytes.len() + 65_536 - 60, b'x');
+    bytes.extend(
+        format!("\n{},caf\u{e9}\n", pair(2))
+            .chars()
+            .map(|c| c as u8),
+    );
+    bytes.extend(
+        format!("{},x\n", pair(3).replace("-A", "\u{e9}A"))
+            .chars()
+            .map(|c| c as u8),
+    );
+    let read = read(bytes);
+    assert_eq!(read.lines_of_good(), [2, 3]);
+    assert_eq!(read.complaints(), [(4, "unionid", Reason::NotText)]);
+}
+
+#[test]
+fn gzip_is_unpacked_whatever_its_name_and_over_all_members() {
+    let text = tidy(1_000);
+    let (head, tail) = text.as_bytes().split_at(20_000);
+    let packed = [gzip(head), gzip(tail)].concat();
+    for name in ["fans.csv.gz", "fans.csv"] {
+        let file = File::new(name, &packed);
+        assert_eq!(file.read(&Options::default()).good.len(), 1_000);
+        assert_eq!(
+            file.open(&Options::default()).unwrap().total_bytes(),
+            Some(packed.len() as u64)
+        );
+    }
+}
+
+#[test]
+fn zstd_is_unpacked_whatever_its_name() {
+    let packed = zstd::encode_all(tidy(1_000).as_bytes(), 1).unwrap();
+    for name in ["fans.csv.zst", "fans.csv"] {
+        let file = File::new(name, &packed);
+        let mut rows = file.open(&Options::default()).unwrap();
+        while !matches!(rows.next().unwrap(), Line::End) {}
+        assert_eq!((rows.lines(), rows.bytes()), (1_000, packed.len() as u64));
+    }
+}
+
+#[test]
+fn a_cut_off_archive_keeps_the_lines_before_the_cut() {
+    let text = tidy(100_000);
+    let zstd = zstd::encode_all(text.as_bytes(), 1).unwrap();
+    for (name, packed) in [
+        ("fans.csv.gz", gzip(text.as_bytes())),
+        ("fans.csv.zst", zstd),
+    ] {
+        let file = File::new(name, &packed[..packed.len() / 2]);
+        let read = file.read(&Options::default());
+        let error = read.failure.unwrap().to_string();
+        assert!(read.good.len() > 10_000 && read.bad.is_empty(), "{error}");
+        assert!(error.contains(&format!(
+            "The {} lines before that are kept",
+            read.good.len()
+        )));
+        assert!(error.contains("is damaged or cut off"), "{error}");
+    }
+}
+
+#[test]
+fn an_archive_in_name_only_is_told() {
+    let file = File::new("fans.csv.gz", tidy(1));
+    let error = file.open(&Options::default()).unwrap_err().to_string();
+    assert!(
+        error.contains("its gzip data cannot be unpacked"),
+        "{error}"
+    );
+}
