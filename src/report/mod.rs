@@ -1,4 +1,4 @@
-//! What people see of a run: a bar, lines, JSON or nothing while it goes on.
+//! What people see of a run: a bar, lines, JSON or nothing while it goes on, a summary at its end.
 //!
 //! A [`Reporter`] hears events of the job, not drawing commands, and takes every time from them:
 //! it has no clock and no thread of its own, so that hours of waiting cost nothing. What it writes
@@ -11,6 +11,7 @@ use std::{fmt, io::Write, time::Duration};
 use crate::{
     gate::{Outlook, Reason, Rung, Span},
     runner::event::{RunEvent, Snapshot, Waiting, WindowUse},
+    wecom::errcode::Entry,
 };
 
 mod bar;
@@ -18,11 +19,13 @@ mod json;
 mod lines;
 mod pulse;
 pub mod style;
+mod summary;
 mod words;
 
 pub use bar::{Bar, BarWriter};
 pub use json::Json;
 pub use lines::Lines;
+pub use summary::Summary;
 
 /// Says how long it takes from an outlook's `now` until so many calls are answered; `None` if
 /// that is not in sight.
