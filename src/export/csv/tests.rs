@@ -1,0 +1,170 @@
+use std::{fs, path::Path};
+
+use super::*;
+use crate::{
+    clock::{Clock, Reading},
+    export::{Target, publish_csv},
+    gate::{Block, Fare, Open, Permit},
+    model::{Link, Outcome, Row, SubjectId},
+    store::{Batch, Progress, Settled, Store},
+};
+
+fn noon() -> Timestamp {
+    Timestamp::parse("2026-11-22T12:00+08:00").unwrap()
+}
+
+fn link(corpid: &str, external_userid: &str) -> Link {
+    Link {
+        corpid: corpid.into(),
+        external_userid: external_userid.into(),
+    }
+}
+
+fn settled(subject: i64, state: State, errcode: Option<i64>, links: Vec<Link>) -> Settled {
+    Settled {
+        subject: SubjectId(subject),
+        was: State::Queued,
+        outcome: Outcome {
+            state,
+            errcode,
+            attempts: 1,
+            links,
+        },
+        at: noon().plus(std::time::Duration::from_secs(subject.unsigned_abs() / 3)),
+    }
+}
+
+/// Six subjects: two linked, one of them twice, and one of each other state.
+fn store(folder: &Path) -> Store {
+    let mut store = Store::open(&folder.join("job.db"), noon()).unwrap();
+    let mut enrolment = store.enrol("crm.csv", None).unwrap();
+    for (unionid, corpid) in [
+        ("u1", None),
+        ("u,2", None),
+        ("u3", Some("wwDealer")),
+        ("u4", None),
+        ("u5", None),
+        ("u6", Some("wwDealer")),
+    ] {
+        let openid = "o\"x\"";
+        let row = Row {
+            unionid,
+            openid,
+            corpid,
+        };
+        enrolment.add(&row).unwrap();
+    }
+    enrolment.finish(6, 0, noon()).unwrap();
+    let run = store.begin_run("run", "{}", noon()).unwrap();
+    let batch = Batch {
+        settled: &[
+            settled(1, State::Linked, Some(0), vec![link("wwA", "wmA")]),
+            settled(
+                2,
+                State::Linked,
+                Some(0),
+                vec![link("wwB", "wm2"), link("wwA", "wm9"), link("wwB", "wm1")],
+            ),
+            settled(3, State::Unlinked, Some(0), vec![]),
+            settled(4, State::Rejected, Some(40058), vec![]),
+            settled(5, State::Parked, None, vec![]),
+        ],
+        charges: &[],
+        open: Open::default(),
+        open_until: noon(),
+        reading: Reading {
+            at: noon(),
+            wall: noon(),
+            steady: Clock::system().steady(),
+        },
+        block: Block::default(),
+        progress: (run, &Progress::default()),
+    };
+    store
+        .commit(&batch, Permit::nothing(Fare::Metered))
+        .unwrap();
+    store
+}
+
+fn exported(states: &[State]) -> (u64, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = store(folder.path()).reader().unwrap();
+    let filter = Filter {
+        states: states.to_vec(),
+    };
+    let mut bytes = Vec::new();
+    let lines = write_csv(&reader, &mut bytes, &filter).unwrap();
+    (lines, String::from_utf8(bytes).unwrap())
+}
+
+#[test]
+fn every_subject_has_a_line_and_every_link_has_its_own() {
+    let (lines, text) = exported(&[]);
+    assert_eq!(lines, 8);
+    insta::assert_snapshot!(text, @r#"
+    unionid,openid,corpid,external_userid,pending_id,state,errcode,resolved_at
+    u1,"o""x""",wwA,wmA,,linked,0,2026-11-22T12:00:00+08:00
+    "u,2","o""x""",wwA,wm9,,linked,0,2026-11-22T12:00:00+08:00
+    "u,2","o""x""",wwB,wm1,,linked,0,2026-11-22T12:00:00+08:00
+    "u,2","o""x""",wwB,wm2,,linked,0,2026-11-22T12:00:00+08:00
+    u3,"o""x""",wwDealer,,,unlinked,0,2026-11-22T12:00:01+08:00
+    u4,"o""x""",,,,rejected,40058,2026-11-22T12:00:01+08:00
+    u5,"o""x""",,,,parked,,2026-11-22T12:00:01+08:00
+    u6,"o""x""",wwDealer,,,queued,,
+    "#);
+}
+
+#[test]
+fn only_the_states_that_were_asked_for_are_written() {
+    let (lines, text) = exported(&[State::Queued, State::Rejected]);
+    assert_eq!(lines, 2);
+    insta::assert_snapshot!(text, @r#"
+    unionid,openid,corpid,external_userid,pending_id,state,errcode,resolved_at
+    u4,"o""x""",,,,rejected,40058,2026-11-22T12:00:01+08:00
+    u6,"o""x""",wwDealer,,,queued,,
+    "#);
+}
+
+#[test]
+fn exporting_twice_gives_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = store(folder.path()).reader().unwrap();
+    let paths = ["one.csv", "two.csv"].map(|name| folder.path().join(name));
+    for path in &paths {
+        let lines = publish_csv(&reader, &Target::File(path.clone()), &Filter::default());
+        assert_eq!(lines.unwrap(), 8);
+    }
+    let [one, two] = paths.map(|path| fs::read(path).unwrap());
+    assert_eq!(one, two);
+    assert!(!one.contains(&b'\r'));
+    assert!(one.ends_with(b"\n"));
+}
+
+#[test]
+fn what_was_written_can_be_read_back() {
+    let (_, text) = exported(&[]);
+    let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+    assert_eq!(reader.headers().unwrap(), &COLUMNS[..]);
+    let second = reader.records().nth(1).unwrap().unwrap();
+    assert_eq!(second.get(0), Some("u,2"));
+    assert_eq!(second.get(1), Some("o\"x\""));
+}
+
+#[test]
+fn a_reader_that_leaves_is_told_from_a_full_disk() {
+    struct Broken(io::ErrorKind);
+    impl io::Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let reader = store(folder.path()).reader().unwrap();
+    let refused = |kind| write_csv(&reader, Broken(kind), &Filter::default()).unwrap_err();
+    assert!(refused(io::ErrorKind::BrokenPipe).is_closed_pipe());
+    let full = refused(io::ErrorKind::StorageFull);
+    assert!(matches!(full, ExportError::Full(_)), "{full}");
+}

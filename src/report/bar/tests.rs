@@ -1,0 +1,155 @@
+use std::sync::{Arc, Mutex};
+
+use indicatif::TermLike;
+
+use super::*;
+use crate::report::{
+    Span,
+    tests::{eta, held, outlook, snapshot},
+};
+
+/// A terminal of eighty columns that keeps all it was sent.
+#[derive(Debug, Clone, Default)]
+struct Terminal(Arc<Mutex<String>>);
+
+impl Terminal {
+    fn push(&self, text: &str) -> io::Result<()> {
+        self.0.lock().unwrap().push_str(text);
+        Ok(())
+    }
+
+    fn sent(&self) -> String {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl TermLike for Terminal {
+    fn width(&self) -> u16 {
+        80
+    }
+    fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
+        self.push(&"^".repeat(lines))
+    }
+    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.push(&format!("{line}\n"))
+    }
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.push(text)
+    }
+    fn clear_line(&self) -> io::Result<()> {
+        Ok(())
+    }
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn bar(paint: bool) -> (Bar, Terminal) {
+    let terminal = Terminal::default();
+    let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+    (Bar::on(target, Paint::new(paint), eta()), terminal)
+}
+
+#[test]
+fn a_bar_shows_how_far_how_fast_and_till_when() {
+    let (mut bar, _) = bar(false);
+    bar.event(&RunEvent::Progress(snapshot("12:00:00", 70_000)));
+    bar.event(&RunEvent::Progress(snapshot("12:00:10", 71_660)));
+    bar.event(&RunEvent::Outlook(outlook()));
+    insta::assert_snapshot!(bar.texts().join("\n"), @"
+    71.7 %  ██████████████░░░░░░  71,660 / 100,000 · 166 calls/s · done about 12:04 (in 4 min 43 s)
+    basic.minute    ██████████  9,800 / 9,800
+    business.hour   ███████░░░  71,660 / 98,000
+    ");
+}
+
+#[test]
+fn a_bar_says_why_it_waits() {
+    let (mut bar, _) = bar(false);
+    let day = Reason::Window(Span::BusinessDay);
+    bar.event(&RunEvent::Outlook(outlook()));
+    bar.event(&RunEvent::Progress(held(
+        "12:00:00", 50_000, day, "17:40:00",
+    )));
+    insta::assert_snapshot!(bar.texts().join("\n"), @"
+    50.0 %  ██████████░░░░░░░░░░  50,000 / 100,000
+    basic.minute    ██████████  9,800 / 9,800
+    business.hour   █████░░░░░  50,000 / 98,000
+    business.day    █░░░░░░░░░  50,000 / 470,400
+    waiting: business.day is used up · goes on at 17:40 (in 5 h 40 min)
+    ");
+    let block = held("12:00:01", 50_000, Reason::Block, "12:01:04");
+    bar.event(&RunEvent::Progress(block));
+    bar.event(&RunEvent::Draining { in_flight: 3 });
+    insta::assert_snapshot!(bar.texts().join("\n"), @"
+    50.0 %  ██████████░░░░░░░░░░  50,000 / 100,000
+    basic.minute    ██████████  9,800 / 9,800
+    business.hour   █████░░░░░  50,000 / 98,000
+    waiting: blocked by the API (45009) · goes on at 12:01:04 (in 1 min 3 s)
+    stopping: no new calls, 3 calls in the air awaited
+    ");
+}
+
+#[test]
+fn a_moment_of_waiting_is_not_shown() {
+    let (mut bar, _) = bar(false);
+    let token = held("12:00:00", 0, Reason::Token, "12:00:01");
+    bar.event(&RunEvent::Progress(token));
+    assert!(!bar.texts().concat().contains("waiting"));
+}
+
+#[test]
+fn what_is_drawn_is_coloured_and_taken_away_at_the_end() {
+    let (mut bar, terminal) = bar(true);
+    let day = Reason::Window(Span::BusinessDay);
+    bar.event(&RunEvent::Outlook(outlook()));
+    bar.event(&RunEvent::Progress(snapshot("12:00:00", 50_000)));
+    terminal.sent();
+    bar.event(&RunEvent::Progress(held(
+        "12:00:10", 90_000, day, "17:40:00",
+    )));
+    let sent = terminal.sent();
+    assert!(sent.contains("waiting: business.day is used up"), "{sent}");
+    assert!(sent.contains("\x1b[33m"), "{sent}");
+    bar.event(&RunEvent::TicketDead);
+    assert!(
+        terminal
+            .sent()
+            .contains("the ticket does not work any more")
+    );
+    bar.finish();
+    assert!(!terminal.sent().contains('█'));
+    bar.writer().flush().unwrap();
+}
+
+#[test]
+fn it_is_not_redrawn_without_need() {
+    let (mut bar, terminal) = bar(false);
+    bar.event(&RunEvent::Progress(snapshot("12:00:00", 50_000)));
+    terminal.sent();
+    bar.event(&RunEvent::Progress(snapshot("12:00:00", 50_001)));
+    assert_eq!(terminal.sent(), "");
+}
+
+#[test]
+fn a_line_is_cut_before_it_wraps() {
+    let (mut bar, terminal) = bar(false);
+    bar.event(&RunEvent::Progress(snapshot("12:00:00", 70_000)));
+    bar.event(&RunEvent::Progress(snapshot("12:00:10", 71_660)));
+    terminal.sent();
+    bar.event(&RunEvent::Outlook(outlook()));
+    let (line, sent) = (bar.headline(), terminal.sent());
+    assert!(line.chars().count() > 80, "{line}");
+    assert!(!sent.contains(&line), "{sent}");
+    let seen: String = line.chars().take(80).collect();
+    assert!(sent.contains(seen.trim_end()), "{sent}");
+}

@@ -1,0 +1,268 @@
+//! Progress as JSON, one object a line, for programs that watch a run.
+
+use std::{io::Write, time::Duration};
+
+use serde::Serialize;
+
+use super::{
+    Eta, Out, Reason, Reporter, RunEvent, Rung, Snapshot, Waiting, WindowUse, pulse::Pulse,
+};
+use crate::{
+    clock::Timestamp,
+    model::{State, Tally},
+};
+
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Writes JSON lines.
+///
+/// Every object has `event`, the name of what happened, and from the first `progress` on `at`,
+/// the time (RFC 3339, +08:00; of the latest progress, for events without a time of their own).
+///
+/// | `event` | Further fields |
+/// | --- | --- |
+/// | `started` | `subjects`: how many in all, and in each state |
+/// | `progress` | `subjects`; `calls` landed in this run, `in_flight`, `width` (the most in flight), `calls_per_second` while nothing holds, `finish_at` or null if that is not in sight; `windows`: `window`, `used`, `limit` of each; `waiting` or null: `reason` (`pace`, `window`, `block`, `width`, `retry`, `token`, `ticket`, `outage`), `window` or null, `text`, `until` or null |
+/// | `outlook` | `finish_at` or null |
+/// | `token_fetched`, `unblocked`, `reached_again`, `ticket_dead`, `second_try` | |
+/// | `blocked` | `limit` (`minute`, `hour`, `day`, `month`), `until` |
+/// | `narrowed` | `width` |
+/// | `unreachable` | `failure`, `until` |
+/// | `draining` | `in_flight` |
+///
+/// At most one `progress` a second, but always one when the reason for waiting changes, and the
+/// last one.
+pub struct Json {
+    out: Out,
+    pulse: Pulse,
+    /// The time of the last progress written, and why it waited.
+    written: Option<(Timestamp, Option<Reason>)>,
+    unwritten: bool,
+}
+
+impl Json {
+    /// Writes to `out`, which is standard error unless something else is asked for.
+    #[must_use]
+    pub fn new(out: Box<dyn Write>, eta: Eta) -> Self {
+        Self {
+            out: Out::new(out),
+            pulse: Pulse::new(eta),
+            written: None,
+            unwritten: false,
+        }
+    }
+
+    fn write(&mut self, event: Event) {
+        let at = self.pulse.now().map(Timestamp::rfc3339);
+        if let Ok(line) = serde_json::to_string(&Line { event, at }) {
+            self.out.line(line);
+        }
+    }
+
+    fn write_progress(&mut self) {
+        let Some(snapshot) = self.pulse.latest() else {
+            return;
+        };
+        let event = Event::progress(snapshot, &self.pulse);
+        self.written = Some((snapshot.at, reason(snapshot)));
+        self.unwritten = false;
+        self.write(event);
+    }
+
+    fn is_due(&self, snapshot: &Snapshot) -> bool {
+        self.written.is_none_or(|(at, why)| {
+            snapshot.at < at || snapshot.at.since(at) >= EVERY || why != reason(snapshot)
+        })
+    }
+}
+
+impl Reporter for Json {
+    fn event(&mut self, event: &RunEvent) {
+        self.pulse.see(event);
+        let event = match event {
+            RunEvent::Progress(snapshot) => {
+                self.unwritten = true;
+                if self.is_due(snapshot) {
+                    self.write_progress();
+                }
+                return;
+            }
+            RunEvent::Started { tally } => Event::Started {
+                subjects: Subjects::of(*tally),
+            },
+            RunEvent::Outlook(_) => Event::Outlook {
+                finish_at: self.pulse.finish().map(Timestamp::rfc3339),
+            },
+            RunEvent::TokenFetched => Event::TokenFetched,
+            RunEvent::Blocked { rung, until } => Event::Blocked {
+                limit: limit(*rung),
+                until: until.rfc3339(),
+            },
+            RunEvent::Unblocked => Event::Unblocked,
+            RunEvent::Narrowed { calls } => Event::Narrowed { width: *calls },
+            RunEvent::Unreachable { failure, until } => Event::Unreachable {
+                failure: failure.to_string(),
+                until: until.rfc3339(),
+            },
+            RunEvent::ReachedAgain => Event::ReachedAgain,
+            RunEvent::TicketDead => Event::TicketDead,
+            RunEvent::Draining { in_flight } => Event::Draining {
+                in_flight: *in_flight,
+            },
+            RunEvent::SecondTry => Event::SecondTry,
+        };
+        self.write(event);
+    }
+
+    fn finish(&mut self) {
+        if self.unwritten {
+            self.write_progress();
+        }
+    }
+}
+
+fn reason(snapshot: &Snapshot) -> Option<Reason> {
+    snapshot.hold.map(|hold| hold.reason)
+}
+
+#[derive(Serialize)]
+struct Line {
+    #[serde(flatten)]
+    event: Event,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Event {
+    Started {
+        subjects: Subjects,
+    },
+    Progress {
+        subjects: Subjects,
+        calls: u64,
+        in_flight: usize,
+        width: u16,
+        calls_per_second: Option<f64>,
+        finish_at: Option<String>,
+        windows: Vec<Window>,
+        waiting: Option<Wait>,
+    },
+    Outlook {
+        finish_at: Option<String>,
+    },
+    TokenFetched,
+    Blocked {
+        limit: &'static str,
+        until: String,
+    },
+    Unblocked,
+    Narrowed {
+        width: u16,
+    },
+    Unreachable {
+        failure: String,
+        until: String,
+    },
+    ReachedAgain,
+    TicketDead,
+    Draining {
+        in_flight: usize,
+    },
+    SecondTry,
+}
+
+impl Event {
+    fn progress(snapshot: &Snapshot, pulse: &Pulse) -> Self {
+        let per_second = pulse.per_second();
+        Self::Progress {
+            subjects: Subjects::of(snapshot.tally),
+            calls: snapshot.calls,
+            in_flight: snapshot.in_flight,
+            width: snapshot.width,
+            calls_per_second: per_second.map(|calls| (calls * 100.0).round() / 100.0),
+            finish_at: pulse.finish().map(Timestamp::rfc3339),
+            windows: snapshot.windows.iter().map(Window::of).collect(),
+            waiting: snapshot.hold.as_ref().map(Wait::of),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Subjects {
+    total: u64,
+    queued: u64,
+    linked: u64,
+    unlinked: u64,
+    rejected: u64,
+    parked: u64,
+}
+
+impl Subjects {
+    fn of(tally: Tally) -> Self {
+        Self {
+            total: tally.total(),
+            queued: tally.of(State::Queued),
+            linked: tally.of(State::Linked),
+            unlinked: tally.of(State::Unlinked),
+            rejected: tally.of(State::Rejected),
+            parked: tally.of(State::Parked),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Window {
+    window: &'static str,
+    used: u64,
+    limit: u64,
+}
+
+impl Window {
+    fn of(window: &WindowUse) -> Self {
+        Self {
+            window: window.span.name(),
+            used: window.used,
+            limit: window.limit,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Wait {
+    reason: &'static str,
+    window: Option<&'static str>,
+    text: String,
+    until: Option<String>,
+}
+
+impl Wait {
+    fn of(wait: &Waiting) -> Self {
+        let (reason, window) = match wait.reason {
+            Reason::Pace => ("pace", None),
+            Reason::Window(span) => ("window", Some(span.name())),
+            Reason::Block => ("block", None),
+            Reason::Width => ("width", None),
+            Reason::Retry => ("retry", None),
+            Reason::Token => ("token", None),
+            Reason::Ticket => ("ticket", None),
+            Reason::Outage => ("outage", None),
+        };
+        Self {
+            reason,
+            window,
+            text: wait.reason.to_string(),
+            until: wait.until.map(Timestamp::rfc3339),
+        }
+    }
+}
+
+fn limit(rung: Rung) -> &'static str {
+    match rung {
+        Rung::Clear | Rung::Minute => "minute",
+        Rung::Hour => "hour",
+        Rung::Day => "day",
+        Rung::Month => "month",
+    }
+}

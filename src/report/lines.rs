@@ -1,0 +1,192 @@
+//! Progress as lines, for files, pipes and journals.
+//!
+//! A line every 30 s, every 10 minutes during a long wait, and at once when something happens
+//! that an operator would want to have seen. A line of its own says which day it is.
+
+use std::{io::Write, time::Duration};
+
+use super::{
+    Eta, Out, Reason, Reporter, RunEvent, Snapshot,
+    pulse::{Pulse, lasts},
+    style::{about, count, date, duration, rate, share, time_of_day},
+    words,
+};
+use crate::{clock::Timestamp, model::State};
+
+const EVERY: Duration = Duration::from_secs(30);
+const EVERY_WHILE_WAITING: Duration = Duration::from_secs(600);
+
+/// Waits from here on have their beginning and end told.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Writes lines.
+pub struct Lines {
+    out: Out,
+    pulse: Pulse,
+    day: Option<String>,
+    said: Option<Timestamp>,
+    wait: Option<LongWait>,
+    out_of_reach: bool,
+    /// What ended a wait. It comes before the first snapshot after the wait and has no time of
+    /// its own; the last one that was heard may be a minute old.
+    undated: Option<String>,
+}
+
+/// A wait whose beginning was told.
+struct LongWait {
+    reason: Reason,
+    since: Timestamp,
+}
+
+impl Lines {
+    /// Writes to `out`, which is standard error unless something else is asked for.
+    #[must_use]
+    pub fn new(out: Box<dyn Write>, eta: Eta) -> Self {
+        Self {
+            out: Out::new(out),
+            pulse: Pulse::new(eta),
+            day: None,
+            said: None,
+            wait: None,
+            out_of_reach: false,
+            undated: None,
+        }
+    }
+
+    fn say(&mut self, sentence: &str) {
+        let Some(at) = self.pulse.now() else {
+            self.out.line(format_args!("          {sentence}"));
+            return;
+        };
+        let today = date(at);
+        if self.day.as_ref() != Some(&today) {
+            self.out.line(format_args!("{today} (UTC+8)"));
+            self.day = Some(today);
+        }
+        self.out
+            .line(format_args!("{}  {sentence}", time_of_day(at)));
+        self.said = Some(at);
+    }
+
+    fn progress(&mut self, snapshot: &Snapshot) {
+        self.say_undated();
+        if self.said.is_none() {
+            let tally = snapshot.tally;
+            let (left, all) = (count(tally.of(State::Queued)), count(tally.total()));
+            self.say(&format!("to be asked: {left} of {all} subjects"));
+        }
+        self.wait_began_or_ended(snapshot);
+        let every = match self.wait {
+            Some(_) => EVERY_WHILE_WAITING,
+            None => EVERY,
+        };
+        // Somebody may have set the date back: then it is time for a line, too.
+        let due = self
+            .said
+            .is_none_or(|said| snapshot.at < said || snapshot.at.since(said) >= every);
+        if due {
+            self.say(&self.standing(snapshot));
+        }
+    }
+
+    fn say_undated(&mut self) {
+        if let Some(sentence) = self.undated.take() {
+            self.say(&sentence);
+        }
+    }
+
+    fn wait_began_or_ended(&mut self, snapshot: &Snapshot) {
+        let told = self.wait.as_ref().map(|wait| wait.reason);
+        let reason = snapshot.hold.map(|hold| hold.reason);
+        if told.is_some() && told == reason {
+            return;
+        }
+        let began = snapshot.hold.filter(|hold| lasts(hold, snapshot.at, LONG));
+        if let Some(hold) = began {
+            self.begin_wait(hold.reason, snapshot.at);
+            self.say(&words::waiting(&hold, snapshot.at, ", "));
+        } else if let Some(wait) = self.wait.take()
+            && !has_its_own_end(wait.reason)
+        {
+            let waited = duration(snapshot.at.since(wait.since));
+            self.say(&format!("goes on after {waited}"));
+        }
+    }
+
+    fn begin_wait(&mut self, reason: Reason, since: Timestamp) {
+        self.wait = Some(LongWait { reason, since });
+    }
+
+    fn standing(&self, snapshot: &Snapshot) -> String {
+        match snapshot.hold {
+            Some(hold) if self.wait.is_some() => words::waiting(&hold, snapshot.at, ", "),
+            _ => self.answered(snapshot),
+        }
+    }
+
+    /// `answered 31,204 of 100,000 (31.2 %) · 166 calls/s · 98,000 of 98,000 business.hour · done
+    /// about 13:20`
+    fn answered(&self, snapshot: &Snapshot) -> String {
+        let (answered, all) = (snapshot.tally.answered(), snapshot.tally.total());
+        let of = share(answered, all);
+        let mut parts = vec![format!(
+            "answered {} of {} ({of})",
+            count(answered),
+            count(all)
+        )];
+        if let Some(per_second) = self.pulse.per_second() {
+            parts.push(format!("{} calls/s", rate(per_second)));
+        }
+        parts.extend(words::tightest(snapshot).map(words::window));
+        if let Some(wait) = self.pulse.wait() {
+            parts.push(format!("waiting: {}", wait.reason));
+        }
+        if let Some(finish) = self.pulse.finish() {
+            parts.push(format!("done about {}", about(finish, snapshot.at)));
+        }
+        parts.join(" · ")
+    }
+
+    fn notable(&mut self, event: &RunEvent) {
+        let told_before = match event {
+            // Every failed try is an event; one line for the whole outage is enough.
+            RunEvent::Unreachable { .. } => std::mem::replace(&mut self.out_of_reach, true),
+            RunEvent::ReachedAgain => !std::mem::take(&mut self.out_of_reach),
+            _ => false,
+        };
+        let now = self.pulse.now();
+        if let Some(sentence) = words::notable(event, now).filter(|_| !told_before) {
+            match event {
+                RunEvent::Unblocked | RunEvent::ReachedAgain => self.undated = Some(sentence),
+                _ => self.say(&sentence),
+            }
+        }
+        // These sentences say till when, so the wait that follows needs no other.
+        if let Some(now) = now {
+            match event {
+                RunEvent::Blocked { .. } => self.begin_wait(Reason::Block, now),
+                RunEvent::Unreachable { .. } => self.begin_wait(Reason::Outage, now),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Whether an event tells the end of such a wait.
+fn has_its_own_end(reason: Reason) -> bool {
+    matches!(reason, Reason::Block | Reason::Outage)
+}
+
+impl Reporter for Lines {
+    fn event(&mut self, event: &RunEvent) {
+        self.pulse.see(event);
+        match event {
+            RunEvent::Progress(snapshot) => self.progress(snapshot),
+            _ => self.notable(event),
+        }
+    }
+
+    fn finish(&mut self) {
+        self.say_undated();
+    }
+}

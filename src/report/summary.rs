@@ -1,0 +1,318 @@
+//! The last lines of a run: what it came to, where the results are, what to do next.
+
+use std::{fmt, net::IpAddr};
+
+use super::{
+    Entry, Span, Waiting, WindowUse,
+    style::{Paint, count, counted, duration, moment_and_wait, rate, share},
+    words,
+};
+use crate::{
+    clock::Timestamp,
+    model::State,
+    runner::event::{Ending, Halt, RunReport, Trip},
+};
+
+/// Refusals that are spelled out.
+const MOST: usize = 5;
+
+/// Of the server's words, at most so many characters.
+const WORDS: usize = 400;
+
+/// What is said at the end of a run. Its `Display` ends with a line break.
+pub struct Summary {
+    /// What the run came to.
+    pub report: RunReport,
+    /// When it ended, by the wall.
+    pub ended_at: Timestamp,
+    /// Where the results are, and how many lines.
+    pub results: Option<(String, u64)>,
+    /// Where the rejected lines of the inputs are, and how many.
+    pub rejects: Option<(String, u64)>,
+    /// How often each errcode stands beside a state that is not an answer.
+    pub refusals: Vec<(State, Option<i64>, u64)>,
+    /// What an errcode means.
+    pub lookup: fn(i64) -> &'static Entry,
+    /// Use of the windows at the end.
+    pub windows: Vec<WindowUse>,
+    /// Until when the ticket in custody works, if there is one.
+    pub ticket_until: Option<Timestamp>,
+    /// What to type to go on.
+    pub command: String,
+    /// What the process exits with.
+    pub exit_code: u8,
+    /// Whether to colour.
+    pub paint: Paint,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.headline(f)?;
+        self.states(f)?;
+        self.facts(f)?;
+        self.refusals(f)?;
+        let advice = self.advice();
+        if !advice.is_empty() {
+            writeln!(f, "\n{}", self.paint.bold("Next:"))?;
+        }
+        for line in advice {
+            writeln!(f, "  {line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Summary {
+    fn left(&self) -> u64 {
+        self.report.tally.of(State::Queued)
+    }
+
+    fn headline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sentence = self.sentence();
+        let sentence = match self.report.ending {
+            Ending::Finished if self.exit_code == 0 => self.paint.good(&sentence),
+            Ending::Refused(_) | Ending::Breaker(_) => self.paint.bad(&sentence),
+            _ => self.paint.warn(&sentence),
+        };
+        match self.exit_code {
+            0 => writeln!(f, "{sentence}"),
+            code => writeln!(f, "{sentence} (exit {code})"),
+        }
+    }
+
+    fn sentence(&self) -> String {
+        let left = format!("{} left", counted(self.left(), "subject"));
+        match &self.report.ending {
+            Ending::Finished => self.finished(),
+            Ending::Quota(wait) => format!("Stopped: {}, {left}.", wait.reason),
+            Ending::Budget => format!("Stopped: the budget of calls is used up, {left}."),
+            Ending::Time => format!("Stopped: the time is up, {left}."),
+            Ending::Unreachable(failure) => {
+                format!("Stopped: the API cannot be reached ({failure}), {left}.")
+            }
+            Ending::Interrupted => format!("Interrupted: every answer is saved, {left}."),
+            Ending::Refused(halt) => {
+                let refusal = refusal(halt.errcode, halt.entry);
+                format!("Halted: the API refused {} with {refusal}.", halt.call)
+            }
+            Ending::Breaker(trip) => format!("Halted: {}, {left}.", self.trip(trip)),
+        }
+    }
+
+    fn finished(&self) -> String {
+        let tally = &self.report.tally;
+        let mut without = Vec::new();
+        for state in [State::Rejected, State::Parked] {
+            match tally.of(state) {
+                0 => {}
+                subjects => without.push(format!("{} {state}", counted(subjects, "subject"))),
+            }
+        }
+        if let Some((_, lines)) = self.bad_lines() {
+            without.push(format!("{} not taken in", counted(lines, "input line")));
+        }
+        match without.join(", ") {
+            _ if tally.total() == 0 => "Finished: there was nothing to ask.".into(),
+            none if none.is_empty() => "Finished: every subject is answered.".into(),
+            some => format!("Finished, but {some}."),
+        }
+    }
+
+    fn trip(&self, trip: &Trip) -> String {
+        let (mostly, times) = trip.mostly;
+        let mostly = match mostly {
+            Some(errcode) => refusal(errcode, (self.lookup)(errcode)),
+            None => "no readable reply".into(),
+        };
+        format!(
+            "{} of the last {} answers were errors, {times} of them {mostly}",
+            trip.errors, trip.answers
+        )
+    }
+
+    fn states(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tally = &self.report.tally;
+        let all = tally.total();
+        let width = count(all).len();
+        let present = State::ALL.into_iter().filter(|state| tally.of(*state) > 0);
+        for (place, state) in present.enumerate() {
+            let subjects = tally.of(state);
+            let (number, share) = (count(subjects), share(subjects, all));
+            let gap = if place == 0 { "\n" } else { "" };
+            writeln!(
+                f,
+                "{gap}  {:8}  {number:>width$}  {share:>7}",
+                state.as_str()
+            )?;
+        }
+        Ok(())
+    }
+
+    fn facts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut facts = vec![("calls", self.calls())];
+        let windows = self.windows();
+        if !windows.is_empty() {
+            facts.push(("quota", windows));
+        }
+        if let Some(until) = self.ticket_until {
+            let until = moment_and_wait(until, self.ended_at);
+            facts.push(("ticket", format!("works until {until}")));
+        }
+        if let Some((path, lines)) = &self.results {
+            facts.push(("results", format!("{path} ({})", counted(*lines, "line"))));
+        }
+        if let Some((path, lines)) = self.bad_lines() {
+            let lines = counted(lines, "line");
+            facts.push(("rejects", format!("{path} ({lines} of the input)")));
+        }
+        writeln!(f)?;
+        for (name, fact) in facts {
+            writeln!(f, "  {name:8}  {fact}")?;
+        }
+        Ok(())
+    }
+
+    fn bad_lines(&self) -> Option<(&str, u64)> {
+        let (path, lines) = self.rejects.as_ref()?;
+        (*lines > 0).then_some((path.as_str(), *lines))
+    }
+
+    fn calls(&self) -> String {
+        let RunReport { calls, took, .. } = self.report;
+        let sent = format!("{} in {}", count(calls), duration(took));
+        if calls == 0 || took.as_millis() == 0 {
+            return sent;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "only looked at")]
+        let mean = calls as f64 / took.as_secs_f64();
+        format!("{sent} ({} a second)", rate(mean))
+    }
+
+    /// The windows that somebody who comes back later meets again, so not the minute's.
+    fn windows(&self) -> String {
+        let lasting = |window: &&WindowUse| window.used > 0 && window.span != Span::BasicMinute;
+        let windows = self.windows.iter().filter(lasting).map(words::window);
+        windows.collect::<Vec<_>>().join(", ")
+    }
+
+    fn refusals(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut refusals = self.refusals.clone();
+        refusals.sort_by_key(|(.., subjects)| std::cmp::Reverse(*subjects));
+        let width = refusals.first().map_or(0, |most| count(most.2).len());
+        for (place, (state, errcode, subjects)) in refusals.iter().take(MOST).enumerate() {
+            let (means, next_step) = self.meaning(*errcode);
+            let gap = if place == 0 { "\n" } else { "" };
+            let (state, subjects) = (state.as_str(), count(*subjects));
+            writeln!(f, "{gap}  {state:8}  {subjects:>width$}  {means}")?;
+            let next_step = self.paint.dim(next_step);
+            writeln!(f, "  {:8}  {:>width$}  -> {next_step}", "", "")?;
+        }
+        match refusals.len().saturating_sub(MOST) {
+            0 => Ok(()),
+            more => writeln!(f, "  and {}", counted(more as u64, "other code")),
+        }
+    }
+
+    fn meaning(&self, errcode: Option<i64>) -> (String, &'static str) {
+        match errcode {
+            Some(errcode) => {
+                let entry = (self.lookup)(errcode);
+                (refusal(errcode, entry), entry.next_step)
+            }
+            None => (
+                "no readable reply, however often".into(),
+                "retry them once the network or the API is well",
+            ),
+        }
+    }
+
+    fn advice(&self) -> Vec<String> {
+        let mut advice = self.next_steps();
+        if !matches!(self.report.ending, Ending::Finished) {
+            advice.push(format!("  {}", self.command));
+        }
+        if let Some((path, _)) = self.bad_lines() {
+            advice.push(format!(
+                "{path} says why lines were not taken in; put them right and run them as an input"
+            ));
+        }
+        advice
+    }
+
+    fn next_steps(&self) -> Vec<String> {
+        match &self.report.ending {
+            Ending::Finished => self.after_finish(),
+            Ending::Quota(Waiting {
+                until: Some(until), ..
+            }) => {
+                let back = moment_and_wait(*until, self.ended_at);
+                vec![format!("come back at {back}; the same command goes on")]
+            }
+            Ending::Quota(_) | Ending::Budget | Ending::Time | Ending::Interrupted => {
+                vec!["the same command goes on".into()]
+            }
+            Ending::Unreachable(_) => vec![
+                "check network, proxy and --base-url (`idferry doctor` does)".into(),
+                "then the same command goes on".into(),
+            ],
+            Ending::Refused(halt) => after_refusal(halt),
+            Ending::Breaker(_) => vec![
+                "the input is probably not what it should be: see the refusals above, and".into(),
+                "whether unionid and openid of a line are of one person and one mini program"
+                    .into(),
+                "(WeCom locks out callers who go on like this; --error-budget allows more);".into(),
+                "with the input put right, the same command goes on".into(),
+            ],
+        }
+    }
+
+    fn after_finish(&self) -> Vec<String> {
+        if self.report.tally.of(State::Parked) == 0 {
+            return Vec::new();
+        }
+        vec![
+            "`idferry retry --state parked` puts the parked back in the queue; then".into(),
+            format!("  {}", self.command),
+        ]
+    }
+}
+
+/// `errcode 60020 不安全的访问IP (not allowed to access from your IP)`
+fn refusal(errcode: i64, entry: &Entry) -> String {
+    let Entry {
+        chinese, meaning, ..
+    } = entry;
+    let space = if chinese.is_empty() { "" } else { " " };
+    format!("errcode {errcode}{space}{chinese} ({meaning})")
+}
+
+fn after_refusal(halt: &Halt) -> Vec<String> {
+    let mut advice = Vec::new();
+    let words = printable(&halt.errmsg);
+    if !words.is_empty() {
+        advice.push(format!("the server's words: \"{words}\""));
+    }
+    if let Some(address) = seen_address(&halt.errmsg) {
+        advice.push(format!("the server saw the call come from {address}"));
+    }
+    advice.push(halt.entry.next_step.to_owned());
+    advice.push("then the same command goes on".into());
+    advice
+}
+
+/// What the server wrote must not steer the terminal or fill it.
+fn printable(words: &str) -> String {
+    let plain = words.chars().filter(|char| !char.is_control());
+    plain.take(WORDS).collect()
+}
+
+/// The caller's address in `…, from ip: 203.0.113.7, more info at …` (60020, D90313). For people
+/// only: nothing is decided by it.
+fn seen_address(errmsg: &str) -> Option<IpAddr> {
+    let (_, after) = errmsg.split_once("from ip:")?;
+    let end = |char: char| char == ',' || char.is_whitespace();
+    after.trim_start().split(end).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

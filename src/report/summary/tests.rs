@@ -1,0 +1,266 @@
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    model::Tally,
+    report::{Reason, Waiting, tests::at},
+    wecom::{errcode::Class, transport::Failure},
+};
+
+fn lookup(code: i64) -> &'static Entry {
+    match code {
+        60020 => &Entry {
+            code: 60020,
+            class: Class::Stop,
+            chinese: "不安全的访问IP",
+            meaning: "not allowed to access from your IP",
+            next_step: "add the address to the app's trusted IPs (企业可信IP), wait a minute",
+        },
+        40058 => &Entry {
+            code: 40058,
+            class: Class::Subject,
+            chinese: "不合法的参数",
+            meaning: "an invalid parameter",
+            next_step: "check these ids at their source",
+        },
+        _ => &Entry {
+            code: 0,
+            class: Class::Unlisted,
+            chinese: "",
+            meaning: "a code that is in no published table",
+            next_step: "look the code up, then retry these subjects or leave them parked",
+        },
+    }
+}
+
+fn summary(ending: Ending, exit_code: u8, queued: u64) -> Summary {
+    let mut tally = Tally::default();
+    tally.set(State::Queued, queued);
+    tally.set(State::Linked, 61_204);
+    tally.set(State::Unlinked, 38_102);
+    let window = |span, used, limit| WindowUse { span, used, limit };
+    Summary {
+        report: RunReport {
+            ending,
+            tally,
+            calls: 99_412,
+            took: Duration::from_secs(603),
+        },
+        ended_at: at("12:14:03"),
+        results: Some(("crm.links.csv".into(), 101_304)),
+        rejects: None,
+        refusals: Vec::new(),
+        lookup,
+        windows: vec![
+            window(Span::BasicMinute, 9_800, 9_800),
+            window(Span::BasicHour, 99_412, 147_000),
+            window(Span::BusinessMonth, 0, 7_350_000),
+        ],
+        ticket_until: None,
+        command: "idferry run crm.csv".into(),
+        exit_code,
+        paint: Paint::new(false),
+    }
+}
+
+fn stopped(ending: Ending) -> String {
+    summary(ending, 75, 52_000).to_string()
+}
+
+/// What follows the counts, which are the same each time.
+fn first_and_next(text: &str) -> String {
+    let first = text.lines().next().unwrap_or_default();
+    let next = text.split_once("Next:").map_or("", |(_, next)| next);
+    format!("{first}{next}")
+}
+
+#[test]
+fn a_finished_run_says_what_it_came_to_and_where_the_results_are() {
+    insta::assert_snapshot!(summary(Ending::Finished, 0, 0), @"
+    Finished: every subject is answered.
+
+      linked    61,204   61.6 %
+      unlinked  38,102   38.4 %
+
+      calls     99,412 in 10 min 3 s (165 a second)
+      quota     99,412 of 147,000 basic.hour
+      results   crm.links.csv (101,304 lines)
+    ");
+}
+
+#[test]
+fn a_run_that_parked_something_says_how_to_bring_it_back() {
+    let mut summary = summary(Ending::Finished, 3, 0);
+    summary.report.tally.set(State::Rejected, 612);
+    summary.report.tally.set(State::Parked, 82);
+    summary.rejects = Some(("crm.rejects.csv".into(), 1));
+    summary.refusals = vec![
+        (State::Rejected, Some(40058), 612),
+        (State::Parked, None, 80),
+        (State::Parked, Some(610_099), 1),
+        (State::Parked, Some(610_100), 1),
+        (State::Parked, Some(610_101), 1),
+        (State::Parked, Some(610_102), 1),
+    ];
+    insta::assert_snapshot!(summary, @"
+    Finished, but 612 subjects rejected, 82 subjects parked, 1 input line not taken in. (exit 3)
+
+      linked     61,204   61.2 %
+      unlinked   38,102   38.1 %
+      rejected      612    0.6 %
+      parked         82    0.1 %
+
+      calls     99,412 in 10 min 3 s (165 a second)
+      quota     99,412 of 147,000 basic.hour
+      results   crm.links.csv (101,304 lines)
+      rejects   crm.rejects.csv (1 line of the input)
+
+      rejected  612  errcode 40058 不合法的参数 (an invalid parameter)
+                     -> check these ids at their source
+      parked     80  no readable reply, however often
+                     -> retry them once the network or the API is well
+      parked      1  errcode 610099 (a code that is in no published table)
+                     -> look the code up, then retry these subjects or leave them parked
+      parked      1  errcode 610100 (a code that is in no published table)
+                     -> look the code up, then retry these subjects or leave them parked
+      parked      1  errcode 610101 (a code that is in no published table)
+                     -> look the code up, then retry these subjects or leave them parked
+      and 1 other code
+
+    Next:
+      `idferry retry --state parked` puts the parked back in the queue; then
+        idferry run crm.csv
+      crm.rejects.csv says why lines were not taken in; put them right and run them as an input
+    ");
+}
+
+#[test]
+fn a_run_out_of_quota_names_the_time_to_come_back() {
+    let ending = Ending::Quota(Waiting {
+        reason: Reason::Window(Span::BusinessDay),
+        until: Some(at("17:54:03")),
+    });
+    let mut summary = summary(ending, 75, 52_000);
+    summary.ticket_until = Some(Timestamp::parse("2026-11-29T12:00+08:00").unwrap());
+    insta::assert_snapshot!(summary, @"
+    Stopped: business.day is used up, 52,000 subjects left. (exit 75)
+
+      queued     52,000   34.4 %
+      linked     61,204   40.5 %
+      unlinked   38,102   25.2 %
+
+      calls     99,412 in 10 min 3 s (165 a second)
+      quota     99,412 of 147,000 basic.hour
+      ticket    works until 2026-11-29 12:00 (in 7 d)
+      results   crm.links.csv (101,304 lines)
+
+    Next:
+      come back at 17:54 (in 5 h 40 min); the same command goes on
+        idferry run crm.csv
+    ");
+}
+
+#[test]
+fn every_other_stop_says_that_the_same_command_goes_on() {
+    let texts = [
+        Ending::Budget,
+        Ending::Time,
+        Ending::Interrupted,
+        Ending::Unreachable(Failure::Connect),
+    ]
+    .map(|ending| first_and_next(&stopped(ending)));
+    insta::assert_snapshot!(texts.concat(), @"
+    Stopped: the budget of calls is used up, 52,000 subjects left. (exit 75)
+      the same command goes on
+        idferry run crm.csv
+    Stopped: the time is up, 52,000 subjects left. (exit 75)
+      the same command goes on
+        idferry run crm.csv
+    Interrupted: every answer is saved, 52,000 subjects left. (exit 75)
+      the same command goes on
+        idferry run crm.csv
+    Stopped: the API cannot be reached (no connection), 52,000 subjects left. (exit 75)
+      check network, proxy and --base-url (`idferry doctor` does)
+      then the same command goes on
+        idferry run crm.csv
+    ");
+}
+
+#[test]
+fn a_refusal_is_explained_with_the_address_that_the_server_saw() {
+    let halt = Halt {
+        entry: lookup(60020),
+        errcode: 60020,
+        errmsg: "not allow to access from your ip, hint: [1], from ip: 203.0.113.7, more info \
+                 at https://open.work.weixin.qq.com/devtool/query?e=60020\x1b[31m"
+            .into(),
+        call: "gettoken",
+    };
+    let text = summary(Ending::Refused(halt), 4, 100_000).to_string();
+    insta::assert_snapshot!(first_and_next(&text), @r#"
+    Halted: the API refused gettoken with errcode 60020 不安全的访问IP (not allowed to access from your IP). (exit 4)
+      the server's words: "not allow to access from your ip, hint: [1], from ip: 203.0.113.7, more info at https://open.work.weixin.qq.com/devtool/query?e=60020[31m"
+      the server saw the call come from 203.0.113.7
+      add the address to the app's trusted IPs (企业可信IP), wait a minute
+      then the same command goes on
+        idferry run crm.csv
+    "#);
+}
+
+#[test]
+fn a_refusal_without_a_term_or_words_is_still_a_sentence() {
+    let halt = Halt {
+        entry: lookup(123),
+        errcode: 123,
+        errmsg: String::new(),
+        call: "unionid_to_external_userid",
+    };
+    let text = summary(Ending::Refused(halt), 4, 100_000).to_string();
+    insta::assert_snapshot!(first_and_next(&text), @"
+    Halted: the API refused unionid_to_external_userid with errcode 123 (a code that is in no published table). (exit 4)
+      look the code up, then retry these subjects or leave them parked
+      then the same command goes on
+        idferry run crm.csv
+    ");
+}
+
+#[test]
+fn a_tripped_breaker_points_at_the_input() {
+    let trip = |errcode| Trip {
+        errors: 120,
+        answers: 200,
+        mostly: (errcode, 118),
+    };
+    let text = summary(Ending::Breaker(trip(Some(40058))), 5, 1).to_string();
+    insta::assert_snapshot!(first_and_next(&text), @"
+    Halted: 120 of the last 200 answers were errors, 118 of them errcode 40058 不合法的参数 (an invalid parameter), 1 subject left. (exit 5)
+      the input is probably not what it should be: see the refusals above, and
+      whether unionid and openid of a line are of one person and one mini program
+      (WeCom locks out callers who go on like this; --error-budget allows more);
+      with the input put right, the same command goes on
+        idferry run crm.csv
+    ");
+    let text = summary(Ending::Breaker(trip(None)), 5, 1).to_string();
+    assert!(text.contains("118 of them no readable reply"), "{text}");
+}
+
+#[test]
+fn nothing_to_ask_is_a_finish() {
+    let mut summary = summary(Ending::Finished, 0, 0);
+    summary.report.tally = Tally::default();
+    summary.report.calls = 0;
+    summary.windows.clear();
+    summary.results = None;
+    insta::assert_snapshot!(summary, @"
+    Finished: there was nothing to ask.
+
+      calls     0 in 10 min 3 s
+    ");
+}
+
+#[test]
+fn an_address_is_read_only_where_one_is() {
+    assert_eq!(seen_address("from ip: ::1"), "::1".parse().ok());
+    assert_eq!(seen_address("from ip: nowhere"), None);
+    assert_eq!(seen_address("no such words"), None);
+}
