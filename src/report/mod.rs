@@ -8,10 +8,8 @@
 use std::{fmt, io::Write, time::Duration};
 
 // The words in which events speak; the files below take them from here.
-use crate::{
-    gate::{Outlook, Reason, Rung, Span},
-    runner::event::{RunEvent, Snapshot, Waiting, WindowUse},
-    wecom::errcode::Entry,
+use crate::runner::event::{
+    Entry, Outlook, Reason, RunEvent, Rung, Snapshot, Span, Waiting, WindowUse,
 };
 
 mod bar;

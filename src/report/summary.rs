@@ -95,6 +95,9 @@ impl Summary {
                 let refusal = refusal(halt.errcode, halt.entry);
                 format!("Halted: the API refused {} with {refusal}.", halt.call)
             }
+            Ending::TokensRefused => {
+                "Halted: the API hands out access tokens and then refuses every one of them.".into()
+            }
             Ending::Breaker(trip) => format!("Halted: {}, {left}.", self.trip(trip)),
         }
     }
@@ -252,10 +255,16 @@ impl Summary {
                 vec!["the same command goes on".into()]
             }
             Ending::Unreachable(_) => vec![
-                "check network, proxy and --base-url (`idferry doctor` does)".into(),
+                "check the network, the proxy (HTTPS_PROXY) and --base-url".into(),
                 "then the same command goes on".into(),
             ],
             Ending::Refused(halt) => after_refusal(halt),
+            Ending::TokensRefused => vec![
+                "check that the secret is that of the upstream app (上游应用) shared with the"
+                    .into(),
+                "downstream corps, and that WECOM_CORP_ID is the upstream corp's;".into(),
+                "then the same command goes on".into(),
+            ],
             Ending::Breaker(_) => vec![
                 "the input is probably not what it should be: see the refusals above, and".into(),
                 "whether unionid and openid of a line are of one person and one mini program"

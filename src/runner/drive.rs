@@ -313,9 +313,9 @@ impl<'s> Runner<'s> {
             progress: (self.run, &progress),
         };
         self.purse.fill(self.store.commit(&batch, permit)?);
+        self.commits += u64::from(!self.settled.is_empty());
         self.settled.clear();
         self.settle_by = None;
-        self.commits += 1;
         Ok(())
     }
 

@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use crate::{
-    clock::Timestamp,
+use crate::{clock::Timestamp, model::Tally, store::RunId};
+
+// What events carry belongs to them: whoever listens needs no other room.
+pub use crate::{
     gate::{Outlook, Reason, Rung, Span},
-    model::Tally,
-    store::RunId,
     wecom::{errcode::Entry, transport::Failure},
 };
 

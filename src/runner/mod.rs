@@ -93,7 +93,8 @@ pub struct Orders {
     pub cadence: Cadence,
     /// Chance: jitter of backoffs and probes.
     pub seed: u64,
-    /// Rehearsals only: forget everything that is not on disk after this many commits.
+    /// Rehearsals only: forget everything that is not on disk after this many commits that
+    /// settled something.
     pub crash_after: Option<u64>,
 }
 

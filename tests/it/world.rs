@@ -237,7 +237,10 @@ impl Stage for Watching {
     fn event(&mut self, event: &RunEvent, _remote: &Rc<RefCell<Remote>>) {
         let word = match event {
             RunEvent::Progress(snapshot) => {
-                if self.stop_after.is_some_and(|most| snapshot.tally.answered() >= most) {
+                if self
+                    .stop_after
+                    .is_some_and(|most| snapshot.tally.answered() >= most)
+                {
                     self.stop.request();
                 }
                 match snapshot.hold {
