@@ -56,7 +56,8 @@ pub fn open_gate(
 }
 
 /// The limits of a run, as its row in the state file keeps them.
-fn quota_json(limits: &Limits) -> String {
+#[must_use]
+pub fn quota_json(limits: &Limits) -> String {
     let windows = Span::ALL.into_iter().filter_map(|span| {
         let limit = limits.of(span)?;
         Some(format!("\"{span}\":{limit}"))

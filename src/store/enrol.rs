@@ -111,6 +111,18 @@ impl Enrolment<'_> {
         Ok(())
     }
 
+    /// The source turned out not to be whole: what was read is kept, but the file is not taken for
+    /// known.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub fn forget_digest(&mut self) -> Result<()> {
+        let forget = "UPDATE sources SET digest = NULL WHERE id = ?1";
+        self.store.db.execute(forget, [self.source])?;
+        Ok(())
+    }
+
     /// Folds duplicates and marks the source as taken in, in one transaction.
     ///
     /// # Errors
