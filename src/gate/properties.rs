@@ -431,6 +431,36 @@ proptest! {
     }
 }
 
+/// Found with the restart of the other half of the stories: the lid is closed on a request that
+/// has not left, opened, and the process killed before it commits again.
+#[test]
+fn a_request_that_slept_through_its_time_out_is_still_counted_after_a_restart() {
+    let mut limits = Limits::none();
+    limits.set(Span::BasicMinute, Some(1));
+    let send = |patient| Deed::Send {
+        fare: Fare::Metered,
+        want: 1,
+        patient,
+        sent: 1.0,
+        counted: 1.0,
+        landed: 1.0,
+    };
+    play(&Story {
+        limits,
+        counting: Counting::Sliding,
+        start: Timestamp::from_millis(1_795_320_000_000),
+        step_millis: 50_000,
+        timeout_millis: 5_000,
+        careful: true,
+        deeds: vec![
+            (0.0, send(false)),
+            (0.0, Deed::Suspend(1.0)),
+            (0.0, Deed::Kill { charging: 0 }),
+            (0.0, send(true)),
+        ],
+    });
+}
+
 /// Calls that a greedy caller sends from the first span's end on, for `spans` spans, under one
 /// limit; each burst lands after the next of `latencies_millis`.
 fn greed(span: Span, limit: u64, latencies_millis: &[i64], spans: u32) -> u64 {
