@@ -315,7 +315,7 @@ fn thin(points: &mut Vec<(Timestamp, u64)>, most: usize) {
     let mut index = 0;
     points.retain(|_| {
         index += 1;
-        (index - 1) % every == 0
+        (index - 1_usize).is_multiple_of(every)
     });
 }
 
