@@ -5,6 +5,7 @@ mod advice;
 mod chart;
 mod forecast;
 mod ideal;
+mod play;
 mod render;
 
 use std::time::Duration;
