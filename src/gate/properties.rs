@@ -67,7 +67,7 @@ fn story() -> impl Strategy<Value = Story> {
         any::<bool>(),
         deeds,
     );
-    parts.prop_map(|(limits, counting, scale, pace, begins, careful, deeds)| {
+    parts.prop_map(|(limits, counting, scale, pace, begins, sleeping, deeds)| {
         let length = i64::try_from(scale.length().as_millis()).unwrap();
         Story {
             limits,
@@ -75,7 +75,7 @@ fn story() -> impl Strategy<Value = Story> {
             start: Timestamp::from_millis(1_795_320_000_000 + begins),
             step_millis: length / pace.0,
             timeout_millis: share(1.0 / pace.1, length),
-            careful,
+            sleeping,
             deeds,
         }
     })
@@ -118,7 +118,7 @@ fn a_request_that_slept_through_its_time_out_is_still_counted_after_a_restart() 
         start: Timestamp::from_millis(1_795_320_000_000),
         step_millis: 50_000,
         timeout_millis: 5_000,
-        careful: true,
+        sleeping: true,
         deeds: vec![
             (0.0, send(false)),
             (0.0, Deed::Suspend(1.0)),

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::{clock::Timestamp, model::Tally, store::RunId};
+use crate::{clock::Timestamp, model::Tally};
 
 // What events carry belongs to them: whoever listens needs no other room.
 pub use crate::{
@@ -160,6 +160,4 @@ pub struct RunReport {
     pub calls: u64,
     /// How long it took.
     pub took: Duration,
-    /// Its number in the state file, to be ended with an exit code.
-    pub run: RunId,
 }

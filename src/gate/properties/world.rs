@@ -37,10 +37,9 @@ pub(super) struct Story {
     /// The longest pause between two deeds; what brings minutes, hours, days or months into play.
     pub(super) step_millis: i64,
     pub(super) timeout_millis: i64,
-    /// Whether a suspend may also stop requests on their way out. The time-out does not count a
-    /// sleep, so such a call is counted later than `open_until` said: a restart that is `careful`
-    /// dates open calls no earlier than one time-out from now.
-    pub(super) careful: bool,
+    /// Whether a suspend also stops requests on their way out. The time-out does not count a sleep,
+    /// so such a call is counted as late as one time-out after a restart.
+    pub(super) sleeping: bool,
     pub(super) deeds: Vec<(f64, Deed)>,
 }
 
@@ -57,7 +56,6 @@ struct Flight {
 struct Disk {
     slots: BTreeMap<(Span, Timestamp), u64>,
     open: Open,
-    open_until: Timestamp,
     reading: Option<Reading>,
 }
 
@@ -67,7 +65,6 @@ impl Disk {
         Books {
             slots: self.slots.iter().map(slot).collect(),
             open: self.open,
-            open_until: self.open_until,
         }
     }
 }
@@ -145,9 +142,7 @@ impl<'a> World<'a> {
                 .slots
                 .insert((change.span, change.slot), change.calls);
         }
-        let timeout = Duration::from_millis(self.story.timeout_millis.unsigned_abs());
         self.disk.open = self.ledger.open();
-        self.disk.open_until = self.books.now().plus(timeout);
         self.disk.reading = Some(self.books.reading());
         self.compare_disk();
     }
@@ -184,7 +179,7 @@ impl<'a> World<'a> {
         let asleep = self.truth();
         self.skew.suspended.fetch_add(millis, Relaxed);
         for flight in &mut self.in_flight {
-            if self.story.careful && flight.counted > asleep {
+            if self.story.sleeping && flight.counted > asleep {
                 flight.counted += millis;
                 flight.lands += millis;
             }
@@ -238,16 +233,12 @@ impl<'a> World<'a> {
         let _ = self.ledger.charge(now, Fare::Metered, charging);
         self.books = Chronometer::resume(self.clock, self.disk.reading);
         assert_eq!(self.books.now(), now, "the books go on");
-        let mut books = self.disk.books();
-        if self.story.careful {
-            let timeout = Duration::from_millis(self.story.timeout_millis.unsigned_abs());
-            books.open_until = books.open_until.max(now.plus(timeout));
-        }
-        self.ledger = Ledger::restore(self.story.limits, self.story.counting, &books);
+        let books = self.disk.books();
+        let timeout = Duration::from_millis(self.story.timeout_millis.unsigned_abs());
+        let (limits, counting) = (self.story.limits, self.story.counting);
+        self.ledger = Ledger::restore(limits, counting, &books, now.plus(timeout));
         self.orphans.append(&mut self.in_flight);
-        if books.open_until >= now {
-            self.compare_memory(before);
-        }
+        self.compare_memory(before);
     }
 
     /// After a restart the books never hold less than before, now or later.
