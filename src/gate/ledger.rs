@@ -144,20 +144,37 @@ impl Ledger {
         window.landed() + self.open.in_window(span)
     }
 
+    /// Would one call of `fare` fit?
+    ///
+    /// # Errors
+    ///
+    /// The hold, if not.
+    pub fn check(&mut self, now: Timestamp, fare: Fare) -> Result<(), Hold> {
+        match self.room(now, fare) {
+            0 => Err(self.full(fare)),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many calls of `fare` fit in every window it counts in.
+    fn room(&mut self, now: Timestamp, fare: Fare) -> u64 {
+        let windows = self.windows.iter_mut();
+        let counting = windows.filter(|window| fare.counts_in(window.span()));
+        let rooms = counting.map(|window| {
+            window.expire(now);
+            window.room(self.open.in_window(window.span()))
+        });
+        rooms.min().unwrap_or(u64::MAX)
+    }
+
     /// Charges up to `want` calls of `fare`, each in every window or in none.
     ///
     /// # Errors
     ///
     /// The hold of the window that stays full the longest, if not even one fits.
     pub fn charge(&mut self, now: Timestamp, fare: Fare, want: u32) -> Result<Permit, Hold> {
-        let mut calls = want.max(1);
-        for window in &mut self.windows {
-            if fare.counts_in(window.span()) {
-                window.expire(now);
-                let room = window.room(self.open.in_window(window.span()));
-                calls = calls.min(u32::try_from(room).unwrap_or(u32::MAX));
-            }
-        }
+        let room = u32::try_from(self.room(now, fare)).unwrap_or(u32::MAX);
+        let calls = want.max(1).min(room);
         if calls == 0 {
             return Err(self.full(fare));
         }
