@@ -227,9 +227,8 @@ fn fold(db: &Connection, sorter: Sorter, first: i64, next: i64) -> Result<Marks>
     let (mut new, mut old) = (sorter.sorted()?, runs.sorted(db)?);
     let mut out = RunWriter::new(db, runs.next());
     let mut same: Vec<Pair> = Vec::new();
-    loop {
+    while let Some((key, _)) = new.peek() {
         // Earlier keys first: they decide whether a new one of the same hash is a duplicate.
-        let Some((key, _)) = new.peek() else { break };
         same.clear();
         while let Some(pair) = old.peek()
             && pair.0 <= key
