@@ -168,6 +168,8 @@ impl Enrolment<'_> {
         self.store.db.execute_batch("COMMIT")?;
         self.store.db.pragma_update(None, "synchronous", "full")?;
         self.store.db.execute_batch("BEGIN IMMEDIATE")?;
+        // Texts are compared in the order of their hashes, that is in none.
+        self.store.db.pragma_update(None, "cache_size", -48 * 1024)?;
         let rows = u64::try_from(self.last + 1 - self.first).unwrap_or_default();
         let sorter = std::mem::replace(&mut self.sorter, Sorter::new("".into()));
         let twice = fold(&self.store.db, sorter, self.first, self.last + 1)?;
@@ -187,6 +189,7 @@ impl Enrolment<'_> {
             ],
         )?;
         self.store.db.execute_batch("COMMIT")?;
+        self.store.db.pragma_update(None, "cache_size", -8 * 1024)?;
         Ok(Enrolled { new, duplicates })
     }
 }
