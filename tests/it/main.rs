@@ -1,4 +1,12 @@
-//! One test binary. `world` is the scenario object; the rest tells what must be true.
+//! One test binary. `world` is the scenario object and checks the six invariants at the end of
+//! every run, `ear` overhears the wire; the rest tells what must be true.
 
+mod clocks;
+mod ear;
+mod faults;
+mod house;
+mod invariants;
+mod quota;
 mod resume;
+mod ticket;
 mod world;
