@@ -125,8 +125,9 @@ impl Enrolment<'_> {
         let twice = fold(&self.store.db, folder, self.first, self.next)?;
         let duplicates = delete(&self.store.db, self.first, &twice)?;
         let new = rows - duplicates;
-        self.store.tally.add(State::Queued, new);
-        save_tally(&self.store.db, &self.store.tally)?;
+        let mut tally = self.store.tally;
+        tally.add(State::Queued, new);
+        save_tally(&self.store.db, &tally)?;
         self.store.db.execute(
             "UPDATE sources SET lines = ?2, rejected = ?3, subjects = ?4, imported_at = ?5
              WHERE id = ?1",
@@ -139,6 +140,7 @@ impl Enrolment<'_> {
             ],
         )?;
         self.store.db.execute_batch("COMMIT")?;
+        self.store.tally = tally;
         Ok(Enrolled { new, duplicates })
     }
 }
@@ -148,6 +150,7 @@ impl Drop for Enrolment<'_> {
         if !self.store.db.is_autocommit() {
             // Cut short: nothing of it may stay. If this fails too, the next open undoes it.
             let _ = self.store.db.execute_batch("ROLLBACK");
+            let _ = self.store.recall_corps();
             let _ = undo_unfinished(&self.store.db);
             let _ = self.store.db.pragma_update(None, "synchronous", "full");
         }
