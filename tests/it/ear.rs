@@ -3,13 +3,13 @@
 //! What it overhears is neither ours nor the remote's word, which is what makes it a witness.
 
 use std::{
-    cell::{Ref, RefCell},
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
 
 use idferry::{
-    clock::{Clock, Timestamp},
+    clock::Timestamp,
     sim::MemoryTransport,
     wecom::{
         transport::{Failure, Request, Response, Sending, Transport},
@@ -36,8 +36,8 @@ pub(crate) struct Heard {
     /// The process that sent it, counted over all runs.
     pub(crate) life: u64,
     pub(crate) path: &'static str,
-    /// Empty for calls that are not lookups.
-    pub(crate) unionid: Box<str>,
+    /// The subject: unionid, openid and corpid; empty for calls that are not lookups.
+    pub(crate) who: Box<str>,
     pub(crate) ticketed: bool,
     /// By the remote's time, which is the books' time unless a test says otherwise.
     pub(crate) sent: Timestamp,
@@ -112,7 +112,7 @@ impl Ear {
         let heard = Heard {
             life: heap.life,
             path: request.path,
-            unionid: asked.as_ref().map_or("", |asked| &*asked.unionid).into(),
+            who: asked.as_ref().map(who).unwrap_or_default().into(),
             ticketed: asked.is_some_and(|asked| asked.mass_call_ticket.is_some()),
             sent: self.now(),
             landed: None,
@@ -140,6 +140,11 @@ impl Ear {
             *airborne -= 1;
         }
     }
+}
+
+fn who(asked: &ConvertRequest<'_>) -> String {
+    let corpid = asked.corpid.as_deref().unwrap_or_default();
+    format!("{} {} {corpid}", asked.unionid, asked.openid)
 }
 
 impl Heap {
@@ -170,14 +175,4 @@ impl Transport for Ear {
             landed
         })
     }
-}
-
-/// What was heard, for tests to look at.
-pub(crate) fn look(heap: &Rc<RefCell<Heap>>) -> Ref<'_, Heap> {
-    heap.borrow()
-}
-
-/// The date on `clock`, where a test wants it without the remote.
-pub(crate) fn date(clock: Clock) -> Timestamp {
-    clock.now()
 }

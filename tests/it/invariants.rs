@@ -228,7 +228,7 @@ fn no_answer_was_asked_for_twice(world: &World) {
     let mut failed: HashMap<(u64, &str), u32> = HashMap::new();
     for call in heap.lookups() {
         let Some(landed) = call.landed else { continue };
-        if let Some((life, before)) = answered.get(&*call.unionid)
+        if let Some((life, before)) = answered.get(&*call.who)
             && !world.requeued
         {
             let death = heap.deaths.get(life).copied().unwrap_or(Timestamp::MAX);
@@ -239,10 +239,10 @@ fn no_answer_was_asked_for_twice(world: &World) {
         }
         match call.back {
             Back::Errcode(0) => {
-                answered.insert(&call.unionid, (call.life, landed));
+                answered.insert(&call.who, (call.life, landed));
             }
             back if is_an_attempt(back) => {
-                let attempts = failed.entry((call.life, &call.unionid)).or_default();
+                let attempts = failed.entry((call.life, &call.who)).or_default();
                 *attempts += 1;
                 assert!(*attempts <= 4, "asked a fifth time");
             }

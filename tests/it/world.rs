@@ -34,7 +34,7 @@ use idferry::{
 use tokio::{runtime::Runtime, time::sleep};
 
 use crate::{
-    ear::{Ear, Heap, look},
+    ear::{Ear, Heap},
     invariants,
 };
 
@@ -83,7 +83,7 @@ pub(crate) struct Scene {
     pub(crate) clock: Clock,
     pub(crate) remote: Rc<RefCell<Remote>>,
     pub(crate) heap: Rc<RefCell<Heap>>,
-    /// The time in the books at the remote's, where our date was off from the start.
+    /// How often the process died, over all runs.
     pub(crate) kills: u64,
 }
 
@@ -334,7 +334,7 @@ impl World {
     }
 
     pub(crate) fn heap(&self) -> Ref<'_, Heap> {
-        look(&self.scene.as_ref().unwrap().heap)
+        self.scene.as_ref().unwrap().heap.borrow()
     }
 
     pub(crate) fn sim(&self) -> RefMut<'_, Remote> {
@@ -345,7 +345,7 @@ impl World {
     pub(crate) fn rests(&mut self, span: Duration) {
         self.set_scene();
         let scene = self.scene.as_ref().unwrap();
-        scene.runtime.block_on(sleep(span));
+        scene.runtime.block_on(async { sleep(span).await });
     }
 
     /// Nothing is enrolled but what the test enrols itself.
@@ -392,8 +392,9 @@ impl World {
         self.prepare();
         self.set_scene();
         let mut scene = self.scene.take().unwrap();
-        let mut listener = Listener::new(self, &scene);
+        let mut listener = Listener::new(self);
         let acts = std::mem::take(&mut self.acts);
+        let mut deaths = std::mem::take(&mut self.deaths);
         let began = scene.runtime.block_on(async { scene.clock.now() });
         let (report, kills) = {
             let stage = Stage {
@@ -403,18 +404,15 @@ impl World {
                 heap: &scene.heap,
                 path: self.state(),
             };
-            let deaths = &mut std::mem::take(&mut self.deaths.clone_for_run());
             let skew = self.skew.unwrap_or_else(|| Box::leak(Box::default()));
             scene.runtime.block_on(async {
                 tokio::select! {
                     biased;
                     () = act(acts, skew, &scene.remote) => unreachable!(),
-                    told = stage.lives(deaths, &mut listener) => told,
+                    told = stage.lives(&mut deaths, &mut listener) => told,
                 }
             })
         };
-        self.deaths = Deaths::Never;
-        self.heed = None;
         scene.kills += kills;
         scene.heap.borrow_mut().next();
         let stats = scene.remote.borrow().stats();
@@ -443,16 +441,6 @@ impl World {
 }
 
 impl Deaths {
-    /// They happen in one run.
-    fn clone_for_run(&self) -> Self {
-        match self {
-            Self::Never => Self::Never,
-            Self::Every(commits) => Self::Every(*commits),
-            Self::Once(commits) => Self::Once(*commits),
-            Self::After(lives) => Self::After(lives.clone()),
-        }
-    }
-
     /// After how many commits, or how long, the next process dies.
     fn next(&mut self) -> (Option<u64>, Option<Duration>) {
         match self {
@@ -578,7 +566,7 @@ struct Listener {
 const LOOK_EVERY: u64 = 97;
 
 impl Listener {
-    fn new(world: &mut World, _scene: &Scene) -> Self {
+    fn new(world: &mut World) -> Self {
         let said = Said::default();
         Self {
             stop: Stop::default(),
