@@ -19,7 +19,7 @@ use idferry::{
 };
 
 use crate::{
-    ear::{Back, Heap},
+    ear::{Back, Heap, Heard},
     world::{Told, World, export},
 };
 
@@ -57,14 +57,27 @@ pub(crate) fn books_hold(
     let Some(lane) = stats.lanes.get(wire::UNIONID_TO_EXTERNAL_USERID) else {
         return;
     };
-    // The remote's counts are as of the last arrival, which is not before the last sending.
-    let at = heap.borrow().lookups().last().map_or(now, |call| call.sent);
+    // The remote's counts are as of the last arrival: not before the sending of a call that was
+    // answered.
+    let answered = |call: &&Heard| matches!(call.back, Back::Errcode(_));
+    let heap = heap.borrow();
+    let Some(at) = heap.lookups().filter(answered).map(|call| call.sent).max() else {
+        return;
+    };
+    let doubtful = heap
+        .lookups()
+        .filter(|call| call.ticketed && call.landed.is_none());
+    let doubtful = doubtful.count() as u64;
     let books = Reader::open(path).unwrap().lane().unwrap().books;
     let counting = world.play.quota.counting;
-    for span in Span::ALL {
+    // What happened longer ago than a window is long, the remote has not yet looked at.
+    let fresh = |span: &Span| now.since(at) < span.length();
+    for span in Span::ALL.into_iter().filter(fresh) {
         let (ours, theirs) = (held(&books, span, at, counting), lane.windows[span.name()]);
+        // Whether a ticket works is not known before its call has landed.
+        let doubtful = if span.is_business() { doubtful } else { 0 };
         assert!(
-            ours >= theirs.calls,
+            ours + doubtful >= theirs.calls,
             "{span}: the books hold {ours}, the remote counted {} at {at} (now {now})",
             theirs.calls
         );
@@ -96,7 +109,7 @@ fn turn(span: Span, at: Timestamp) -> i64 {
     }
 }
 
-/// 1. again, without windows: nothing is ever dropped from thirty days, so every call that left
+/// 1. again, without windows: slots of a month are kept for two, so every call that left
 /// is in the books of the month, and no more than those if nobody died.
 fn no_call_is_missing_in_the_books(world: &World) {
     let scene = world.scene();
@@ -107,9 +120,12 @@ fn no_call_is_missing_in_the_books(world: &World) {
         .filter(|slot| slot.span == Span::BusinessMonth);
     let charged = month.map(|slot| slot.calls).sum::<u64>() + books.open.metered;
     let heap = scene.heap.borrow();
-    let sent = heap.lookups().filter(|call| !call.ticketed).count() as u64;
+    // A code that nobody knows casts doubt on the ticket, so that its call is charged in full.
+    let doubtful = |back: Back| matches!(back, Back::Errcode(code) if errcode::lookup(code).class == errcode::Class::Unlisted);
+    let metered = |call: &&Heard| !call.ticketed || doubtful(call.back);
+    let sent = heap.lookups().filter(metered).count() as u64;
     let months = world.now().since(world.play.start) / (30 * 86_400);
-    if months > Duration::from_secs(1) {
+    if months > Duration::from_secs(2) {
         return;
     }
     if scene.kills == 0 {
@@ -134,8 +150,9 @@ fn no_window_was_exceeded(world: &World, told: &Told) {
     if world.play.remote.others > 0.0 || !world.same_counting() || !world.within_theirs() {
         return;
     }
-    for (path, lane) in &told.stats.lanes {
-        assert_eq!(lane.blocks, 0, "{path} was shut: {:?}", lane.windows);
+    // Only lookups are metered; of other calls there are a few a day.
+    if let Some(lane) = told.stats.lanes.get(wire::UNIONID_TO_EXTERNAL_USERID) {
+        assert_eq!(lane.blocks, 0, "shut: {:?}", lane.windows);
     }
 }
 
