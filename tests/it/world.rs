@@ -652,6 +652,17 @@ pub(crate) fn export(reader: &Reader) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
+/// Two results files are the same, or the first line in which they differ is told.
+#[track_caller]
+pub(crate) fn same(one: &str, other: &str) {
+    let differing = one
+        .lines()
+        .zip(other.lines())
+        .find(|(one, other)| one != other);
+    assert_eq!(differing, None);
+    assert_eq!(one.len(), other.len());
+}
+
 pub(crate) fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
