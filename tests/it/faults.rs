@@ -125,6 +125,34 @@ fn a_subject_gets_three_attempts_and_one_more_at_the_end() {
 }
 
 #[test]
+fn a_second_try_that_dies_all_the_time_comes_to_its_end() {
+    let quiet = World::new(60).run();
+    let ids = crate::ticket::unionids(60, 60);
+    let (busy, freed) = (ids.clone(), ids);
+    // Everything fails until the second try begins.
+    let mut world = World::new(60)
+        .dying_every(5)
+        .play(|play| play.orders.error_budget = 1.0)
+        .remote(move |remote| {
+            for id in &busy {
+                remote.force(id, Some(-1));
+            }
+        })
+        .heeding(move |event, remote, _| {
+            if matches!(event, RunEvent::SecondTry) {
+                for id in &freed {
+                    remote.force(id, None);
+                }
+            }
+        });
+    let told = world.run();
+    // Several deaths before, and some in the middle of the second try.
+    assert!(told.kills > 8, "{}", told.kills);
+    assert!(told.times("second try") > 2, "{:?}", told.events);
+    same(&quiet.results(), &told.results());
+}
+
+#[test]
 fn whoever_is_parked_is_asked_once_more_when_all_others_are_through() {
     let mut world = World::new(500).concurrency(4).remote(|remote| {
         // The first of all is refused three times.

@@ -319,7 +319,7 @@ fn no_secret_got_out(world: &World, told: &Told) {
 }
 
 /// A piece of it is as good as the whole: SQLite may break a long text over two pages.
-fn holds(bytes: &[u8], secret: &str) -> bool {
+pub(crate) fn holds(bytes: &[u8], secret: &str) -> bool {
     let pieces = secret.as_bytes().chunks_exact(24);
     pieces.into_iter().any(|piece| memchr_find(bytes, piece))
 }

@@ -269,6 +269,27 @@ fn a_penalty_outlives_the_process() {
 }
 
 #[test]
+fn a_long_penalty_is_a_reason_to_leave_and_is_probed_once_when_it_is_over() {
+    let mut world = shut().on_quota_exit();
+    let waiting = quota(&world.run());
+    assert_eq!(waiting.reason, Reason::Block);
+    let sent = world.heap().lookups().count();
+    let wait = waiting.until.unwrap().since(world.now());
+    assert!(wait > 59 * MINUTE && wait < 61 * MINUTE, "{wait:?}");
+
+    world.rests(wait - secs(60));
+    assert_eq!(quota(&world.run()).until.unwrap(), waiting.until.unwrap());
+    assert_eq!(world.heap().lookups().count(), sent, "too early to probe");
+
+    world.rests(secs(61));
+    let told = world.run();
+    assert_eq!(world.heap().lookups().count(), sent + 1, "one probe");
+    let day = quota(&told).until.unwrap();
+    let midnight = world.now().next_natural_day();
+    assert!(day >= midnight && day <= midnight.plus(secs(7)), "{day}");
+}
+
+#[test]
 fn after_a_minute_of_penalty_one_probe_goes_out_and_then_the_rest() {
     let mut world = World::new(300).latency_millis(500, 900).remote(|remote| {
         let pass = std::iter::repeat_n(Forced::Pass, 100);

@@ -306,6 +306,26 @@ fn the_same_people_in_one_source_or_over_many_cost_one_call_each() {
 }
 
 #[test]
+fn duplicates_are_found_over_more_sources_than_are_kept_apart() {
+    let mut world = World::new(0).bare();
+    let ids: Vec<String> = (0..400).map(|place| format!("o{place}")).collect();
+    for source in 0..25_usize {
+        // Fifteen new ones, and everything that came before.
+        let known = source * 15;
+        let rows: Vec<_> = ids[..known + 15]
+            .iter()
+            .map(|id| row(id, "p", None))
+            .collect();
+        let counted = enrol(&mut world, &format!("source {source}"), &rows);
+        assert_eq!((counted.new, counted.duplicates), (15, known as u64));
+    }
+    world.subjects = 375;
+    let told = world.run();
+    assert!(told.finished());
+    assert_eq!(told.report.calls, 375);
+}
+
+#[test]
 fn subjects_enrolled_after_a_run_are_asked_in_the_next_one() {
     let mut world = World::new(2).bare();
     enrol(
