@@ -1,5 +1,5 @@
 //! One test binary. `world` is the scenario object and checks the six invariants at the end of
-//! every run, `ear` overhears the wire; the rest tells what must be true.
+//! every run, `stage` plays it, `ear` overhears the wire; the rest tells what must be true.
 
 mod clocks;
 mod ear;
@@ -8,5 +8,6 @@ mod house;
 mod invariants;
 mod quota;
 mod resume;
+mod stage;
 mod ticket;
 mod world;

@@ -211,7 +211,6 @@ fn a_suspicion_does_not_wait_for_a_business_window_while_the_ticket_works() {
     world.run();
     world.play.ticket = true;
     force(&mut world.sim(), &odd, 123_456);
-    world.forced = true;
     let told = world.run();
     assert!(told.finished());
     assert!(told.took < secs(600), "{:?}", told.took);
