@@ -41,7 +41,7 @@ pub(crate) fn check(world: &World, told: &Told) {
     the_file_is_sound(world);
 }
 
-/// 1. At any instant, what the disk says was charged is at least what the remote counted, in
+/// Invariant 1: At any instant, what the disk says was charged is at least what the remote counted, in
 /// every window.
 pub(crate) fn books_hold(
     world: &World,
@@ -109,7 +109,7 @@ fn turn(span: Span, at: Timestamp) -> i64 {
     }
 }
 
-/// 1. again, without windows: slots of a month are kept for two, so every call that left
+/// Invariant 1 again, without windows: slots of a month are kept for two, so every call that left
 /// is in the books of the month, and no more than those if nobody died.
 fn no_call_is_missing_in_the_books(world: &World) {
     let scene = world.scene();
@@ -144,7 +144,7 @@ fn no_call_is_missing_in_the_books(world: &World) {
     }
 }
 
-/// 2. With the same limits on both sides and nobody else in the corp, the remote never had to
+/// Invariant 2: With the same limits on both sides and nobody else in the corp, the remote never had to
 /// shut the door.
 fn no_window_was_exceeded(world: &World, told: &Told) {
     if world.play.remote.others > 0.0 || !world.same_counting() || !world.within_theirs() {
@@ -177,7 +177,7 @@ impl World {
     }
 }
 
-/// 3. Each subject is in one state, a terminal one after a full run; the tally kept with every
+/// Invariant 3: Each subject is in one state, a terminal one after a full run; the tally kept with every
 /// commit is the one that counting gives; and nobody is linked or unlinked but as the remote's
 /// world has it.
 fn every_subject_is_in_one_state(world: &World, told: &Told) {
@@ -230,12 +230,12 @@ fn is_as_the_world_has_it(answer: &Answer, remote: &Remote) {
     assert!(links.eq(expected), "another answer than the world's");
 }
 
-/// 4.
+/// Invariant 4: made twice, it is the same bytes.
 fn the_export_is_a_function_of_the_store(world: &World, told: &Told) {
     assert_eq!(export(&world.reader()), told.export);
 }
 
-/// 5. Nobody who was answered is asked again, but for answers of the last interval before a
+/// Invariant 5: Nobody who was answered is asked again, but for answers of the last interval before a
 /// crash; and nobody is asked more than four times for want of an answer.
 fn no_answer_was_asked_for_twice(world: &World) {
     let scene = world.scene();
@@ -294,7 +294,7 @@ fn calls_are_accounted_for(heap: &Heap) {
     }
 }
 
-/// 6. Neither in what was said nor in what lies on disk, but for the ticket in the state file.
+/// Invariant 6: Neither in what was said nor in what lies on disk, but for the ticket in the state file.
 fn no_secret_got_out(world: &World, told: &Told) {
     let scene = world.scene();
     let heap = scene.heap.borrow();

@@ -181,7 +181,7 @@ impl Listener {
         let said = Said::default();
         Self {
             stop: Stop::default(),
-            heed: heed,
+            heed,
             events: Vec::new(),
             heard: 0,
             reporters: [

@@ -33,6 +33,8 @@ use crate::{
     stage::{Act, Deaths, Heed, Listener, Stage, act},
 };
 
+type Setup = Box<dyn FnOnce(&mut Remote)>;
+
 /// A job about to be run.
 pub(crate) struct World {
     pub(crate) play: Rehearsal,
@@ -40,7 +42,7 @@ pub(crate) struct World {
     pub(crate) subjects: u64,
     folder: tempfile::TempDir,
     prepared: bool,
-    setup: Vec<Box<dyn FnOnce(&mut Remote)>>,
+    setup: Vec<Setup>,
     heed: Option<Heed>,
     acts: Vec<(Duration, Act)>,
     deaths: Deaths,
