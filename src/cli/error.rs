@@ -3,12 +3,7 @@
 use std::fmt;
 
 use super::Exit;
-use crate::{
-    config::ConfigError,
-    export::ExportError,
-    intake::IntakeError,
-    store::StoreError,
-};
+use crate::{config::ConfigError, export::ExportError, intake::IntakeError, store::StoreError};
 
 /// A command that could not do its work.
 #[derive(Debug)]

@@ -1,26 +1,29 @@
 //! The wish to stop: no new calls, finish what is in the air, commit, leave.
 
-use std::{cell::Cell, rc::Rc};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use tokio::sync::Notify;
 
 /// Shared between whoever hears the signal and the loop.
 #[derive(Clone, Default)]
 pub struct Stop {
-    asked: Rc<Cell<bool>>,
-    notify: Rc<Notify>,
+    asked: Arc<AtomicBool>,
+    notify: Arc<Notify>,
 }
 
 impl Stop {
     /// Asks the loop to stop.
     pub fn request(&self) {
-        self.asked.set(true);
+        self.asked.store(true, Relaxed);
         self.notify.notify_one();
     }
 
     /// Returns once somebody has asked.
     pub(super) async fn requested(&self) {
-        while !self.asked.get() {
+        while !self.asked.load(Relaxed) {
             self.notify.notified().await;
         }
     }

@@ -40,7 +40,7 @@ impl Runner<'_> {
         if changed || self.now.since(self.told.outlook) >= OUTLOOKS {
             self.told.outlook = self.now;
             self.store.forget_charges(self.now)?;
-            let outlook = RunEvent::Outlook(self.outlook());
+            let outlook = RunEvent::Outlook(Box::new(self.outlook()));
             self.tell(&outlook);
         }
         if changed || self.now.since(self.told.snapshot) >= SNAPSHOTS {

@@ -9,7 +9,7 @@ use idferry::{
     clock::{Clock, Skew},
     report::{Json, Lines, Reporter},
     runner::{
-        Runner, Stop,
+        Runner, Stop, begin,
         event::{RunEvent, RunReport},
         open_gate, ticket,
     },
@@ -121,7 +121,14 @@ impl Stage<'_> {
         store.relax().unwrap();
         let client = self.client();
         store.belongs_to(client.corp_id()).unwrap();
-        let (gate, books) = open_gate(&store, &play.quota, play.concurrency, self.clock).unwrap();
+        let (gate, books) = open_gate(
+            &store,
+            &play.quota,
+            play.concurrency,
+            self.clock,
+            play.orders.call_timeout,
+        )
+        .unwrap();
         let mut ticket = ticket::stored(&store, self.clock).unwrap();
         if play.ticket && store.application().unwrap().is_none() {
             let applied = ticket::apply(&store, &client, self.clock).await.unwrap();
@@ -129,12 +136,13 @@ impl Stage<'_> {
                 ticket = Some(fresh);
             }
         }
+        let run = begin(&store, "run", &play.quota, self.clock).unwrap();
         let mut orders = play.orders.clone();
         orders.crash_after = crash_after;
         orders.seed = orders.seed.wrapping_add(kills);
         let stop = listener.stop.clone();
         let hears = Box::new(|event: &RunEvent| listener.hear(self, event));
-        Runner::new(&mut store, gate, client, books, orders, hears)
+        Runner::new(&mut store, run, gate, client, books, orders, hears)
             .unwrap()
             .with_ticket(ticket)
             .stopping_at(stop)

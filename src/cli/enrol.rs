@@ -1,0 +1,125 @@
+//! The first stage of a run: inputs become subjects, bad lines go to the rejects file.
+
+use std::path::PathBuf;
+
+use super::{Failure, say};
+use crate::{
+    clock::Clock,
+    intake::{Input, IntakeError, Line, Options, RejectsFile, Rows, digest},
+    report::style::{count, counted},
+    store::Store,
+};
+
+/// Takes in every input that the store does not know yet. Answers where the rejects are, and how
+/// many, if there are any.
+///
+/// What was read well is kept whatever comes after it; the first input that cannot be read ends
+/// the command before anything is sent.
+pub(super) fn enrol(
+    store: &mut Store,
+    inputs: &[Input],
+    options: &Options,
+    rejects: PathBuf,
+    quiet: bool,
+) -> Result<Option<(PathBuf, u64)>, Failure> {
+    let mut rejects = RejectsFile::new(rejects);
+    let mut failed = None;
+    for input in inputs {
+        if let Err(failure) = enrol_one(store, input, options, &mut rejects, quiet) {
+            failed = Some(failure);
+            break;
+        }
+    }
+    let rows = rejects.rows();
+    let path = rejects.finish()?;
+    match failed {
+        Some(failure) => Err(failure),
+        None => Ok(path.map(|path| (path, rows))),
+    }
+}
+
+fn enrol_one(
+    store: &mut Store,
+    input: &Input,
+    options: &Options,
+    rejects: &mut RejectsFile,
+    quiet: bool,
+) -> Result<(), Failure> {
+    let name = input.name();
+    let digest = match input {
+        Input::Path(path) if !input.is_stream() => Some(digest(path, options)?),
+        _ => None,
+    };
+    if let Some(digest) = &digest
+        && store.knows_source(digest)?
+    {
+        if !quiet {
+            say(&format!("{name}: already imported"));
+        }
+        return Ok(());
+    }
+    let mut rows = Rows::open(input, options)?;
+    let mut broken = None;
+    // A source that breaks off is no source that is known: its digest is not kept.
+    let mut enrolment = store.enrol(&name, digest.as_ref().map(<[u8; 16]>::as_slice))?;
+    let before = rejects.rows();
+    loop {
+        match rows.next() {
+            Ok(Line::Row(row)) => enrolment.add(&row)?,
+            Ok(Line::Bad(error)) => rejects.write(&error)?,
+            Ok(Line::End) => break,
+            Err(error) => {
+                broken = Some(error);
+                break;
+            }
+        }
+    }
+    if broken.is_none() {
+        rows.ensure_yield()?;
+    } else {
+        enrolment.forget_digest()?;
+    }
+    let rejected = rejects.rows() - before;
+    let enrolled = enrolment.finish(rows.lines(), rejected, Clock::system().now())?;
+    if !quiet {
+        say(&taken_in(
+            &rows,
+            enrolled.new,
+            enrolled.duplicates,
+            rejected,
+        ));
+        warn_of_unusual(&rows);
+    }
+    match broken {
+        Some(error) => Err(IntakeError::into(error)),
+        None => Ok(()),
+    }
+}
+
+fn taken_in(rows: &Rows, new: u64, duplicates: u64, rejected: u64) -> String {
+    let mut line = format!(
+        "{}: {}, {}",
+        rows.name(),
+        counted(rows.lines(), "line"),
+        counted(new, "new subject")
+    );
+    if duplicates > 0 {
+        line += &format!(", {} known already", count(duplicates));
+    }
+    if rejected > 0 {
+        line += &format!(", {} rejected", count(rejected));
+    }
+    line
+}
+
+fn warn_of_unusual(rows: &Rows) {
+    let unusual = rows.unusual();
+    if let Some(first) = unusual.first_line {
+        say(&format!(
+            "{}: {} with ids of unusual length (28 or 29 characters are usual), the first in line \
+             {first}; they are asked all the same",
+            rows.name(),
+            counted(unusual.rows, "row")
+        ));
+    }
+}

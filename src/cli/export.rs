@@ -1,0 +1,72 @@
+//! `idferry export`: the results as they stand, beside a run or after it.
+
+use std::path::PathBuf;
+
+use super::{
+    Exit, Failure,
+    retry::{split_states, state_file},
+    say,
+};
+use crate::{
+    export::{Filter, Target, publish_csv},
+    intake::Input,
+    report::style::counted,
+    store::Reader,
+};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Where the results go; - is standard output [default: the first input's stem + .links.csv].
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The form of the results.
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    format: Format,
+    /// Only subjects in this state (repeatable). Anything else names the state file.
+    #[arg(long = "state", value_name = "STATE|FILE")]
+    states: Vec<String>,
+    /// The configuration file [default: idferry.toml, if there is one].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// One line per link.
+    Csv,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let Format::Csv = args.format;
+    let (states, file) = split_states(&args.states);
+    let reader = Reader::open(&state_file(file, args.config.clone())?)?;
+    let target = match &args.output {
+        Some(output) => Target::parse(output),
+        None => Target::parse(&default_output(&reader)?),
+    };
+    target
+        .check()
+        .map_err(|why| Failure::usage(why.to_string()))?;
+    match publish_csv(&reader, &target, &Filter { states }) {
+        Err(why) if why.is_closed_pipe() => Ok(Exit::Done),
+        Err(why) => Err(why.into()),
+        Ok(lines) => {
+            if target != Target::Stdout {
+                say(&format!("{target}: {}", counted(lines, "line")));
+            }
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn default_output(reader: &Reader) -> Result<PathBuf, Failure> {
+    let first = reader.sources()?.into_iter().next();
+    let stem = first.map_or_else(
+        || "idferry".to_owned(),
+        |source| match source.name.as_str() {
+            "standard input" => Input::Stdin.stem(),
+            name => Input::Path(name.into()).stem(),
+        },
+    );
+    Ok(format!("{stem}.links.csv").into())
+}

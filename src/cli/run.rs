@@ -1,0 +1,366 @@
+//! `idferry run`: import, ask, export. Typed again, it goes on.
+
+use std::{cell::RefCell, path::PathBuf, rc::Rc, time::Duration};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{
+    Exit, Failure,
+    args::{Inputs, QuotaFlags, StateFile, StopFlags, Talk, or_file},
+    enrol::enrol,
+    remote::Remote,
+    reporter::{self, Progress},
+    say,
+    ticket::{self, Consent, Job, Policy, Stage},
+};
+use crate::{
+    clock::Clock,
+    config::File,
+    export::{Filter, Target, publish_csv},
+    gate::Quota,
+    intake::Input,
+    model::{State, SubjectId},
+    report::{Reporter, Summary},
+    runner::{
+        Orders, Runner, Stop, begin,
+        decide::ATTEMPTS,
+        event::{Ending, RunEvent, RunReport, Snapshot},
+        open_gate,
+    },
+    store::{RunId, Store},
+    wecom::{BaseUrl, errcode},
+};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    inputs: Inputs,
+    #[command(flatten)]
+    state: StateFile,
+    /// Where the results go; - is standard output [default: INPUT's stem + .links.csv].
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Where lines that cannot be subjects go [default: INPUT's stem + .rejects.csv].
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// Ask a simulator inside this process: real HTTP, no credentials.
+    #[arg(long, conflicts_with = "base_url")]
+    sandbox: bool,
+    /// The API's address [default: https://qyapi.weixin.qq.com].
+    #[arg(long, value_name = "URL", env = "WECOM_BASE_URL")]
+    base_url: Option<BaseUrl>,
+    /// The bulk ticket (大批量调用凭据), obtainable once: auto, apply, stored or none
+    /// [default: auto].
+    #[arg(long, value_enum, value_name = "POLICY")]
+    ticket: Option<Policy>,
+    #[command(flatten)]
+    quota: QuotaFlags,
+    #[command(flatten)]
+    stop: StopFlags,
+    /// How progress is shown [default: auto].
+    #[arg(long, value_enum, value_name = "HOW")]
+    progress: Option<Progress>,
+    /// Agree to whatever would be asked.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// A run with all its settings found.
+struct Plan {
+    file: File,
+    inputs: Vec<Input>,
+    results: Target,
+    rejects: PathBuf,
+    remote: Remote,
+    quota: Quota,
+    orders: Orders,
+    policy: Policy,
+    consent: Consent,
+    clock: Clock,
+}
+
+pub(super) fn run(args: Args, talk: &Talk) -> Result<Exit, Failure> {
+    let file = args.state.file()?;
+    let progress = or_file(args.progress, file.run.progress.as_ref(), "progress")?;
+    let mut reporter = reporter::start(progress.unwrap_or_default(), talk);
+    let options = args.inputs.options(&file.run)?;
+    let concurrency = args.quota.concurrency(&file.run);
+    let path = args.state.path(&file.run, args.sandbox);
+    let clock = Clock::system();
+    let inputs = args.inputs.list();
+    let known = if inputs.is_empty() {
+        first_source(&path)
+    } else {
+        inputs.first().map(Input::stem)
+    };
+    let mut plan = args.plan(file, inputs, known.as_deref().unwrap_or("idferry"), clock)?;
+    let mut store = Store::open(&path, clock.now())?;
+    let rejects = enrol(
+        &mut store,
+        &plan.inputs,
+        &options,
+        std::mem::take(&mut plan.rejects),
+        talk.quiet,
+    )?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|why| Failure::internal(format!("the runtime cannot start: {why}")))?;
+    let asked = runtime.block_on(plan.ask(&mut store, concurrency, reporter.as_mut()))?;
+    reporter.finish();
+    plan.close(&store, asked, rejects, talk)
+}
+
+/// What outputs of a run without inputs are named after.
+fn first_source(path: &std::path::Path) -> Option<String> {
+    let reader = crate::store::Reader::open(path).ok()?;
+    let source = reader.sources().ok()?.into_iter().next()?;
+    Some(match source.name.as_str() {
+        "standard input" => Input::Stdin.stem(),
+        name => Input::Path(name.into()).stem(),
+    })
+}
+
+impl Args {
+    fn plan(
+        self,
+        file: File,
+        inputs: Vec<Input>,
+        stem: &str,
+        clock: Clock,
+    ) -> Result<Plan, Failure> {
+        let quota = self.quota.quota(&file.run)?;
+        let remote = if self.sandbox {
+            Remote::sandbox()?
+        } else {
+            Remote::at(self.base_url, &file)?
+        };
+        if quota.limits.is_none() && !remote.is_loopback() {
+            return Err(Failure::usage(
+                "--quota none is for loopback addresses only: the real API shuts callers out for \
+                 up to thirty days (D90454)",
+            ));
+        }
+        let named = |suffix: &str| PathBuf::from(format!("{stem}.{suffix}.csv"));
+        let results = Target::parse(&self.output.unwrap_or_else(|| named("links")));
+        results
+            .check()
+            .map_err(|why| Failure::usage(why.to_string()))?;
+        let policy = or_file(self.ticket, file.run.ticket.as_ref(), "ticket")?;
+        let consent = match self.yes || remote.is_sandbox() {
+            true => Consent::Given,
+            false => Consent::Ask,
+        };
+        let orders = Orders {
+            budget: self.stop.budget,
+            deadline: self.stop.deadline(clock.now()),
+            on_quota: self.stop.on_quota(&file.run)?,
+            error_budget: self.stop.error_budget(&file.run),
+            seed: fastrand::u64(..),
+            ..Orders::default()
+        };
+        Ok(Plan {
+            file,
+            inputs,
+            results,
+            rejects: self.rejects.unwrap_or_else(|| named("rejects")),
+            remote,
+            quota,
+            orders,
+            policy: policy.unwrap_or_default(),
+            consent,
+            clock,
+        })
+    }
+}
+
+/// A run that was driven, or did not have to be.
+struct Asked {
+    run: RunId,
+    report: RunReport,
+    /// The last snapshot, for the windows in the summary.
+    last: Option<Snapshot>,
+    ticket_until: Option<crate::clock::Timestamp>,
+}
+
+impl Plan {
+    /// Asks what is queued.
+    async fn ask(
+        &self,
+        store: &mut Store,
+        concurrency: crate::gate::Concurrency,
+        reporter: &mut dyn Reporter,
+    ) -> Result<Asked, Failure> {
+        let queued = store.tally().of(State::Queued);
+        let run = begin(store, "run", &self.quota, self.clock)?;
+        if self.orders.budget == Some(0) || !has_work(store)? {
+            let ending = match queued {
+                0 => Ending::Finished,
+                _ => Ending::Budget,
+            };
+            return Ok(self.unasked(run, store, ending));
+        }
+        let who = self.remote.credentials(&self.file)?;
+        store.belongs_to(&who.corp_id)?;
+        let client = self.remote.client(who, self.orders.call_timeout)?;
+        let (gate, books) = open_gate(
+            store,
+            &self.quota,
+            concurrency,
+            self.clock,
+            self.orders.call_timeout,
+        )?;
+        let job = Job {
+            store,
+            gate: &gate,
+            client: &client,
+            clock: self.clock,
+            queued,
+        };
+        let (ticket, token) = match ticket::choose(self.policy, self.consent, job).await? {
+            Stage::GoOn(ticket, token) => (ticket, token),
+            Stage::Halted(halt) => return Ok(self.unasked(run, store, Ending::Refused(*halt))),
+            Stage::Unreachable(failure) => {
+                return Ok(self.unasked(run, store, Ending::Unreachable(failure)));
+            }
+        };
+        let ticket_until = ticket.as_ref().map(crate::wecom::Ticket::usable_until);
+        let last = Rc::new(RefCell::new(None));
+        let seen = Rc::clone(&last);
+        let listener = Box::new(move |event: &RunEvent| {
+            if let RunEvent::Progress(snapshot) = event {
+                seen.replace(Some(snapshot.clone()));
+            }
+            reporter.event(event);
+        });
+        let runner = Runner::new(
+            store,
+            run,
+            gate,
+            client,
+            books,
+            self.orders.clone(),
+            listener,
+        )?
+        .with_ticket(ticket)
+        .with_token(token)
+        .stopping_at(stop_at_signals()?);
+        let report = runner.drive().await?;
+        let report = report.ok_or_else(|| Failure::internal("the run broke off"))?;
+        let last = last.take();
+        Ok(Asked {
+            run,
+            report,
+            last,
+            ticket_until,
+        })
+    }
+
+    /// A run that ends before it has asked anything.
+    fn unasked(&self, run: RunId, store: &Store, ending: Ending) -> Asked {
+        Asked {
+            run,
+            report: RunReport {
+                ending,
+                tally: store.tally(),
+                calls: 0,
+                took: Duration::ZERO,
+            },
+            last: None,
+            ticket_until: None,
+        }
+    }
+
+    /// Exports, sums up, and says how it ended.
+    fn close(
+        self,
+        store: &Store,
+        asked: Asked,
+        rejects: Option<(PathBuf, u64)>,
+        talk: &Talk,
+    ) -> Result<Exit, Failure> {
+        let reader = store.reader()?;
+        let bad_lines = reader.sources()?.iter().map(|source| source.rejected).sum();
+        let exit = Exit::of(&asked.report.ending, &asked.report.tally, bad_lines);
+        let ended_at = self.clock.now();
+        store.end_run(asked.run, i64::from(exit.code()), ended_at)?;
+        let written = match publish_csv(&reader, &self.results, &Filter::default()) {
+            Err(why) if why.is_closed_pipe() => None,
+            written => Some((self.results.to_string(), written?)),
+        };
+        let summary = Summary {
+            ended_at,
+            results: written,
+            rejects: rejects.map(|(path, rows)| (path.display().to_string(), rows)),
+            refusals: reader.refusals()?,
+            lookup: errcode::lookup,
+            windows: asked.last.map(|last| last.windows).unwrap_or_default(),
+            ticket_until: asked.ticket_until,
+            command: command_line(),
+            exit_code: exit.code(),
+            paint: reporter::paint(),
+            report: asked.report,
+        };
+        if !talk.quiet || exit != Exit::Done {
+            say(summary.to_string().trim_end());
+        }
+        Ok(exit)
+    }
+}
+
+/// Whether anything is queued, or owed one more try.
+fn has_work(store: &Store) -> Result<bool, Failure> {
+    let tally = store.tally();
+    if tally.of(State::Queued) > 0 {
+        return Ok(true);
+    }
+    let codes = errcode::retry_codes();
+    Ok(tally.of(State::Parked) > 0 && !store.owed(SubjectId(0), 1, ATTEMPTS, &codes)?.is_empty())
+}
+
+/// The first Ctrl-C or SIGTERM drains; the second leaves at once, with nothing committed lost.
+fn stop_at_signals() -> Result<Stop, Failure> {
+    let stop = Stop::default();
+    let hear = |kind| {
+        signal(kind).map_err(|why| Failure::internal(format!("signals cannot be heard: {why}")))
+    };
+    let (mut interrupt, mut terminate) = (
+        hear(SignalKind::interrupt())?,
+        hear(SignalKind::terminate())?,
+    );
+    let heard = stop.clone();
+    tokio::spawn(async move {
+        let mut signals = 0;
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            signals += 1;
+            if signals > 1 {
+                std::process::exit(i32::from(Exit::Interrupted.code()));
+            }
+            heard.request();
+            say("stopping: no new calls; once more to leave at once");
+        }
+    });
+    Ok(stop)
+}
+
+/// The command as it was typed, to be typed again.
+fn command_line() -> String {
+    let words = std::env::args_os().skip(1);
+    let words = words.map(|word| quoted(&word.to_string_lossy()));
+    std::iter::once("idferry".to_owned())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=,:@+%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}

@@ -1,0 +1,204 @@
+//! The earliest finish that any scheduler could reach inside the sliding windows.
+//!
+//! With windows of spans Tᵢ and limits Lᵢ, the n-th call can leave no earlier than Tᵢ after the
+//! (n − Lᵢ)-th. The earliest schedule is therefore
+//!
+//! ```text
+//! t(n) = max(0, max over i with n > Lᵢ of t(n − Lᵢ) + Tᵢ)
+//! ```
+//!
+//! Unrolled, every chain of subtractions that stays at 1 or above counts, in any order:
+//!
+//! ```text
+//! t(n) = max { Σ kᵢ·Tᵢ  :  kᵢ ≥ 0 whole,  Σ kᵢ·Lᵢ ≤ n − 1 }
+//! ```
+//!
+//! which is a knapsack of capacity n − 1. For the published limits the greedy answer (as many
+//! months as fit, then days, hours, minutes) is the best one; in general it need not be, so a
+//! branch and bound over at most five windows looks for better, which costs microseconds.
+
+use crate::gate::{Fare, Limits, Span};
+
+/// Looks at most at so many branches. Any answer is a chain of waits that no scheduler can
+/// avoid, so giving up early stays on the safe side.
+const BRANCHES: u32 = 200_000;
+
+/// Seconds from an empty ledger to the moment the last of `calls` can leave at the earliest;
+/// infinite if a window that counts them allows none.
+#[must_use]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "centuries of milliseconds are below 2^52"
+)]
+pub fn ideal_seconds(limits: &Limits, fare: Fare, calls: u64) -> f64 {
+    let length = |span: Span| span.length().as_millis();
+    earliest_millis(limits, fare, calls, length).map_or(f64::INFINITY, |at| at as f64 / 1000.0)
+}
+
+/// The same in milliseconds, for windows of any `length`; `None` for never.
+pub(super) fn earliest_millis(
+    limits: &Limits,
+    fare: Fare,
+    calls: u64,
+    length: impl Fn(Span) -> u128,
+) -> Option<u128> {
+    if calls == 0 {
+        return Some(0);
+    }
+    let mut waits = Vec::with_capacity(Span::ALL.len());
+    for span in Span::ALL.into_iter().filter(|span| fare.counts_in(*span)) {
+        match limits.of(span) {
+            Some(0) => return None,
+            Some(limit) => waits.push(Wait {
+                calls: u128::from(limit),
+                millis: length(span),
+            }),
+            None => {}
+        }
+    }
+    waits.sort_by_key(|wait| std::cmp::Reverse((wait.millis << 64) / wait.calls));
+    let unit = waits.iter().fold(0, |unit, wait| gcd(unit, wait.millis));
+    let mut search = Search {
+        waits,
+        unit: unit.max(1),
+        best: 0,
+        branches: BRANCHES,
+    };
+    search.descend(0, u128::from(calls - 1), 0);
+    Some(search.best)
+}
+
+/// One window: after so many calls, wait so long.
+struct Wait {
+    calls: u128,
+    millis: u128,
+}
+
+/// Branch and bound over the windows, the slowest rate first.
+struct Search {
+    waits: Vec<Wait>,
+    /// Every answer is a multiple of it.
+    unit: u128,
+    best: u128,
+    branches: u32,
+}
+
+impl Search {
+    /// Tries how often the `depth`-th window is waited for, with `left` calls still to explain.
+    fn descend(&mut self, depth: usize, left: u128, waited: u128) {
+        self.best = self.best.max(waited);
+        let Some(&Wait { calls, millis }) = self.waits.get(depth) else {
+            return;
+        };
+        let mut times = left / calls;
+        loop {
+            let (waited, left) = (waited + times * millis, left - times * calls);
+            if waited + self.bound(depth + 1, left) <= self.best || self.branches == 0 {
+                self.best = self.best.max(waited);
+                return;
+            }
+            self.branches -= 1;
+            self.descend(depth + 1, left, waited);
+            if times == 0 {
+                return;
+            }
+            times -= 1;
+        }
+    }
+
+    /// No more than this can be added for `left` calls by the windows from `depth` on.
+    fn bound(&self, depth: usize, left: u128) -> u128 {
+        self.waits.get(depth).map_or(0, |wait| {
+            let most = left * wait.millis / wait.calls;
+            most - most % self.unit
+        })
+    }
+}
+
+const fn gcd(a: u128, b: u128) -> u128 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn brute(limits: &Limits, fare: Fare, calls: usize) -> f64 {
+        let spans = Span::ALL.into_iter().filter(|span| fare.counts_in(*span));
+        let waits: Vec<(usize, u64)> = spans
+            .filter_map(|span| Some((limits.of(span)?, span.length().as_secs())))
+            .map(|(limit, seconds)| (usize::try_from(limit).unwrap(), seconds))
+            .collect();
+        let mut at = vec![0_u64; calls + 1];
+        for n in 1..=calls {
+            let earlier = waits.iter().filter(|(limit, _)| n > *limit);
+            at[n] = earlier
+                .map(|(limit, t)| at[n - limit] + t)
+                .max()
+                .unwrap_or(0);
+        }
+        at[calls] as f64
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+
+        #[test]
+        fn the_search_finds_what_the_recurrence_finds(
+            all in proptest::array::uniform5(proptest::option::weighted(0.7, 1_u64..60)),
+            calls in 0_usize..1500,
+            ticketed in any::<bool>(),
+        ) {
+            let mut limits = Limits::none();
+            for (span, limit) in Span::ALL.into_iter().zip(all) {
+                limits.set(span, limit);
+            }
+            let fare = if ticketed { Fare::Ticketed } else { Fare::Metered };
+            let found = ideal_seconds(&limits, fare, calls as u64);
+            prop_assert_eq!(found, brute(&limits, fare, calls));
+        }
+    }
+
+    #[test]
+    fn the_published_limits_take_their_known_times() {
+        let limits = Limits::published();
+        let metered = |calls| ideal_seconds(&limits, Fare::Metered, calls);
+        let day = 86_400.0;
+        assert_eq!(metered(0), 0.0);
+        assert_eq!(metered(10_000), 0.0);
+        assert_eq!(metered(10_001), 60.0);
+        assert_eq!(metered(480_001), day);
+        assert_eq!(metered(7_500_000), 15.0 * day + 2.0 * 3600.0 + 540.0);
+        assert_eq!(metered(7_500_001), 30.0 * day);
+        let ticketed = ideal_seconds(&limits, Fare::Ticketed, 7_000_000);
+        assert_eq!(ticketed, 46.0 * 3600.0 + 540.0);
+    }
+
+    #[test]
+    fn a_window_that_allows_nothing_never_ends() {
+        let mut limits = Limits::published();
+        limits.set(Span::BusinessDay, Some(0));
+        assert!(ideal_seconds(&limits, Fare::Metered, 1).is_infinite());
+        assert_eq!(ideal_seconds(&limits, Fare::Ticketed, 1), 0.0);
+        assert_eq!(ideal_seconds(&Limits::none(), Fare::Metered, u64::MAX), 0.0);
+    }
+
+    #[test]
+    fn odd_limits_and_many_calls_stay_cheap() {
+        let mut limits = Limits::none();
+        for (span, limit) in
+            Span::ALL
+                .into_iter()
+                .zip([9_973, 598_379, 598_381, 14_361_097, 430_832_011])
+        {
+            limits.set(span, Some(limit));
+        }
+        let seconds = ideal_seconds(&limits, Fare::Metered, 10_000_000_000);
+        assert!(
+            (seconds / (10e9 / 9_973.0 * 60.0) - 1.0).abs() < 0.01,
+            "{seconds}"
+        );
+    }
+}
