@@ -201,6 +201,18 @@ impl Ledger {
         }
     }
 
+    /// A call that landed with a ticket that may not have worked: the remote may have counted it in
+    /// the windows that a ticket lifts, so it is charged there too.
+    pub fn doubt(&mut self, now: Timestamp) {
+        for window in &mut self.windows {
+            if window.span().is_business() {
+                let (slot, calls) = window.land(now, 1);
+                let span = window.span();
+                note(&mut self.changes, Change { span, slot, calls });
+            }
+        }
+    }
+
     /// Takes back calls that were paid for and will not be sent.
     pub fn refund(&mut self, purse: Purse) {
         let open = self.open.of(purse.fare());

@@ -27,6 +27,8 @@ pub(super) struct Claim {
     pub(super) attempt: u8,
     /// Ask without the ticket, to find out whether that is what is wrong.
     pub(super) without_ticket: bool,
+    /// Not before.
+    pub(super) due: Timestamp,
 }
 
 impl Claim {
@@ -81,7 +83,8 @@ impl Feed {
     }
 
     /// Puts a claim back until `due`.
-    pub(super) fn put_back(&mut self, claim: Claim, due: Timestamp) {
+    pub(super) fn put_back(&mut self, mut claim: Claim, due: Timestamp) {
+        claim.due = due;
         self.waiting.push(Reverse((due, claim.subject.id)));
         self.claims.insert(claim.subject.id, claim);
     }
@@ -120,20 +123,23 @@ impl Feed {
             was,
             attempt,
             without_ticket: false,
+            due: now,
         })
     }
 
-    /// Takes a claim that must be asked without the ticket.
-    pub(super) fn take_without_ticket(&mut self) -> Option<Claim> {
-        let found = self.claims.values().find(|claim| claim.without_ticket)?;
-        let id = found.subject.id;
+    /// Takes a claim that must be asked without the ticket and may leave.
+    pub(super) fn take_suspect(&mut self, now: Timestamp) -> Option<Claim> {
+        let mut suspects = self.claims.values().filter(|claim| claim.without_ticket);
+        let id = suspects.find(|claim| claim.due <= now)?.subject.id;
         self.claims.remove(&id)
     }
 
-    /// Whether one waits that must be asked without the ticket.
+    /// When the first that must be asked without the ticket may leave; `None` if all of them are
+    /// in the air.
     #[must_use]
-    pub(super) fn has_suspect(&self) -> bool {
-        self.claims.values().any(|claim| claim.without_ticket)
+    pub(super) fn suspect_due(&self) -> Option<Timestamp> {
+        let suspects = self.claims.values().filter(|claim| claim.without_ticket);
+        suspects.map(|claim| claim.due).min()
     }
 
     /// When the first claim that waits may leave. Entries whose claim was taken out of turn are

@@ -52,13 +52,16 @@ impl Runner<'_> {
             let permit = self.gate.admit(self.now, fare, want)?;
             return Ok(Some(Turn::Charge(permit)));
         }
-        if self.suspects > 0 && !self.feed.has_suspect() {
-            let (until, reason) = (None, Reason::Ticket);
-            return Err(Hold { until, reason });
+        if self.suspects > 0 {
+            let until = self.feed.suspect_due();
+            if until.is_none_or(|due| due > self.now) {
+                let reason = Reason::Ticket;
+                return Err(Hold { until, reason });
+            }
         }
         self.gate.let_out(self.now)?;
         let claim = if self.suspects > 0 {
-            self.feed.take_without_ticket()
+            self.feed.take_suspect(self.now)
         } else {
             self.feed.take(self.now)
         };

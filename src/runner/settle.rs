@@ -148,6 +148,7 @@ impl Runner<'_> {
                 return self.now.plus(pause);
             }
             Snooze::WithoutTicket => {
+                self.gate.ledger.doubt(self.now);
                 claim.without_ticket = true;
                 self.suspects += 1;
             }

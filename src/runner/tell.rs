@@ -14,7 +14,7 @@ use crate::{
 
 /// The shortest time between two snapshots.
 const SNAPSHOTS: Duration = Duration::from_millis(100);
-/// The longest time between two outlooks.
+/// The longest time between two outlooks, and between two clearances of the books on disk.
 const OUTLOOKS: Duration = Duration::from_secs(60);
 /// Waits shorter than this are not worth telling.
 const SHORT: Duration = Duration::from_secs(2);
@@ -39,6 +39,7 @@ impl Runner<'_> {
         let wall = self.books.on_the_wall(self.now);
         if changed || self.now.since(self.told.outlook) >= OUTLOOKS {
             self.told.outlook = self.now;
+            self.store.forget_charges(self.now)?;
             let outlook = RunEvent::Outlook(Box::new(self.outlook()));
             self.tell(&outlook);
         }

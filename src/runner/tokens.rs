@@ -111,9 +111,13 @@ impl Tokens {
     /// A fetch failed.
     pub(super) fn failed(&mut self, error: CallError, now: Timestamp, chance: f64) -> Trouble {
         self.fetching = false;
-        self.failures += 1;
+        if matches!(error, CallError::Failed(Failure::Connect)) {
+            // Nothing was sent: it is neither a fetch nor a failure of one.
+            self.fetched.pop_back();
+            return Trouble::Outage;
+        }
+        self.failures = self.failures.saturating_add(1);
         let failure = match error {
-            CallError::Failed(Failure::Connect) => return Trouble::Outage,
             CallError::Failed(failure) => failure,
             CallError::Refused(refusal) => match refusal.class {
                 Class::Wait => {

@@ -169,14 +169,17 @@ impl Enrolment<'_> {
         self.store.db.pragma_update(None, "synchronous", "full")?;
         self.store.db.execute_batch("BEGIN IMMEDIATE")?;
         // Texts are compared in the order of their hashes, that is in none.
-        self.store.db.pragma_update(None, "cache_size", -48 * 1024)?;
+        self.store
+            .db
+            .pragma_update(None, "cache_size", -48 * 1024)?;
         let rows = u64::try_from(self.last + 1 - self.first).unwrap_or_default();
         let sorter = std::mem::replace(&mut self.sorter, Sorter::new("".into()));
         let twice = fold(&self.store.db, sorter, self.first, self.last + 1)?;
         let duplicates = delete(&self.store.db, self.first, &twice)?;
         let new = rows - duplicates;
-        self.store.tally.add(State::Queued, new);
-        save_tally(&self.store.db, &self.store.tally)?;
+        let mut tally = self.store.tally;
+        tally.add(State::Queued, new);
+        save_tally(&self.store.db, &tally)?;
         self.store.db.execute(
             "UPDATE sources SET lines = ?2, rejected = ?3, subjects = ?4, imported_at = ?5
              WHERE id = ?1",
@@ -189,6 +192,7 @@ impl Enrolment<'_> {
             ],
         )?;
         self.store.db.execute_batch("COMMIT")?;
+        self.store.tally = tally;
         self.store.db.pragma_update(None, "cache_size", -8 * 1024)?;
         Ok(Enrolled { new, duplicates })
     }
@@ -199,6 +203,7 @@ impl Drop for Enrolment<'_> {
         if !self.store.db.is_autocommit() {
             // Cut short: nothing of it may stay. If this fails too, the next open undoes it.
             let _ = self.store.db.execute_batch("ROLLBACK");
+            let _ = self.store.recall_corps();
             let _ = undo_unfinished(&self.store.db);
             let _ = self.store.db.pragma_update(None, "synchronous", "full");
         }
