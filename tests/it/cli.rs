@@ -1,0 +1,21 @@
+//! The built binary, started as its user starts it, against the simulator over real HTTP on
+//! loopback. `desk` is the folder it is typed in, `server` a server whose every reply a test
+//! decides; the rest tells what must be true. Nothing sleeps: events are awaited.
+
+mod desk;
+mod disk;
+mod exit_codes;
+mod export;
+mod faults;
+mod held;
+mod input;
+mod kill;
+mod progress;
+mod readme;
+mod secrets;
+mod server;
+mod settings;
+mod signals;
+mod simulate;
+mod snapshots;
+mod wire;
