@@ -46,8 +46,8 @@ pub(super) struct Args {
     /// Ask a simulator inside this process: real HTTP, no credentials.
     #[arg(long, conflicts_with = "base_url")]
     sandbox: bool,
-    /// The API's address [default: https://qyapi.weixin.qq.com].
-    #[arg(long, value_name = "URL", env = "WECOM_BASE_URL")]
+    /// The API's address [env: WECOM_BASE_URL] [default: https://qyapi.weixin.qq.com].
+    #[arg(long, value_name = "URL")]
     base_url: Option<BaseUrl>,
     /// The bulk ticket (大批量调用凭据), obtainable once: auto, apply, stored or none
     /// [default: auto].
