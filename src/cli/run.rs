@@ -272,10 +272,15 @@ impl Plan {
         let bad_lines = reader.sources()?.iter().map(|source| source.rejected).sum();
         let exit = Exit::of(&asked.report.ending, &asked.report.tally, bad_lines);
         let ended_at = self.clock.now();
-        store.end_run(asked.report.run, i64::from(exit.code()), ended_at)?;
         let written = match publish_csv(&reader, &self.results, &Filter::default()) {
-            Err(why) if why.is_closed_pipe() => None,
-            written => Some((self.results.to_string(), written?)),
+            Err(why) if why.is_closed_pipe() => Ok(None),
+            written => written.map(|lines| Some((self.results.to_string(), lines))),
+        };
+        let exit = written.as_ref().map_or(Exit::Internal, |_| exit);
+        store.end_run(asked.report.run, i64::from(exit.code()), ended_at)?;
+        let (written, unwritten) = match written {
+            Ok(written) => (written, None),
+            Err(why) => (None, Some(why)),
         };
         let summary = Summary {
             ended_at,
@@ -293,7 +298,8 @@ impl Plan {
         if !talk.quiet || exit != Exit::Done {
             say(summary.to_string().trim_end());
         }
-        Ok(exit)
+        // What the run came to is said before why its results are not where they should be.
+        unwritten.map_or(Ok(exit), |why| Err(why.into()))
     }
 }
 
