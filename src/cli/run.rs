@@ -93,13 +93,13 @@ pub(super) fn run(args: Args, talk: &Talk) -> Result<Exit, Failure> {
     } else {
         inputs.first().map(Input::stem)
     };
-    let mut plan = args.plan(file, inputs, known.as_deref().unwrap_or("idferry"), clock)?;
+    let plan = args.plan(file, inputs, known.as_deref().unwrap_or("idferry"), clock)?;
     let mut store = Store::open(&path, clock.now())?;
     let rejects = enrol(
         &mut store,
         &plan.inputs,
         &options,
-        std::mem::take(&mut plan.rejects),
+        plan.rejects.clone(),
         talk.quiet,
     )?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -269,7 +269,8 @@ impl Plan {
         talk: &Talk,
     ) -> Result<Exit, Failure> {
         let reader = store.reader()?;
-        let bad_lines = reader.sources()?.iter().map(|source| source.rejected).sum();
+        let sources = reader.sources()?;
+        let bad_lines = sources.iter().map(|source| source.rejected).sum();
         let exit = Exit::of(&asked.report.ending, &asked.report.tally, bad_lines);
         let ended_at = self.clock.now();
         let written = match publish_csv(&reader, &self.results, &Filter::default()) {
@@ -285,7 +286,7 @@ impl Plan {
         let summary = Summary {
             ended_at,
             results: written,
-            rejects: rejects.map(|(path, rows)| (path.display().to_string(), rows)),
+            rejects: Some(self.rejected(rejects, bad_lines)),
             refusals: reader.refusals()?,
             lookup: errcode::lookup,
             windows: asked.last.map(|last| last.windows).unwrap_or_default(),
@@ -300,6 +301,16 @@ impl Plan {
         }
         // What the run came to is said before why its results are not where they should be.
         unwritten.map_or(Ok(exit), |why| Err(why.into()))
+    }
+
+    /// Where lines that were not taken in are told, and how many: those of this run, else those
+    /// of the runs before it, which are why it does not exit with 0.
+    fn rejected(&self, now: Option<(PathBuf, u64)>, ever: u64) -> (String, u64) {
+        match now {
+            Some((path, lines)) => (path.display().to_string(), lines),
+            None if self.rejects.exists() => (self.rejects.display().to_string(), ever),
+            None => ("the rejects file of an earlier run".to_owned(), ever),
+        }
     }
 }
 
