@@ -374,17 +374,30 @@ pub(super) fn expected<'a>(
     let mut csv = "unionid,openid,corpid,external_userid,pending_id,state,errcode\n".to_owned();
     for (unionid, openid) in subjects {
         let person = world.person(unionid);
-        let mut places = world.corps_of(person).peekable();
-        if places.peek().is_none() {
+        let link = |place: usize| {
+            let id = world.external_userid(person, place);
+            format!("{},{}", world.corps()[place].corpid, id.as_str())
+        };
+        // In the order of the corpids: that of the replies may change.
+        let mut links: Vec<_> = world.corps_of(person).map(link).collect();
+        links.sort();
+        if links.is_empty() {
             csv += &format!("{unionid},{openid},,,,unlinked,0\n");
         }
-        for place in places {
-            let corp = &world.corps()[place].corpid;
-            let id = world.external_userid(person, place);
-            csv += &format!("{unionid},{openid},{corp},{},,linked,0\n", id.as_str());
+        for link in links {
+            csv += &format!("{unionid},{openid},{link},,linked,0\n");
         }
     }
     csv
+}
+
+/// That both have the same lines; tells the first that differ.
+#[track_caller]
+pub(super) fn same_lines(ours: &str, theirs: &str) {
+    for (number, (ours, theirs)) in ours.lines().zip(theirs.lines()).enumerate() {
+        assert_eq!(ours, theirs, "line {}", number + 1);
+    }
+    assert_eq!(ours.lines().count(), theirs.lines().count());
 }
 
 /// The sample input of this name.

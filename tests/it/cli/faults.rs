@@ -4,7 +4,7 @@ use idferry::sim::{Fault, Forced, Options};
 use rustix::process::Signal;
 
 use super::{
-    desk::{Desk, expected, ids, lookups, prompt, simulator, timeless},
+    desk::{Desk, expected, ids, lookups, prompt, same_lines, simulator, timeless},
     server::{Reply, Server},
 };
 
@@ -37,7 +37,7 @@ fn one_of_every_fault_costs_a_call_and_no_subject() {
         .iter()
         .map(|(unionid, openid)| (&**unionid, &**openid));
     let world = simulator.with(|remote| expected(remote.world(), subjects));
-    assert_eq!(timeless(&desk.read("fans.links.csv")), world);
+    same_lines(&timeless(&desk.read("fans.links.csv")), &world);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_line_that_comes_back_is_used_again() {
         .idferry("run fans.csv --ticket none --progress json")
         .at(&simulator)
         .start();
-    run.says(r#""to":"#.trim_end_matches(r#""to":"#));
+    run.says(r#""event":"unreachable""#);
     simulator.with(|remote| remote.set_down(false));
     run.done().exits(0);
     assert_eq!(lookups(&simulator).calls, 5);

@@ -17,21 +17,21 @@ fn refused(desk: &Desk, name: &str) -> String {
 #[test]
 fn a_file_that_cannot_be_used_is_told_with_what_to_do() {
     let desk = Desk::new();
-    assert_snapshot!(refused(&desk, "nowhere.csv"), @"");
+    assert_snapshot!(refused(&desk, "nowhere.csv"), @"idferry: cannot open nowhere.csv: No such file or directory (os error 2). Check the path and its permissions");
     std::fs::create_dir(desk.path("folder")).unwrap();
-    assert_snapshot!(refused(&desk, "folder"), @"");
+    assert_snapshot!(refused(&desk, "folder"), @"idferry: folder is a directory; give the files in it, for example folder/*.csv");
     desk.write("empty.csv", "");
-    assert_snapshot!(refused(&desk, "empty.csv"), @"");
+    assert_snapshot!(refused(&desk, "empty.csv"), @"idferry: empty.csv is empty; it needs a header line such as unionid,openid and rows below it");
     desk.write("header.csv", "unionid,openid\n\n");
-    assert_snapshot!(refused(&desk, "header.csv"), @"");
+    assert_snapshot!(refused(&desk, "header.csv"), @"idferry: header.csv has a header but no rows below it; check the export that made it");
     desk.write("columns.csv", "id,name,union_id\n1,Mia,oX\n");
-    assert_snapshot!(refused(&desk, "columns.csv"), @"");
+    assert_snapshot!(refused(&desk, "columns.csv"), @"idferry: columns.csv has no column 'unionid' and no column 'openid'; the columns found are 'id', 'name', 'union_id'. Say which they are, for example --columns unionid=union_id,openid=NAME");
     desk.write("headless.csv", fans(0..3).split_once('\n').unwrap().1);
-    assert_snapshot!(refused(&desk, "headless.csv"), @"");
+    assert_snapshot!(refused(&desk, "headless.csv"), @"idferry: the first line of headless.csv looks like data, not like a header; put the line unionid,openid above it");
     desk.write("excel.csv", b"PK\x03\x04 and so on");
-    assert_snapshot!(refused(&desk, "excel.csv"), @"");
+    assert_snapshot!(refused(&desk, "excel.csv"), @r#"idferry: excel.csv is a zip archive or an Excel workbook (.xlsx), not CSV; save it as "CSV UTF-8" and give that file"#);
     desk.write("bad.csv", "unionid,openid\nshort,short\n,\nx,y\n");
-    assert_snapshot!(refused(&desk, "bad.csv"), @"");
+    assert_snapshot!(refused(&desk, "bad.csv"), @"idferry: none of the 2 lines of bad.csv can be a subject; the first reason: line 2: unionid has 5 characters; ids have 16 to 64. Check the columns and the encoding (--columns, --encoding)");
 }
 
 #[test]
@@ -276,5 +276,32 @@ fn the_untidy_sample_is_asked_where_it_can_be_and_told_where_not() {
         .says("54 lines, 40 new subjects, 14 rejected");
     assert_eq!(lookups(&simulator).calls, 40);
     assert_eq!(desk.mode("untidy.rejects.csv"), 0o600);
-    assert_snapshot!(desk.read("untidy.rejects.csv"), @"");
+    let rejects = desk.read("untidy.rejects.csv");
+    assert_snapshot!(rejects.replace('\0', "\\0"), @r#"
+    source,line,column,reason,fields
+    untidy.csv,10,OpenID,is empty,okptO2czayvTMtpdLQb6aDLLhLqe,,,no openid
+    untidy.csv,11,Union ID,is empty,,op5-d-W-ZxD7kXA2SpAvcXRVwF9L,,no unionid
+    untidy.csv,14,Union ID,has the character '*'; ids are made of A-Z a-z 0-9 _ -,oJ9L-dSE13_24BFTRErv*omwXPB,oGBeU3sfi1mcJ7uhR3qHQ_frklBo,,star
+    untidy.csv,15,OpenID,has 9 characters; ids have 16 to 64,o8uCf69M5bkKpEP9tETKEmdvEsNI,o4j1FmMwb,,too short
+    untidy.csv,16,OpenID,has 84 characters; ids have 16 to 64,odVwH49p5lqNb9_Lu6Xam6Q68TVJ,oie92xGlGlKiBitfF0e40jdhX_nNo_TmJ2Z964fnfVuqVCQ8wSMy1IxMovr_dgXIZMGJ9_1nqdJ5e59P7X3e,,too long
+    untidy.csv,19,OpenID,is missing: the line has 1 field,ol1dlXysCOB6nJfRX4X1OQga_GCI
+    untidy.csv,25,,has a NUL byte; the file may be damaged,oV1DiYJoQ4EA2hYenBtAD_UnWbNB,oylvlSwetUa2cfQKGTXdFBJVIeDr,,nul\0byte
+    untidy.csv,26,OpenID,has the character '会'; ids are made of A-Z a-z 0-9 _ -,oWjTj60QUNjR1-u7kakIed0QbyY4,会员ogkjM488ihb-iXNyA0yc,,Chinese in the openid
+    untidy.csv,29,CorpID,has the character ' '; ids are made of A-Z a-z 0-9 _ -,o9D_9LhqrWojHYvcFWyPLKYqOiJd,ogmI4wFYkTRqm3GdPB0D53aVpEiv,wp dealer,space in the corpid
+    untidy.csv,30,CorpID,has 65 characters; corpids have 1 to 64,o569pdVLlns9WgyyU_RJpvOsal_4,oLQKUxPn_A0UGXECPrZKChhX3BaB,wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww,corpid too long
+    untidy.csv,32,OpenID,starts with a quote that is not closed properly within 64 KiB,"orZVAbkk9TaEQH21OEXheIYuVMgu;""osdMeLb9LZgfl0zS-lSINihu4hBJ;;a quote that is never closed"
+    untidy.csv,35,OpenID,has the character ' '; ids are made of A-Z a-z 0-9 _ -,oWZ4fCpchZehOAP51ovQGM7W3kF0,oOuzpHWkUwWL3L oCSvcaTq1oSO7,,space inside
+    untidy.csv,36,Union ID,has the character '.'; ids are made of A-Z a-z 0-9 _ -,1.23E+17,o7oV2i8Fb6BypsXUVcAon5PSyhm5,,Excel was here
+    untidy.csv,57,OpenID,has 4 characters; ids have 16 to 64,o-14ibMoXyV94kFfqhv6GBjjyFV4,NULL,,from a database
+    "#);
+
+    // Typed again it asks nothing, keeps the rejects, and says why it is still no success.
+    desk.idferry("run untidy.csv")
+        .at(&simulator)
+        .done()
+        .exits(3)
+        .says("Finished, but 14 input lines not taken in. (exit 3)")
+        .says("untidy.rejects.csv says why");
+    assert_eq!(desk.read("untidy.rejects.csv"), rejects);
+    assert_eq!(lookups(&simulator).calls, 40);
 }

@@ -36,8 +36,22 @@ fn a_run_fetches_one_token_and_sends_one_lookup_for_a_subject() {
         .exits(0);
     let seen = server.seen();
     assert_eq!(seen.len(), 2);
-    assert_snapshot!(as_seen(&seen[0], server.base_url()), @"");
-    assert_snapshot!(as_seen(&seen[1], server.base_url()), @"");
+    assert_snapshot!(as_seen(&seen[0], server.base_url()), @r"
+    GET /cgi-bin/gettoken?corpid=ww0123456789abcdef&corpsecret=made-up-secret HTTP/1.1
+    accept: */*
+    host: 127.0.0.1:PORT
+    user-agent: idferry/0.1.0
+    ");
+    assert_snapshot!(as_seen(&seen[1], server.base_url()), @r#"
+    POST /cgi-bin/corpgroup/unionid_to_external_userid?access_token=a%2Bb%2Fc%3D HTTP/1.1
+    accept: */*
+    content-length: 82
+    content-type: application/json
+    host: 127.0.0.1:PORT
+    user-agent: idferry/0.1.0
+
+    {"unionid":"oUnion0000000000000000000000","openid":"oOpen00000000000000000000000"}
+    "#);
 }
 
 #[test]
@@ -56,7 +70,10 @@ fn a_corpid_is_sent_if_there_is_one_and_left_out_if_not() {
         .into_iter()
         .map(|request| request.body)
         .collect();
-    assert_snapshot!(bodies.join("\n"), @"");
+    assert_snapshot!(bodies.join("\n"), @r#"
+    {"unionid":"oUnion0000000000000000000001","openid":"oOpen00000000000000000000001"}
+    {"unionid":"oUnion0000000000000000000002","openid":"oOpen00000000000000000000002","corpid":"wpDealer"}
+    "#);
 }
 
 #[test]
