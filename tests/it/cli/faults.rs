@@ -1,6 +1,8 @@
 //! A remote that misbehaves over the wire.
 
-use idferry::sim::{Fault, Forced, Options};
+use std::net::{SocketAddr, TcpListener};
+
+use idferry::sim::{Fault, Forced, Options, Simulator};
 use rustix::process::Signal;
 
 use super::{
@@ -95,23 +97,31 @@ fn a_closed_port_before_the_run_is_work_left() {
     assert_eq!(simulator.stats().ticket_applications, 1);
 }
 
-/// A loopback address at which nobody listens: the listener is gone when this returns.
+/// An address at which nobody listens: the listener is gone when this returns. Other tests use
+/// other loopback addresses, so that nobody takes it meanwhile.
+fn closed(host: &str) -> SocketAddr {
+    let listener = TcpListener::bind((host, 0)).unwrap();
+    listener.local_addr().unwrap()
+}
+
 fn closed_port() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+    format!("http://{}", closed("127.0.0.77"))
 }
 
 #[test]
 fn a_line_that_comes_back_is_used_again() {
-    let simulator = simulator(prompt());
-    simulator.with(|remote| remote.set_down(true));
+    let address = closed("127.0.0.78");
     let desk = Desk::with_fans(5);
+    // The credentials are those of every simulator of this seed.
+    let credentials = simulator(prompt());
     let mut run = desk
         .idferry("run fans.csv --ticket none --progress json")
-        .at(&simulator)
+        .as_corp(&credentials)
+        .env("WECOM_BASE_URL", format!("http://{address}"))
         .start();
     run.says(r#""event":"unreachable""#);
-    simulator.with(|remote| remote.set_down(false));
+    let simulator = Simulator::start(address, prompt()).unwrap();
+    run.says(r#""event":"reached_again""#);
     run.done().exits(0);
     assert_eq!(lookups(&simulator).calls, 5);
 }

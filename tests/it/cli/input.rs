@@ -300,7 +300,7 @@ fn the_untidy_sample_is_asked_where_it_can_be_and_told_where_not() {
         .at(&simulator)
         .done()
         .exits(3)
-        .says("Finished, but 14 input lines not taken in. (exit 3)")
+        .says("Finished, but 2 subjects rejected, 14 input lines not taken in. (exit 3)")
         .says("untidy.rejects.csv says why");
     assert_eq!(desk.read("untidy.rejects.csv"), rejects);
     assert_eq!(lookups(&simulator).calls, 40);

@@ -65,11 +65,8 @@ fn a_corpid_is_sent_if_there_is_one_and_left_out_if_not() {
         .asking(server.base_url())
         .done()
         .exits(0);
-    let bodies: Vec<_> = server
-        .seen()
-        .into_iter()
-        .map(|request| request.body)
-        .collect();
+    let lookups = server.seen().into_iter().filter(Request::is_lookup);
+    let bodies: Vec<_> = lookups.map(|lookup| lookup.body).collect();
     assert_snapshot!(bodies.join("\n"), @r#"
     {"unionid":"oUnion0000000000000000000001","openid":"oOpen00000000000000000000001"}
     {"unionid":"oUnion0000000000000000000002","openid":"oOpen00000000000000000000002","corpid":"wpDealer"}
