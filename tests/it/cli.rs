@@ -2,6 +2,13 @@
 //! loopback. `desk` is the folder it is typed in, `server` a server whose every reply a test
 //! decides; the rest tells what must be true. Nothing sleeps: events are awaited.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "this is how a test fails, and how it says that it could not be tried"
+)]
+
 mod desk;
 mod disk;
 mod exit_codes;

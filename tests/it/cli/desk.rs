@@ -107,12 +107,12 @@ impl Typed {
 
     /// Asks `simulator`, with its credentials.
     pub(super) fn at(self, simulator: &Simulator) -> Self {
-        self.as_corp(simulator)
+        self.with_credentials_of(simulator)
             .env("WECOM_BASE_URL", simulator.base_url())
     }
 
     /// The simulator's credentials without its address.
-    pub(super) fn as_corp(self, simulator: &Simulator) -> Self {
+    pub(super) fn with_credentials_of(self, simulator: &Simulator) -> Self {
         self.env("WECOM_CORP_ID", simulator.corp_id())
             .env("WECOM_CORP_SECRET", simulator.corp_secret())
     }
@@ -125,7 +125,7 @@ impl Typed {
     }
 
     /// As a user whom file modes bind, if this one is root.
-    pub(super) fn as_nobody(mut self) -> Self {
+    pub(super) fn by_nobody(mut self) -> Self {
         if rustix::process::getuid().is_root() {
             self.command.uid(65_534).gid(65_534);
         }

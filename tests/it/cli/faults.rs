@@ -116,7 +116,7 @@ fn a_line_that_comes_back_is_used_again() {
     let credentials = simulator(prompt());
     let mut run = desk
         .idferry("run fans.csv --ticket none --progress json")
-        .as_corp(&credentials)
+        .with_credentials_of(&credentials)
         .env("WECOM_BASE_URL", format!("http://{address}"))
         .start();
     run.says(r#""event":"unreachable""#);

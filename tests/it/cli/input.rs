@@ -85,9 +85,9 @@ fn open_to_everybody(desk: &Desk, name: &str) {
 
 /// Root ignores modes, so the command is run as somebody else; `None` if they may not start it.
 fn as_nobody(desk: &Desk, line: &str) -> Option<Done> {
-    let mut version = desk.idferry("--version").as_nobody().command();
+    let mut version = desk.idferry("--version").by_nobody().command();
     match version.output() {
-        Ok(output) if output.status.success() => Some(desk.idferry(line).as_nobody().done()),
+        Ok(output) if output.status.success() => Some(desk.idferry(line).by_nobody().done()),
         _ => {
             eprintln!("skipped: nobody else may start the binary here");
             None

@@ -67,11 +67,11 @@ fn the_last_progress_is_the_end() {
     let desk = Desk::with_fans(50);
     let typed = desk.idferry("run fans.csv --ticket none --progress json");
     let done = typed.at(&simulator).done().exits(0);
-    let progress = done
+    let mut progress = done
         .err
         .lines()
         .filter(|line| line.contains(r#""event":"progress""#));
-    let last: Value = serde_json::from_str(progress.last().unwrap()).unwrap();
+    let last: Value = serde_json::from_str(progress.next_back().unwrap()).unwrap();
     assert_eq!(
         (&last["calls"], &last["in_flight"]),
         (&50.into(), &0.into())

@@ -92,7 +92,7 @@ fn a_flag_comes_before_the_environment_and_that_before_the_file() {
         .env("IDFERRY_STATE", "environment.db")
         .arg(format!("--base-url={}", simulator.base_url()))
         .arg("--state=flag.db")
-        .as_corp(&simulator)
+        .with_credentials_of(&simulator)
         .done()
         .exits(0);
     assert_eq!((in_file.seen().len(), in_environment.seen().len()), (1, 1));
@@ -143,7 +143,7 @@ fn an_empty_variable_is_an_unset_one() {
     let file = format!("[wecom]\nbase_url = '{}'\n", simulator.base_url());
     desk.write("idferry.toml", file);
     desk.idferry("run fans.csv")
-        .as_corp(&simulator)
+        .with_credentials_of(&simulator)
         .env("WECOM_BASE_URL", "")
         .env("IDFERRY_STATE", "")
         .done()

@@ -72,7 +72,7 @@ fn a_second_interrupt_leaves_at_once_and_loses_nothing_committed() {
     let simulator = simulator(prompt());
     desk.idferry("run fans.csv --ticket none")
         .env("WECOM_BASE_URL", simulator.base_url())
-        .as_corp(&simulator)
+        .with_credentials_of(&simulator)
         .done()
         .exits(8);
     assert_eq!(lookups(&simulator).calls, 0);
