@@ -95,9 +95,13 @@ fn a_wait_is_told_as_json_with_its_window_and_its_end() {
         waiting["until"].as_str().unwrap().ends_with("+08:00"),
         "{waiting}"
     );
-    // Seen from beside it, too.
-    let status = desk.idferry("status --json").done().exits(0).out;
-    let status: Value = serde_json::from_str(&status).unwrap();
+    // Seen from beside it, too, a moment later.
+    let mut status = Value::Null;
+    run.until("the wait on disk", || {
+        let out = desk.idferry("status --json").done().exits(0).out;
+        status = serde_json::from_str(&out).unwrap();
+        !status["waiting"].is_null()
+    });
     assert_eq!(status["waiting"]["reason"], "business.hour is used up");
     assert_eq!(status["waiting"]["until"], waiting["until"]);
     run.kill();
