@@ -20,10 +20,10 @@ fn a_run_killed_again_and_again_comes_to_the_same_results() {
     }
     desk.idferry(command).at(&simulator).done().exits(0);
 
-    // A kill repeats the 4 calls in the air and the answers of the last 20 ms: at 5 ms each,
-    // 16 of them; twice that for a machine under load.
+    // A kill repeats at most the 4 calls in the air and the answers of one interval: 20 ms at the
+    // pace of basic.minute, 4 of them. Half as much again for a machine under load.
     let calls = lookups(&simulator).calls;
-    let most = SUBJECTS as u64 + kills.len() as u64 * 40;
+    let most = SUBJECTS as u64 + kills.len() as u64 * 12;
     assert!((SUBJECTS as u64..=most).contains(&calls), "{calls} calls");
 
     let undisturbed = Desk::with_fans(SUBJECTS);
