@@ -98,7 +98,9 @@ impl Lines {
     fn wait_began_or_ended(&mut self, snapshot: &Snapshot) {
         let told = self.wait.as_ref().map(|wait| wait.reason);
         let reason = snapshot.hold.map(|hold| hold.reason);
-        if told.is_some() && told == reason {
+        // Nothing holds and nothing is in the air: a wait that was broken off, not one that is over.
+        let broken_off = reason.is_none() && snapshot.in_flight == 0;
+        if told.is_some() && (told == reason || broken_off) {
             return;
         }
         let began = snapshot.hold.filter(|hold| lasts(hold, snapshot.at, LONG));

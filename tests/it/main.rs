@@ -8,6 +8,7 @@
     reason = "this is how tests fail"
 )]
 
+mod cli;
 mod clocks;
 mod ear;
 mod faults;
