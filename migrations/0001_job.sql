@@ -75,7 +75,6 @@ CREATE TABLE lanes (
     name          TEXT NOT NULL,
     open_metered  INTEGER NOT NULL DEFAULT 0,   -- charged and not landed
     open_ticketed INTEGER NOT NULL DEFAULT 0,
-    open_until    INTEGER NOT NULL DEFAULT 0,   -- ms; no later can one of them have been counted
     read_at       INTEGER,                      -- the books' time, the wall's and the machine's
     read_wall     INTEGER,
     read_boot     INTEGER,

@@ -5,7 +5,10 @@ mod enrol;
 mod error;
 mod exit;
 mod export;
+mod job;
 mod log;
+mod plan;
+mod rehearse;
 mod remote;
 mod reporter;
 mod retry;
@@ -13,6 +16,7 @@ mod run;
 mod simulate;
 mod status;
 mod ticket;
+mod timeline;
 
 use std::{io::Write, process::ExitCode};
 
@@ -36,6 +40,10 @@ struct Cli {
 enum Command {
     /// Import the inputs, look every subject up, export. The same command again goes on.
     Run(Box<run::Args>),
+    /// How long it would take, with and without a ticket. Sends nothing, changes nothing.
+    Plan(plan::Args),
+    /// The same run against the simulator in memory: weeks in seconds.
+    Rehearse(Box<rehearse::Args>),
     /// What the job does, why it waits, and how much quota is left. Reads beside a run.
     Status(status::Args),
     /// Put chosen outcomes back in the queue.
@@ -61,6 +69,8 @@ pub fn main() -> ExitCode {
     let talk = cli.talk;
     let done = match cli.command {
         Command::Run(args) => run::run(*args, &talk),
+        Command::Plan(args) => plan::run(&args),
+        Command::Rehearse(args) => rehearse::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Retry(args) => retry::run(&args),
         Command::Export(args) => export::run(&args),

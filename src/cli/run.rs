@@ -22,12 +22,12 @@ use crate::{
     model::{State, SubjectId},
     report::{Reporter, Summary},
     runner::{
-        Orders, Runner, Stop,
+        Orders, Runner, Stop, begin,
         decide::ATTEMPTS,
         event::{Ending, RunEvent, RunReport, Snapshot},
-        open_gate, quota_json,
+        open_gate,
     },
-    store::Store,
+    store::{RunId, Store},
     wecom::{BaseUrl, errcode},
 };
 
@@ -152,7 +152,6 @@ impl Args {
             false => Consent::Ask,
         };
         let orders = Orders {
-            command: "run",
             budget: self.stop.budget,
             deadline: self.stop.deadline(clock.now()),
             on_quota: self.stop.on_quota(&file.run)?,
@@ -177,6 +176,7 @@ impl Args {
 
 /// A run that was driven, or did not have to be.
 struct Asked {
+    run: RunId,
     report: RunReport,
     /// The last snapshot, for the windows in the summary.
     last: Option<Snapshot>,
@@ -192,17 +192,24 @@ impl Plan {
         reporter: &mut dyn Reporter,
     ) -> Result<Asked, Failure> {
         let queued = store.tally().of(State::Queued);
+        let run = begin(store, "run", &self.quota, self.clock)?;
         if self.orders.budget == Some(0) || !has_work(store)? {
             let ending = match queued {
                 0 => Ending::Finished,
                 _ => Ending::Budget,
             };
-            return Ok(self.unasked(store, ending)?);
+            return Ok(self.unasked(run, store, ending));
         }
         let who = self.remote.credentials(&self.file)?;
         store.belongs_to(&who.corp_id)?;
         let client = self.remote.client(who, self.orders.call_timeout)?;
-        let (gate, books) = open_gate(store, &self.quota, concurrency, self.clock)?;
+        let (gate, books) = open_gate(
+            store,
+            &self.quota,
+            concurrency,
+            self.clock,
+            self.orders.call_timeout,
+        )?;
         let job = Job {
             store,
             gate: &gate,
@@ -212,9 +219,9 @@ impl Plan {
         };
         let (ticket, token) = match ticket::choose(self.policy, self.consent, job).await? {
             Stage::GoOn(ticket, token) => (ticket, token),
-            Stage::Halted(halt) => return Ok(self.unasked(store, Ending::Refused(*halt))?),
+            Stage::Halted(halt) => return Ok(self.unasked(run, store, Ending::Refused(*halt))),
             Stage::Unreachable(failure) => {
-                return Ok(self.unasked(store, Ending::Unreachable(failure))?);
+                return Ok(self.unasked(run, store, Ending::Unreachable(failure)));
             }
         };
         let ticket_until = ticket.as_ref().map(crate::wecom::Ticket::usable_until);
@@ -226,14 +233,23 @@ impl Plan {
             }
             reporter.event(event);
         });
-        let runner = Runner::new(store, gate, client, books, self.orders.clone(), listener)?
-            .with_ticket(ticket)
-            .with_token(token)
-            .stopping_at(stop_at_signals()?);
+        let runner = Runner::new(
+            store,
+            run,
+            gate,
+            client,
+            books,
+            self.orders.clone(),
+            listener,
+        )?
+        .with_ticket(ticket)
+        .with_token(token)
+        .stopping_at(stop_at_signals()?);
         let report = runner.drive().await?;
         let report = report.ok_or_else(|| Failure::internal("the run broke off"))?;
         let last = last.take();
         Ok(Asked {
+            run,
             report,
             last,
             ticket_until,
@@ -241,23 +257,18 @@ impl Plan {
     }
 
     /// A run that ends before it has asked anything.
-    fn unasked(&self, store: &Store, ending: Ending) -> Result<Asked, crate::store::StoreError> {
-        let now = self.clock.now();
-        Ok(Asked {
+    fn unasked(&self, run: RunId, store: &Store, ending: Ending) -> Asked {
+        Asked {
+            run,
             report: RunReport {
                 ending,
                 tally: store.tally(),
                 calls: 0,
                 took: Duration::ZERO,
-                run: store.begin_run(
-                    self.orders.command,
-                    &quota_json(&self.quota.allowed()),
-                    now,
-                )?,
             },
             last: None,
             ticket_until: None,
-        })
+        }
     }
 
     /// Exports, sums up, and says how it ended.
@@ -278,7 +289,7 @@ impl Plan {
             written => written.map(|lines| Some((self.results.to_string(), lines))),
         };
         let exit = written.as_ref().map_or(Exit::Internal, |_| exit);
-        store.end_run(asked.report.run, i64::from(exit.code()), ended_at)?;
+        store.end_run(asked.run, i64::from(exit.code()), ended_at)?;
         let (written, unwritten) = match written {
             Ok(written) => (written, None),
             Err(why) => (None, Some(why)),
@@ -363,7 +374,7 @@ fn command_line() -> String {
         .join(" ")
 }
 
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./=,:@+%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

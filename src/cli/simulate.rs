@@ -73,7 +73,7 @@ fn counting(word: &str) -> Result<Counting, String> {
     }
 }
 
-fn latency(word: &str) -> Result<Latency, String> {
+pub(super) fn latency(word: &str) -> Result<Latency, String> {
     let (min, max) = word.split_once('-').unwrap_or((word, word));
     let (min, max) = (duration(min)?, duration(max)?);
     if min > max {

@@ -233,7 +233,7 @@ struct Books {
 impl Books {
     fn of(lane: LaneStatus, limits: Limits, clock: Clock) -> Self {
         let now = Chronometer::resume(clock, lane.reading).now();
-        let ledger = Ledger::restore(limits, Counting::Sliding, &lane.books);
+        let ledger = Ledger::restore(limits, Counting::Sliding, &lane.books, now);
         Self {
             ledger,
             now,

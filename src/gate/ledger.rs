@@ -58,8 +58,6 @@ pub struct Books {
     pub slots: Vec<Change>,
     /// What was open.
     pub open: Open,
-    /// The latest moment at which an open call can have been counted by the remote.
-    pub open_until: Timestamp,
 }
 
 /// All windows of one lane at once.
@@ -74,10 +72,16 @@ pub struct Ledger {
 impl Ledger {
     /// The books under `limits`, with everything that an earlier process charged.
     ///
-    /// Calls that were open when it ended may have reached the remote at any time up to
-    /// `books.open_until`, so that is when they are taken to have landed.
+    /// Calls that were open when it ended may still be on their way to the remote (a machine may
+    /// have slept with a request in its buffers), so they are taken to have landed at
+    /// `landed_by`: a call's time-out from *now*.
     #[must_use]
-    pub fn restore(limits: Limits, counting: Counting, books: &Books) -> Self {
+    pub fn restore(
+        limits: Limits,
+        counting: Counting,
+        books: &Books,
+        landed_by: Timestamp,
+    ) -> Self {
         let windows = Span::ALL.map(|span| Window::new(span, limits.of(span), counting));
         let mut ledger = Self {
             windows,
@@ -91,7 +95,7 @@ impl Ledger {
         for window in &mut ledger.windows {
             let open = books.open.in_window(window.span());
             if open > 0 {
-                let (slot, calls) = window.land(books.open_until, open);
+                let (slot, calls) = window.land(landed_by, open);
                 let span = window.span();
                 ledger.changes.push(Change { span, slot, calls });
             }
@@ -102,7 +106,7 @@ impl Ledger {
     /// Empty books.
     #[must_use]
     pub fn new(limits: Limits, counting: Counting) -> Self {
-        Self::restore(limits, counting, &Books::default())
+        Self::restore(limits, counting, &Books::default(), Timestamp::default())
     }
 
     /// The limits it holds.
@@ -140,20 +144,37 @@ impl Ledger {
         window.landed() + self.open.in_window(span)
     }
 
+    /// Would one call of `fare` fit?
+    ///
+    /// # Errors
+    ///
+    /// The hold, if not.
+    pub fn check(&mut self, now: Timestamp, fare: Fare) -> Result<(), Hold> {
+        match self.room(now, fare) {
+            0 => Err(self.full(fare)),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many calls of `fare` fit in every window it counts in.
+    fn room(&mut self, now: Timestamp, fare: Fare) -> u64 {
+        let windows = self.windows.iter_mut();
+        let counting = windows.filter(|window| fare.counts_in(window.span()));
+        let rooms = counting.map(|window| {
+            window.expire(now);
+            window.room(self.open.in_window(window.span()))
+        });
+        rooms.min().unwrap_or(u64::MAX)
+    }
+
     /// Charges up to `want` calls of `fare`, each in every window or in none.
     ///
     /// # Errors
     ///
     /// The hold of the window that stays full the longest, if not even one fits.
     pub fn charge(&mut self, now: Timestamp, fare: Fare, want: u32) -> Result<Permit, Hold> {
-        let mut calls = want.max(1);
-        for window in &mut self.windows {
-            if fare.counts_in(window.span()) {
-                window.expire(now);
-                let room = window.room(self.open.in_window(window.span()));
-                calls = calls.min(u32::try_from(room).unwrap_or(u32::MAX));
-            }
-        }
+        let room = u32::try_from(self.room(now, fare)).unwrap_or(u32::MAX);
+        let calls = want.max(1).min(room);
         if calls == 0 {
             return Err(self.full(fare));
         }

@@ -18,6 +18,8 @@ mod ledger;
 mod outlook;
 mod pacer;
 mod permit;
+#[cfg(test)]
+mod properties;
 mod quota;
 mod width;
 mod window;

@@ -1,7 +1,171 @@
-//! When will it be done? Plays the quota windows forward.
+//! When will it be done, and is the ticket worth it? Plays the quota windows forward, sends
+//! nothing.
 
+mod advice;
+mod chart;
 mod forecast;
 mod ideal;
+mod play;
+mod render;
 
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use chart::{Series, chart};
 pub use forecast::{Forecast, forecast};
 pub use ideal::ideal_seconds;
+pub use render::render;
+
+use crate::{
+    clock::Timestamp,
+    gate::{Fare, Outlook},
+};
+
+/// A ticket lives seven days (D96250) and is laid down an hour early.
+pub const TICKET_USABLE: Duration = Duration::from_secs(7 * 86_400 - 3600);
+
+/// What the inputs and the state file hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Lines read, headers not counted.
+    pub lines: u64,
+    /// Lines that cannot be a subject.
+    pub rejected: u64,
+    /// Distinct subjects in the other ones.
+    pub subjects: u64,
+    /// Subjects that have an outcome already.
+    pub answered: u64,
+    /// Calls needed for the others.
+    pub calls: u64,
+}
+
+/// Both roads from here, and which one to take. Serialises to what `plan --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    /// Lines read.
+    pub lines: u64,
+    /// Lines that cannot be a subject.
+    pub rejected: u64,
+    /// Distinct subjects.
+    pub subjects: u64,
+    /// Those that have an outcome already.
+    pub answered: u64,
+    /// Calls needed.
+    pub calls: u64,
+    /// All calls metered.
+    pub without_ticket: Road,
+    /// Calls with the stored ticket or else with one applied for now, metered after its end.
+    pub with_ticket: TicketRoad,
+    /// What to do, and why.
+    pub advice: String,
+    /// The command that does it.
+    #[serde(skip)]
+    pub command: String,
+}
+
+/// The way without a ticket.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Road {
+    /// From now to the last call.
+    pub seconds: u64,
+    /// When the last call leaves, RFC 3339 at +08:00 on the wall; `None` if no calendar holds it.
+    pub finish: Option<String>,
+    /// The window that holds longest.
+    pub binding: Option<&'static str>,
+    /// When the month window holds first, as `finish`; `None` if it does not.
+    pub month_wall: Option<String>,
+    /// The play it was read from, in the time of the books.
+    #[serde(skip)]
+    pub forecast: Forecast,
+}
+
+/// The way with one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TicketRoad {
+    /// From now to the last call.
+    pub seconds: u64,
+    /// When the last call leaves, as in [`Road`].
+    pub finish: Option<String>,
+    /// Whether all is done before the ticket is laid down.
+    pub fits: bool,
+    /// Calls left when it is.
+    pub left_over: u64,
+    /// From now till the ticket is laid down; `None` for one whose end is not known.
+    #[serde(skip)]
+    pub usable_seconds: Option<u64>,
+    /// The play it was read from, in the time of the books.
+    #[serde(skip)]
+    pub forecast: Forecast,
+}
+
+impl Plan {
+    /// Plays both roads. `wall` is what people's clocks show at `outlook.now`; `inputs` are the
+    /// arguments that name the inputs, as they are typed after `idferry run`.
+    ///
+    /// An outlook of ticketed fare means that a valid ticket is stored.
+    #[must_use]
+    pub fn draw(tally: Tally, outlook: &Outlook, wall: Timestamp, inputs: &str) -> Self {
+        let stored = outlook.fare == Fare::Ticketed;
+        let without_ticket = Road::without_ticket(outlook, wall, tally.calls);
+        let with_ticket = TicketRoad::with_ticket(outlook, wall, tally.calls);
+        let advice = advice::advise(tally.calls, &without_ticket, &with_ticket, stored);
+        Self {
+            lines: tally.lines,
+            rejected: tally.rejected,
+            subjects: tally.subjects,
+            answered: tally.answered,
+            calls: tally.calls,
+            without_ticket,
+            with_ticket,
+            advice: advice.sentences,
+            command: advice.step.command(inputs),
+        }
+    }
+}
+
+impl Road {
+    fn without_ticket(outlook: &Outlook, wall: Timestamp, calls: u64) -> Self {
+        let mut outlook = outlook.clone();
+        outlook.fare = Fare::Metered;
+        outlook.ticket_until = None;
+        let forecast = forecast(&outlook, calls);
+        let month_wall = forecast.month_wall;
+        Self {
+            seconds: forecast.seconds,
+            finish: on_the_wall(forecast.finish, outlook.now, wall),
+            binding: forecast.binding.map(crate::gate::Span::name),
+            month_wall: month_wall.and_then(|at| on_the_wall(at, outlook.now, wall)),
+            forecast,
+        }
+    }
+}
+
+impl TicketRoad {
+    fn with_ticket(outlook: &Outlook, wall: Timestamp, calls: u64) -> Self {
+        let mut outlook = outlook.clone();
+        if outlook.fare == Fare::Metered {
+            outlook.ticket_until = Some(outlook.now.plus(TICKET_USABLE));
+        }
+        outlook.fare = Fare::Ticketed;
+        let forecast = forecast(&outlook, calls);
+        let until = outlook.ticket_until;
+        let left_over = forecast.left_at_ticket_end.unwrap_or(0);
+        Self {
+            seconds: forecast.seconds,
+            finish: on_the_wall(forecast.finish, outlook.now, wall),
+            fits: left_over == 0 && forecast.finish < Timestamp::MAX,
+            left_over,
+            usable_seconds: until.map(|until| until.since(outlook.now).as_secs()),
+            forecast,
+        }
+    }
+}
+
+/// The books' `at` on the wall, if a calendar of four-digit years holds it.
+fn on_the_wall(at: Timestamp, now: Timestamp, wall: Timestamp) -> Option<String> {
+    const YEAR_9999: i64 = 253_370_000_000_000;
+    let millis = at.as_millis().saturating_sub(now.as_millis());
+    let at = wall.as_millis().saturating_add(millis);
+    (at < YEAR_9999).then(|| Timestamp::from_millis(at).rfc3339())
+}

@@ -16,7 +16,7 @@ use crate::{
     gate::{Concurrency, Quota},
     model::Row,
     runner::{
-        Orders, Runner, Stop,
+        Orders, Runner, Stop, begin,
         event::{RunEvent, RunReport},
         open_gate, ticket,
     },
@@ -155,7 +155,13 @@ impl Rehearsal {
         store.relax()?;
         let client = self.client(remote);
         store.belongs_to(client.corp_id())?;
-        let (gate, books) = open_gate(&store, &self.quota, self.concurrency, clock)?;
+        let (gate, books) = open_gate(
+            &store,
+            &self.quota,
+            self.concurrency,
+            clock,
+            self.orders.call_timeout,
+        )?;
         let mut ticket = ticket::stored(&store, clock)?;
         if self.ticket && store.application()?.is_none() {
             // What else it may come to, a later life finds on disk.
@@ -164,11 +170,12 @@ impl Rehearsal {
                 ticket = Some(fresh);
             }
         }
+        let run = begin(&store, "rehearse", &self.quota, clock)?;
         let mut orders = self.orders.clone();
         orders.crash_after = self.kill_every;
         orders.seed = orders.seed.wrapping_add(kills);
         let listener = Box::new(|event: &RunEvent| stage.event(event, remote));
-        Runner::new(&mut store, gate, client, books, orders, listener)?
+        Runner::new(&mut store, run, gate, client, books, orders, listener)?
             .with_ticket(ticket)
             .stopping_at(stop)
             .drive()

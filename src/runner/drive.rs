@@ -97,13 +97,14 @@ pub struct Runner<'s> {
 }
 
 impl<'s> Runner<'s> {
-    /// A run over `store`, whose quota slots `gate` was opened with.
+    /// The run `run` over `store`, whose quota slots `gate` was opened with.
     ///
     /// # Errors
     ///
     /// What the disk says.
     pub fn new(
         store: &'s mut Store,
+        run: RunId,
         gate: Gate,
         client: Client,
         books: Chronometer,
@@ -111,8 +112,6 @@ impl<'s> Runner<'s> {
         listener: Listener<'s>,
     ) -> Result<Self> {
         let (now, wall) = (books.now(), books.clock().now());
-        let quota = super::quota_json(&gate.ledger.limits());
-        let run = store.begin_run(orders.command, &quota, wall)?;
         let in_books = |at: Timestamp| now.plus(at.since(wall));
         Ok(Self {
             feed: Feed::open(store, errcode::retry_codes())?,
@@ -306,7 +305,6 @@ impl<'s> Runner<'s> {
             settled: &self.settled,
             charges: &changes,
             open: self.gate.ledger.open(),
-            open_until: self.now.plus(self.orders.call_timeout),
             reading: self.books.reading(),
             block: self.gate.block,
             watermark,
@@ -358,7 +356,6 @@ impl<'s> Runner<'s> {
             tally: self.store.tally(),
             calls: self.gate.ledger.sent(),
             took: self.now.since(self.started),
-            run: self.run,
         })
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::{clock::Timestamp, model::Tally, store::RunId};
+use crate::{clock::Timestamp, model::Tally};
 
 // What events carry belongs to them: whoever listens needs no other room.
 pub use crate::{
@@ -23,7 +23,7 @@ pub enum RunEvent {
     Progress(Snapshot),
     /// What the forecast needs; at the start, once a minute and when the reason for waiting
     /// changes.
-    Outlook(Outlook),
+    Outlook(Box<Outlook>),
     /// An access token was fetched.
     TokenFetched,
     /// The remote answered 45009 and is left alone for a while.
@@ -160,6 +160,4 @@ pub struct RunReport {
     pub calls: u64,
     /// How long it took.
     pub took: Duration,
-    /// Its number in the state file, to be ended with an exit code.
-    pub run: RunId,
 }

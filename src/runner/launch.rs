@@ -40,9 +40,13 @@ impl Runner<'_> {
         let in_flight = self.airborne.len();
         self.outage.check(self.now, in_flight)?;
         self.gate.ready(self.now, in_flight)?;
-        let (token, generation) = self.token()?;
         let fare = self.fare();
         self.change_fare(fare);
+        if self.purse.calls() == 0 {
+            self.gate.ledger.check(self.now, fare)?;
+        }
+        // Only now: a run that cannot send a call needs no token.
+        let (token, generation) = self.token()?;
         if self.purse.calls() == 0 {
             let want = self.block_to_charge();
             let permit = self.gate.admit(self.now, fare, want)?;

@@ -34,7 +34,7 @@ use std::time::Duration;
 use crate::{
     clock::{Chronometer, Clock, Timestamp},
     gate::{Concurrency, Gate, Ledger, Limits, Quota, Span},
-    store::{Result, Store},
+    store::{Result, RunId, Store},
 };
 
 /// The gate and the time of the books, as the last commit left them.
@@ -47,17 +47,26 @@ pub fn open_gate(
     quota: &Quota,
     concurrency: Concurrency,
     clock: Clock,
+    call_timeout: Duration,
 ) -> Result<(Gate, Chronometer)> {
     let (books, block, reading) = store.books()?;
     let time = Chronometer::resume(clock, reading);
-    let ledger = Ledger::restore(quota.allowed(), quota.counting, &books);
+    let landed_by = time.now().plus(call_timeout);
+    let ledger = Ledger::restore(quota.allowed(), quota.counting, &books, landed_by);
     let gate = Gate::open(ledger, concurrency, block, time.now());
     Ok((gate, time))
 }
 
-/// The limits of a run, as its row in the state file keeps them.
-#[must_use]
-pub fn quota_json(limits: &Limits) -> String {
+/// Begins the run `command` in the state file, with the limits that it holds.
+///
+/// # Errors
+///
+/// What the disk says.
+pub fn begin(store: &Store, command: &str, quota: &Quota, clock: Clock) -> Result<RunId> {
+    store.begin_run(command, &quota_json(&quota.allowed()), clock.now())
+}
+
+fn quota_json(limits: &Limits) -> String {
     let windows = Span::ALL.into_iter().filter_map(|span| {
         let limit = limits.of(span)?;
         Some(format!("\"{span}\":{limit}"))
@@ -78,8 +87,6 @@ pub enum OnQuota {
 /// How a run is to be driven.
 #[derive(Debug, Clone)]
 pub struct Orders {
-    /// What the run is called in the state file.
-    pub command: &'static str,
     /// The most calls to send.
     pub budget: Option<u64>,
     /// When to stop sending, by the wall.
@@ -102,7 +109,6 @@ pub struct Orders {
 impl Default for Orders {
     fn default() -> Self {
         Self {
-            command: "run",
             budget: None,
             deadline: None,
             on_quota: OnQuota::Wait,

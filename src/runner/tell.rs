@@ -39,7 +39,7 @@ impl Runner<'_> {
         let wall = self.books.on_the_wall(self.now);
         if changed || self.now.since(self.told.outlook) >= OUTLOOKS {
             self.told.outlook = self.now;
-            let outlook = RunEvent::Outlook(self.outlook());
+            let outlook = RunEvent::Outlook(Box::new(self.outlook()));
             self.tell(&outlook);
         }
         if changed || self.now.since(self.told.snapshot) >= SNAPSHOTS {

@@ -16,6 +16,9 @@ const FETCHES_AN_HOUR: usize = 20;
 const FAILURES: u8 = 5;
 /// Tokens in a row that may be refused before a single call was answered with them.
 const REFUSED_UNPROVED: u8 = 3;
+/// A token that cannot be had anew is not used in its last moments: a call on its way must arrive
+/// while it lives, or it is asked, and counted, twice.
+const LAST_MOMENTS: Duration = Duration::from_secs(10);
 /// 45009 on gettoken: the IP is shut out, most likely for wrong secrets behind it (D90313).
 const SHUT_OUT: Duration = Duration::from_secs(3600);
 
@@ -38,6 +41,8 @@ pub(super) enum Trouble {
 #[derive(Default)]
 pub(super) struct Tokens {
     current: Option<Token>,
+    /// The one fetched last, whether it still works or not.
+    last: Option<Token>,
     /// Counts tokens, so that a refusal can be told to be of an older one.
     generation: u32,
     fresh_until: Timestamp,
@@ -89,6 +94,17 @@ impl Tokens {
         self.proved = false;
         self.generation += 1;
         self.fresh_until = token.fresh_until(now);
+        // Within its life a repeated fetch may give the same token again (D97164); another is to
+        // be had only after its end.
+        if self
+            .last
+            .as_ref()
+            .is_some_and(|last| last.secret.expose() == token.secret.expose())
+        {
+            self.fresh_until = now.plus(token.expires_in.saturating_sub(LAST_MOMENTS));
+            self.retry_at = now.plus(token.expires_in + Duration::from_secs(1));
+        }
+        self.last = Some(token.clone());
         self.current = Some(token);
     }
 
@@ -130,6 +146,7 @@ impl Tokens {
             return false;
         }
         self.current = None;
+        self.retry_at = Timestamp::default();
         if !self.proved {
             self.refused_unproved += 1;
         }

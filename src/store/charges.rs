@@ -58,40 +58,39 @@ pub(super) fn load(db: &Connection) -> Result<(Books, Block, Option<Reading>)> {
         }
     }
     let (open, block, reading) = db.query_row(
-        "SELECT open_metered, open_ticketed, open_until, block_rung, block_until,
+        "SELECT open_metered, open_ticketed, block_rung, block_until,
                 read_at, read_wall, read_boot, read_steady FROM lanes WHERE lane = ?1",
         [LANE],
         |row| Ok((open(row)?, block(row)?, reading(row)?)),
     )?;
-    (books.open, books.open_until) = open;
+    books.open = open;
     Ok((books, block, reading))
 }
 
-fn open(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Open, Timestamp)> {
-    let open = Open {
+fn open(row: &rusqlite::Row<'_>) -> rusqlite::Result<Open> {
+    Ok(Open {
         metered: row.get::<_, i64>(0)?.unsigned_abs(),
         ticketed: row.get::<_, i64>(1)?.unsigned_abs(),
-    };
-    Ok((open, Timestamp::from_millis(row.get(2)?)))
+    })
 }
 
 fn block(row: &rusqlite::Row<'_>) -> rusqlite::Result<Block> {
     Ok(Block {
-        rung: Rung::from_code(row.get(3)?),
-        until: Timestamp::from_millis(row.get(4)?),
+        rung: Rung::from_code(row.get(2)?),
+        until: Timestamp::from_millis(row.get(3)?),
     })
 }
 
 fn reading(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Reading>> {
-    let Some(at) = row.get::<_, Option<i64>>(5)? else {
+    let Some(at) = row.get::<_, Option<i64>>(4)? else {
         return Ok(None);
     };
     Ok(Some(Reading {
         at: Timestamp::from_millis(at),
-        wall: Timestamp::from_millis(row.get(6)?),
+        wall: Timestamp::from_millis(row.get(5)?),
         steady: Steady {
-            boot: row.get::<_, i64>(7)?.unsigned_abs(),
-            millis: row.get(8)?,
+            boot: row.get::<_, i64>(6)?.unsigned_abs(),
+            millis: row.get(7)?,
         },
     }))
 }
@@ -106,15 +105,14 @@ pub(super) fn save(db: &Connection, batch: &Batch<'_>) -> Result<()> {
         upsert.execute(params![LANE, change.span.code(), slot, calls])?;
     }
     let mut update = db.prepare_cached(
-        "UPDATE lanes SET open_metered = ?2, open_ticketed = ?3, open_until = ?4,
-            block_rung = ?5, block_until = ?6,
-            read_at = ?7, read_wall = ?8, read_boot = ?9, read_steady = ?10 WHERE lane = ?1",
+        "UPDATE lanes SET open_metered = ?2, open_ticketed = ?3,
+            block_rung = ?4, block_until = ?5,
+            read_at = ?6, read_wall = ?7, read_boot = ?8, read_steady = ?9 WHERE lane = ?1",
     )?;
     update.execute(params![
         LANE,
         batch.open.metered.cast_signed(),
         batch.open.ticketed.cast_signed(),
-        batch.open_until.as_millis(),
         batch.block.rung as u8,
         batch.block.until.as_millis(),
         batch.reading.at.as_millis(),

@@ -29,8 +29,6 @@ pub struct Batch<'a> {
     pub charges: &'a [Change],
     /// Calls charged and not landed, the permit's among them.
     pub open: Open,
-    /// No later than this can an open call have been counted by the remote.
-    pub open_until: Timestamp,
     /// The books' time.
     pub reading: Reading,
     /// The penalty in force.

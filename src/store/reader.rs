@@ -69,6 +69,17 @@ impl Reader {
         Ok(Self { db })
     }
 
+    /// Writes a copy as it stands to `path`, which must not exist yet.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub fn copy_to(&self, path: &Path) -> Result<()> {
+        let path = path.to_string_lossy();
+        self.db.execute("VACUUM INTO ?1", [path.as_ref()])?;
+        Ok(())
+    }
+
     /// How many subjects stand in each state.
     ///
     /// # Errors

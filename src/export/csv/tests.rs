@@ -71,13 +71,13 @@ fn store(folder: &Path) -> Store {
         ],
         charges: &[],
         open: Open::default(),
-        open_until: noon(),
         reading: Reading {
             at: noon(),
             wall: noon(),
             steady: Clock::system().steady(),
         },
         block: Block::default(),
+        watermark: None,
         progress: (run, &Progress::default()),
     };
     store

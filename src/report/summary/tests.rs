@@ -180,7 +180,7 @@ fn every_other_stop_says_that_the_same_command_goes_on() {
       the same command goes on
         idferry run crm.csv
     Stopped: the API cannot be reached (no connection), 52,000 subjects left. (exit 75)
-      check network, proxy and --base-url (`idferry doctor` does)
+      check the network, the proxy (HTTPS_PROXY) and --base-url
       then the same command goes on
         idferry run crm.csv
     ");
@@ -194,6 +194,7 @@ fn a_refusal_is_explained_with_the_address_that_the_server_saw() {
         errmsg: "not allow to access from your ip, hint: [1], from ip: 203.0.113.7, more info \
                  at https://open.work.weixin.qq.com/devtool/query?e=60020\x1b[31m"
             .into(),
+        bug: false,
         call: "gettoken",
     };
     let text = summary(Ending::Refused(halt), 4, 100_000).to_string();
@@ -213,6 +214,7 @@ fn a_refusal_without_a_term_or_words_is_still_a_sentence() {
         entry: lookup(123),
         errcode: 123,
         errmsg: String::new(),
+        bug: false,
         call: "unionid_to_external_userid",
     };
     let text = summary(Ending::Refused(halt), 4, 100_000).to_string();

@@ -1,0 +1,180 @@
+//! What the windows promise, whatever happens: the remote's own count, kept to the millisecond
+//! and by brute force, held against the books through restarts, suspends and set clocks.
+
+mod world;
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use self::world::{Deed, Story, play, share};
+use super::{Counting, Fare, Ledger, Limits, Span};
+use crate::clock::Timestamp;
+
+/// The ends are where the errors are.
+fn part() -> impl Strategy<Value = f64> {
+    prop_oneof![Just(0.0), Just(1.0), 0.0..1.0]
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let fare = prop_oneof![3 => Just(Fare::Metered), 1 => Just(Fare::Ticketed)];
+    let send = (fare, 1_u32..16, any::<bool>(), part(), part(), part());
+    let send = send.prop_map(|(fare, want, patient, sent, counted, landed)| Deed::Send {
+        fare,
+        want,
+        patient,
+        sent: if sent == 0.0 { 1.0 } else { sent },
+        counted,
+        landed,
+    });
+    prop_oneof![
+        12 => send,
+        2 => Just(Deed::Settle),
+        2 => (0_u32..8).prop_map(|charging| Deed::Kill { charging }),
+        1 => (-3.0..3.0).prop_map(Deed::SetWall),
+        1 => part().prop_map(Deed::Suspend),
+    ]
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let limit = proptest::option::weighted(0.7, 1_u64..12);
+    proptest::array::uniform5(limit).prop_map(|all| {
+        let mut limits = Limits::none();
+        for (span, limit) in Span::ALL.into_iter().zip(all) {
+            limits.set(span, limit);
+        }
+        limits
+    })
+}
+
+fn story() -> impl Strategy<Value = Story> {
+    let scale = prop_oneof![
+        Just(Span::BasicMinute),
+        Just(Span::BasicHour),
+        Just(Span::BusinessDay),
+        Just(Span::BusinessMonth)
+    ];
+    let counting = prop_oneof![2 => Just(Counting::Sliding), 1 => Just(Counting::Calendar)];
+    let begins = 0_i64..40 * 86_400_000;
+    let deeds = proptest::collection::vec((part(), deed()), 1..60);
+    let pace = (2_i64..40, 1.0_f64..30.0);
+    let parts = (
+        limits(),
+        counting,
+        scale,
+        pace,
+        begins,
+        any::<bool>(),
+        deeds,
+    );
+    parts.prop_map(|(limits, counting, scale, pace, begins, sleeping, deeds)| {
+        let length = i64::try_from(scale.length().as_millis()).unwrap();
+        Story {
+            limits,
+            counting,
+            start: Timestamp::from_millis(1_795_320_000_000 + begins),
+            step_millis: length / pace.0,
+            timeout_millis: share(1.0 / pace.1, length),
+            sleeping,
+            deeds,
+        }
+    })
+}
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(2000))]
+
+    #[test]
+    fn no_window_is_exceeded_and_no_restart_forgets(story in story()) {
+        play(&story);
+    }
+}
+
+/// Found with the restart of the other half of the stories: the lid is closed on a request that
+/// has not left, opened, and the process killed before it commits again.
+#[test]
+fn a_request_that_slept_through_its_time_out_is_still_counted_after_a_restart() {
+    let mut limits = Limits::none();
+    limits.set(Span::BasicMinute, Some(1));
+    let send = |patient| Deed::Send {
+        fare: Fare::Metered,
+        want: 1,
+        patient,
+        sent: 1.0,
+        counted: 1.0,
+        landed: 1.0,
+    };
+    play(&Story {
+        limits,
+        counting: Counting::Sliding,
+        start: Timestamp::from_millis(1_795_320_000_000),
+        step_millis: 50_000,
+        timeout_millis: 5_000,
+        sleeping: true,
+        deeds: vec![
+            (0.0, send(false)),
+            (0.0, Deed::Suspend(1.0)),
+            (0.0, Deed::Kill { charging: 0 }),
+            (0.0, send(true)),
+        ],
+    });
+}
+
+/// Calls that a greedy caller sends from the first span's end on, for `spans` spans, under one
+/// limit; each burst lands after the next of `latencies_millis`.
+fn greed(span: Span, limit: u64, latencies_millis: &[i64], spans: u32) -> u64 {
+    let mut limits = Limits::none();
+    limits.set(span, Some(limit));
+    let mut ledger = Ledger::new(limits, Counting::Sliding);
+    let start = Timestamp::from_millis(1_795_320_000_000);
+    let (from, end) = (
+        start.plus(span.length()),
+        start.plus(span.length() * (spans + 1)),
+    );
+    let mut latencies = latencies_millis.iter().cycle();
+    let mut in_flight: Vec<(Timestamp, u64)> = Vec::new();
+    let (mut now, mut sent) = (start, 0);
+    while now < end {
+        in_flight.retain(|(lands, calls)| {
+            if *lands <= now {
+                ledger.land_many(now, Fare::Metered, *calls);
+            }
+            *lands > now
+        });
+        let landing = in_flight.iter().map(|(lands, _)| *lands).min();
+        match ledger.charge(now, Fare::Metered, u32::MAX) {
+            Ok(permit) => {
+                let calls = u64::from(permit.calls());
+                let latency = latencies.next().copied().unwrap_or(0).unsigned_abs();
+                in_flight.push((now.plus(Duration::from_millis(latency)), calls));
+                sent += if now >= from { calls } else { 0 };
+            }
+            Err(hold) => now = [hold.until, landing].into_iter().flatten().min().unwrap(),
+        }
+    }
+    sent
+}
+
+proptest! {
+    #![proptest_config(cases(64))]
+
+    #[test]
+    fn greed_uses_all_but_three_hundredths_of_a_limit(
+        span in proptest::sample::select(Span::ALL.to_vec()),
+        limit in prop_oneof![Just(1_u64), 2_u64..50, Just(9_800), 100_u64..500_000],
+        latencies_millis in proptest::collection::vec(0_i64..=1000, 1..8),
+    ) {
+        let spans = 60;
+        let sent = greed(span, limit, &latencies_millis, spans);
+        let ideal = limit * u64::from(spans);
+        prop_assert!(sent * 100 >= ideal * 97, "{sent} of {ideal}");
+    }
+}
