@@ -80,10 +80,11 @@ impl Lines {
             Some(_) => EVERY_WHILE_WAITING,
             None => EVERY,
         };
-        // Somebody may have set the date back: then it is time for a line, too.
-        let due = self
-            .said
-            .is_none_or(|said| snapshot.at < said || snapshot.at.since(said) >= every);
+        // Somebody may have set the date back: then it is time for a line, too. By a millisecond it
+        // goes back by itself, as wall and books are read a moment apart.
+        let due = self.said.is_none_or(|said| {
+            said.since(snapshot.at) >= EVERY || snapshot.at.since(said) >= every
+        });
         if due {
             self.say(&self.standing(snapshot));
         }
