@@ -77,7 +77,7 @@ impl Gate {
     /// The hold: block or width.
     pub fn ready(&self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
         self.block.check(now, in_flight)?;
-        self.width.check(in_flight)
+        self.width.check(now, in_flight)
     }
 
     /// Lets one paid call out, after [`ready`](Self::ready), taking a cell of the pacer.

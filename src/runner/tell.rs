@@ -55,10 +55,17 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// Tells how it stood at the end.
+    pub(super) fn report_end(&mut self) -> Result<()> {
+        self.told.snapshot = Timestamp::default();
+        self.report(None)
+    }
+
     /// By the wall, and only what a person would want to know of.
     fn worth_telling(&self, hold: Option<Hold>) -> Option<Waiting> {
         let Hold { until, reason } = hold?;
-        if matches!(reason, Reason::Pace | Reason::Width | Reason::Retry) {
+        let rests = reason == Reason::Width && until.is_some();
+        if matches!(reason, Reason::Pace | Reason::Width | Reason::Retry) && !rests {
             return None;
         }
         if until.is_none_or(|until| until.since(self.now) < SHORT) {
@@ -83,11 +90,12 @@ impl Runner<'_> {
         }
     }
 
-    fn outlook(&self) -> Outlook {
+    fn outlook(&mut self) -> Outlook {
+        let fare = self.fare();
         Outlook {
             ledger: self.gate.ledger.clone(),
             now: self.now,
-            fare: self.fare(),
+            fare,
             ticket_until: self.ticket_until,
             blocked_until: self.gate.block.until,
             per_second: self.tempo.per_second(),

@@ -203,7 +203,6 @@ fn a_code_nobody_knows_that_is_the_subject_s_own_parks_it_and_leaves_the_ticket_
 }
 
 #[test]
-#[ignore = "known: one odd subject makes the whole job wait for a business window"]
 fn a_suspicion_does_not_wait_for_a_business_window_while_the_ticket_works() {
     let odd = unionids(200, 60)[59..].to_vec();
     let mut world = World::new(200).limits(TIGHT).stopping_after(50);

@@ -61,7 +61,6 @@ fn progress_as_json_has_the_documented_fields() {
 }
 
 #[test]
-#[ignore = "the runner tells no last snapshot if the one before is younger than 100 ms"]
 fn the_last_progress_is_the_end() {
     let simulator = simulator(prompt());
     let desk = Desk::with_fans(50);
