@@ -1,4 +1,5 @@
 //! One test binary. `world` is the scenario object; the rest tells what must be true.
 
 mod resume;
+mod seeds;
 mod world;

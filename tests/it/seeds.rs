@@ -1,0 +1,176 @@
+//! Whole worlds, drawn from a seed each: limits, latencies, faults, kills, clocks that jump,
+//! pauses, tickets, others at the same corp. Every one is played to its end in virtual time and
+//! every invariant is checked on the way.
+//!
+//! ```text
+//! IDFERRY_SEED=17 cargo test --test it one_seed -- --nocapture      that one
+//! IDFERRY_SEEDS=5000 cargo test --test it seeds                     more of them
+//! ```
+
+mod draw;
+mod mutate;
+mod play;
+mod watch;
+
+use draw::Drawn;
+use mutate::{Bug, Mutation};
+use play::{Played, play};
+
+const SEEDS: u64 = 300;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Plays a seed as it is drawn.
+fn played(seed: u64) -> Result<Played, String> {
+    let drawn = Drawn::of(seed);
+    play(&drawn, &mut Mutation::default()).map_err(|why| {
+        format!(
+            "seed {seed}: {why}\n{drawn:#?}\n\
+             again: IDFERRY_SEED={seed} cargo test --test it one_seed -- --nocapture"
+        )
+    })
+}
+
+/// Every fourth seed, beginning with `first`.
+fn quarter(first: u64) {
+    let seeds = number("IDFERRY_SEEDS").unwrap_or(SEEDS);
+    let failures: Vec<_> = (first..seeds)
+        .step_by(4)
+        .filter_map(|seed| { let t=std::time::Instant::now(); let r = played(seed); let e=t.elapsed().as_millis(); if e>700 {eprintln!("SLOW {seed} {e} ms {:?} n={} kills={:?}", Drawn::of(seed).scale, Drawn::of(seed).subjects, r.as_ref().map(|r|(r.kills,r.plays,r.took.as_secs()/3600)).ok());} if let Err(why)=&r {eprintln!("FAIL {seed}: {}", why.lines().next().unwrap());} r.err() })
+        .collect();
+    let first = failures.first();
+    assert!(
+        first.is_none(),
+        "{} failed; {}",
+        failures.len(),
+        first.unwrap()
+    );
+}
+
+#[test]
+fn seeds_a() {
+    quarter(0);
+}
+
+#[test]
+fn seeds_b() {
+    quarter(1);
+}
+
+#[test]
+fn seeds_c() {
+    quarter(2);
+}
+
+#[test]
+fn seeds_d() {
+    quarter(3);
+}
+
+/// The seed that `IDFERRY_SEED` names, and nothing without it.
+#[test]
+fn one_seed_that_the_environment_names() {
+    let Some(seed) = number("IDFERRY_SEED") else {
+        return;
+    };
+    println!("{:#?}", Drawn::of(seed));
+    match played(seed) {
+        Ok(played) => println!(
+            "{} plays, {} kills, {} penalties, {} s\n{:#?}",
+            played.plays,
+            played.kills,
+            played.penalties,
+            played.took.as_secs(),
+            played.stats
+        ),
+        Err(why) => panic!("{why}"),
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_world_to_the_last_event() {
+    for seed in [1, 8, 13, 21, 34] {
+        assert_eq!(played(seed).unwrap(), played(seed).unwrap(), "{seed}");
+    }
+}
+
+/// The first of the first hundred seeds that catches `bug`, in a world changed by `change`.
+fn caught(bug: Bug, change: impl Fn(&mut Drawn)) {
+    let found = (0..100).find_map(|seed| {
+        let mut drawn = Drawn::of(seed);
+        change(&mut drawn);
+        let why = play(&drawn, &mut Mutation::of(bug)).err()?;
+        Some((seed, why))
+    });
+    let (seed, why) = found.unwrap_or_else(|| panic!("nobody sees {bug:?}"));
+    println!("{bug:?} is caught by seed {seed}: {why}");
+}
+
+/// Killed now and then, and nothing else is wrong.
+fn killed(drawn: &mut Drawn) {
+    drawn.kill_every = Some(drawn.kill_every.unwrap_or(7).clamp(3, 12));
+    drawn.subjects = drawn.subjects.min(400);
+    drawn.others = 0.0;
+    drawn.reserve = 0.0;
+    drawn.margin = 0.0;
+    drawn.jumps.clear();
+}
+
+#[test]
+fn planted_limits_one_above_the_remotes_are_caught() {
+    caught(Bug::OneTooMany, |drawn| {
+        drawn.margin = 0.0;
+        drawn.reserve = 0.0;
+        drawn.others = 0.0;
+    });
+}
+
+#[test]
+fn planted_charges_after_sending_are_caught() {
+    caught(Bug::ChargedAfterSending, killed);
+}
+
+#[test]
+fn planted_books_forgotten_at_restart_are_caught() {
+    caught(Bug::ForgetsAtRestart, killed);
+}
+
+#[test]
+fn planted_windows_one_hundredth_too_short_are_caught() {
+    caught(Bug::ForgetsEarly, killed);
+}
+
+/// The state file knows slots, not calls: with every latency 3 s, of which the minute's slots are
+/// a whole part, "dated at sending" is "fifteen slots earlier".
+#[test]
+fn planted_landings_dated_at_sending_are_caught() {
+    caught(Bug::DatedAtSending, |drawn| {
+        killed(drawn);
+        drawn.latency_millis = (3000, 3000);
+    });
+}
+
+#[test]
+fn planted_belief_in_a_wall_clock_set_forward_is_caught() {
+    caught(Bug::BelievesTheWall, killed);
+}
+
+#[test]
+fn planted_penalties_forgotten_at_restart_are_caught() {
+    caught(Bug::ForgetsThePenalty, |drawn| {
+        killed(drawn);
+        drawn.others = 0.5;
+    });
+}
+
+#[test]
+fn a_planted_watermark_that_passes_a_subject_is_caught() {
+    caught(Bug::PassesASubject, killed);
+}
+
+#[test]
+fn a_planted_loss_of_a_link_is_caught() {
+    caught(Bug::LosesALink, killed);
+}
