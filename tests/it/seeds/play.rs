@@ -183,13 +183,18 @@ fn check(drawn: &Drawn, played: &Played, path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// 2. No window of the remote was exceeded.
+/// 2. No window of the remote was exceeded by lookups. (Limits this small would shut out gettoken
+/// too, which a life calls once.)
 fn check_meter(drawn: &Drawn, played: &Played) -> Result<(), String> {
-    let blocks: u64 = played.stats.lanes.values().map(|lane| lane.blocks).sum();
-    if blocks > 0 && drawn.others == 0.0 {
-        return Err(format!("{blocks} blocks: {:?}", played.stats.lanes));
+    let lane = played
+        .stats
+        .lanes
+        .get(LOOKUP)
+        .filter(|lane| lane.blocks > 0);
+    match lane {
+        Some(lane) if drawn.others == 0.0 => Err(format!("a window was exceeded: {lane:?}")),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// 3. Every subject is in exactly one terminal state, and its links are the truth.
