@@ -13,6 +13,7 @@ mod play;
 mod watch;
 
 use draw::Drawn;
+use idferry::{gate::Concurrency, sim::Faults};
 use mutate::{Bug, Mutation};
 use play::{Played, play};
 
@@ -112,6 +113,33 @@ fn the_same_seed_is_the_same_world_to_the_last_event() {
     for seed in [1, 8, 13, 21, 34] {
         assert_eq!(played(seed).unwrap(), played(seed).unwrap(), "{seed}");
     }
+}
+
+/// The date is set back between two runs, so that the ticket is sent after its end: those calls
+/// count in the business windows at the remote, and must in ours.
+#[test]
+fn calls_with_a_ticket_that_has_ended_are_charged_in_the_business_windows() {
+    let mut drawn = Drawn::of(0);
+    drawn.subjects = 2200;
+    drawn.limits = [Some(10), Some(10), Some(10), Some(50), Some(5000)];
+    drawn.ticket = true;
+    drawn.calendar = false;
+    drawn.concurrency = Concurrency::Fixed(5);
+    drawn.latency_millis = (3000, 3000);
+    drawn.faults = Faults::none();
+    drawn.crowd = None;
+    drawn.kill_every = None;
+    drawn.budget = None;
+    drawn.max_seconds = None;
+    drawn.exits = false;
+    drawn.others = 0.0;
+    drawn.margin = 0.0;
+    drawn.pauses = vec![draw::Pause {
+        answered: 1000,
+        seconds: 0,
+    }];
+    drawn.jumps = vec![(draw::When::Between(1), draw::Jump::Wall(-9 * 3_600_000))];
+    play(&drawn, &mut Mutation::default()).unwrap();
 }
 
 /// The first of the first hundred seeds that catches `bug`, in a world changed by `change` that
