@@ -16,8 +16,8 @@ const FETCHES_AN_HOUR: usize = 20;
 const FAILURES: u8 = 5;
 /// Tokens in a row that may be refused before a single call was answered with them.
 const REFUSED_UNPROVED: u8 = 3;
-/// A token that cannot be had anew is not used in its last moments: a call on its way must arrive
-/// while it lives, or it is asked, and counted, twice.
+/// A token is not used in its last moments: a call on its way must arrive while it lives, or it is
+/// asked, and counted, twice.
 const LAST_MOMENTS: Duration = Duration::from_secs(10);
 /// 45009 on gettoken: the IP is shut out, most likely for wrong secrets behind it (D90313).
 const SHUT_OUT: Duration = Duration::from_secs(3600);
@@ -93,7 +93,8 @@ impl Tokens {
         self.failures = 0;
         self.proved = false;
         self.generation += 1;
-        self.fresh_until = token.fresh_until(now);
+        let last_moments = now.plus(token.expires_in.saturating_sub(LAST_MOMENTS));
+        self.fresh_until = token.fresh_until(now).min(last_moments);
         // Within its life a repeated fetch may give the same token again (D97164); another is to
         // be had only after its end.
         if self
@@ -101,7 +102,7 @@ impl Tokens {
             .as_ref()
             .is_some_and(|last| last.secret.expose() == token.secret.expose())
         {
-            self.fresh_until = now.plus(token.expires_in.saturating_sub(LAST_MOMENTS));
+            self.fresh_until = last_moments;
             self.retry_at = now.plus(token.expires_in + Duration::from_secs(1));
         }
         self.last = Some(token.clone());
