@@ -75,7 +75,10 @@ impl Runner<'_> {
         if class == Some(Class::Wait) {
             return;
         }
-        if self.gate.block.stands() {
+        // A remote that looks at the token, or at the calls in the air, first has not said that
+        // the penalty is over.
+        let admitted = !matches!(class, Some(Class::Token | Class::Slow));
+        if self.gate.block.stands() && admitted {
             self.gate.block.lift(sent);
             if !self.gate.block.stands() {
                 self.tell(&RunEvent::Unblocked);
