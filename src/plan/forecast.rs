@@ -41,9 +41,10 @@ pub struct Forecast {
     pub left_at_ticket_end: Option<u64>,
 }
 
-/// Plays `calls` more calls through a copy of the outlook's ledger.
+/// Plays through a copy of the outlook's ledger until `calls` subjects are answered.
 ///
-/// Calls in the air are taken to land now.
+/// Calls that are charged already, in the air or about to be, are taken to land now, and to answer
+/// as many of them.
 #[must_use]
 pub fn forecast(outlook: &Outlook, calls: u64) -> Forecast {
     let mut play = Play::new(outlook, calls);
@@ -229,7 +230,8 @@ mod tests {
     fn calls_in_the_air_do_not_hold_for_ever() {
         let mut outlook = outlook(limits([Some(1), None, None, None, None]), Fare::Metered);
         let _ = outlook.ledger.charge(outlook.now, Fare::Metered, 1);
-        assert_eq!(forecast(&outlook, 1).seconds, 61);
+        assert_eq!(forecast(&outlook, 2).seconds, 61);
+        assert_eq!(forecast(&outlook, 1).seconds, 0, "it is in the air");
     }
 
     #[test]

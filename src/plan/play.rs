@@ -53,6 +53,8 @@ impl Play {
         let from = outlook.now;
         let mut ledger = outlook.ledger.clone();
         let open = ledger.open();
+        // Their answers are among those that are wanted.
+        let calls = calls.saturating_sub(open.total());
         ledger.land_many(from, Fare::Metered, open.metered);
         ledger.land_many(from, Fare::Ticketed, open.ticketed);
         let limits = ledger.limits();

@@ -22,7 +22,7 @@ pub enum RunEvent {
     /// How it stands: at most ten times a second, and whenever the reason for waiting changes.
     Progress(Snapshot),
     /// What the forecast needs; at the start, once a minute and when the reason for waiting
-    /// changes.
+    /// changes, right after the [`Progress`](Self::Progress) it goes with.
     Outlook(Box<Outlook>),
     /// An access token was fetched.
     TokenFetched,

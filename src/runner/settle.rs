@@ -45,7 +45,13 @@ impl Runner<'_> {
             generation,
             verdict,
         } = landing;
-        self.gate.land(self.now, fare);
+        // A code nobody knows may be about the ticket; without one the business windows apply.
+        match &verdict {
+            Verdict::Refused(refusal) if refusal.class == Class::Unlisted => {
+                self.gate.land_doubtful(self.now, fare);
+            }
+            _ => self.gate.land(self.now, fare),
+        }
         if let Some(place) = self.airborne.iter().position(|id| *id == claim.subject.id) {
             self.airborne.swap_remove(place);
         }
@@ -88,7 +94,10 @@ impl Runner<'_> {
         if class == Some(Class::Wait) {
             return;
         }
-        if self.gate.block.stands() {
+        // A remote that looks at the token, or at the calls in the air, first has not said that
+        // the penalty is over.
+        let admitted = !matches!(class, Some(Class::Token | Class::Slow));
+        if self.gate.block.stands() && admitted {
             self.gate.block.lift(sent);
             if !self.gate.block.stands() {
                 self.tell(&RunEvent::Unblocked);

@@ -24,6 +24,7 @@ const SHORT: Duration = Duration::from_secs(2);
 pub(super) struct Told {
     snapshot: Timestamp,
     outlook: Timestamp,
+    outlook_owed: bool,
     hold: Option<Waiting>,
 }
 
@@ -37,16 +38,19 @@ impl Runner<'_> {
         let hold = self.worth_telling(hold);
         let changed = hold != self.told.hold;
         let wall = self.books.on_the_wall(self.now);
-        if changed || self.now.since(self.told.outlook) >= OUTLOOKS {
-            self.told.outlook = self.now;
-            self.store.forget_charges(self.now)?;
-            let outlook = RunEvent::Outlook(Box::new(self.outlook()));
-            self.tell(&outlook);
-        }
-        if changed || self.now.since(self.told.snapshot) >= SNAPSHOTS {
+        self.told.outlook_owed |= changed || self.now.since(self.told.outlook) >= OUTLOOKS;
+        // What has landed is in the ledger: until it is settled too, it would be counted twice.
+        let outlook_due = self.told.outlook_owed && self.settled.is_empty();
+        if changed || outlook_due || self.now.since(self.told.snapshot) >= SNAPSHOTS {
             self.told.snapshot = self.now;
             let snapshot = RunEvent::Progress(self.snapshot(wall, hold));
             self.tell(&snapshot);
+        }
+        if outlook_due {
+            (self.told.outlook, self.told.outlook_owed) = (self.now, false);
+            self.store.forget_charges(self.now)?;
+            let outlook = RunEvent::Outlook(Box::new(self.outlook()));
+            self.tell(&outlook);
         }
         if changed {
             self.told.hold = hold;

@@ -16,8 +16,8 @@ const FETCHES_AN_HOUR: usize = 20;
 const FAILURES: u8 = 5;
 /// Tokens in a row that may be refused before a single call was answered with them.
 const REFUSED_UNPROVED: u8 = 3;
-/// A token that cannot be had anew is not used in its last moments: a call on its way must arrive
-/// while it lives, or it is asked, and counted, twice.
+/// A token is not used in its last moments: a call on its way must arrive while it lives, or it is
+/// asked, and counted, twice.
 const LAST_MOMENTS: Duration = Duration::from_secs(10);
 /// What is believed of `expires_in`; normally it is two hours (D91039).
 const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
@@ -103,10 +103,8 @@ impl Tokens {
         self.proved = false;
         self.generation += 1;
         let life = token.expires_in.min(LONGEST_LIFE);
-        self.fresh_until = token.fresh_until(now);
-        self.ends = now
-            .plus(life.saturating_sub(LAST_MOMENTS))
-            .max(self.fresh_until);
+        self.ends = now.plus(life.saturating_sub(LAST_MOMENTS));
+        self.fresh_until = token.fresh_until(now).min(self.ends);
         // Within its life a repeated fetch may give the same token again (D97164); another is to
         // be had only after its end.
         if self
@@ -114,7 +112,6 @@ impl Tokens {
             .as_ref()
             .is_some_and(|last| last.secret.expose() == token.secret.expose())
         {
-            self.ends = now.plus(life.saturating_sub(LAST_MOMENTS));
             self.fresh_until = self.ends;
             self.retry_at = now.plus(life + Duration::from_secs(1));
         }

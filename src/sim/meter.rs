@@ -107,6 +107,15 @@ impl Meter {
         (lane, options.count_refused)
     }
 
+    /// Calls of `api` that `window` holds at `now`, which never runs backwards.
+    pub fn holds(&mut self, now: Timestamp, api: Api, window: Window) -> u64 {
+        let gauges = self.lanes[api as usize].iter_mut();
+        let mut gauges = gauges.flat_map(|lane| &mut lane.gauges);
+        gauges
+            .find(|gauge| gauge.window == window)
+            .map_or(0, |gauge| gauge.count.at(now))
+    }
+
     /// The lane of `api` as of its last call; `None` if it was never called.
     #[must_use]
     pub fn stats(&self, api: Api) -> Option<LaneStats> {

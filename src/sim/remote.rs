@@ -15,6 +15,7 @@ use super::{
     call::{Answer, Call, Reply, What},
     faults::Fault,
     latency::Legs,
+    limits::Window,
     lockout::Lockout,
     meter::{Admission, Meter},
     options::Options,
@@ -24,7 +25,10 @@ use super::{
     token::Tokens,
     world::World,
 };
-use crate::clock::{Chronometer, Clock, Timestamp};
+use crate::{
+    clock::{Chronometer, Clock, Timestamp},
+    wecom::transport::Request,
+};
 
 /// How much longer a slow answer takes.
 const SLOW: u32 = 20;
@@ -62,8 +66,16 @@ pub struct Remote {
     refused_45033: [u64; Api::COUNT],
     drawn: [u64; Fault::COUNT],
     script: VecDeque<Forced>,
+    orphans: Vec<Orphan>,
     latest: Timestamp,
     down: bool,
+}
+
+/// A call still on its way when its sender died.
+struct Orphan {
+    arrives: Timestamp,
+    request: Request,
+    back: Duration,
 }
 
 impl Remote {
@@ -95,6 +107,7 @@ impl Remote {
             refused_45033: [0; Api::COUNT],
             drawn: [0; Fault::COUNT],
             script: VecDeque::new(),
+            orphans: Vec::new(),
             latest: books.now(),
             down: false,
             books,
@@ -145,6 +158,36 @@ impl Remote {
     /// What comes back to `call`, which arrives at `now`, if answering takes `back` when nothing
     /// is amiss. A `now` before an earlier one counts as that one.
     pub fn arrive(&mut self, now: Timestamp, call: &Call<'_>, back: Duration) -> Answer {
+        self.let_orphans_arrive(now);
+        self.meet(now, call, back)
+    }
+
+    /// A call whose sender has died arrives in `left` from now; nobody hears the answer.
+    pub(super) fn expect_orphan(&mut self, request: Request, left: Duration, back: Duration) {
+        let arrives = self.now().plus(left);
+        let after = |orphan: &Orphan| orphan.arrives <= arrives;
+        let place = self.orphans.partition_point(after);
+        self.orphans.insert(
+            place,
+            Orphan {
+                arrives,
+                request,
+                back,
+            },
+        );
+    }
+
+    fn let_orphans_arrive(&mut self, now: Timestamp) {
+        let due = |orphan: &Orphan| orphan.arrives <= now;
+        let due = self.orphans.partition_point(due);
+        let due: Vec<Orphan> = self.orphans.drain(..due).collect();
+        for orphan in due {
+            let call = Call::from(&orphan.request);
+            self.meet(orphan.arrives, &call, orphan.back);
+        }
+    }
+
+    fn meet(&mut self, now: Timestamp, call: &Call<'_>, back: Duration) -> Answer {
         self.latest = self.latest.max(now);
         let now = self.latest;
         if self.down {
@@ -306,6 +349,15 @@ impl Remote {
 
     fn kill_token_at(&mut self, now: Timestamp) {
         self.stats.tokens_killed += u64::from(self.tokens.kill(now));
+    }
+
+    /// Lookups that `window` holds now, those of others included: what a client's own books are
+    /// held against.
+    pub fn lookups_in(&mut self, window: Window) -> u64 {
+        let now = self.latest.max(self.now());
+        self.let_orphans_arrive(now);
+        self.latest = now;
+        self.meter.holds(now, Api::Convert, window)
     }
 
     /// Decides about the next lookups, one each, in order of arrival.

@@ -1,8 +1,10 @@
 //! Carries calls to the remote in memory, in (pausable) tokio time.
+//!
+//! A call on its way there arrives even if whoever sent it is dead by then: it is in the network.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{
     call::{Answer, Call, Reply, What},
@@ -32,11 +34,15 @@ impl MemoryTransport {
 
     async fn carry(self, request: Request) -> Result<Response, Failure> {
         let legs = self.remote.borrow_mut().legs();
+        let mut crossing = Crossing {
+            remote: &self.remote,
+            request: Some(request),
+            arrives: Instant::now() + legs.there,
+            back: legs.back,
+        };
         pass(legs.there).await;
-        let answer = {
-            let mut remote = self.remote.borrow_mut();
-            let now = remote.now();
-            remote.arrive(now, &Call::from(&request), legs.back)
+        let Some(answer) = crossing.arrive() else {
+            return Err(Failure::Reset);
         };
         self.wait_for(answer, legs.there).await
     }
@@ -56,6 +62,35 @@ impl MemoryTransport {
             }
             What::Down => Err(Failure::Connect),
             What::Reset | What::Hang => Err(Failure::Reset),
+        }
+    }
+}
+
+/// A call on its way there.
+struct Crossing<'t> {
+    remote: &'t RefCell<Remote>,
+    request: Option<Request>,
+    arrives: Instant,
+    back: Duration,
+}
+
+impl Crossing<'_> {
+    /// It arrives, once.
+    fn arrive(&mut self) -> Option<Answer> {
+        let request = self.request.take()?;
+        let mut remote = self.remote.borrow_mut();
+        let now = remote.now();
+        Some(remote.arrive(now, &Call::from(&request), self.back))
+    }
+}
+
+impl Drop for Crossing<'_> {
+    /// Its sender has died.
+    fn drop(&mut self) {
+        if let (Some(request), Ok(mut remote)) = (self.request.take(), self.remote.try_borrow_mut())
+        {
+            let left = self.arrives.saturating_duration_since(Instant::now());
+            remote.expect_orphan(request, left, self.back);
         }
     }
 }

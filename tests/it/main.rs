@@ -11,11 +11,13 @@
 mod cli;
 mod clocks;
 mod ear;
+mod eta;
 mod faults;
 mod house;
 mod invariants;
 mod quota;
 mod resume;
+mod seeds;
 mod stage;
 mod ticket;
 mod world;

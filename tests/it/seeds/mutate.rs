@@ -1,0 +1,103 @@
+//! Bugs planted from outside, in the state file between two lives: what the checks must catch.
+
+use std::path::Path;
+
+use rusqlite::{Connection, params};
+
+/// A bug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bug {
+    /// Our limits are one above the remote's.
+    OneTooMany,
+    /// Calls are charged when they land: a crash forgets what was in the air.
+    ChargedAfterSending,
+    /// A restart forgets what was charged.
+    ForgetsAtRestart,
+    /// Charges leave their windows a hundredth too early.
+    ForgetsEarly,
+    /// A landing in the minute window is dated at its sending, 3 s before.
+    DatedAtSending,
+    /// The books believe a wall clock that was set forward by an hour.
+    BelievesTheWall,
+    /// A restart forgets the penalty in force.
+    ForgetsThePenalty,
+    /// The watermark passes a subject that has no outcome.
+    PassesASubject,
+    /// A link is lost.
+    LosesALink,
+}
+
+/// The bug planted, if one is, and what it needs to remember.
+#[derive(Debug, Default)]
+pub(super) struct Mutation {
+    pub(super) bug: Option<Bug>,
+    /// Slots up to here have been shifted.
+    shifted: i64,
+}
+
+/// Slots of a three-hundredth of their span, of the five windows.
+const SLOT_MILLIS: [i64; 5] = [200, 12_000, 12_000, 288_000, 8_640_000];
+
+impl Mutation {
+    pub(super) const fn of(bug: Bug) -> Self {
+        Self {
+            bug: Some(bug),
+            shifted: 0,
+        }
+    }
+
+    /// Does to the state file what the bug would have done.
+    pub(super) fn corrupt(&mut self, path: &Path) {
+        let Some(bug) = self.bug else { return };
+        let db = Connection::open(path).unwrap();
+        match bug {
+            Bug::OneTooMany => {}
+            Bug::ChargedAfterSending => {
+                run(&db, "UPDATE lanes SET open_metered = 0, open_ticketed = 0");
+            }
+            Bug::ForgetsAtRestart => run(&db, "DELETE FROM charges"),
+            Bug::ForgetsEarly => self.shift(&db, [3; 5]),
+            Bug::DatedAtSending => self.shift(&db, [15, 0, 0, 0, 0]),
+            Bug::BelievesTheWall => run(&db, "UPDATE lanes SET read_at = read_at + 3600000"),
+            Bug::ForgetsThePenalty => run(&db, "UPDATE lanes SET block_rung = 0"),
+            Bug::PassesASubject => run(&db, "UPDATE job SET watermark = watermark + 1"),
+            Bug::LosesALink => run(
+                &db,
+                "DELETE FROM links WHERE subject = (SELECT max(subject) FROM links)",
+            ),
+        }
+    }
+
+    /// Makes charges older by so many slots, each of them once.
+    fn shift(&mut self, db: &Connection, slots: [i64; 5]) {
+        for (span, slots) in slots.into_iter().enumerate() {
+            let millis = SLOT_MILLIS[span];
+            let span = span as i64;
+            let by = slots * millis;
+            let moved = "SELECT lane, span, slot - ?2, calls FROM charges
+                         WHERE span = ?1 AND slot > ?3";
+            db.execute(
+                &format!("CREATE TEMP TABLE moved AS {moved}"),
+                params![span, by, self.shifted],
+            )
+            .unwrap();
+            db.execute(
+                "DELETE FROM charges WHERE span = ?1 AND slot > ?2",
+                params![span, self.shifted],
+            )
+            .unwrap();
+            run(
+                db,
+                "INSERT INTO charges SELECT * FROM moved WHERE true
+                 ON CONFLICT DO UPDATE SET calls = calls + excluded.calls;
+                 DROP TABLE moved",
+            );
+        }
+        let latest = "SELECT coalesce(max(slot), 0) FROM charges";
+        self.shifted = db.query_row(latest, [], |row| row.get(0)).unwrap();
+    }
+}
+
+fn run(db: &Connection, sql: &str) {
+    db.execute_batch(sql).unwrap();
+}
