@@ -14,17 +14,26 @@ use crate::{
     runner::OnQuota,
 };
 
+/// In the help of every command, after its own flags.
+const LAST: usize = 900;
+
 /// How much is said.
 #[derive(Args)]
 pub(super) struct Talk {
     /// Say less: no progress, no summary of a run that ends well.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = LAST)]
     pub(super) quiet: bool,
     /// Log what happens; twice for more.
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, display_order = LAST + 1)]
     pub(super) verbose: u8,
     /// How log lines look.
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t = LogFormat::Text,
+        display_order = LAST + 2
+    )]
     pub(super) log_format: LogFormat,
 }
 

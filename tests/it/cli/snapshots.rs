@@ -261,6 +261,8 @@ fn help_is_short() {
     Commands:
       run       Import the inputs, look every subject up, export. The same command again goes on
       status    What the job does, why it waits, and how much quota is left. Reads beside a run
+      plan      How long it would take, with and without a ticket. Sends nothing, changes nothing
+      rehearse  The same run against the simulator in memory: weeks in seconds
       retry     Put chosen outcomes back in the queue
       export    Write the results as they stand. Reads beside a run
       simulate  Serve the simulated WeCom API on a loopback address, for any client
@@ -291,11 +293,8 @@ fn help_is_short() {
           --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
-      -q, --quiet                    Say less: no progress, no summary of a run that ends well
           --output <FILE>            Where the results go; - is standard output [default: INPUT's stem +
                                      .links.csv]
-      -v, --verbose...               Log what happens; twice for more
-          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
           --rejects <FILE>           Where lines that cannot be subjects go [default: INPUT's stem +
                                      .rejects.csv]
           --sandbox                  Ask a simulator inside this process: real HTTP, no credentials
@@ -322,6 +321,9 @@ fn help_is_short() {
                                      lines, json, none]
           --yes                      Agree to whatever would be asked
       -h, --help                     Print help (see more with '--help')
+      -q, --quiet                    Say less: no progress, no summary of a run that ends well
+      -v, --verbose...               Log what happens; twice for more
+          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
     ");
     assert_snapshot!(help("status"), @r"
     What the job does, why it waits, and how much quota is left. Reads beside a run
@@ -388,12 +390,12 @@ fn help_is_short() {
           --window <WINDOW>          How it counts windows: sliding or calendar [default: sliding]
           --latency <LATENCY>        How long it takes to answer, such as 20ms-80ms or 0s [default:
                                      20ms-80ms]
-      -q, --quiet                    Say less: no progress, no summary of a run that ends well
           --concurrent <N>           Calls of one API at once before 45033; 0 for no limit [default: 50]
-      -v, --verbose...               Log what happens; twice for more
-          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
           --token-life <TOKEN_LIFE>  Life of an access token [default: 7200s]
           --others <RATE>            Lookups a second by other systems of the same corp [default: 0]
       -h, --help                     Print help (see more with '--help')
+      -q, --quiet                    Say less: no progress, no summary of a run that ends well
+      -v, --verbose...               Log what happens; twice for more
+          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
     ");
 }
