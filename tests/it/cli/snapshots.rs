@@ -129,6 +129,7 @@ fn the_story_of_a_run() {
     assert_snapshot!(pretty.join("\n"), @r#"
     {
       "corp_id": "ww0123456789abcdef",
+      "counting": "sliding",
       "eta": "<moment>",
       "run": {
         "calls": 3,
