@@ -118,7 +118,7 @@ impl Args {
                 budget: self.stop.budget,
                 deadline: self.stop.deadline(start),
                 on_quota: self.stop.on_quota(file)?,
-                error_budget: self.stop.error_budget(file),
+                error_budget: self.stop.error_budget(file)?,
                 seed,
                 cadence: match self.kill_every {
                     Some(_) => Cadence::default(),

@@ -155,7 +155,7 @@ impl Args {
             budget: self.stop.budget,
             deadline: self.stop.deadline(clock.now()),
             on_quota: self.stop.on_quota(&file.run)?,
-            error_budget: self.stop.error_budget(&file.run),
+            error_budget: self.stop.error_budget(&file.run)?,
             seed: fastrand::u64(..),
             ..Orders::default()
         };
