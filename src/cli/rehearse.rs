@@ -22,7 +22,7 @@ use crate::{
     report::style::{count, duration},
     runner::{Cadence, Orders, event::Ending},
     sim::{self, Faults, Latency},
-    store::Reader,
+    store::{Reader, Store},
     wecom::wire::UNIONID_TO_EXTERNAL_USERID,
 };
 
@@ -134,7 +134,10 @@ impl Args {
 
     fn prepare(&self, file: &Run, rehearsal: &Rehearsal) -> Result<Scratch, Failure> {
         let Some(subjects) = self.subjects else {
-            return Ok(Job::copy(&self.inputs, &self.state, file)?.scratch);
+            let scratch = Job::copy(&self.inputs, &self.state, file)?.scratch;
+            // The simulator has a corp of its own.
+            Store::open(&scratch.state(), Clock::system().now())?.unbind()?;
+            return Ok(scratch);
         };
         let scratch = Scratch::new().map_err(|why| Failure::internal(why.to_string()))?;
         let seed = rehearsal.remote.seed;

@@ -17,6 +17,7 @@ mod faults;
 mod held;
 mod input;
 mod kill;
+mod plan;
 mod progress;
 mod readme;
 mod secrets;
