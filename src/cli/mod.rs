@@ -13,6 +13,7 @@ mod remote;
 mod reporter;
 mod retry;
 mod run;
+mod signals;
 mod simulate;
 mod status;
 mod ticket;
