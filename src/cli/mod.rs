@@ -9,6 +9,7 @@ mod job;
 mod log;
 mod plan;
 mod rehearse;
+mod rejects;
 mod remote;
 mod reporter;
 mod retry;

@@ -12,6 +12,7 @@ use super::{
     args::{Inputs, QuotaFlags, StateFile, StopFlags, Talk, or_file},
     enrol::enrol,
     export::stem,
+    rejects,
     remote::Remote,
     reporter::{self, Progress},
     say,
@@ -104,13 +105,10 @@ pub(super) fn run(args: Args, talk: &Talk) -> Result<Exit, Failure> {
     if let Ok(who) = plan.remote.credentials(&plan.file) {
         store.check_corp(&who.corp_id)?;
     }
-    enrol(
-        &mut store,
-        &plan.inputs,
-        &options,
-        plan.rejects.clone(),
-        talk.quiet,
-    )?;
+    let taken = enrol(&mut store, &plan.inputs, &options, talk.quiet);
+    // Whatever came of this import: those of the sources before it are told.
+    let told = rejects::publish(&store.reader()?, &plan.rejects);
+    taken.and(told)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -11,6 +11,7 @@ mod enrol;
 mod error;
 mod keys;
 mod reader;
+mod rejects;
 mod runs;
 mod schema;
 mod subjects;
@@ -24,6 +25,7 @@ pub use commit::{Batch, Settled};
 pub use enrol::{Enrolled, Enrolment};
 pub use error::StoreError;
 pub use reader::{Answer, LaneStatus, Reader, SourceStatus};
+pub use rejects::Reject;
 pub use runs::{Progress, RunId, RunStatus};
 pub use vault::Application;
 

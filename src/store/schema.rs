@@ -21,7 +21,10 @@ use super::StoreError;
 use crate::clock::Timestamp;
 
 /// `migrations/`, in order. It only grows.
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../../migrations/0001_job.sql"))];
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("../../migrations/0001_job.sql")),
+    M::up(include_str!("../../migrations/0002_rejects.sql")),
+];
 
 /// No mutex: a connection belongs to one thread.
 const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);

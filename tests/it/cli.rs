@@ -20,6 +20,7 @@ mod kill;
 mod plan;
 mod progress;
 mod readme;
+mod rejects;
 mod secrets;
 mod server;
 mod settings;

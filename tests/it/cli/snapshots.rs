@@ -261,9 +261,9 @@ fn help_is_short() {
 
     Commands:
       run       Import the inputs, look every subject up, export. The same command again goes on
-      status    What the job does, why it waits, and how much quota is left. Reads beside a run
       plan      How long it would take, with and without a ticket. Sends nothing, changes nothing
       rehearse  The same run against the simulator in memory: weeks in seconds
+      status    What the job does, why it waits, and how much quota is left. Reads beside a run
       retry     Put chosen outcomes back in the queue
       export    Write the results as they stand. Reads beside a run
       simulate  Serve the simulated WeCom API on a loopback address, for any client
@@ -321,10 +321,10 @@ fn help_is_short() {
           --progress <HOW>           How progress is shown [default: auto] [possible values: auto, bar,
                                      lines, json, none]
           --yes                      Agree to whatever would be asked
-      -h, --help                     Print help (see more with '--help')
       -q, --quiet                    Say less: no progress, no summary of a run that ends well
       -v, --verbose...               Log what happens; twice for more
           --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
+      -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("status"), @r"
     What the job does, why it waits, and how much quota is left. Reads beside a run
@@ -394,9 +394,9 @@ fn help_is_short() {
           --concurrent <N>           Calls of one API at once before 45033; 0 for no limit [default: 50]
           --token-life <TOKEN_LIFE>  Life of an access token [default: 7200s]
           --others <RATE>            Lookups a second by other systems of the same corp [default: 0]
-      -h, --help                     Print help (see more with '--help')
       -q, --quiet                    Say less: no progress, no summary of a run that ends well
       -v, --verbose...               Log what happens; twice for more
           --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
+      -h, --help                     Print help (see more with '--help')
     ");
 }
