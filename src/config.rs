@@ -108,6 +108,12 @@ pub enum ConfigError {
         /// The system's reason.
         why: std::io::Error,
     },
+    /// Nothing is in it.
+    #[error("the secret's file {} is empty; put the app's secret in it", path.display())]
+    EmptySecretFile {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 impl File {
@@ -166,6 +172,7 @@ impl Credentials {
         let set = |name: &str| environment(name).filter(|value| !value.is_empty());
         let corp_id = set("WECOM_CORP_ID")
             .or_else(|| file.corp_id.clone())
+            .filter(|id| !id.trim().is_empty())
             .ok_or(ConfigError::NoCredentials("corp id"))?;
         let secret = match set("WECOM_CORP_SECRET") {
             Some(secret) => Some(secret),
@@ -178,7 +185,10 @@ impl Credentials {
                 },
             },
         };
-        let corp_secret = secret.ok_or(ConfigError::NoCredentials("corp secret"))?;
+        // Nothing but white space is what a failed `cat` or a template leaves behind.
+        let corp_secret = secret
+            .filter(|secret| !secret.trim().is_empty())
+            .ok_or(ConfigError::NoCredentials("corp secret"))?;
         Ok(Self {
             corp_id,
             corp_secret: Secret::new(corp_secret),
@@ -191,7 +201,12 @@ fn read_secret(path: &Path) -> Result<String, ConfigError> {
         path: path.to_owned(),
         why,
     })?;
-    Ok(text.trim().to_owned())
+    match text.trim() {
+        "" => Err(ConfigError::EmptySecretFile {
+            path: path.to_owned(),
+        }),
+        secret => Ok(secret.to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -14,17 +14,26 @@ use crate::{
     runner::OnQuota,
 };
 
+/// In the help of every command, after its own flags.
+const LAST: usize = 900;
+
 /// How much is said.
 #[derive(Args)]
 pub(super) struct Talk {
     /// Say less: no progress, no summary of a run that ends well.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = LAST)]
     pub(super) quiet: bool,
     /// Log what happens; twice for more.
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, display_order = LAST + 1)]
     pub(super) verbose: u8,
     /// How log lines look.
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t = LogFormat::Text,
+        display_order = LAST + 2
+    )]
     pub(super) log_format: LogFormat,
 }
 
@@ -55,10 +64,15 @@ impl StateFile {
 
     pub(super) fn path(&self, file: &Run, sandbox: bool) -> PathBuf {
         let default = if sandbox { "sandbox.db" } else { "idferry.db" };
+        // Invented subjects come into a real file only if it is named in the same breath.
+        let exported = || {
+            let path = environment("IDFERRY_STATE").filter(|_| !sandbox)?;
+            Some(PathBuf::from(path))
+        };
         let configured = || file.state.clone().filter(|_| !sandbox);
         self.state
             .clone()
-            .or_else(|| environment("IDFERRY_STATE").map(PathBuf::from))
+            .or_else(exported)
             .or_else(configured)
             .unwrap_or_else(|| default.into())
     }
@@ -132,8 +146,10 @@ impl QuotaFlags {
             limits: self.limits(file)?,
             ..Quota::default()
         };
-        quota.margin = self.margin.or(file.margin).unwrap_or(quota.margin);
-        quota.reserve = self.reserve.or(file.reserve).unwrap_or(quota.reserve);
+        let margin = share_or_file(self.margin, file.margin, "margin")?;
+        let reserve = share_or_file(self.reserve, file.reserve, "reserve")?;
+        quota.margin = margin.unwrap_or(quota.margin);
+        quota.reserve = reserve.unwrap_or(quota.reserve);
         quota.counting = or_file(self.window, file.window.as_ref(), "window")?.unwrap_or_default();
         if !(0.0..1.0).contains(&(quota.margin + quota.reserve)) {
             let why = "--margin and --reserve together must leave something: below 1";
@@ -146,7 +162,11 @@ impl QuotaFlags {
         let mut limits = Limits::published();
         for (name, limit) in &file.quota {
             let span = name.parse().map_err(|why: String| in_file("quota", &why))?;
-            limits.set(span, Some((*limit).max(1)));
+            if *limit == 0 {
+                let why = format!("{name} = 0 allows no call at all; leave it out or allow some");
+                return Err(in_file("quota", &why));
+            }
+            limits.set(span, Some(*limit));
         }
         for flag in &self.quota {
             if flag == "none" {
@@ -222,8 +242,9 @@ impl StopFlags {
         }
     }
 
-    pub(super) fn error_budget(&self, file: &Run) -> f64 {
-        self.error_budget.or(file.error_budget).unwrap_or(0.5)
+    pub(super) fn error_budget(&self, file: &Run) -> Result<f64, Failure> {
+        let share = share_or_file(self.error_budget, file.error_budget, "error_budget")?;
+        Ok(share.unwrap_or(0.5))
     }
 
     /// The earlier of `--until` and `--max-duration`.
@@ -245,10 +266,23 @@ impl StopFlags {
 }
 
 fn share(word: &str) -> Result<f64, String> {
-    match word.parse() {
-        Ok(share @ 0.0..=1.0) => Ok(share),
-        _ => Err("a share from 0 to 1, such as 0.02".to_owned()),
+    word.parse().map_err(|_| SHARE.to_owned()).and_then(a_share)
+}
+
+const SHARE: &str = "a share from 0 to 1, such as 0.02";
+
+/// NaN, which toml can write, is none: no comparison with it ever trips.
+fn a_share(number: f64) -> Result<f64, String> {
+    match number {
+        0.0..=1.0 => Ok(number),
+        _ => Err(SHARE.to_owned()),
     }
+}
+
+fn share_or_file(flag: Option<f64>, file: Option<f64>, name: &str) -> Result<Option<f64>, Failure> {
+    let checked = |number| a_share(number).map_err(|why| in_file(name, &why));
+    let file = file.map(checked).transpose()?;
+    Ok(flag.or(file))
 }
 
 fn time_of_day(word: &str) -> Result<jiff::civil::Time, String> {

@@ -1,48 +1,32 @@
-//! The first stage of a run: inputs become subjects, bad lines go to the rejects file.
-
-use std::path::PathBuf;
+//! The first stage of a run: inputs become subjects, bad lines are kept beside them.
 
 use super::{Failure, say};
 use crate::{
     clock::Clock,
-    intake::{Input, IntakeError, Line, Options, RejectsFile, Rows, digest},
+    intake::{Input, IntakeError, Line, Options, RowError, Rows, digest},
     report::style::{count, counted},
-    store::Store,
+    store::{Reject, Store},
 };
 
-/// Takes in every input that the store does not know yet. Answers where the rejects are, and how
-/// many, if there are any.
+/// Takes in every input that the store does not know yet.
 ///
-/// What was read well is kept whatever comes after it; the first input that cannot be read ends
-/// the command before anything is sent.
+/// What was read well is kept whatever comes after it, its rejects too; the first input that cannot
+/// be read ends the command before anything is sent.
 pub(super) fn enrol(
     store: &mut Store,
     inputs: &[Input],
     options: &Options,
-    rejects: PathBuf,
     quiet: bool,
-) -> Result<Option<(PathBuf, u64)>, Failure> {
-    let mut rejects = RejectsFile::new(rejects);
-    let mut failed = None;
-    for input in inputs {
-        if let Err(failure) = enrol_one(store, input, options, &mut rejects, quiet) {
-            failed = Some(failure);
-            break;
-        }
-    }
-    let rows = rejects.rows();
-    let path = rejects.finish()?;
-    match failed {
-        Some(failure) => Err(failure),
-        None => Ok(path.map(|path| (path, rows))),
-    }
+) -> Result<(), Failure> {
+    inputs
+        .iter()
+        .try_for_each(|input| enrol_one(store, input, options, quiet))
 }
 
 fn enrol_one(
     store: &mut Store,
     input: &Input,
     options: &Options,
-    rejects: &mut RejectsFile,
     quiet: bool,
 ) -> Result<(), Failure> {
     let name = input.name();
@@ -62,11 +46,14 @@ fn enrol_one(
     let mut broken = None;
     // A source that breaks off is no source that is known: its digest is not kept.
     let mut enrolment = store.enrol(&name, digest.as_ref().map(<[u8; 16]>::as_slice))?;
-    let before = rejects.rows();
+    let mut rejected = 0;
     loop {
         match rows.next() {
             Ok(Line::Row(row)) => enrolment.add(&row)?,
-            Ok(Line::Bad(error)) => rejects.write(&error)?,
+            Ok(Line::Bad(error)) => {
+                rejected += 1;
+                enrolment.reject(&reject(error))?;
+            }
             Ok(Line::End) => break,
             Err(error) => {
                 broken = Some(error);
@@ -79,7 +66,6 @@ fn enrol_one(
     } else {
         enrolment.forget_digest()?;
     }
-    let rejected = rejects.rows() - before;
     let enrolled = enrolment.finish(rows.lines(), rejected, Clock::system().now())?;
     if !quiet {
         say(&taken_in(
@@ -93,6 +79,16 @@ fn enrol_one(
     match broken {
         Some(error) => Err(IntakeError::into(error)),
         None => Ok(()),
+    }
+}
+
+fn reject(error: RowError) -> Reject {
+    Reject {
+        source: error.source.to_string(),
+        line: error.line,
+        column: error.column,
+        reason: error.reason.to_string(),
+        fields: error.fields,
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let reader = Reader::open(&state_file(file, args.config.clone())?)?;
     let target = match &args.output {
         Some(output) => Target::parse(output),
-        None => Target::parse(&default_output(&reader)?),
+        None => Target::File(default_output(&reader)?),
     };
     target
         .check()
@@ -60,13 +60,18 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn default_output(reader: &Reader) -> Result<PathBuf, Failure> {
-    let first = reader.sources()?.into_iter().next();
-    let stem = first.map_or_else(
-        || "idferry".to_owned(),
-        |source| match source.name.as_str() {
-            "standard input" => Input::Stdin.stem(),
-            name => Input::Path(name.into()).stem(),
-        },
-    );
+    let stem = stem(reader)?;
     Ok(format!("{stem}.links.csv").into())
+}
+
+/// What outputs are named after if no input is named: the first source.
+pub(super) fn stem(reader: &Reader) -> Result<String, Failure> {
+    let Some(first) = reader.sources()?.into_iter().next() else {
+        return Ok("idferry".to_owned());
+    };
+    let input = match first.name {
+        name if name == Input::Stdin.name() => Input::Stdin,
+        name => Input::Path(name.into()),
+    };
+    Ok(input.stem())
 }

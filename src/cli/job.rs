@@ -1,8 +1,6 @@
 //! What `plan` and `rehearse` know of a job without touching it: its inputs, or its state file
 //! alone, in a scratch copy that is thrown away.
 
-use std::path::{Path, PathBuf};
-
 use super::{
     Failure,
     args::{Inputs, StateFile},
@@ -50,29 +48,20 @@ impl Job {
         }
         let mut store = Store::open(&path, Clock::system().now())?;
         store.relax()?;
-        let rejects = enrol(
-            &mut store,
-            &list,
-            &inputs.options(file)?,
-            rejects_of(&path),
-            true,
-        )?;
-        if let Some((_, rows)) = rejects {
-            let rows = counted(rows, "line");
+        enrol(&mut store, &list, &inputs.options(file)?, true)?;
+        let sources = store.reader()?.sources()?;
+        let rejected = sources.iter().map(|source| source.rejected).sum();
+        if rejected > 0 {
+            let rows = counted(rejected, "line");
             say(&format!(
                 "{rows} cannot be subjects; `idferry run` writes them to a file"
             ));
         }
-        let sources = store.reader()?.sources()?;
         Ok(Self {
             lines: sources.iter().map(|source| source.lines).sum(),
-            rejected: sources.iter().map(|source| source.rejected).sum(),
+            rejected,
             tally: store.tally(),
             scratch,
         })
     }
-}
-
-fn rejects_of(state: &Path) -> PathBuf {
-    state.with_extension("rejects.csv")
 }

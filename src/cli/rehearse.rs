@@ -22,7 +22,7 @@ use crate::{
     report::style::{count, duration},
     runner::{Cadence, Orders, event::Ending},
     sim::{self, Faults, Latency},
-    store::Reader,
+    store::{Reader, Store},
     wecom::wire::UNIONID_TO_EXTERNAL_USERID,
 };
 
@@ -118,7 +118,7 @@ impl Args {
                 budget: self.stop.budget,
                 deadline: self.stop.deadline(start),
                 on_quota: self.stop.on_quota(file)?,
-                error_budget: self.stop.error_budget(file),
+                error_budget: self.stop.error_budget(file)?,
                 seed,
                 cadence: match self.kill_every {
                     Some(_) => Cadence::default(),
@@ -134,7 +134,10 @@ impl Args {
 
     fn prepare(&self, file: &Run, rehearsal: &Rehearsal) -> Result<Scratch, Failure> {
         let Some(subjects) = self.subjects else {
-            return Ok(Job::copy(&self.inputs, &self.state, file)?.scratch);
+            let scratch = Job::copy(&self.inputs, &self.state, file)?.scratch;
+            // The simulator has a corp of its own.
+            Store::open(&scratch.state(), Clock::system().now())?.unbind()?;
+            return Ok(scratch);
         };
         let scratch = Scratch::new().map_err(|why| Failure::internal(why.to_string()))?;
         let seed = rehearsal.remote.seed;

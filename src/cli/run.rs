@@ -1,16 +1,22 @@
 //! `idferry run`: import, ask, export. Typed again, it goes on.
 
-use std::{cell::RefCell, path::PathBuf, rc::Rc, time::Duration};
-
-use tokio::signal::unix::{SignalKind, signal};
+use std::{
+    cell::RefCell,
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::Duration,
+};
 
 use super::{
     Exit, Failure,
     args::{Inputs, QuotaFlags, StateFile, StopFlags, Talk, or_file},
     enrol::enrol,
+    export::stem,
+    rejects,
     remote::Remote,
     reporter::{self, Progress},
     say,
+    signals::Signals,
     ticket::{self, Consent, Job, Policy, Stage},
 };
 use crate::{
@@ -22,12 +28,12 @@ use crate::{
     model::{State, SubjectId},
     report::{Reporter, Summary},
     runner::{
-        Orders, Runner, Stop, begin,
+        Orders, Runner, begin,
         decide::ATTEMPTS,
         event::{Ending, RunEvent, RunReport, Snapshot},
         open_gate,
     },
-    store::{RunId, Store},
+    store::{Reader, RunId, Store, StoreError},
     wecom::{BaseUrl, errcode},
 };
 
@@ -80,6 +86,7 @@ struct Plan {
 }
 
 pub(super) fn run(args: Args, talk: &Talk) -> Result<Exit, Failure> {
+    let signals = Signals::listen()?;
     let file = args.state.file()?;
     let progress = or_file(args.progress, file.run.progress.as_ref(), "progress")?;
     let mut reporter = reporter::start(progress.unwrap_or_default(), talk);
@@ -88,37 +95,50 @@ pub(super) fn run(args: Args, talk: &Talk) -> Result<Exit, Failure> {
     let path = args.state.path(&file.run, args.sandbox);
     let clock = Clock::system();
     let inputs = args.inputs.list();
-    let known = if inputs.is_empty() {
-        first_source(&path)
-    } else {
-        inputs.first().map(Input::stem)
+    let named_after = match inputs.first() {
+        Some(input) => input.stem(),
+        None => first_source(&path)?,
     };
-    let plan = args.plan(file, inputs, known.as_deref().unwrap_or("idferry"), clock)?;
+    let plan = args.plan(file, inputs, &named_after, clock)?;
     let mut store = Store::open(&path, clock.now())?;
-    let rejects = enrol(
-        &mut store,
-        &plan.inputs,
-        &options,
-        plan.rejects.clone(),
-        talk.quiet,
-    )?;
+    // Before the import: another corp's subjects must not come into this corp's file.
+    if let Ok(who) = plan.remote.credentials(&plan.file) {
+        store.check_corp(&who.corp_id)?;
+    }
+    let taken = enrol(&mut store, &plan.inputs, &options, talk.quiet);
+    // Whatever came of this import: those of the sources before it are told.
+    let told = rejects::publish(&store.reader()?, &plan.rejects);
+    taken.and(told)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|why| Failure::internal(format!("the runtime cannot start: {why}")))?;
-    let asked = runtime.block_on(plan.ask(&mut store, concurrency, reporter.as_mut()))?;
+    let run = begin(&store, "run", &plan.quota, clock)?;
+    let asked =
+        runtime.block_on(plan.ask(&mut store, run, concurrency, reporter.as_mut(), &signals));
+    signals.leave_at_once();
     reporter.finish();
-    plan.close(&store, asked, rejects, talk)
+    let done = asked.and_then(|asked| plan.close(&store, asked, talk));
+    let exit = done
+        .as_ref()
+        .map_or_else(|failure| failure.exit, |exit| *exit);
+    // However it went, it has ended: status must not take it for broken off, or for at work.
+    let ended = store.end_run(run, i64::from(exit.code()), clock.now());
+    let exit = done?;
+    ended?;
+    Ok(exit)
 }
 
-/// What outputs of a run without inputs are named after.
-fn first_source(path: &std::path::Path) -> Option<String> {
-    let reader = crate::store::Reader::open(path).ok()?;
-    let source = reader.sources().ok()?.into_iter().next()?;
-    Some(match source.name.as_str() {
-        "standard input" => Input::Stdin.stem(),
-        name => Input::Path(name.into()).stem(),
-    })
+/// What outputs of a run without inputs are named after. There must be something to go on with.
+fn first_source(path: &Path) -> Result<String, Failure> {
+    match Reader::open(path) {
+        Ok(reader) => stem(&reader),
+        Err(StoreError::Missing { path }) => Err(Failure::usage(format!(
+            "there is no state file {} to go on with: name an INPUT, or another file with --state",
+            path.display()
+        ))),
+        Err(why) => Err(why.into()),
+    }
 }
 
 impl Args {
@@ -155,7 +175,7 @@ impl Args {
             budget: self.stop.budget,
             deadline: self.stop.deadline(clock.now()),
             on_quota: self.stop.on_quota(&file.run)?,
-            error_budget: self.stop.error_budget(&file.run),
+            error_budget: self.stop.error_budget(&file.run)?,
             seed: fastrand::u64(..),
             ..Orders::default()
         };
@@ -176,7 +196,6 @@ impl Args {
 
 /// A run that was driven, or did not have to be.
 struct Asked {
-    run: RunId,
     report: RunReport,
     /// The last snapshot, for the windows in the summary.
     last: Option<Snapshot>,
@@ -188,17 +207,18 @@ impl Plan {
     async fn ask(
         &self,
         store: &mut Store,
+        run: RunId,
         concurrency: crate::gate::Concurrency,
         reporter: &mut dyn Reporter,
+        signals: &Signals,
     ) -> Result<Asked, Failure> {
         let queued = store.tally().of(State::Queued);
-        let run = begin(store, "run", &self.quota, self.clock)?;
         if self.orders.budget == Some(0) || !has_work(store)? {
             let ending = match queued {
                 0 => Ending::Finished,
                 _ => Ending::Budget,
             };
-            return Ok(self.unasked(run, store, ending));
+            return Ok(unasked(store, ending));
         }
         let who = self.remote.credentials(&self.file)?;
         store.belongs_to(&who.corp_id)?;
@@ -212,16 +232,18 @@ impl Plan {
         )?;
         let job = Job {
             store,
-            gate: &gate,
+            ledger: &gate.ledger,
+            now: books.now(),
             client: &client,
+            signals,
             clock: self.clock,
             queued,
         };
         let (ticket, token) = match ticket::choose(self.policy, self.consent, job).await? {
             Stage::GoOn(ticket, token) => (ticket, token),
-            Stage::Halted(halt) => return Ok(self.unasked(run, store, Ending::Refused(*halt))),
+            Stage::Halted(halt) => return Ok(unasked(store, Ending::Refused(*halt))),
             Stage::Unreachable(failure) => {
-                return Ok(self.unasked(run, store, Ending::Unreachable(failure)));
+                return Ok(unasked(store, Ending::Unreachable(failure)));
             }
         };
         let ticket_until = ticket.as_ref().map(crate::wecom::Ticket::usable_until);
@@ -244,41 +266,20 @@ impl Plan {
         )?
         .with_ticket(ticket)
         .with_token(token)
-        .stopping_at(stop_at_signals()?);
+        .stopping_at(signals.stop());
+        signals.drain();
         let report = runner.drive().await?;
         let report = report.ok_or_else(|| Failure::internal("the run broke off"))?;
         let last = last.take();
         Ok(Asked {
-            run,
             report,
             last,
             ticket_until,
         })
     }
 
-    /// A run that ends before it has asked anything.
-    fn unasked(&self, run: RunId, store: &Store, ending: Ending) -> Asked {
-        Asked {
-            run,
-            report: RunReport {
-                ending,
-                tally: store.tally(),
-                calls: 0,
-                took: Duration::ZERO,
-            },
-            last: None,
-            ticket_until: None,
-        }
-    }
-
     /// Exports, sums up, and says how it ended.
-    fn close(
-        self,
-        store: &Store,
-        asked: Asked,
-        rejects: Option<(PathBuf, u64)>,
-        talk: &Talk,
-    ) -> Result<Exit, Failure> {
+    fn close(self, store: &Store, asked: Asked, talk: &Talk) -> Result<Exit, Failure> {
         let reader = store.reader()?;
         let sources = reader.sources()?;
         let bad_lines = sources.iter().map(|source| source.rejected).sum();
@@ -289,7 +290,6 @@ impl Plan {
             written => written.map(|lines| Some((self.results.to_string(), lines))),
         };
         let exit = written.as_ref().map_or(Exit::Internal, |_| exit);
-        store.end_run(asked.run, i64::from(exit.code()), ended_at)?;
         let (written, unwritten) = match written {
             Ok(written) => (written, None),
             Err(why) => (None, Some(why)),
@@ -297,7 +297,7 @@ impl Plan {
         let summary = Summary {
             ended_at,
             results: written,
-            rejects: Some(self.rejected(rejects, bad_lines)),
+            rejects: Some((self.rejects.display().to_string(), bad_lines)),
             refusals: reader.refusals()?,
             lookup: errcode::lookup,
             windows: asked.last.map(|last| last.windows).unwrap_or_default(),
@@ -313,15 +313,19 @@ impl Plan {
         // What the run came to is said before why its results are not where they should be.
         unwritten.map_or(Ok(exit), |why| Err(why.into()))
     }
+}
 
-    /// Where lines that were not taken in are told, and how many: those of this run, else those
-    /// of the runs before it, which are why it does not exit with 0.
-    fn rejected(&self, now: Option<(PathBuf, u64)>, ever: u64) -> (String, u64) {
-        match now {
-            Some((path, lines)) => (path.display().to_string(), lines),
-            None if self.rejects.exists() => (self.rejects.display().to_string(), ever),
-            None => ("the rejects file of an earlier run".to_owned(), ever),
-        }
+/// A run that ends before it has asked anything.
+fn unasked(store: &Store, ending: Ending) -> Asked {
+    Asked {
+        report: RunReport {
+            ending,
+            tally: store.tally(),
+            calls: 0,
+            took: Duration::ZERO,
+        },
+        last: None,
+        ticket_until: None,
     }
 }
 
@@ -333,35 +337,6 @@ fn has_work(store: &Store) -> Result<bool, Failure> {
     }
     let codes = errcode::retry_codes();
     Ok(tally.of(State::Parked) > 0 && !store.owed(SubjectId(0), 1, ATTEMPTS, &codes)?.is_empty())
-}
-
-/// The first Ctrl-C or SIGTERM drains; the second leaves at once, with nothing committed lost.
-fn stop_at_signals() -> Result<Stop, Failure> {
-    let stop = Stop::default();
-    let hear = |kind| {
-        signal(kind).map_err(|why| Failure::internal(format!("signals cannot be heard: {why}")))
-    };
-    let (mut interrupt, mut terminate) = (
-        hear(SignalKind::interrupt())?,
-        hear(SignalKind::terminate())?,
-    );
-    let heard = stop.clone();
-    tokio::spawn(async move {
-        let mut signals = 0;
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            signals += 1;
-            if signals > 1 {
-                std::process::exit(i32::from(Exit::Interrupted.code()));
-            }
-            heard.request();
-            say("stopping: no new calls; once more to leave at once");
-        }
-    });
-    Ok(stop)
 }
 
 /// The command as it was typed, to be typed again.

@@ -73,6 +73,8 @@ struct Status {
     /// Why it waits, if it does.
     waiting: Option<WaitJson>,
     subjects: BTreeMap<&'static str, u64>,
+    /// How windows are counted: `sliding` or `calendar`.
+    counting: &'static str,
     windows: Vec<WindowJson>,
     ticket_expires_at: Option<String>,
     /// When everything will be answered, if it goes on without a break.
@@ -124,8 +126,8 @@ impl Status {
         let run = reader.latest_run()?;
         let running = run.as_ref().is_some_and(is_running);
         let ticket = reader.ticket_expires()?.filter(|expires| *expires > now);
-        let limits = run.as_ref().map_or_else(Limits::published, limits_of);
-        let mut books = Books::of(reader.lane()?, limits, clock);
+        let held = run.as_ref().map_or_else(Held::published, Held::by);
+        let mut books = Books::of(reader.lane()?, &held, clock);
         let finish = books.finish(tally.of(State::Queued), ticket, now);
         let wait = run.as_ref().filter(|_| running).and_then(waiting);
         Ok(Self {
@@ -137,6 +139,7 @@ impl Status {
             subjects: State::ALL
                 .map(|state| (state.as_str(), tally.of(state)))
                 .into(),
+            counting: held.counting_name(),
             windows: books.windows(),
             ticket_expires_at: ticket.map(Timestamp::rfc3339),
             eta: finish.map(Timestamp::rfc3339),
@@ -231,9 +234,9 @@ struct Books {
 }
 
 impl Books {
-    fn of(lane: LaneStatus, limits: Limits, clock: Clock) -> Self {
+    fn of(lane: LaneStatus, held: &Held, clock: Clock) -> Self {
         let now = Chronometer::resume(clock, lane.reading).now();
-        let ledger = Ledger::restore(limits, Counting::Sliding, &lane.books, now);
+        let ledger = Ledger::restore(held.limits, held.counting, &lane.books, now);
         Self {
             ledger,
             now,
@@ -274,14 +277,39 @@ impl Books {
     }
 }
 
-/// The limits that run held.
-fn limits_of(run: &RunStatus) -> Limits {
-    let held: BTreeMap<String, u64> = serde_json::from_str(&run.quota).unwrap_or_default();
-    let mut limits = Limits::none();
-    for span in Span::ALL {
-        limits.set(span, held.get(span.name()).copied());
+/// The limits that a run held, and how it counted.
+struct Held {
+    limits: Limits,
+    counting: Counting,
+}
+
+impl Held {
+    fn published() -> Self {
+        Self {
+            limits: Limits::published(),
+            counting: Counting::default(),
+        }
     }
-    limits
+
+    const fn counting_name(&self) -> &'static str {
+        match self.counting {
+            Counting::Sliding => "sliding",
+            Counting::Calendar => "calendar",
+        }
+    }
+
+    fn by(run: &RunStatus) -> Self {
+        let held: serde_json::Value = serde_json::from_str(&run.quota).unwrap_or_default();
+        let mut limits = Limits::none();
+        for span in Span::ALL {
+            limits.set(span, held[span.name()].as_u64());
+        }
+        let counting = held["counting"].as_str().unwrap_or_default().parse();
+        Self {
+            limits,
+            counting: counting.unwrap_or_default(),
+        }
+    }
 }
 
 fn is_running(run: &RunStatus) -> bool {

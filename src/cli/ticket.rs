@@ -5,11 +5,10 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::ValueEnum;
 
-use super::{Failure, say};
+use super::{Failure, say, signals::Signals};
 use crate::{
-    clock::Clock,
-    gate::{Fare, Gate, Outlook},
-    plan,
+    clock::{Clock, Timestamp},
+    gate::{Ledger, Span},
     report::style,
     runner::{event::Halt, ticket},
     store::Store,
@@ -60,8 +59,11 @@ pub(super) enum Stage {
 /// The job as the decision sees it.
 pub(super) struct Job<'a> {
     pub(super) store: &'a Store,
-    pub(super) gate: &'a Gate,
+    pub(super) ledger: &'a Ledger,
+    /// The time of the books.
+    pub(super) now: Timestamp,
     pub(super) client: &'a Client,
+    pub(super) signals: &'a Signals,
     pub(super) clock: Clock,
     pub(super) queued: u64,
 }
@@ -86,6 +88,8 @@ pub(super) async fn choose(
     if !apply {
         return Ok(Stage::GoOn(None, None));
     }
+    // From here an answer is awaited that comes only once.
+    job.signals.drain();
     let applied = ticket::apply(job.store, job.client, job.clock).await?;
     Ok(match applied {
         ticket::Applied::Ticket(ticket, token) => {
@@ -113,17 +117,21 @@ fn is_wanted(job: &Job<'_>) -> Result<bool, Failure> {
     if job.store.application()?.is_some() {
         return Ok(false);
     }
-    let now = job.clock.now();
-    let outlook = Outlook {
-        ledger: job.gate.ledger.clone(),
-        now,
-        fare: Fare::Metered,
-        ticket_until: None,
-        blocked_until: job.gate.block.until,
-        per_second: None,
-    };
-    let forecast = plan::forecast(&outlook, job.queued);
-    Ok(forecast.finish > now.next_natural_day())
+    Ok(job.queued > room_today(job.ledger, job.now))
+}
+
+/// How many calls today's quota still bears without a ticket: what is left of the day and of the
+/// month. The hour is no measure; it comes again today.
+fn room_today(ledger: &Ledger, now: Timestamp) -> u64 {
+    let mut ledger = ledger.clone();
+    let limits = ledger.limits();
+    let rooms = [Span::BusinessDay, Span::BusinessMonth].map(|span| {
+        let used = ledger.used(now, span);
+        limits
+            .of(span)
+            .map_or(u64::MAX, |limit| limit.saturating_sub(used))
+    });
+    rooms.into_iter().min().unwrap_or(u64::MAX)
 }
 
 fn agrees(consent: Consent) -> bool {
@@ -144,4 +152,35 @@ fn agrees(consent: Consent) -> bool {
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes" | "是")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::{Counting, Fare, Limits};
+
+    #[test]
+    fn a_short_job_before_midnight_is_no_reason_to_spend_the_ticket() {
+        let now = Timestamp::parse("2026-11-22T23:50:00+08:00").unwrap();
+        let mut ledger = Ledger::new(Limits::published(), Counting::Sliding);
+        assert_eq!(room_today(&ledger, now), 480_000);
+        ledger.land_many(now, Fare::Metered, 400_000);
+        assert_eq!(room_today(&ledger, now), 80_000);
+        // What was used yesterday at this time is free again.
+        let tomorrow = now.plus(std::time::Duration::from_secs(25 * 3600));
+        assert_eq!(room_today(&ledger, tomorrow), 480_000);
+        assert_eq!(
+            room_today(&Ledger::new(Limits::none(), Counting::Sliding), now),
+            u64::MAX
+        );
+    }
+
+    #[test]
+    fn the_month_counts_where_it_is_the_narrower() {
+        let now = Timestamp::parse("2026-11-22T09:00:00+08:00").unwrap();
+        let mut ledger = Ledger::new(Limits::published(), Counting::Sliding);
+        ledger.land_many(now, Fare::Metered, 7_400_000);
+        let later = now.plus(std::time::Duration::from_secs(3 * 86_400));
+        assert_eq!(room_today(&ledger, later), 100_000);
+    }
 }

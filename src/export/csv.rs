@@ -60,6 +60,32 @@ pub fn write_csv(reader: &Reader, out: impl Write, filter: &Filter) -> Result<u6
     Ok(table.lines)
 }
 
+/// Writes every line that could not be a subject: `source,line,column,reason`, and then the line as
+/// it was; answers how many.
+///
+/// # Errors
+///
+/// As for [`write_csv`].
+pub fn write_rejects(reader: &Reader, out: impl Write) -> Result<u64, ExportError> {
+    // Lines have the fields they have.
+    let mut csv = WriterBuilder::new()
+        .flexible(true)
+        .terminator(Terminator::Any(b'\n'))
+        .from_writer(out);
+    csv.write_record(["source", "line", "column", "reason", "fields"])?;
+    let mut lines = 0;
+    reader.rejects(|reject| {
+        let line = reject.line.to_string();
+        let own = [&*reject.source, &line, &reject.column, &reject.reason];
+        let fields = reject.fields.iter().map(String::as_str);
+        csv.write_record(own.into_iter().chain(fields))?;
+        lines += 1;
+        Ok::<(), ExportError>(())
+    })?;
+    csv.flush()?;
+    Ok(lines)
+}
+
 struct Table<W: Write> {
     csv: Writer<W>,
     lines: u64,

@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use crate::{
     clock::{Chronometer, Clock, Timestamp},
-    gate::{Concurrency, Counting, Gate, Ledger, Limits, Quota, Span},
+    gate::{Concurrency, Counting, Gate, Ledger, Quota, Span},
     store::{Result, RunId, Store},
 };
 
@@ -74,15 +74,21 @@ fn counting(quota: &Quota, time: &Chronometer) -> Counting {
 ///
 /// What the disk says.
 pub fn begin(store: &Store, command: &str, quota: &Quota, clock: Clock) -> Result<RunId> {
-    store.begin_run(command, &quota_json(&quota.allowed()), clock.now())
+    store.begin_run(command, &quota_json(quota), clock.now())
 }
 
-fn quota_json(limits: &Limits) -> String {
+fn quota_json(quota: &Quota) -> String {
+    let counting = match quota.counting {
+        Counting::Sliding => "sliding",
+        Counting::Calendar => "calendar",
+    };
+    let limits = quota.allowed();
     let windows = Span::ALL.into_iter().filter_map(|span| {
         let limit = limits.of(span)?;
-        Some(format!("\"{span}\":{limit}"))
+        Some(format!(",\"{span}\":{limit}"))
     });
-    format!("{{{}}}", windows.collect::<Vec<_>>().join(","))
+    let windows = windows.collect::<String>();
+    format!("{{\"counting\":\"{counting}\"{windows}}}")
 }
 
 /// What to do at an exhausted hour, day or month.

@@ -7,9 +7,9 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    Result, Store,
+    Reject, Result, Store,
     keys::{Pair, RunWriter, Runs, Sorter, key_of},
-    save_tally,
+    rejects, save_tally,
 };
 use crate::{
     clock::Timestamp,
@@ -34,6 +34,9 @@ pub struct Enrolled {
 pub struct Enrolment<'s> {
     store: &'s mut Store,
     source: i64,
+    /// It can be read again under its name.
+    is_file: bool,
+    rejects: u64,
     first: i64,
     /// The id given out last; those of rows that wait are the latest.
     last: i64,
@@ -89,6 +92,8 @@ impl Store {
         Ok(Enrolment {
             store: self,
             source,
+            is_file: digest.is_some(),
+            rejects: 0,
             first,
             last: first - 1,
             sorter: Sorter::new(folder),
@@ -139,6 +144,22 @@ impl Enrolment<'_> {
         }
         text.clear();
         drop(insert);
+        self.commit_some()
+    }
+
+    /// Keeps a line that cannot be a subject; `source` in it is the one being taken in.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub fn reject(&mut self, reject: &Reject) -> Result<()> {
+        self.rejects += 1;
+        rejects::write(&self.store.db, self.source, self.rejects, reject)?;
+        self.uncommitted += 1;
+        self.commit_some()
+    }
+
+    fn commit_some(&mut self) -> Result<()> {
         if self.uncommitted >= ROWS_A_TRANSACTION {
             self.store.db.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
             self.uncommitted = 0;
@@ -191,6 +212,9 @@ impl Enrolment<'_> {
                 now.as_millis()
             ],
         )?;
+        if self.is_file {
+            replace_broken(&self.store.db, self.source)?;
+        }
         self.store.db.execute_batch("COMMIT")?;
         self.store.tally = tally;
         self.store.db.pragma_update(None, "cache_size", -8 * 1024)?;
@@ -208,6 +232,22 @@ impl Drop for Enrolment<'_> {
             let _ = self.store.db.pragma_update(None, "synchronous", "full");
         }
     }
+}
+
+/// The file of `source` has been read before, and broke off: its lines and rejects are all in this
+/// reading too and must not count twice. Its subjects and its place in the order pass over.
+fn replace_broken(db: &Connection, source: i64) -> Result<()> {
+    let broken = "FROM sources WHERE digest IS NULL AND imported_at IS NOT NULL AND id <> ?1
+                  AND name = (SELECT name FROM sources WHERE id = ?1)";
+    let adopt = format!(
+        "UPDATE sources SET
+            first_subject = min(first_subject,
+                coalesce((SELECT min(first_subject) {broken}), first_subject)),
+            subjects = subjects + (SELECT coalesce(sum(subjects), 0) {broken}) WHERE id = ?1"
+    );
+    db.execute(&adopt, [source])?;
+    db.execute(&format!("DELETE {broken}"), [source])?;
+    Ok(())
 }
 
 /// Removes what an import that never ended had appended.

@@ -11,6 +11,7 @@ mod enrol;
 mod error;
 mod keys;
 mod reader;
+mod rejects;
 mod runs;
 mod schema;
 mod subjects;
@@ -18,12 +19,13 @@ mod vault;
 
 use std::{collections::HashMap, fs::File, path::Path};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 pub use commit::{Batch, Settled};
 pub use enrol::{Enrolled, Enrolment};
 pub use error::StoreError;
 pub use reader::{Answer, LaneStatus, Reader, SourceStatus};
+pub use rejects::Reject;
 pub use runs::{Progress, RunId, RunStatus};
 pub use vault::Application;
 
@@ -69,28 +71,53 @@ impl Store {
         })
     }
 
-    /// Binds the file to a corp, or checks that it is bound to this one.
+    /// Checks that the file may be this corp's; changes nothing.
+    ///
+    /// A corp owns the file once something of it is inside: calls charged, answers, a penalty, an
+    /// application for a ticket. Until then its name is the word of an environment variable, in
+    /// which there may be a slip.
     ///
     /// # Errors
     ///
     /// [`StoreError::OtherCorp`].
-    pub fn belongs_to(&mut self, corp_id: &str) -> Result<()> {
-        let bound: Option<String> = self
-            .db
-            .query_row("SELECT corp_id FROM job", [], |row| row.get(0))?;
-        match bound {
+    pub fn check_corp(&self, corp_id: &str) -> Result<()> {
+        let owner: Option<Option<String>> =
+            self.db.query_row(OWNER, [], |row| row.get(0)).optional()?;
+        match owner.flatten() {
             // The clear form of a corpid ignores case (/document/39442).
             Some(theirs) if !theirs.eq_ignore_ascii_case(corp_id) => Err(StoreError::OtherCorp {
                 path: self.path.clone(),
                 theirs,
                 ours: corp_id.to_owned(),
             }),
-            Some(_) => Ok(()),
-            None => {
-                self.db.execute("UPDATE job SET corp_id = ?1", [corp_id])?;
-                Ok(())
-            }
+            _ => Ok(()),
         }
+    }
+
+    /// Binds the file to a corp, unless another [owns](Self::check_corp) it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::OtherCorp`].
+    pub fn belongs_to(&mut self, corp_id: &str) -> Result<()> {
+        self.check_corp(corp_id)?;
+        self.db.execute(
+            "UPDATE job SET corp_id = ?1 WHERE corp_id IS NULL OR corp_id <> ?1 COLLATE NOCASE",
+            [corp_id],
+        )?;
+        Ok(())
+    }
+
+    /// Takes the corp out, and its ticket with it; quota, subjects and answers stay. For the copy
+    /// that a rehearsal plays on, with a corp of its own.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub fn unbind(&mut self) -> Result<()> {
+        self.db
+            .execute_batch("UPDATE job SET corp_id = NULL; DELETE FROM tickets")?;
+        Ok(())
     }
 
     /// How many subjects stand in each state.
@@ -145,6 +172,11 @@ impl Store {
         Ok(corp)
     }
 }
+
+/// The corp that the file is bound to, if something in it is that corp's.
+const OWNER: &str = "SELECT corp_id FROM job WHERE EXISTS (SELECT 1 FROM outcomes)
+    OR EXISTS (SELECT 1 FROM charges) OR EXISTS (SELECT 1 FROM tickets)
+    OR EXISTS (SELECT 1 FROM lanes WHERE open_metered + open_ticketed > 0 OR block_until > 0)";
 
 fn tally(db: &Connection) -> Result<Tally> {
     let mut tally = Tally::default();

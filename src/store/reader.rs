@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Rows};
 
-use super::{Result, RunStatus, charges, runs, schema, tally};
+use super::{Reject, Result, RunStatus, charges, rejects, runs, schema, tally};
 use crate::{
     clock::{Reading, Timestamp},
     gate::{Block, Books},
@@ -76,7 +76,11 @@ impl Reader {
     /// What the disk says.
     pub fn copy_to(&self, path: &Path) -> Result<()> {
         let path = path.to_string_lossy();
-        self.db.execute("VACUUM INTO ?1", [path.as_ref()])?;
+        // It writes nothing here, but query_only refuses it all the same.
+        self.db.pragma_update(None, "query_only", false)?;
+        let copied = self.db.execute("VACUUM INTO ?1", [path.as_ref()]);
+        self.db.pragma_update(None, "query_only", true)?;
+        copied?;
         Ok(())
     }
 
@@ -146,7 +150,7 @@ impl Reader {
     pub fn sources(&self) -> Result<Vec<SourceStatus>> {
         let mut list = self.db.prepare(
             "SELECT name, lines, rejected, subjects FROM sources
-             WHERE imported_at IS NOT NULL ORDER BY id",
+             WHERE imported_at IS NOT NULL ORDER BY first_subject, id",
         )?;
         let sources = list.query_map([], |row| {
             Ok(SourceStatus {
@@ -157,6 +161,19 @@ impl Reader {
             })
         })?;
         Ok(sources.collect::<std::result::Result<_, _>>()?)
+    }
+
+    /// Gives every line that could not be a subject to `each`, source by source. Stops at the
+    /// first error of `each`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `each`, and what the disk says.
+    pub fn rejects<E: From<super::StoreError>>(
+        &self,
+        each: impl FnMut(&Reject) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        rejects::each(&self.db, each)
     }
 
     /// How often each errcode stands beside a state that is not an answer.
@@ -176,8 +193,9 @@ impl Reader {
         Ok(refusals.collect::<std::result::Result<_, _>>()?)
     }
 
-    /// Gives every subject to `each`, in order of first appearance, out of one snapshot. Stops at
-    /// the first error of `each`.
+    /// Gives every subject to `each`, in order of first appearance, out of one snapshot. Those of
+    /// a source that is still being taken in are not there yet: half of them may be duplicates,
+    /// and all of them go away if it breaks off. Stops at the first error of `each`.
     ///
     /// # Errors
     ///
@@ -206,7 +224,10 @@ impl Reader {
 }
 
 const SUBJECTS: &str = "SELECT s.id, unionid, openid, corpid, state, errcode, at FROM subjects s
-    LEFT JOIN corps c ON c.id = s.corp LEFT JOIN outcomes o ON o.subject = s.id ORDER BY s.id";
+    LEFT JOIN corps c ON c.id = s.corp LEFT JOIN outcomes o ON o.subject = s.id
+    WHERE s.id < (SELECT coalesce(min(first_subject), 9223372036854775807) FROM sources
+                  WHERE imported_at IS NULL)
+    ORDER BY s.id";
 
 /// Read beside the subjects, in step: cheaper than a join that repeats each subject.
 const LINKS: &str = "SELECT subject, corpid, external_userid FROM links

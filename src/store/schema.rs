@@ -14,14 +14,17 @@ use std::{
     path::Path,
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use rusqlite_migration::{M, MigrationDefinitionError, Migrations};
 
 use super::StoreError;
 use crate::clock::Timestamp;
 
 /// `migrations/`, in order. It only grows.
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../../migrations/0001_job.sql"))];
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("../../migrations/0001_job.sql")),
+    M::up(include_str!("../../migrations/0002_rejects.sql")),
+];
 
 /// No mutex: a connection belongs to one thread.
 const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
@@ -45,10 +48,20 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     }
     // Read-write at SQLite's level: a reader of a WAL file may have to make its shared memory.
     let db = Connection::open_with_flags(path, FLAGS).map_err(|error| cannot_open(path, error))?;
+    // Who only reads leaves the bytes as they are: a log that somebody else has left behind is
+    // folded in by the next writer, not when the last reader closes.
+    let config = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    db.set_db_config(config, has_log(path))?;
     db.pragma_update(None, "query_only", true)?;
     db.busy_timeout(std::time::Duration::from_secs(5))?;
     check_version(path, &db)?;
     Ok(db)
+}
+
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
 }
 
 fn check_version(path: &Path, db: &Connection) -> Result<(), StoreError> {

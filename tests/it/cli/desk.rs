@@ -233,6 +233,18 @@ impl Running {
         kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 
+    /// The same signal again and again, until it ends.
+    pub(super) fn insists(mut self, signal: Signal) -> Done {
+        for _ in 0..STEPS {
+            if self.child.try_wait().unwrap().is_some() {
+                return self.done_by_ref();
+            }
+            self.signal(signal);
+            std::thread::yield_now();
+        }
+        panic!("it does not end");
+    }
+
     /// SIGKILL, and its end.
     pub(super) fn kill(mut self) -> Done {
         self.child.kill().unwrap();

@@ -3,7 +3,7 @@
 use idferry::sim::{Options, WorldOptions};
 
 use super::{
-    desk::{Desk, lookups, prompt, simulator, timeless},
+    desk::{Desk, fans, lookups, prompt, simulator, timeless},
     server::{Reply, Server},
 };
 
@@ -134,7 +134,40 @@ fn eight_is_the_state_of_another_corp() {
             ours.corp_id(),
             theirs.corp_id()
         ));
+    // Nor has their input come into our file.
+    desk.write("theirs.csv", fans(10..20));
+    desk.idferry("run theirs.csv").at(&theirs).done().exits(8);
+    desk.idferry("run theirs.csv --budget 0")
+        .at(&theirs)
+        .done()
+        .exits(8);
     assert!(theirs.stats().lanes.is_empty(), "nothing was sent");
+    let results = desk.idferry("export -o -").done().exits(0).out;
+    let (first, theirs) = (super::desk::ids(9).0, super::desk::ids(10).0);
+    assert!(results.contains(&first) && !results.contains(&theirs));
+}
+
+#[test]
+fn a_slip_in_the_corp_id_does_not_spoil_the_file() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(10);
+    desk.idferry("run fans.csv")
+        .at(&simulator)
+        .env("WECOM_CORP_ID", "wwslip")
+        .done()
+        .exits(4);
+    desk.idferry("run fans.csv").at(&simulator).done().exits(0);
+    let status = desk.idferry("status").done().exits(0).out;
+    assert!(status.contains(simulator.corp_id()), "{status}");
+    // From here the file is that corp's.
+    desk.idferry("retry --state linked --state unlinked")
+        .done()
+        .exits(0);
+    desk.idferry("run fans.csv")
+        .at(&simulator)
+        .env("WECOM_CORP_ID", "wwslip")
+        .done()
+        .exits(8);
 }
 
 #[test]
@@ -196,6 +229,28 @@ fn a_run_without_input_goes_on_with_what_is_queued() {
     assert_eq!(lookups(&simulator).calls, 20);
     assert_eq!(desk.names(), ["fans.csv", "fans.links.csv", "idferry.db"]);
     assert!(!desk.read("fans.links.csv").contains("queued"));
+}
+
+#[test]
+fn a_run_without_input_needs_something_to_go_on_with() {
+    let desk = Desk::new();
+    for command in ["run", "run --sandbox", "run --state nowhere.db"] {
+        desk.idferry(command)
+            .done()
+            .exits(2)
+            .says("to go on with: name an INPUT, or another file with --state");
+    }
+    assert_eq!(desk.names(), [""; 0]);
+}
+
+#[test]
+fn a_run_that_cannot_begin_has_ended_all_the_same() {
+    let desk = Desk::with_fans(5);
+    desk.idferry("run fans.csv").done().exits(2);
+    let status = desk.idferry("status --json").done().exits(0).out;
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["running"], false, "{status}");
+    assert_eq!(status["run"]["exit_code"], 2, "{status}");
 }
 
 #[test]

@@ -119,6 +119,69 @@ fn a_configuration_that_cannot_be_used_is_told() {
         .done()
         .exits(2)
         .says("quota in the configuration file");
+    for (setting, told) in [
+        (
+            "quota = { 'business.hour' = 0 }",
+            "business.hour = 0 allows no call",
+        ),
+        (
+            "error_budget = nan",
+            "error_budget in the configuration file: a share",
+        ),
+        (
+            "error_budget = 1.5",
+            "error_budget in the configuration file: a share",
+        ),
+        ("margin = -0.1", "margin in the configuration file: a share"),
+        (
+            "reserve = nan",
+            "reserve in the configuration file: a share",
+        ),
+    ] {
+        desk.write("idferry.toml", format!("[run]\n{setting}\n"));
+        desk.idferry("run fans.csv").done().exits(2).says(told);
+    }
+    assert_eq!(desk.names(), ["fans.csv", "idferry.toml"]);
+}
+
+#[test]
+fn a_secret_that_is_empty_is_not_sent() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(5);
+    desk.write("empty", "\n");
+    let run = || desk.idferry("run fans.csv").at(&simulator);
+    run()
+        .env("WECOM_CORP_SECRET", "")
+        .env("WECOM_CORP_SECRET_FILE", "empty")
+        .done()
+        .exits(2)
+        .says("the secret's file empty is empty");
+    run()
+        .env("WECOM_CORP_SECRET", " \n")
+        .done()
+        .exits(2)
+        .says("no corp secret is set");
+    desk.write("idferry.toml", "[wecom]\ncorp_secret = ''\n");
+    run()
+        .env("WECOM_CORP_SECRET", "")
+        .done()
+        .exits(2)
+        .says("no corp secret is set");
+    assert_eq!(simulator.stats().tokens_failed, 0);
+}
+
+#[test]
+fn status_counts_as_the_run_does() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(5);
+    desk.idferry("run fans.csv --window calendar --quota business.hour=50 --margin 0")
+        .at(&simulator)
+        .done()
+        .exits(0);
+    let status = desk.idferry("status --json").done().exits(0).out;
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["windows"][2]["limit"], 50, "{status}");
+    assert_eq!(status["counting"], "calendar");
 }
 
 #[test]
@@ -130,6 +193,17 @@ fn the_sandbox_needs_no_address_and_minds_none_in_the_environment() {
         .done()
         .exits(0);
     assert_eq!(elsewhere.seen().len(), 0);
+    // Nor does it take the file of the real job for its own, unless that is said.
+    desk.idferry("run fans.csv --sandbox")
+        .env("IDFERRY_STATE", "real.db")
+        .done()
+        .exits(0);
+    assert!(!desk.names().contains(&"real.db".to_owned()));
+    desk.idferry("run fans.csv --sandbox --state play.db")
+        .env("IDFERRY_STATE", "real.db")
+        .done()
+        .exits(0);
+    assert!(desk.names().contains(&"play.db".to_owned()));
     // Said in one breath, the two are a contradiction.
     desk.idferry("run fans.csv --sandbox --base-url https://gateway.example")
         .done()

@@ -1,9 +1,11 @@
 //! Ctrl-C and SIGTERM.
 
-use rustix::process::Signal;
+use std::{io::Write, process::Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
-    desk::{Desk, lookups, prompt, simulator, unhurried},
+    desk::{Desk, fans, lookups, prompt, simulator, unhurried},
     server::{Reply, Server},
 };
 
@@ -25,9 +27,11 @@ fn drains_and_goes_on(signal: Signal) {
     let mut run = desk.idferry(command).at(&simulator).start();
     run.until("thirty calls", || lookups(&simulator).calls >= 30);
     run.signal(signal);
+    run.says("stopping: no new calls");
+    // A sender that signals the group as well means the same wish.
+    run.signal(signal);
     run.done()
         .exits(130)
-        .says("stopping: no new calls")
         .says("Interrupted: every answer is saved")
         .says("the same command goes on\n    idferry run fans.csv --ticket none --concurrency 4\n");
     // Every call that was answered is in the results: nothing in the air was dropped.
@@ -64,8 +68,7 @@ fn a_second_interrupt_leaves_at_once_and_loses_nothing_committed() {
     });
     run.signal(Signal::INT);
     run.says("once more to leave at once");
-    run.signal(Signal::INT);
-    run.done().exits(130);
+    run.insists(Signal::INT).exits(130);
     let export = desk.idferry("export --state unlinked -o -").done().exits(0);
     assert_eq!(export.out.lines().count(), 1 + 5);
 
@@ -90,4 +93,49 @@ fn a_wait_for_the_quota_is_left_at_once() {
     run.signal(Signal::INT);
     run.done().exits(130).says("15 subjects left");
     assert_eq!(lookups(&simulator).calls, 5);
+}
+
+#[test]
+fn a_signal_during_the_import_leaves_at_once_and_keeps_no_half_source() {
+    let desk = Desk::new();
+    desk.write("first.csv", fans(0..10));
+    desk.idferry("run first.csv --budget 0").done().exits(75);
+    // Enough for a commit on the way: 100,000 rows, and what a pipe and the buffers hold.
+    let all = fans(0..140_000);
+    let mut child = desk
+        .idferry("run - --budget 0")
+        .command()
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(all.as_bytes()).unwrap();
+    // Whoever looks on sees nothing of it.
+    let beside = desk.idferry("export -o -").done().exits(0).out;
+    assert_eq!(beside.lines().count(), 1 + 10);
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    drop(stdin);
+    desk.write("all.csv", all);
+    desk.idferry("run all.csv --budget 0")
+        .done()
+        .exits(75)
+        .says("all.csv: 140,000 lines, 139,990 new subjects, 10 known already");
+}
+
+/// A named pipe that nobody reads: the export waits at its door.
+#[test]
+fn a_signal_during_the_export_leaves_at_once() {
+    let desk = Desk::with_fans(20);
+    desk.program("mkfifo", ["pipe"]).done().exits(0);
+    let mut run = desk
+        .idferry("run fans.csv --budget 0 --output pipe")
+        .start();
+    run.says("20 new subjects");
+    run.signal(Signal::TERM);
+    run.done().exits(130).says("the same command goes on");
+    let exported = desk.idferry("export -o -").done().exits(0).out;
+    assert_eq!(exported.lines().count(), 1 + 20);
 }

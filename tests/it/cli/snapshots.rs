@@ -129,6 +129,7 @@ fn the_story_of_a_run() {
     assert_snapshot!(pretty.join("\n"), @r#"
     {
       "corp_id": "ww0123456789abcdef",
+      "counting": "sliding",
       "eta": "<moment>",
       "run": {
         "calls": 3,
@@ -295,14 +296,11 @@ fn help_is_short() {
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
           --output <FILE>            Where the results go; - is standard output [default: INPUT's stem +
                                      .links.csv]
-      -q, --quiet                    Say less: no progress, no summary of a run that ends well
           --rejects <FILE>           Where lines that cannot be subjects go [default: INPUT's stem +
                                      .rejects.csv]
           --sandbox                  Ask a simulator inside this process: real HTTP, no credentials
-      -v, --verbose...               Log what happens; twice for more
           --base-url <URL>           The API's address [env: WECOM_BASE_URL] [default:
                                      https://qyapi.weixin.qq.com]
-          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
           --ticket <POLICY>          The bulk ticket (大批量调用凭据), obtainable once: auto, apply, stored or
                                      none [default: auto] [possible values: auto, apply, stored, none]
           --quota <NAME=N>           A window's limit, such as business.hour=50000 (repeatable); none
@@ -323,92 +321,9 @@ fn help_is_short() {
           --progress <HOW>           How progress is shown [default: auto] [possible values: auto, bar,
                                      lines, json, none]
           --yes                      Agree to whatever would be asked
-      -h, --help                     Print help (see more with '--help')
-    ");
-    assert_snapshot!(help("plan"), @r"
-    How long it would take, with and without a ticket. Sends nothing, changes nothing
-
-    Usage: idferry plan [OPTIONS] [INPUT]...
-
-    Arguments:
-      [INPUT]...  CSV files (.gz and .zst too); - is standard input. Without one, a run goes on with
-                  what is queued
-
-    Options:
-          --columns <NAME=HEADER,…>  Header names of the columns, such as
-                                     unionid=会员unionid,openid=小程序openid
-          --encoding <ENCODING>      utf-8, gb18030, utf-16le or utf-16be [default: detected]
-          --delimiter <DELIMITER>    , ; tab or | [default: detected]
-          --corpid <ID>              Look in this downstream corp only
-          --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
-                                     --sandbox sandbox.db]
-          --config <FILE>            The configuration file [default: idferry.toml, if there is one]
-          --quota <NAME=N>           A window's limit, such as business.hour=50000 (repeatable); none
-                                     lifts all of them, to a loopback address only [default: the
-                                     published limits]
-          --margin <F>               The share of every window left unused against clock differences
-                                     [default: 0.02]
       -q, --quiet                    Say less: no progress, no summary of a run that ends well
-          --reserve <F>              A further share left to other systems of the same corp [default: 0]
       -v, --verbose...               Log what happens; twice for more
           --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
-          --window <HOW>             How windows are counted: sliding or calendar [default: sliding]
-          --concurrency <N>          The most calls in flight [default: adaptive, from 4 up to 64]
-          --json                     One JSON object instead of text
-      -h, --help                     Print help (see more with '--help')
-    ");
-    assert_snapshot!(help("rehearse"), @r"
-    The same run against the simulator in memory: weeks in seconds
-
-    Usage: idferry rehearse [OPTIONS] [INPUT]...
-
-    Arguments:
-      [INPUT]...  CSV files (.gz and .zst too); - is standard input. Without one, a run goes on with
-                  what is queued
-
-    Options:
-          --columns <NAME=HEADER,…>  Header names of the columns, such as
-                                     unionid=会员unionid,openid=小程序openid
-          --encoding <ENCODING>      utf-8, gb18030, utf-16le or utf-16be [default: detected]
-          --delimiter <DELIMITER>    , ; tab or | [default: detected]
-          --corpid <ID>              Look in this downstream corp only
-          --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
-                                     --sandbox sandbox.db]
-          --config <FILE>            The configuration file [default: idferry.toml, if there is one]
-          --quota <NAME=N>           A window's limit, such as business.hour=50000 (repeatable); none
-                                     lifts all of them, to a loopback address only [default: the
-                                     published limits]
-          --margin <F>               The share of every window left unused against clock differences
-                                     [default: 0.02]
-      -q, --quiet                    Say less: no progress, no summary of a run that ends well
-          --reserve <F>              A further share left to other systems of the same corp [default: 0]
-      -v, --verbose...               Log what happens; twice for more
-          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
-          --window <HOW>             How windows are counted: sliding or calendar [default: sliding]
-          --concurrency <N>          The most calls in flight [default: adaptive, from 4 up to 64]
-          --on-quota <ON_QUOTA>      At an exhausted hour, day or month: wait, or export what there is
-                                     and exit 75 [default: wait] [possible values: wait, exit]
-          --budget <N>               Stop after this many calls; 0 imports only
-          --until <HH:MM>            Stop at this time of day (+08:00)
-          --max-duration <DURATION>  Stop after this long, such as 6h or 90m
-          --error-budget <F>         The share of errors among the last 200 answers above which the run
-                                     is halted [default: 0.5]
-          --subjects <N>             Invent this many subjects instead of reading any
-          --seed <SEED>              Chance of the remote and of the run; printed, so that it can be
-                                     played again
-          --start <TIME>             The date at which it begins, such as 2026-11-22T09:00+08:00
-                                     [default: now]
-          --faults <FAULTS>          How the remote misbehaves: none, mild, harsh, or KNOB=P,… [default:
-                                     none]
-          --latency <LATENCY>        How long the remote takes to answer, such as 20ms-3s [default:
-                                     20ms-80ms]
-          --ticket <POLICY>          As for run; auto does not apply here, as there is nobody to ask
-                                     [possible values: auto, apply, stored, none]
-          --kill-every <N>           Die after every Nth commit, and go on as the same command would
-          --others <RATE>            Another system of the same corp spends so many calls a second of
-                                     the same quota [default: 0]
-          --keep                     Keep the rehearsal's state file, to look at
-          --json                     One JSON object instead of text
       -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("status"), @r"
@@ -477,9 +392,9 @@ fn help_is_short() {
           --latency <LATENCY>        How long it takes to answer, such as 20ms-80ms or 0s [default:
                                      20ms-80ms]
           --concurrent <N>           Calls of one API at once before 45033; 0 for no limit [default: 50]
-      -q, --quiet                    Say less: no progress, no summary of a run that ends well
           --token-life <TOKEN_LIFE>  Life of an access token [default: 7200s]
           --others <RATE>            Lookups a second by other systems of the same corp [default: 0]
+      -q, --quiet                    Say less: no progress, no summary of a run that ends well
       -v, --verbose...               Log what happens; twice for more
           --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
       -h, --help                     Print help (see more with '--help')
