@@ -5,7 +5,7 @@ use std::{path::PathBuf, str::FromStr};
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use super::Failure;
+use super::{Failure, environment};
 use crate::{
     clock::Timestamp,
     config::{File, Run},
@@ -40,8 +40,8 @@ pub(super) enum LogFormat {
 /// Which state file.
 #[derive(Args)]
 pub(super) struct StateFile {
-    /// The state file [default: idferry.db, with --sandbox sandbox.db].
-    #[arg(long, value_name = "FILE", env = "IDFERRY_STATE")]
+    /// The state file [env: IDFERRY_STATE] [default: idferry.db, with --sandbox sandbox.db].
+    #[arg(long, value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
     /// The configuration file [default: idferry.toml, if there is one].
     #[arg(long, value_name = "FILE")]
@@ -58,6 +58,7 @@ impl StateFile {
         let configured = || file.state.clone().filter(|_| !sandbox);
         self.state
             .clone()
+            .or_else(|| environment("IDFERRY_STATE").map(PathBuf::from))
             .or_else(configured)
             .unwrap_or_else(|| default.into())
     }

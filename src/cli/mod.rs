@@ -88,7 +88,7 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// The environment, as UTF-8 where it is that.
+/// The environment, as UTF-8 where it is that. An empty variable is an unset one.
 fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -17,16 +17,23 @@ pub(super) struct Remote {
 }
 
 impl Remote {
-    /// The address, from the flag or `WECOM_BASE_URL` (both in `base_url`), the file, or the
-    /// documentation.
+    /// The address, from the flag (`base_url`), `WECOM_BASE_URL`, the file, or the documentation.
     pub(super) fn at(base_url: Option<BaseUrl>, file: &File) -> Result<Self, Failure> {
+        // Not clap's to read: a sandbox minds no address in the environment.
+        let exported = environment("WECOM_BASE_URL").map(|text| BaseUrl::parse(&text));
+        let exported = exported
+            .transpose()
+            .map_err(|why| Failure::usage(format!("WECOM_BASE_URL: {why}")))?;
         let configured = match &file.wecom.base_url {
             Some(text) => {
                 Some(BaseUrl::parse(text).map_err(|why| in_file("base_url", &why.to_string()))?)
             }
             None => None,
         };
-        let base = base_url.or(configured).unwrap_or_else(BaseUrl::official);
+        let base = base_url
+            .or(exported)
+            .or(configured)
+            .unwrap_or_else(BaseUrl::official);
         Ok(Self {
             base,
             simulator: None,

@@ -38,8 +38,10 @@ pub(super) fn state_file(
     file: Option<PathBuf>,
     config: Option<PathBuf>,
 ) -> Result<PathBuf, Failure> {
-    let state = file.or_else(|| super::environment("IDFERRY_STATE").map(PathBuf::from));
-    let named = StateFile { state, config };
+    let named = StateFile {
+        state: file,
+        config,
+    };
     let configured = named.file()?;
     Ok(named.path(&configured.run, false))
 }

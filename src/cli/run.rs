@@ -46,8 +46,8 @@ pub(super) struct Args {
     /// Ask a simulator inside this process: real HTTP, no credentials.
     #[arg(long, conflicts_with = "base_url")]
     sandbox: bool,
-    /// The API's address [default: https://qyapi.weixin.qq.com].
-    #[arg(long, value_name = "URL", env = "WECOM_BASE_URL")]
+    /// The API's address [env: WECOM_BASE_URL] [default: https://qyapi.weixin.qq.com].
+    #[arg(long, value_name = "URL")]
     base_url: Option<BaseUrl>,
     /// The bulk ticket (大批量调用凭据), obtainable once: auto, apply, stored or none
     /// [default: auto].
@@ -93,13 +93,13 @@ pub(super) fn run(args: Args, talk: &Talk) -> Result<Exit, Failure> {
     } else {
         inputs.first().map(Input::stem)
     };
-    let mut plan = args.plan(file, inputs, known.as_deref().unwrap_or("idferry"), clock)?;
+    let plan = args.plan(file, inputs, known.as_deref().unwrap_or("idferry"), clock)?;
     let mut store = Store::open(&path, clock.now())?;
     let rejects = enrol(
         &mut store,
         &plan.inputs,
         &options,
-        std::mem::take(&mut plan.rejects),
+        plan.rejects.clone(),
         talk.quiet,
     )?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -280,18 +280,24 @@ impl Plan {
         talk: &Talk,
     ) -> Result<Exit, Failure> {
         let reader = store.reader()?;
-        let bad_lines = reader.sources()?.iter().map(|source| source.rejected).sum();
+        let sources = reader.sources()?;
+        let bad_lines = sources.iter().map(|source| source.rejected).sum();
         let exit = Exit::of(&asked.report.ending, &asked.report.tally, bad_lines);
         let ended_at = self.clock.now();
-        store.end_run(asked.run, i64::from(exit.code()), ended_at)?;
         let written = match publish_csv(&reader, &self.results, &Filter::default()) {
-            Err(why) if why.is_closed_pipe() => None,
-            written => Some((self.results.to_string(), written?)),
+            Err(why) if why.is_closed_pipe() => Ok(None),
+            written => written.map(|lines| Some((self.results.to_string(), lines))),
+        };
+        let exit = written.as_ref().map_or(Exit::Internal, |_| exit);
+        store.end_run(asked.run, i64::from(exit.code()), ended_at)?;
+        let (written, unwritten) = match written {
+            Ok(written) => (written, None),
+            Err(why) => (None, Some(why)),
         };
         let summary = Summary {
             ended_at,
             results: written,
-            rejects: rejects.map(|(path, rows)| (path.display().to_string(), rows)),
+            rejects: Some(self.rejected(rejects, bad_lines)),
             refusals: reader.refusals()?,
             lookup: errcode::lookup,
             windows: asked.last.map(|last| last.windows).unwrap_or_default(),
@@ -304,7 +310,18 @@ impl Plan {
         if !talk.quiet || exit != Exit::Done {
             say(summary.to_string().trim_end());
         }
-        Ok(exit)
+        // What the run came to is said before why its results are not where they should be.
+        unwritten.map_or(Ok(exit), |why| Err(why.into()))
+    }
+
+    /// Where lines that were not taken in are told, and how many: those of this run, else those
+    /// of the runs before it, which are why it does not exit with 0.
+    fn rejected(&self, now: Option<(PathBuf, u64)>, ever: u64) -> (String, u64) {
+        match now {
+            Some((path, lines)) => (path.display().to_string(), lines),
+            None if self.rejects.exists() => (self.rejects.display().to_string(), ever),
+            None => ("the rejects file of an earlier run".to_owned(), ever),
+        }
     }
 }
 

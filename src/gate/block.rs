@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Hold, Ledger, Reason, Span};
+use super::{Fare, Hold, Ledger, Reason, Span};
 use crate::clock::{Chronometer, Timestamp};
 
 /// How far up the ladder of D90454 we are: the reply does not say which window was crossed, so a
@@ -90,7 +90,7 @@ impl Block {
         self.rung != Rung::Clear
     }
 
-    /// A call that left at `sent` was refused with 45009. Answers whether that changed anything:
+    /// A call of `fare` that left at `sent` was refused with 45009. Answers whether that changed anything:
     /// calls that left before the block was known are part of it.
     ///
     /// The rung is deduced from the books if one of their windows is all but full, else it is the
@@ -98,6 +98,7 @@ impl Block {
     pub fn raise(
         &mut self,
         sent: Timestamp,
+        fare: Fare,
         books: &Chronometer,
         ledger: &mut Ledger,
         jitter: f64,
@@ -109,7 +110,7 @@ impl Block {
         let deduced = if self.stands() {
             Rung::Clear
         } else {
-            nearly_full(ledger, now)
+            nearly_full(ledger, now, fare)
         };
         self.rung = self.rung.next().max(deduced);
         let span = match self.rung {
@@ -135,10 +136,11 @@ impl Block {
     }
 }
 
-/// The longest window within 2 % of its limit.
-fn nearly_full(ledger: &mut Ledger, now: Timestamp) -> Rung {
+/// The longest window within 2 % of its limit, of those that count the refused call.
+fn nearly_full(ledger: &mut Ledger, now: Timestamp, fare: Fare) -> Rung {
     let limits = ledger.limits();
-    let full = Span::ALL.into_iter().filter(|span| {
+    let counting = Span::ALL.into_iter().filter(|span| fare.counts_in(*span));
+    let full = counting.filter(|span| {
         let used = ledger.used(now, *span);
         limits
             .of(*span)

@@ -23,7 +23,7 @@ pub enum Reason {
     Window(Span),
     /// The remote has shut the API (45009).
     Block,
-    /// As many calls in the air as the remote bears.
+    /// As many calls in the air as the remote bears (45033); with a time, it has its rest.
     Width,
     /// A subject waits for its next attempt.
     Retry,
@@ -53,7 +53,9 @@ impl fmt::Display for Reason {
             Self::Pace => f.write_str("pace of the minute limit"),
             Self::Window(span) => write!(f, "{span} is used up"),
             Self::Block => f.write_str("blocked by the API (45009 接口调用超过限制)"),
-            Self::Width => f.write_str("calls in the air"),
+            Self::Width => {
+                f.write_str("the API bears no more calls at once (45033 接口并发调用超过限制)")
+            }
             Self::Retry => f.write_str("next attempt"),
             Self::Token => f.write_str("access token"),
             Self::Ticket => f.write_str("checking the ticket"),

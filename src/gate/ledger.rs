@@ -189,17 +189,24 @@ impl Ledger {
 
     /// Many have.
     pub fn land_many(&mut self, now: Timestamp, fare: Fare, calls: u64) {
-        self.land_as(now, fare, fare, calls);
-    }
-
-    /// They were charged as one fare and it turns out that they count as another.
-    pub fn land_as(&mut self, now: Timestamp, charged: Fare, counted: Fare, calls: u64) {
-        let open = self.open.of(charged);
+        let open = self.open.of(fare);
         *open = open.saturating_sub(calls);
         self.sent += calls;
         for window in &mut self.windows {
-            if counted.counts_in(window.span()) {
+            if fare.counts_in(window.span()) {
                 let (slot, calls) = window.land(now, calls);
+                let span = window.span();
+                note(&mut self.changes, Change { span, slot, calls });
+            }
+        }
+    }
+
+    /// A call that landed with a ticket that may not have worked: the remote may have counted it in
+    /// the windows that a ticket lifts, so it is charged there too.
+    pub fn doubt(&mut self, now: Timestamp) {
+        for window in &mut self.windows {
+            if window.span().is_business() {
+                let (slot, calls) = window.land(now, 1);
                 let span = window.span();
                 note(&mut self.changes, Change { span, slot, calls });
             }

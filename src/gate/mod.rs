@@ -77,7 +77,7 @@ impl Gate {
     /// The hold: block or width.
     pub fn ready(&self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
         self.block.check(now, in_flight)?;
-        self.width.check(in_flight)
+        self.width.check(now, in_flight)
     }
 
     /// Lets one paid call out, after [`ready`](Self::ready), taking a cell of the pacer.
@@ -92,10 +92,5 @@ impl Gate {
     /// A call has been answered, refused or given up at `now`: from here its charge begins to age.
     pub fn land(&mut self, now: Timestamp, fare: Fare) {
         self.ledger.land(now, fare);
-    }
-
-    /// The same of a call whose ticket may not have worked: it counts in every window.
-    pub fn land_doubtful(&mut self, now: Timestamp, fare: Fare) {
-        self.ledger.land_as(now, fare, Fare::Metered, 1);
     }
 }

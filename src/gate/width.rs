@@ -1,8 +1,12 @@
 //! How many calls may be in the air: additive increase, halved when the remote groans.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use super::{Hold, Reason};
+use crate::clock::Timestamp;
+
+/// The longest rest of a width of one.
+const LONGEST_REST: Duration = Duration::from_secs(60);
 
 /// What the operator asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,6 +49,9 @@ pub struct Width {
     good: u16,
     /// Answers still to come from before the last halving, which say nothing about the new width.
     stale: u16,
+    /// How often it was to be halved at a width of one, and till when nothing leaves for it.
+    groans: u32,
+    rest_until: Timestamp,
 }
 
 impl Width {
@@ -58,6 +65,8 @@ impl Width {
             most,
             good: 0,
             stale: 0,
+            groans: 0,
+            rest_until: Timestamp::default(),
         }
     }
 
@@ -69,18 +78,24 @@ impl Width {
 
     /// # Errors
     ///
-    /// The hold until a call lands.
-    pub(super) fn check(&self, in_flight: usize) -> Result<(), Hold> {
-        if in_flight < usize::from(self.calls) {
-            return Ok(());
+    /// The hold until a call lands, or until the remote has had its rest.
+    pub(super) fn check(&self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
+        let reason = Reason::Width;
+        if now < self.rest_until {
+            let until = Some(self.rest_until);
+            return Err(Hold { until, reason });
         }
-        let (until, reason) = (None, Reason::Width);
-        Err(Hold { until, reason })
+        if in_flight >= usize::from(self.calls) {
+            let until = None;
+            return Err(Hold { until, reason });
+        }
+        Ok(())
     }
 
     /// A call was answered, with `in_flight` still in the air. Only a width that was used grows.
     pub fn widen(&mut self, in_flight: usize) {
         self.stale = self.stale.saturating_sub(1);
+        self.groans = 0;
         if in_flight + 1 < usize::from(self.calls) {
             return;
         }
@@ -92,14 +107,20 @@ impl Width {
     }
 
     /// The remote groaned (45033, time-out). Calls that left before the last halving do not halve
-    /// again. Answers whether it narrowed.
-    pub fn narrow(&mut self, in_flight: usize) -> bool {
+    /// again. One that cannot be halved rests, longer each time: 1 s, 2 s, 4 s … 60 s, so that a
+    /// remote that groans for ever does not eat the quota. Answers whether it narrowed.
+    pub fn narrow(&mut self, now: Timestamp, in_flight: usize) -> bool {
         if self.stale > 0 {
             self.stale -= 1;
             return false;
         }
         let narrower = (self.calls / 2).max(1);
         let narrowed = narrower < self.calls;
+        if !narrowed {
+            let rest = Duration::from_secs(1 << self.groans.min(6)).min(LONGEST_REST);
+            self.groans += 1;
+            self.rest_until = now.plus(rest);
+        }
         self.calls = narrower;
         self.good = 0;
         self.stale = u16::try_from(in_flight).unwrap_or(u16::MAX);
@@ -118,11 +139,34 @@ mod tests {
             width.widen(3);
         }
         assert_eq!(width.calls(), 5);
-        assert!(width.narrow(4));
+        let now = Timestamp::default();
+        assert!(width.narrow(now, 4));
         assert_eq!(width.calls(), 2);
-        assert!((0..4).all(|_| !width.narrow(3)), "those left before");
-        assert!(width.narrow(1));
+        assert!((0..4).all(|_| !width.narrow(now, 3)), "those left before");
+        assert!(width.narrow(now, 1));
         assert_eq!(width.calls(), 1);
+    }
+
+    #[test]
+    fn a_width_of_one_rests_longer_each_time_until_an_answer() {
+        let mut width = Width::new(Concurrency::Fixed(1));
+        let now = Timestamp::default();
+        let rest = |width: &mut Width| {
+            assert!(!width.narrow(now, 0));
+            width
+                .check(now, 0)
+                .unwrap_err()
+                .until
+                .unwrap()
+                .since(now)
+                .as_secs()
+        };
+        assert_eq!(
+            [(); 8].map(|()| rest(&mut width)),
+            [1, 2, 4, 8, 16, 32, 60, 60]
+        );
+        width.widen(0);
+        assert_eq!(rest(&mut width), 1);
     }
 
     #[test]
@@ -137,7 +181,7 @@ mod tests {
     #[test]
     fn a_fixed_width_recovers_to_its_number_and_no_further() {
         let mut width = Width::new(Concurrency::Fixed(8));
-        width.narrow(0);
+        width.narrow(Timestamp::default(), 0);
         assert_eq!(width.calls(), 4);
         for _ in 0..1000 {
             width.widen(63);

@@ -52,7 +52,7 @@ impl Window {
         self.limit
     }
 
-    /// Landed charges that have not left by the last [`expire`](Self::expire).
+    /// Landed charges that have not left by the last question.
     #[must_use]
     pub const fn landed(&self) -> u64 {
         self.landed

@@ -1,6 +1,6 @@
 //! Intake: bytes of a source become [`Row`](crate::model::Row)s, or [`RowError`]s that cost no call.
 //!
-//! [`Rows::open`] finds out what the bytes are (gzip or zstd by [`input`], the [`Encoding`], the
+//! [`Rows::open`] finds out what the bytes are (gzip or zstd, the [`Encoding`], the
 //! delimiter, the columns) and then lends one row at a time, straight out of its read buffer:
 //! no allocation per row, and never more than a little over 1 MiB in memory whatever the file
 //! holds. What cannot be a subject comes out as a [`RowError`]; the caller hands it to a

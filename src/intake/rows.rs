@@ -263,7 +263,8 @@ fn row_error(
         .map(|field| beginning(field).replace("\"\"", "\""))
         .collect();
     if fields.is_empty() {
-        fields.push(beginning(records.first_line()));
+        let line = records.first_line();
+        fields.push(beginning(line.strip_suffix(b"\r").unwrap_or(line)));
     }
     RowError {
         source: Arc::clone(source),

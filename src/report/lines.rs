@@ -80,10 +80,11 @@ impl Lines {
             Some(_) => EVERY_WHILE_WAITING,
             None => EVERY,
         };
-        // Somebody may have set the date back: then it is time for a line, too.
-        let due = self
-            .said
-            .is_none_or(|said| snapshot.at < said || snapshot.at.since(said) >= every);
+        // Somebody may have set the date back: then it is time for a line, too. By a millisecond it
+        // goes back by itself, as wall and books are read a moment apart.
+        let due = self.said.is_none_or(|said| {
+            said.since(snapshot.at) >= EVERY || snapshot.at.since(said) >= every
+        });
         if due {
             self.say(&self.standing(snapshot));
         }
@@ -98,7 +99,9 @@ impl Lines {
     fn wait_began_or_ended(&mut self, snapshot: &Snapshot) {
         let told = self.wait.as_ref().map(|wait| wait.reason);
         let reason = snapshot.hold.map(|hold| hold.reason);
-        if told.is_some() && told == reason {
+        // Nothing holds and nothing is in the air: a wait that was broken off, not one that is over.
+        let broken_off = reason.is_none() && snapshot.in_flight == 0;
+        if told.is_some() && (told == reason || broken_off) {
             return;
         }
         let began = snapshot.hold.filter(|hold| lasts(hold, snapshot.at, LONG));

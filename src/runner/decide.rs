@@ -56,7 +56,7 @@ pub enum Snooze {
     /// Too many calls in the air: 45033.
     Narrow,
     /// An unlisted code on a call with a ticket: ask once without it.
-    WithoutTicket,
+    WithoutTicket(i64),
     /// No connection came about: nothing was sent.
     Outage,
 }
@@ -94,7 +94,9 @@ fn refused(refusal: Refusal, tried: Try, chance: f64) -> Decision {
         Class::Stop | Class::Bug => {
             Decision::Halt(Box::new(halt(refusal, wire::UNIONID_TO_EXTERNAL_USERID)))
         }
-        Class::Unlisted if tried.ticketed => Decision::Snooze(Snooze::WithoutTicket),
+        Class::Unlisted if tried.ticketed => {
+            Decision::Snooze(Snooze::WithoutTicket(refusal.errcode))
+        }
         Class::Unlisted => settle(State::Parked, errcode, tried),
     }
 }
@@ -190,7 +192,7 @@ mod tests {
             (60020, Stop, FIRST, "halt 60020"),
             (41001, Bug, LAST, "halt 41001"),
             (999, Unlisted, FIRST, "parked Some(999)"),
-            (999, Unlisted, TICKETED, "WithoutTicket"),
+            (999, Unlisted, TICKETED, "WithoutTicket(999)"),
         ];
         for (errcode, class, tried, expected) in table {
             assert_eq!(word(refused(errcode, class), tried), expected);

@@ -77,6 +77,10 @@ pub struct Runner<'s> {
     pub(super) ticket_until: Option<Timestamp>,
     /// Subjects being asked without the ticket to find out whether it still works.
     pub(super) suspects: usize,
+    /// When the last of them became one.
+    pub(super) suspected: Timestamp,
+    /// A control, another subject asked with the ticket meanwhile, became one too.
+    pub(super) control_refused: bool,
     pub(super) outage: Outage,
     pub(super) breaker: Breaker,
     pub(super) tempo: Tempo,
@@ -133,6 +137,8 @@ impl<'s> Runner<'s> {
             ticket: None,
             ticket_until: None,
             suspects: 0,
+            suspected: now,
+            control_refused: false,
             outage: Outage::default(),
             tempo: Tempo::new(now),
             purse: Purse::empty(Fare::Metered),
@@ -220,7 +226,7 @@ impl<'s> Runner<'s> {
         let times = [
             due,
             self.settle_by,
-            self.deadline.filter(|_| self.ending.is_none()),
+            self.deadline.filter(|at| *at > self.now),
         ];
         let sleep = times
             .into_iter()
@@ -350,7 +356,7 @@ impl<'s> Runner<'s> {
         let purse = std::mem::replace(&mut self.purse, Purse::empty(Fare::Metered));
         self.gate.ledger.refund(purse);
         self.commit(Permit::nothing(Fare::Metered))?;
-        self.report(None)?;
+        self.report_end()?;
         Ok(RunReport {
             ending: self.ending.take().unwrap_or(Ending::Finished),
             tally: self.store.tally(),

@@ -23,7 +23,7 @@ pub enum RunEvent {
     Progress(Snapshot),
     /// What the forecast needs; at the start, once a minute and when the reason for waiting
     /// changes, right after the [`Progress`](Self::Progress) it goes with.
-    Outlook(Outlook),
+    Outlook(Box<Outlook>),
     /// An access token was fetched.
     TokenFetched,
     /// The remote answered 45009 and is left alone for a while.

@@ -26,7 +26,9 @@ pub(super) struct Claim {
     /// The attempt that comes next; 1 is the first.
     pub(super) attempt: u8,
     /// Ask without the ticket, to find out whether that is what is wrong.
-    pub(super) without_ticket: bool,
+    pub(super) suspect: Option<i64>,
+    /// Not before.
+    pub(super) due: Timestamp,
 }
 
 impl Claim {
@@ -81,7 +83,8 @@ impl Feed {
     }
 
     /// Puts a claim back until `due`.
-    pub(super) fn put_back(&mut self, claim: Claim, due: Timestamp) {
+    pub(super) fn put_back(&mut self, mut claim: Claim, due: Timestamp) {
+        claim.due = due;
         self.waiting.push(Reverse((due, claim.subject.id)));
         self.claims.insert(claim.subject.id, claim);
     }
@@ -110,6 +113,11 @@ impl Feed {
             let Reverse((_, id)) = self.waiting.pop()?;
             return self.claims.remove(&id);
         }
+        self.fresh(now)
+    }
+
+    /// The next subject of the page.
+    fn fresh(&mut self, now: Timestamp) -> Option<Claim> {
         let subject = self.page.pop_front()?;
         let (was, attempt) = match self.phase {
             Phase::Owed => (State::Parked, ATTEMPTS + 1),
@@ -119,21 +127,43 @@ impl Feed {
             subject,
             was,
             attempt,
-            without_ticket: false,
+            suspect: None,
+            due: now,
         })
     }
 
-    /// Takes a claim that must be asked without the ticket.
-    pub(super) fn take_without_ticket(&mut self) -> Option<Claim> {
-        let found = self.claims.values().find(|claim| claim.without_ticket)?;
-        let id = found.subject.id;
+    /// Takes a claim that must be asked without the ticket and may leave.
+    pub(super) fn take_suspect(&mut self, now: Timestamp) -> Option<Claim> {
+        let mut suspects = self.claims.values().filter(|claim| claim.suspect.is_some());
+        let id = suspects.find(|claim| claim.due <= now)?.subject.id;
         self.claims.remove(&id)
     }
 
-    /// Whether one waits that must be asked without the ticket.
+    /// Takes all of them, whenever they may leave.
+    pub(super) fn take_suspects(&mut self) -> Vec<Claim> {
+        let is_suspect = |_: &SubjectId, claim: &mut Claim| claim.suspect.is_some();
+        let suspects = self.claims.extract_if(.., is_suspect);
+        suspects.map(|(_, claim)| claim).collect()
+    }
+
+    /// Takes a claim that is no suspect and may leave: a control of the ticket.
+    pub(super) fn take_control(&mut self, now: Timestamp) -> Option<Claim> {
+        let mut waiting = self.claims.values().filter(|claim| claim.suspect.is_none());
+        match waiting.find(|claim| claim.due <= now) {
+            Some(claim) => {
+                let id = claim.subject.id;
+                self.claims.remove(&id)
+            }
+            None => self.fresh(now),
+        }
+    }
+
+    /// When the first that must be asked without the ticket may leave; `None` if all of them are
+    /// in the air.
     #[must_use]
-    pub(super) fn has_suspect(&self) -> bool {
-        self.claims.values().any(|claim| claim.without_ticket)
+    pub(super) fn suspect_due(&self) -> Option<Timestamp> {
+        let suspects = self.claims.values().filter(|claim| claim.suspect.is_some());
+        suspects.map(|claim| claim.due).min()
     }
 
     /// When the first claim that waits may leave. Entries whose claim was taken out of turn are

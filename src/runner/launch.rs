@@ -52,40 +52,81 @@ impl Runner<'_> {
             let permit = self.gate.admit(self.now, fare, want)?;
             return Ok(Some(Turn::Charge(permit)));
         }
-        if self.suspects > 0 && !self.feed.has_suspect() {
-            let (until, reason) = (None, Reason::Ticket);
-            return Err(Hold { until, reason });
-        }
-        self.gate.let_out(self.now)?;
-        let claim = if self.suspects > 0 {
-            self.feed.take_without_ticket()
-        } else {
-            self.feed.take(self.now)
-        };
+        let claim = self.next_claim(fare)?;
         if let Some(claim) = claim {
             self.fly(claim, &token, generation);
         }
         Ok(None)
     }
 
+    /// Who is asked next. While the ticket is under suspicion that is a suspect, without it; or, if
+    /// the metered windows are full, one other subject with it, as a control.
+    fn next_claim(&mut self, fare: Fare) -> std::result::Result<Option<Claim>, Hold> {
+        let reason = Reason::Ticket;
+        if self.suspects == 0 {
+            self.gate.let_out(self.now)?;
+            return Ok(self.feed.take(self.now));
+        }
+        if fare == Fare::Metered {
+            let until = self.feed.suspect_due();
+            if until.is_none_or(|due| due > self.now) {
+                return Err(Hold { until, reason });
+            }
+            self.gate.let_out(self.now)?;
+            return Ok(self.feed.take_suspect(self.now));
+        }
+        if !self.airborne.is_empty() {
+            let until = None;
+            return Err(Hold { until, reason });
+        }
+        self.gate.let_out(self.now)?;
+        match self.feed.take_control(self.now) {
+            Some(claim) => Ok(Some(claim)),
+            // Nobody else is left to ask: the suspects wait for their windows.
+            None => self
+                .gate
+                .ledger
+                .check(self.now, Fare::Metered)
+                .map(|()| None),
+        }
+    }
+
     /// The token to call with; if there is none, its fetch is begun and waited for.
     fn token(&mut self) -> std::result::Result<(Token, u32), Hold> {
         if let Some((token, generation)) = self.tokens.current(self.now) {
-            return Ok((token.clone(), generation));
+            let token = token.clone();
+            // Its last minutes are spent on getting the next one, without waiting for it.
+            if self.tokens.is_aging(self.now) && self.tokens.may_fetch(self.now).is_ok() {
+                self.fetch_token();
+            }
+            return Ok((token, generation));
         }
         self.tokens.may_fetch(self.now)?;
-        let (fetch, sent) = (self.client.fetch_token(), self.now);
-        let flight = async move { Landed::Token(sent, fetch.await) };
-        self.in_flight.push(Box::pin(flight));
+        self.fetch_token();
         let (until, reason) = (None, Reason::Token);
         Err(Hold { until, reason })
     }
 
-    /// What the next call is charged as. While a ticket is under suspicion, calls go without it.
-    pub(super) fn fare(&self) -> Fare {
-        match self.ticket {
-            Some(_) if self.suspects == 0 => Fare::Ticketed,
-            _ => Fare::Metered,
+    fn fetch_token(&mut self) {
+        let (fetch, sent) = (self.client.fetch_token(), self.now);
+        let flight = async move { Landed::Token(sent, fetch.await) };
+        self.in_flight.push(Box::pin(flight));
+    }
+
+    /// What the next call is charged as. While a ticket is under suspicion calls go without it, if
+    /// there is room for that; else one control goes with it.
+    pub(super) fn fare(&mut self) -> Fare {
+        let metered_is_full = match (&self.ticket, self.suspects) {
+            (None, _) => return Fare::Metered,
+            (Some(_), 0) => return Fare::Ticketed,
+            _ if self.control_refused => false,
+            _ => self.gate.ledger.check(self.now, Fare::Metered).is_err(),
+        };
+        let paid = self.purse.fare() == Fare::Metered && self.purse.calls() > 0;
+        if metered_is_full && !paid {
+            Fare::Ticketed
+        } else {
+            Fare::Metered
         }
     }
 

@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use crate::{
     clock::{Chronometer, Clock, Timestamp},
-    gate::{Concurrency, Gate, Ledger, Limits, Quota, Span},
+    gate::{Concurrency, Counting, Gate, Ledger, Limits, Quota, Span},
     store::{Result, RunId, Store},
 };
 
@@ -52,9 +52,20 @@ pub fn open_gate(
     let (books, block, reading) = store.books()?;
     let time = Chronometer::resume(clock, reading);
     let landed_by = time.now().plus(call_timeout);
-    let ledger = Ledger::restore(quota.allowed(), quota.counting, &books, landed_by);
+    let ledger = Ledger::restore(quota.allowed(), counting(quota, &time), &books, landed_by);
     let gate = Gate::open(ledger, concurrency, block, time.now());
     Ok((gate, time))
+}
+
+/// Calendar windows turn with the wall clock, and only books that agree with it can count them; if
+/// somebody has set it, sliding windows are safe on every reading.
+fn counting(quota: &Quota, time: &Chronometer) -> Counting {
+    const AGREE: Duration = Duration::from_secs(5);
+    let (wall, books) = (time.clock().now(), time.now());
+    if wall.since(books) > AGREE || books.since(wall) > AGREE {
+        return Counting::Sliding;
+    }
+    quota.counting
 }
 
 /// Begins the run `command` in the state file, with the limits that it holds.

@@ -12,10 +12,18 @@ use super::{
 use crate::{
     clock::Timestamp,
     gate::Fare,
-    model::Outcome,
+    model::{Outcome, State},
     store::{Result, Settled},
     wecom::{CallError, Token, Verdict, errcode::Class, transport::Failure, wire},
 };
+
+/// How a call went out.
+#[derive(Clone, Copy)]
+struct Flown {
+    sent: Timestamp,
+    fare: Fare,
+    generation: u32,
+}
 
 impl Runner<'_> {
     /// Works off everything that has landed since the last turn.
@@ -37,13 +45,7 @@ impl Runner<'_> {
             generation,
             verdict,
         } = landing;
-        // A code nobody knows may be about the ticket; without one the business windows apply.
-        match &verdict {
-            Verdict::Refused(refusal) if refusal.class == Class::Unlisted => {
-                self.gate.land_doubtful(self.now, fare);
-            }
-            _ => self.gate.land(self.now, fare),
-        }
+        self.gate.land(self.now, fare);
         if let Some(place) = self.airborne.iter().position(|id| *id == claim.subject.id) {
             self.airborne.swap_remove(place);
         }
@@ -56,7 +58,18 @@ impl Runner<'_> {
         let answered = matches!(verdict, Verdict::Answered(_));
         let decision = decide(verdict, tried, self.chance.f64());
         self.clear_suspicion(&claim, answered, &decision)?;
-        self.carry_out(decision, claim, sent, generation);
+        if answered && fare == Fare::Ticketed {
+            self.ticket_works(sent);
+        }
+        self.carry_out(
+            decision,
+            claim,
+            Flown {
+                sent,
+                fare,
+                generation,
+            },
+        );
         Ok(())
     }
 
@@ -95,13 +108,13 @@ impl Runner<'_> {
     }
 
     fn narrow(&mut self) {
-        if self.gate.width.narrow(self.airborne.len()) {
+        if self.gate.width.narrow(self.now, self.airborne.len()) {
             let calls = self.gate.width.calls();
             self.tell(&RunEvent::Narrowed { calls });
         }
     }
 
-    fn carry_out(&mut self, decision: Decision, mut claim: Claim, sent: Timestamp, token: u32) {
+    fn carry_out(&mut self, decision: Decision, mut claim: Claim, flown: Flown) {
         match decision {
             Decision::Settle(outcome) => self.settle(&claim, outcome),
             Decision::Retry(after) => {
@@ -109,7 +122,7 @@ impl Runner<'_> {
                 self.feed.put_back(claim, self.now.plus(after));
             }
             Decision::Snooze(snooze) => {
-                let due = self.snooze(snooze, &mut claim, sent, token);
+                let due = self.snooze(snooze, &mut claim, flown);
                 self.feed.put_back(claim, due);
             }
             Decision::Halt(halt) => {
@@ -138,37 +151,39 @@ impl Runner<'_> {
     }
 
     /// Answers when the claim may leave again; what holds it till then is somebody else's business.
-    fn snooze(
-        &mut self,
-        snooze: Snooze,
-        claim: &mut Claim,
-        sent: Timestamp,
-        token: u32,
-    ) -> Timestamp {
+    fn snooze(&mut self, snooze: Snooze, claim: &mut Claim, flown: Flown) -> Timestamp {
         match snooze {
             Snooze::Token => {
-                if self.tokens.refused(token) {
+                if self.tokens.refused(flown.generation) {
                     self.end(Ending::TokensRefused);
                 }
             }
-            Snooze::Block => self.raise_block(sent),
+            Snooze::Block => self.raise_block(flown),
             Snooze::Narrow => {
                 let pause = Duration::from_millis(self.chance.u64(200..1000));
                 return self.now.plus(pause);
             }
-            Snooze::WithoutTicket => {
-                claim.without_ticket = true;
+            Snooze::WithoutTicket(errcode) => {
+                self.gate.ledger.doubt(self.now);
+                claim.suspect = Some(errcode);
+                self.control_refused =
+                    self.suspects > 0 && (self.control_refused || flown.sent >= self.suspected);
                 self.suspects += 1;
+                self.suspected = self.now;
             }
-            Snooze::Outage => self.line_is_dead(sent, Failure::Connect),
+            Snooze::Outage => self.line_is_dead(flown.sent, Failure::Connect),
         }
         self.now
     }
 
-    fn raise_block(&mut self, sent: Timestamp) {
+    fn raise_block(&mut self, Flown { sent, fare, .. }: Flown) {
         let jitter = self.chance.f64();
         let ledger = &mut self.gate.ledger;
-        if self.gate.block.raise(sent, &self.books, ledger, jitter) {
+        if self
+            .gate
+            .block
+            .raise(sent, fare, &self.books, ledger, jitter)
+        {
             let block = self.gate.block;
             let until = self.books.on_the_wall(block.until);
             // The penalty must be on disk before anything else happens.
@@ -198,7 +213,7 @@ impl Runner<'_> {
         answered: bool,
         decision: &Decision,
     ) -> Result<()> {
-        if !claim.without_ticket || !matches!(decision, Decision::Settle(_) | Decision::Halt(_)) {
+        if claim.suspect.is_none() || !matches!(decision, Decision::Settle(_) | Decision::Halt(_)) {
             return Ok(());
         }
         self.suspects = self.suspects.saturating_sub(1);
@@ -208,6 +223,24 @@ impl Runner<'_> {
             self.tell(&RunEvent::TicketDead);
         }
         Ok(())
+    }
+
+    /// A call that left after the last suspicion was answered with the ticket: it works, so what the
+    /// suspects met is their own.
+    fn ticket_works(&mut self, sent: Timestamp) {
+        if self.suspects == 0 || sent < self.suspected {
+            return;
+        }
+        self.suspects = 0;
+        for claim in self.feed.take_suspects() {
+            let outcome = Outcome {
+                state: State::Parked,
+                errcode: claim.suspect,
+                attempts: claim.attempt,
+                links: Vec::new(),
+            };
+            self.settle(&claim, outcome);
+        }
     }
 
     fn token_landed(&mut self, sent: Timestamp, fetched: std::result::Result<Token, CallError>) {
@@ -224,7 +257,7 @@ impl Runner<'_> {
         };
         match self.tokens.failed(error, self.now, self.chance.f64()) {
             Trouble::Passing => {}
-            Trouble::Outage => self.line_is_dead(sent, Failure::Connect),
+            Trouble::Outage(failure) => self.line_is_dead(sent, failure),
             Trouble::GiveUp(failure) => self.end(Ending::Unreachable(failure)),
             Trouble::Refused(refusal) => {
                 self.end(Ending::Refused(halt(*refusal, wire::GETTOKEN)));

@@ -14,7 +14,7 @@ use crate::{
 
 /// The shortest time between two snapshots.
 const SNAPSHOTS: Duration = Duration::from_millis(100);
-/// The longest time between two outlooks.
+/// The longest time between two outlooks, and between two clearances of the books on disk.
 const OUTLOOKS: Duration = Duration::from_secs(60);
 /// Waits shorter than this are not worth telling.
 const SHORT: Duration = Duration::from_secs(2);
@@ -48,7 +48,8 @@ impl Runner<'_> {
         }
         if outlook_due {
             (self.told.outlook, self.told.outlook_owed) = (self.now, false);
-            let outlook = RunEvent::Outlook(self.outlook());
+            self.store.forget_charges(self.now)?;
+            let outlook = RunEvent::Outlook(Box::new(self.outlook()));
             self.tell(&outlook);
         }
         if changed {
@@ -58,10 +59,17 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// Tells how it stood at the end.
+    pub(super) fn report_end(&mut self) -> Result<()> {
+        self.told.snapshot = Timestamp::default();
+        self.report(None)
+    }
+
     /// By the wall, and only what a person would want to know of.
     fn worth_telling(&self, hold: Option<Hold>) -> Option<Waiting> {
         let Hold { until, reason } = hold?;
-        if matches!(reason, Reason::Pace | Reason::Width | Reason::Retry) {
+        let rests = reason == Reason::Width && until.is_some();
+        if matches!(reason, Reason::Pace | Reason::Width | Reason::Retry) && !rests {
             return None;
         }
         if until.is_none_or(|until| until.since(self.now) < SHORT) {
@@ -86,11 +94,12 @@ impl Runner<'_> {
         }
     }
 
-    fn outlook(&self) -> Outlook {
+    fn outlook(&mut self) -> Outlook {
+        let fare = self.fare();
         Outlook {
             ledger: self.gate.ledger.clone(),
             now: self.now,
-            fare: self.fare(),
+            fare,
             ticket_until: self.ticket_until,
             blocked_until: self.gate.block.until,
             per_second: self.tempo.per_second(),

@@ -7,7 +7,7 @@ use super::{decide::halt, event::Halt};
 use crate::{
     clock::Clock,
     store::{Result, Store},
-    wecom::{CallError, Client, Ticket, Token, transport::Failure, wire},
+    wecom::{CallError, Client, Ticket, Token, errcode::Class, transport::Failure, wire},
 };
 
 /// What an application came to.
@@ -61,6 +61,10 @@ pub async fn apply(store: &Store, client: &Client, clock: Clock) -> Result<Appli
             Ok(Applied::Ticket(ticket, token))
         }
         Err(CallError::Refused(refusal)) => {
+            // A code that is listed has nothing to do with tickets: the chance is not used up.
+            if refusal.class != Class::Unlisted {
+                store.forget_application()?;
+            }
             let halt = halt(refusal, wire::APPLY_MASS_CALL_TICKET);
             Ok(Applied::Refused(Box::new(halt)))
         }

@@ -19,6 +19,8 @@ const REFUSED_UNPROVED: u8 = 3;
 /// A token is not used in its last moments: a call on its way must arrive while it lives, or it is
 /// asked, and counted, twice.
 const LAST_MOMENTS: Duration = Duration::from_secs(10);
+/// What is believed of `expires_in`; normally it is two hours (D91039).
+const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
 /// 45009 on gettoken: the IP is shut out, most likely for wrong secrets behind it (D90313).
 const SHUT_OUT: Duration = Duration::from_secs(3600);
 
@@ -29,8 +31,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 pub(super) enum Trouble {
     /// It will be tried again.
     Passing,
-    /// No connection: the outage decides.
-    Outage,
+    /// The API cannot be reached, or not just now: the outage decides when to try again.
+    Outage(Failure),
     /// It failed too often.
     GiveUp(Failure),
     /// The API refuses it for good.
@@ -46,6 +48,8 @@ pub(super) struct Tokens {
     /// Counts tokens, so that a refusal can be told to be of an older one.
     generation: u32,
     fresh_until: Timestamp,
+    /// No call leaves with it from here on.
+    ends: Timestamp,
     proved: bool,
     fetching: bool,
     retry_at: Timestamp,
@@ -58,7 +62,12 @@ impl Tokens {
     /// The token to call with, and its number.
     pub(super) fn current(&self, now: Timestamp) -> Option<(&Token, u32)> {
         let token = self.current.as_ref()?;
-        (now < self.fresh_until).then_some((token, self.generation))
+        (now < self.ends).then_some((token, self.generation))
+    }
+
+    /// Whether the token in use should be followed by another before it ends.
+    pub(super) fn is_aging(&self, now: Timestamp) -> bool {
+        now >= self.fresh_until
     }
 
     /// Whether a fetch may begin.
@@ -93,8 +102,14 @@ impl Tokens {
         self.failures = 0;
         self.proved = false;
         self.generation += 1;
-        let last_moments = now.plus(token.expires_in.saturating_sub(LAST_MOMENTS));
-        self.fresh_until = token.fresh_until(now).min(last_moments);
+        let life = token.expires_in.min(LONGEST_LIFE);
+        let last_moments = now.plus(life.saturating_sub(LAST_MOMENTS));
+        let fresh_until = token.fresh_until(now);
+        self.ends = match self.last {
+            // The first of a run may be what is left of one fetched before.
+            None => last_moments,
+            Some(_) => last_moments.max(fresh_until),
+        };
         // Within its life a repeated fetch may give the same token again (D97164); another is to
         // be had only after its end.
         if self
@@ -102,9 +117,10 @@ impl Tokens {
             .as_ref()
             .is_some_and(|last| last.secret.expose() == token.secret.expose())
         {
-            self.fresh_until = last_moments;
-            self.retry_at = now.plus(token.expires_in + Duration::from_secs(1));
+            self.ends = last_moments;
+            self.retry_at = now.plus(life + Duration::from_secs(1));
         }
+        self.fresh_until = fresh_until.min(self.ends);
         self.last = Some(token.clone());
         self.current = Some(token);
     }
@@ -112,21 +128,28 @@ impl Tokens {
     /// A fetch failed.
     pub(super) fn failed(&mut self, error: CallError, now: Timestamp, chance: f64) -> Trouble {
         self.fetching = false;
-        self.failures += 1;
+        if matches!(error, CallError::Failed(Failure::Connect)) {
+            // Nothing was sent: it is neither a fetch nor a failure of one.
+            self.fetched.pop_back();
+            return Trouble::Outage(Failure::Connect);
+        }
+        self.failures = self.failures.saturating_add(1);
         let failure = match error {
-            CallError::Failed(Failure::Connect) => return Trouble::Outage,
             CallError::Failed(failure) => failure,
             CallError::Refused(refusal) => match refusal.class {
                 Class::Wait => {
                     self.retry_at = now.plus(SHUT_OUT);
                     return Trouble::Passing;
                 }
-                Class::Retry | Class::Slow if self.failures < FAILURES => Failure::Body,
+                Class::Retry | Class::Slow => Failure::Body,
                 _ => return Trouble::Refused(Box::new(refusal)),
             },
         };
-        if self.failures >= FAILURES {
-            return Trouble::GiveUp(failure);
+        match (self.failures >= FAILURES, &self.last) {
+            (true, None) => return Trouble::GiveUp(failure),
+            // It has worked before, so it will again: nobody gives up a job of days for that.
+            (true, Some(_)) if self.current(now).is_none() => return Trouble::Outage(failure),
+            _ => {}
         }
         self.retry_at = now.plus(backoff(self.failures, chance));
         Trouble::Passing

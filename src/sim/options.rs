@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use super::{
-    count::Counting, faults::Faults, latency::Latency, limits::Limits, meter::MeterOptions,
-    ticket::TicketAgain, world::WorldOptions,
+    count::Counting,
+    faults::{Fault, Faults},
+    latency::Latency,
+    limits::Limits,
+    meter::MeterOptions,
+    ticket::TicketAgain,
+    world::WorldOptions,
 };
 
 /// What kind of remote to make. The same options and the same order of arrivals give the same
@@ -62,7 +67,8 @@ impl Options {
     pub fn sandbox() -> Self {
         Self {
             concurrent: Some(50),
-            faults: Faults::mild(),
+            // Without hangs: a demonstration should not stand still for a whole time-out.
+            faults: Faults::mild().with(Fault::Hang, 0.0),
             ..Self::default()
         }
     }

@@ -57,6 +57,7 @@ impl Store {
                 if !self.db.is_autocommit() {
                     let _ = self.db.execute_batch("ROLLBACK");
                 }
+                let _ = self.recall_corps();
             }
             ended
         })

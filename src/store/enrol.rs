@@ -17,7 +17,9 @@ use crate::{
 };
 
 /// Rows appended in one transaction.
-const ROWS_A_TRANSACTION: u32 = 100_000;
+const ROWS_A_TRANSACTION: usize = 100_000;
+/// Rows appended with one statement at hand.
+const ROWS_A_STATEMENT: usize = 1_000;
 
 /// What came of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +35,19 @@ pub struct Enrolment<'s> {
     store: &'s mut Store,
     source: i64,
     first: i64,
-    next: i64,
+    /// The id given out last; those of rows that wait are the latest.
+    last: i64,
     sorter: Sorter,
-    uncommitted: u32,
+    waiting: Waiting,
+    uncommitted: usize,
+}
+
+/// Rows on their way into one transaction, in one text.
+#[derive(Default)]
+struct Waiting {
+    text: String,
+    /// Where a row's unionid and openid end, and the corp to look in.
+    rows: Vec<(usize, usize, Option<i64>)>,
 }
 
 impl Store {
@@ -78,8 +90,9 @@ impl Store {
             store: self,
             source,
             first,
-            next: first,
+            last: first - 1,
             sorter: Sorter::new(folder),
+            waiting: Waiting::default(),
             uncommitted: 0,
         })
     }
@@ -96,15 +109,37 @@ impl Enrolment<'_> {
             .corpid
             .map(|corpid| self.store.corp(corpid))
             .transpose()?;
+        self.sorter.push((key_of(row), self.last + 1))?;
+        self.last += 1;
+        let Waiting { text, rows } = &mut self.waiting;
+        let unionid_ends = text.len() + row.unionid.len();
+        text.push_str(row.unionid);
+        text.push_str(row.openid);
+        rows.push((unionid_ends, text.len(), corp));
+        if rows.len() == ROWS_A_STATEMENT {
+            self.append()?;
+        }
+        Ok(())
+    }
+
+    /// Appends what waits.
+    fn append(&mut self) -> Result<()> {
         let mut insert = self.store.db.prepare_cached(
             "INSERT INTO subjects (id, unionid, openid, corp) VALUES (?1, ?2, ?3, ?4)",
         )?;
-        insert.execute(params![self.next, row.unionid, row.openid, corp])?;
+        let Waiting { text, rows } = &mut self.waiting;
+        self.uncommitted += rows.len();
+        let mut id = self.last - i64::try_from(rows.len()).unwrap_or_default();
+        let mut begins = 0;
+        for (unionid_ends, ends, corp) in rows.drain(..) {
+            let (unionid, openid) = (&text[begins..unionid_ends], &text[unionid_ends..ends]);
+            id += 1;
+            insert.execute(params![id, unionid, openid, corp])?;
+            begins = ends;
+        }
+        text.clear();
         drop(insert);
-        self.sorter.push((key_of(row), self.next))?;
-        self.next += 1;
-        self.uncommitted += 1;
-        if self.uncommitted == ROWS_A_TRANSACTION {
+        if self.uncommitted >= ROWS_A_TRANSACTION {
             self.store.db.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
             self.uncommitted = 0;
         }
@@ -129,16 +164,22 @@ impl Enrolment<'_> {
     ///
     /// What the disk says.
     pub fn finish(mut self, lines: u64, rejected: u64, now: Timestamp) -> Result<Enrolled> {
+        self.append()?;
         self.store.db.execute_batch("COMMIT")?;
         self.store.db.pragma_update(None, "synchronous", "full")?;
         self.store.db.execute_batch("BEGIN IMMEDIATE")?;
-        let rows = u64::try_from(self.next - self.first).unwrap_or_default();
-        let folder = std::mem::replace(&mut self.sorter, Sorter::new("".into()));
-        let twice = fold(&self.store.db, folder, self.first, self.next)?;
+        // Texts are compared in the order of their hashes, that is in none.
+        self.store
+            .db
+            .pragma_update(None, "cache_size", -48 * 1024)?;
+        let rows = u64::try_from(self.last + 1 - self.first).unwrap_or_default();
+        let sorter = std::mem::replace(&mut self.sorter, Sorter::new("".into()));
+        let twice = fold(&self.store.db, sorter, self.first, self.last + 1)?;
         let duplicates = delete(&self.store.db, self.first, &twice)?;
         let new = rows - duplicates;
-        self.store.tally.add(State::Queued, new);
-        save_tally(&self.store.db, &self.store.tally)?;
+        let mut tally = self.store.tally;
+        tally.add(State::Queued, new);
+        save_tally(&self.store.db, &tally)?;
         self.store.db.execute(
             "UPDATE sources SET lines = ?2, rejected = ?3, subjects = ?4, imported_at = ?5
              WHERE id = ?1",
@@ -151,6 +192,8 @@ impl Enrolment<'_> {
             ],
         )?;
         self.store.db.execute_batch("COMMIT")?;
+        self.store.tally = tally;
+        self.store.db.pragma_update(None, "cache_size", -8 * 1024)?;
         Ok(Enrolled { new, duplicates })
     }
 }
@@ -160,6 +203,7 @@ impl Drop for Enrolment<'_> {
         if !self.store.db.is_autocommit() {
             // Cut short: nothing of it may stay. If this fails too, the next open undoes it.
             let _ = self.store.db.execute_batch("ROLLBACK");
+            let _ = self.store.recall_corps();
             let _ = undo_unfinished(&self.store.db);
             let _ = self.store.db.pragma_update(None, "synchronous", "full");
         }
@@ -227,9 +271,8 @@ fn fold(db: &Connection, sorter: Sorter, first: i64, next: i64) -> Result<Marks>
     let (mut new, mut old) = (sorter.sorted()?, runs.sorted(db)?);
     let mut out = RunWriter::new(db, runs.next());
     let mut same: Vec<Pair> = Vec::new();
-    loop {
+    while let Some((key, _)) = new.peek() {
         // Earlier keys first: they decide whether a new one of the same hash is a duplicate.
-        let Some((key, _)) = new.peek() else { break };
         same.clear();
         while let Some(pair) = old.peek()
             && pair.0 <= key

@@ -125,6 +125,13 @@ impl Store {
         Reader::open(&self.path)
     }
 
+    /// Forgets the numbers of corps that a rollback has taken back.
+    fn recall_corps(&mut self) -> Result<()> {
+        self.corps.clear();
+        self.corps = corps(&self.db)?;
+        Ok(())
+    }
+
     /// The number of a corp, given one if it is new.
     fn corp(&mut self, corpid: &str) -> Result<i64> {
         if let Some(corp) = self.corps.get(corpid) {

@@ -23,10 +23,13 @@ use crate::clock::Timestamp;
 /// `migrations/`, in order. It only grows.
 const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../../migrations/0001_job.sql"))];
 
+/// No mutex: a connection belongs to one thread.
+const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
 /// Opens the state file for writing: locked, upgraded, ready.
 pub(super) fn open_locked(path: &Path) -> Result<(Connection, File), StoreError> {
     let lock = take(path)?;
-    let mut db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let mut db = Connection::open_with_flags(path, FLAGS)?;
     pragmas(&db)?;
     Migrations::from_slice(MIGRATIONS)
         .to_latest(&mut db)
@@ -41,8 +44,7 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
         return Err(StoreError::Missing { path });
     }
     // Read-write at SQLite's level: a reader of a WAL file may have to make its shared memory.
-    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
-        .map_err(|error| cannot_open(path, error))?;
+    let db = Connection::open_with_flags(path, FLAGS).map_err(|error| cannot_open(path, error))?;
     db.pragma_update(None, "query_only", true)?;
     db.busy_timeout(std::time::Duration::from_secs(5))?;
     check_version(path, &db)?;

@@ -1,276 +1,447 @@
-//! A fluent scenario: a job, a remote, what goes wrong; then the run, and the six invariants.
+//! A fluent scenario: a job, a remote, what goes wrong; then runs, and the six invariants after
+//! each of them.
+//!
+//! One world has one remote, one state file and one virtual clock, over as many runs and as many
+//! deaths of the process as a test wants.
 
-use std::{cell::RefCell, collections::BTreeMap, path::PathBuf, rc::Rc, time::Duration};
-
-use idferry::{
-    clock::{Clock, Timestamp},
-    gate::{Concurrency, Limits, Quota},
-    model::State,
-    rehearsal::{Rehearsal, Rehearsed, Stage, invent},
-    runner::{
-        OnQuota, Stop,
-        event::{Ending, RunEvent},
-    },
-    sim::{self, Faults, Latency, Remote, Stats},
-    store::{Reader, StoreError},
+use std::{
+    cell::{Ref, RefCell, RefMut},
+    path::PathBuf,
+    rc::Rc,
+    time::Duration,
 };
 
+use idferry::{
+    clock::{Clock, Skew, Timestamp},
+    export::{Filter, write_csv},
+    gate::{Concurrency, Limits, Quota},
+    model::{State, Tally},
+    rehearsal::{Rehearsal, invent},
+    runner::{
+        OnQuota, Stop,
+        event::{Ending, RunEvent, RunReport},
+    },
+    sim::{self, Counting, Faults, LaneStats, Latency, Remote, Stats},
+    store::{Reader, Store},
+    wecom::wire,
+};
+use tokio::{runtime::Runtime, time::sleep};
+
+use crate::{
+    ear::Heap,
+    invariants,
+    stage::{Act, Deaths, Heed, Listener, Stage, act},
+};
+
+type Setup = Box<dyn FnOnce(&mut Remote)>;
+
 /// A job about to be run.
-pub struct World {
-    pub play: Rehearsal,
-    subjects: u64,
+pub(crate) struct World {
+    pub(crate) play: Rehearsal,
+    /// How many subjects the state file should hold.
+    pub(crate) subjects: u64,
     folder: tempfile::TempDir,
     prepared: bool,
-    setup: Vec<Box<dyn FnOnce(&mut Remote)>>,
-    stop_after: Option<u64>,
-    calls_before: BTreeMap<String, u64>,
+    setup: Vec<Setup>,
+    heed: Option<Heed>,
+    acts: Vec<(Duration, Act)>,
+    deaths: Deaths,
+    /// Sent instead of the right one.
+    pub(crate) secret: Option<String>,
+    /// Something was put back in the queue, so that answers may be asked for again.
+    pub(crate) requeued: bool,
+    /// Clocks that can be set.
+    pub(crate) skew: Option<&'static Skew>,
+    scene: Option<Scene>,
 }
 
-/// What came of it.
-pub struct Told {
-    pub rehearsed: Rehearsed,
-    pub events: Vec<String>,
-    pub export: String,
-    pub tally: idferry::model::Tally,
+/// What lasts longer than a run.
+pub(crate) struct Scene {
+    runtime: Runtime,
+    pub(crate) clock: Clock,
+    pub(crate) remote: Rc<RefCell<Remote>>,
+    pub(crate) heap: Rc<RefCell<Heap>>,
+    /// How often the process died, over all runs.
+    pub(crate) kills: u64,
+}
+
+/// What came of a run.
+pub(crate) struct Told {
+    pub(crate) report: RunReport,
+    pub(crate) stats: Stats,
+    /// What happened, in words, repetitions left out.
+    pub(crate) events: Vec<String>,
+    /// Everything that was said to people and machines.
+    pub(crate) said: String,
+    pub(crate) export: String,
+    pub(crate) tally: Tally,
+    /// How often the process died in this run.
+    pub(crate) kills: u64,
+    pub(crate) took: Duration,
+    pub(crate) ended: Timestamp,
+}
+
+impl Told {
+    /// The results without `resolved_at`: a run that was interrupted has other moments.
+    pub(crate) fn results(&self) -> String {
+        let cut = |line: &str| line.rsplit_once(',').map(|(rest, _)| format!("{rest}\n"));
+        self.export.lines().filter_map(cut).collect()
+    }
+
+    pub(crate) fn lookups(&self) -> &LaneStats {
+        &self.stats.lanes[wire::UNIONID_TO_EXTERNAL_USERID]
+    }
+
+    /// How often `word` happened.
+    pub(crate) fn times(&self, word: &str) -> usize {
+        self.events.iter().filter(|event| *event == word).count()
+    }
+
+    pub(crate) fn finished(&self) -> bool {
+        matches!(self.report.ending, Ending::Finished)
+    }
+
+    pub(crate) fn of(&self, state: State) -> u64 {
+        self.tally.of(state)
+    }
 }
 
 impl World {
-    pub fn new(subjects: u64) -> Self {
+    pub(crate) fn new(subjects: u64) -> Self {
         let mut play = Rehearsal::default();
         play.quota.margin = 0.0;
-        play.remote.latency = Latency {
-            min: Duration::from_millis(20),
-            max: Duration::from_millis(80),
-        };
         Self {
             play,
             subjects,
             folder: tempfile::tempdir().unwrap(),
             prepared: false,
             setup: Vec::new(),
-            stop_after: None,
-            calls_before: BTreeMap::new(),
+            heed: None,
+            acts: Vec::new(),
+            deaths: Deaths::Never,
+            secret: None,
+            requeued: false,
+            skew: None,
+            scene: None,
         }
     }
 
-    pub fn seed(mut self, seed: u64) -> Self {
+    /// A world in which nothing takes time: no latency, no pacing.
+    pub(crate) fn timeless(subjects: u64) -> Self {
+        Self::new(subjects)
+            .latency_millis(0, 0)
+            .our_limits(Limits::none())
+            .remote_limits("none")
+    }
+
+    pub(crate) fn seed(mut self, seed: u64) -> Self {
         self.play.remote.seed = seed;
         self.play.orders.seed = seed;
         self
     }
 
-    pub fn faults(mut self, faults: &str) -> Self {
+    pub(crate) fn starting_at(mut self, date: &str) -> Self {
+        self.play.start = at(date);
+        self
+    }
+
+    pub(crate) fn faults(mut self, faults: &str) -> Self {
         self.play.remote.faults = Faults::parse(faults).unwrap();
         self
     }
 
-    pub fn latency_millis(mut self, min: u64, max: u64) -> Self {
+    pub(crate) fn latency_millis(mut self, min: u64, max: u64) -> Self {
         let (min, max) = (Duration::from_millis(min), Duration::from_millis(max));
         self.play.remote.latency = Latency { min, max };
         self
     }
 
     /// The same limits for the remote and for us.
-    pub fn limits(self, limits: &str) -> Self {
-        let ours = limits.split(',').fold(Limits::published(), |mut all, one| {
-            let (name, calls) = one.split_once('=').unwrap();
+    pub(crate) fn limits(self, limits: &str) -> Self {
+        let start = match limits.starts_with("none") {
+            true => Limits::none(),
+            false => Limits::published(),
+        };
+        let pairs = limits.split(',').filter_map(|one| one.split_once('='));
+        let ours = pairs.fold(start, |mut all, (name, calls)| {
             all.set(name.parse().unwrap(), Some(calls.parse().unwrap()));
             all
         });
         self.remote_limits(limits).our_limits(ours)
     }
 
-    pub fn remote_limits(mut self, limits: &str) -> Self {
+    pub(crate) fn remote_limits(mut self, limits: &str) -> Self {
         self.play.remote.limits = sim::Limits::parse(limits).unwrap();
         self
     }
 
-    pub fn our_limits(mut self, limits: Limits) -> Self {
+    pub(crate) fn our_limits(mut self, limits: Limits) -> Self {
         self.play.quota.limits = limits;
         self
     }
 
-    pub fn quota(mut self, change: impl FnOnce(&mut Quota)) -> Self {
+    pub(crate) fn calendar(mut self) -> Self {
+        self.play.quota.counting = idferry::gate::Counting::Calendar;
+        self.play.remote.counting = Counting::Calendar;
+        self
+    }
+
+    pub(crate) fn quota(mut self, change: impl FnOnce(&mut Quota)) -> Self {
         change(&mut self.play.quota);
         self
     }
 
-    pub fn concurrency(mut self, calls: u16) -> Self {
+    pub(crate) fn play(mut self, change: impl FnOnce(&mut Rehearsal)) -> Self {
+        change(&mut self.play);
+        self
+    }
+
+    pub(crate) fn concurrency(mut self, calls: u16) -> Self {
         self.play.concurrency = Concurrency::Fixed(calls);
         self
     }
 
-    pub fn kill_every(mut self, commits: u64) -> Self {
-        self.play.kill_every = Some(commits);
+    /// Every process dies after so many commits that settled something; 0 for never.
+    pub(crate) fn dying_every(mut self, commits: u64) -> Self {
+        self.deaths = match commits {
+            0 => Deaths::Never,
+            commits => Deaths::Every(commits),
+        };
         self
     }
 
-    pub fn on_quota_exit(mut self) -> Self {
+    /// The first process dies after so many commits that settled something.
+    pub(crate) fn dying_once_after(mut self, commits: u64) -> Self {
+        self.deaths = Deaths::Once(commits);
+        self
+    }
+
+    /// Processes die in the middle of anything, each so many milliseconds after it began.
+    pub(crate) fn dying_after_millis(mut self, lives: impl IntoIterator<Item = u64>) -> Self {
+        let lives = lives.into_iter().map(Duration::from_millis);
+        self.deaths = Deaths::After(lives.collect());
+        self
+    }
+
+    pub(crate) fn on_quota_exit(mut self) -> Self {
         self.play.orders.on_quota = OnQuota::Exit;
         self
     }
 
-    pub fn ticket(mut self) -> Self {
+    pub(crate) fn ticket(mut self) -> Self {
         self.play.ticket = true;
         self
     }
 
-    pub fn remote(mut self, setup: impl FnOnce(&mut Remote) + 'static) -> Self {
+    pub(crate) fn wrong_secret(mut self) -> Self {
+        self.secret = Some("a-wrong-secret-of-43-characters-0123456789ab".into());
+        self
+    }
+
+    /// Does something to the remote before the first run.
+    pub(crate) fn remote(mut self, setup: impl FnOnce(&mut Remote) + 'static) -> Self {
         self.setup.push(Box::new(setup));
         self
     }
 
-    /// Ask the run to stop once so many subjects are answered.
-    pub fn stop_after(mut self, answered: u64) -> Self {
-        self.stop_after = Some(answered);
+    /// Does something so long after the next run began.
+    pub(crate) fn after(
+        mut self,
+        wait: Duration,
+        act: impl FnOnce(&mut Remote, &'static Skew) + 'static,
+    ) -> Self {
+        self.acts.push((wait, Box::new(act)));
         self
     }
 
-    pub fn state(&self) -> PathBuf {
-        self.folder.path().join("idferry.db")
+    /// Clocks that `after` can set.
+    pub(crate) fn skewed(mut self) -> Self {
+        self.skew = Some(Box::leak(Box::default()));
+        self
     }
 
-    /// Runs it to its end in virtual time and checks every invariant.
-    pub fn run(&mut self) -> Told {
-        let told = self.try_run().unwrap();
-        self.check(&told);
-        told
+    /// Listens to every event of the next run.
+    pub(crate) fn heeding(
+        mut self,
+        heed: impl FnMut(&RunEvent, &mut Remote, &Stop) + 'static,
+    ) -> Self {
+        self.heed = Some(Box::new(heed));
+        self
     }
 
-    fn try_run(&mut self) -> Result<Told, StoreError> {
-        if !self.prepared {
-            invent(&self.state(), self.subjects, 7, self.play.start)?;
-            self.prepared = true;
-        }
-        let mut stage = Watching {
-            events: Vec::new(),
-            stop: Stop::default(),
-            stop_after: self.stop_after,
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()?;
-        let setup = std::mem::take(&mut self.setup);
-        let rehearsed = runtime.block_on(async {
-            let clock = Clock::starting_at(self.play.start);
-            let remote = Rc::new(RefCell::new(Remote::new(clock, self.play.remote)));
-            for step in setup {
-                step(&mut remote.borrow_mut());
-            }
-            let stop = stage.stop.clone();
-            self.play
-                .play_on(&self.state(), clock, remote, stop, &mut stage)
-                .await
-        })?;
-        // The next run begins when this one ended.
-        self.play.start = rehearsed.ended;
-        let reader = Reader::open(&self.state())?;
-        Ok(Told {
-            tally: reader.tally()?,
-            export: export(&reader),
-            events: stage.events,
-            rehearsed,
+    /// Asks the next run to stop once so many subjects are answered.
+    pub(crate) fn stopping_after(self, answered: u64) -> Self {
+        self.heeding(move |event, _, stop| match event {
+            RunEvent::Progress(snapshot) if snapshot.tally.answered() >= answered => stop.request(),
+            _ => {}
         })
     }
 
-    fn check(&self, told: &Told) {
-        let stats = &told.rehearsed.stats;
-        // 2. No window of the remote's meter was exceeded (unless others share the corp).
-        if self.play.remote.others == 0.0 && self.play.remote.limits == same(&self.play.quota) {
-            for (path, lane) in &stats.lanes {
-                assert_eq!(lane.blocks, 0, "{path} was blocked");
-            }
-        }
-        // 3. After a full run every subject is in exactly one terminal state.
-        let ending = &told.rehearsed.report.ending;
-        if matches!(ending, Ending::Finished) {
-            assert_eq!(told.tally.of(State::Queued), 0);
-        }
-        assert_eq!(told.tally.total(), self.subjects);
+    pub(crate) fn state(&self) -> PathBuf {
+        self.folder.path().join("idferry.db")
     }
-}
 
-fn same(quota: &Quota) -> sim::Limits {
-    let mut limits = sim::Limits::none();
-    for window in sim::Window::ALL {
-        let span = window.name().parse().unwrap();
-        limits = limits.with(window, quota.limits.of(span));
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
     }
-    limits
-}
 
-/// The results as text, `resolved_at` left out: it says when, and a run that was interrupted has
-/// other moments.
-fn export(reader: &Reader) -> String {
-    let mut text = String::new();
-    let each = |answer: &idferry::store::Answer| -> Result<(), StoreError> {
-        use std::fmt::Write;
-        writeln!(
-            text,
-            "{},{},{},{:?},{}",
-            answer.unionid,
-            answer.openid,
-            answer.state,
-            answer.errcode,
-            answer
-                .links
-                .iter()
-                .map(|link| format!("{}:{}", link.corpid, link.external_userid))
-                .collect::<Vec<_>>()
-                .join(" ")
-        )
-        .unwrap();
-        Ok(())
-    };
-    reader.answers(each).unwrap();
-    text
-}
+    pub(crate) fn reader(&self) -> Reader {
+        Reader::open(&self.state()).unwrap()
+    }
 
-struct Watching {
-    events: Vec<String>,
-    stop: Stop,
-    stop_after: Option<u64>,
-}
+    /// The state file, opened between two runs as another process would.
+    pub(crate) fn store(&mut self) -> Store {
+        self.prepare();
+        let now = self.now();
+        Store::open(&self.state(), now).unwrap()
+    }
 
-impl Stage for Watching {
-    fn event(&mut self, event: &RunEvent, _remote: &Rc<RefCell<Remote>>) {
-        let word = match event {
-            RunEvent::Progress(snapshot) => {
-                if self
-                    .stop_after
-                    .is_some_and(|most| snapshot.tally.answered() >= most)
-                {
-                    self.stop.request();
+    /// The state file as SQLite sees it.
+    pub(crate) fn sql<T: rusqlite::types::FromSql>(&self, query: &str) -> T {
+        let db = rusqlite::Connection::open(self.state()).unwrap();
+        db.query_row(query, [], |row| row.get(0)).unwrap()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        match &self.scene {
+            Some(scene) => scene.runtime.block_on(async { scene.clock.now() }),
+            None => self.play.start,
+        }
+    }
+
+    pub(crate) fn heap(&self) -> Ref<'_, Heap> {
+        self.scene.as_ref().unwrap().heap.borrow()
+    }
+
+    pub(crate) fn sim(&self) -> RefMut<'_, Remote> {
+        self.scene.as_ref().unwrap().remote.borrow_mut()
+    }
+
+    /// Nothing happens for so long.
+    pub(crate) fn rests(&mut self, span: Duration) {
+        self.set_scene();
+        let scene = self.scene.as_ref().unwrap();
+        scene.runtime.block_on(async { sleep(span).await });
+    }
+
+    /// Nothing is enrolled but what the test enrols itself.
+    pub(crate) fn bare(mut self) -> Self {
+        self.prepared = true;
+        self
+    }
+
+    fn prepare(&mut self) {
+        if !std::mem::replace(&mut self.prepared, true) {
+            invent(&self.state(), self.subjects, 7, self.play.start).unwrap();
+        }
+    }
+
+    pub(crate) fn set_scene(&mut self) {
+        if self.scene.is_some() {
+            return;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let (start, options) = (self.play.start, self.play.remote);
+        let (clock, remote) = runtime.block_on(async {
+            let clock = Clock::starting_at(start);
+            let clock = self.skew.map_or(clock, |skew| clock.skewed(skew));
+            (clock, Rc::new(RefCell::new(Remote::new(clock, options))))
+        });
+        for step in std::mem::take(&mut self.setup) {
+            step(&mut remote.borrow_mut());
+        }
+        self.scene = Some(Scene {
+            runtime,
+            clock,
+            remote,
+            heap: Rc::default(),
+            kills: 0,
+        });
+    }
+
+    /// Runs it to its end in virtual time and checks every invariant.
+    pub(crate) fn run(&mut self) -> Told {
+        self.prepare();
+        self.set_scene();
+        let mut scene = self.scene.take().unwrap();
+        let mut listener = Listener::new(self.heed.take());
+        let acts = std::mem::take(&mut self.acts);
+        let mut deaths = std::mem::take(&mut self.deaths);
+        let began = scene.runtime.block_on(async { scene.clock.now() });
+        let (report, kills) = {
+            let stage = Stage {
+                world: self,
+                clock: scene.clock,
+                remote: &scene.remote,
+                heap: &scene.heap,
+                path: self.state(),
+            };
+            let skew = self.skew.unwrap_or_else(|| Box::leak(Box::default()));
+            scene.runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    () = act(acts, skew, &scene.remote) => unreachable!(),
+                    told = stage.lives(&mut deaths, &mut listener) => told,
                 }
-                match snapshot.hold {
-                    Some(hold) => format!("waiting: {}", hold.reason),
-                    None => return,
-                }
-            }
-            RunEvent::Started { .. } => "started".into(),
-            RunEvent::Outlook(_) => return,
-            RunEvent::TokenFetched => "token fetched".into(),
-            RunEvent::Blocked { rung, .. } => format!("blocked {rung:?}"),
-            RunEvent::Unblocked => "unblocked".into(),
-            RunEvent::Narrowed { .. } => "narrowed".into(),
-            RunEvent::Unreachable { .. } => "unreachable".into(),
-            RunEvent::ReachedAgain => "reached again".into(),
-            RunEvent::TicketDead => "ticket dead".into(),
-            RunEvent::Draining { .. } => "draining".into(),
-            RunEvent::SecondTry => "second try".into(),
+            })
         };
-        if self.events.last() != Some(&word) {
-            self.events.push(word);
-        }
+        scene.kills += kills;
+        scene.heap.borrow_mut().next();
+        let stats = scene.remote.borrow().stats();
+        let ended = scene.runtime.block_on(async { scene.clock.now() });
+        self.scene = Some(scene);
+        let reader = self.reader();
+        let told = Told {
+            tally: reader.tally().unwrap(),
+            export: export(&reader),
+            events: std::mem::take(&mut listener.events),
+            said: listener.said(&report),
+            took: ended.since(began),
+            report,
+            stats,
+            kills,
+            ended,
+        };
+        drop(reader);
+        invariants::check(self, &told);
+        told
+    }
+
+    pub(crate) fn scene(&self) -> &Scene {
+        self.scene.as_ref().unwrap()
     }
 }
 
-/// The lane of lookups, as the remote saw it.
-pub fn lookups(stats: &Stats) -> &sim::LaneStats {
-    &stats.lanes["/cgi-bin/corpgroup/unionid_to_external_userid"]
+/// The results file.
+pub(crate) fn export(reader: &Reader) -> String {
+    let mut bytes = Vec::new();
+    write_csv(reader, &mut bytes, &Filter::default()).unwrap();
+    String::from_utf8(bytes).unwrap()
 }
 
-pub fn at(text: &str) -> Timestamp {
+/// Two results files are the same, or the first line in which they differ is told.
+#[track_caller]
+pub(crate) fn same(one: &str, other: &str) {
+    let differing = one
+        .lines()
+        .zip(other.lines())
+        .find(|(one, other)| one != other);
+    assert_eq!(differing, None);
+    assert_eq!(one.len(), other.len());
+}
+
+pub(crate) fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
+
+pub(crate) const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(crate) const MINUTE: Duration = secs(60);
+pub(crate) const HOUR: Duration = secs(3600);
+pub(crate) const DAY: Duration = secs(86_400);

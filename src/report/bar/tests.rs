@@ -64,7 +64,7 @@ fn a_bar_shows_how_far_how_fast_and_till_when() {
     let (mut bar, _) = bar(false);
     bar.event(&RunEvent::Progress(snapshot("12:00:00", 70_000)));
     bar.event(&RunEvent::Progress(snapshot("12:00:10", 71_660)));
-    bar.event(&RunEvent::Outlook(outlook()));
+    bar.event(&RunEvent::Outlook(Box::new(outlook())));
     insta::assert_snapshot!(bar.texts().join("\n"), @"
     71.7 %  ██████████████░░░░░░  71,660 / 100,000 · 166 calls/s · done about 12:04 (in 4 min 43 s)
     basic.minute    ██████████  9,800 / 9,800
@@ -76,7 +76,7 @@ fn a_bar_shows_how_far_how_fast_and_till_when() {
 fn a_bar_says_why_it_waits() {
     let (mut bar, _) = bar(false);
     let day = Reason::Window(Span::BusinessDay);
-    bar.event(&RunEvent::Outlook(outlook()));
+    bar.event(&RunEvent::Outlook(Box::new(outlook())));
     bar.event(&RunEvent::Progress(held(
         "12:00:00", 50_000, day, "17:40:00",
     )));
@@ -111,7 +111,7 @@ fn a_moment_of_waiting_is_not_shown() {
 fn what_is_drawn_is_coloured_and_taken_away_at_the_end() {
     let (mut bar, terminal) = bar(true);
     let day = Reason::Window(Span::BusinessDay);
-    bar.event(&RunEvent::Outlook(outlook()));
+    bar.event(&RunEvent::Outlook(Box::new(outlook())));
     bar.event(&RunEvent::Progress(snapshot("12:00:00", 50_000)));
     terminal.sent();
     bar.event(&RunEvent::Progress(held(
@@ -146,7 +146,7 @@ fn a_line_is_cut_before_it_wraps() {
     bar.event(&RunEvent::Progress(snapshot("12:00:00", 70_000)));
     bar.event(&RunEvent::Progress(snapshot("12:00:10", 71_660)));
     terminal.sent();
-    bar.event(&RunEvent::Outlook(outlook()));
+    bar.event(&RunEvent::Outlook(Box::new(outlook())));
     let (line, sent) = (bar.headline(), terminal.sent());
     assert!(line.chars().count() > 80, "{line}");
     assert!(!sent.contains(&line), "{sent}");

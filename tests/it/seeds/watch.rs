@@ -12,7 +12,7 @@ use std::{
 
 use idferry::{
     clock::{Chronometer, Clock, Skew, Timestamp},
-    gate::{Ledger, Outlook, Rung, Span},
+    gate::{Ledger, Rung, Span},
     rehearsal::Stage,
     runner::{
         Stop,
@@ -225,8 +225,8 @@ impl Stage for Watch<'_> {
         self.events += 1;
         self.tell(event);
         match event {
-            RunEvent::Outlook(Outlook { ledger, now, .. }) => {
-                self.hold_against_the_meter(ledger.clone(), *now, "while it runs");
+            RunEvent::Outlook(outlook) => {
+                self.hold_against_the_meter(outlook.ledger.clone(), outlook.now, "while it runs");
             }
             RunEvent::Progress(snapshot) => self.see_snapshot(snapshot),
             RunEvent::Blocked { rung, until } => self.raise_penalty(*rung, *until),

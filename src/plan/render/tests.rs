@@ -1,0 +1,237 @@
+use super::{super::Tally, *};
+use crate::gate::{Counting, Fare, Ledger, Limits, Outlook};
+
+fn morning() -> Timestamp {
+    Timestamp::parse("2026-11-22T09:17:23+08:00").unwrap()
+}
+
+fn drawn_with(limits: Limits, calls: u64, ticket_until: Option<Timestamp>) -> Plan {
+    let outlook = Outlook {
+        ledger: Ledger::new(limits, Counting::Sliding),
+        now: morning(),
+        fare: if ticket_until.is_some() {
+            Fare::Ticketed
+        } else {
+            Fare::Metered
+        },
+        ticket_until,
+        blocked_until: Timestamp::default(),
+        per_second: None,
+    };
+    let tally = Tally {
+        lines: calls + 117,
+        rejected: 17,
+        subjects: calls + 100,
+        answered: 100,
+        calls,
+    };
+    Plan::draw(tally, &outlook, morning(), "members.csv")
+}
+
+fn drawn(calls: u64) -> Plan {
+    drawn_with(Limits::published(), calls, None)
+}
+
+#[test]
+fn seven_and_a_half_million_calls_ask_for_the_ticket() {
+    let plan = drawn(7_500_000);
+    let text = render(&plan, morning());
+    assert!(
+        text.lines().all(|line| line.chars().count() <= WIDTH),
+        "{text}"
+    );
+    insta::assert_snapshot!(text, @r"
+        Plan of 2026-11-22T09:17:23+08:00
+
+          lines          7,500,117
+          rejected              17
+          subjects       7,500,100
+          answered             100
+          calls          7,500,000
+
+        Without a ticket  15 d 4 h      2026-12-07T12:39:48+08:00
+          business.hour   holds 2 d 4 h in all, on days 1-16
+          business.day    holds 12 d 12 h in all, on days 1-16
+          month wall      not reached
+
+        With a ticket     2 d 2 h       2026-11-24T10:42:13+08:00
+          basic.hour      holds 1 d 13 h in all, on days 1-3
+          ticket          6 d 23 h usable: enough
+
+        calls
+           7.5 M ┤       ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░████
+                 ┤      ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░█████████
+                 ┤      ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░████████████████
+                 ┤     ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░█████████████████████
+                 ┤    ░░░░░░░░░░░░░░░░░░░░░░░░░░░░████████████████████████████
+           3.8 M ┤   ░░░░░░░░░░░░░░░░░░░░░░░░█████████████████████████████████
+                 ┤   ░░░░░░░░░░░░░░░░░████████████████████████████████████████
+                 ┤   ░░░░░░░░░░░░░████████████████████████████████████████████
+                 ┤   ░░░░░░░░█████████████████████████████████████████████████
+                 ┤   ░████████████████████████████████████████████████████████
+               0 └─────────────────────────────┬─────────────────────────────┬
+                 now                        7.6 d                        15.1 d
+                  ░ with a ticket
+                  █ no ticket
+
+        Apply for the ticket: done in 2 d 2 h instead of 15 d 4 h. A ticket can
+        be obtained once, within 3 months of the authorisation, and lives 7 days
+        (D96250): apply when the input is complete.
+
+          idferry run members.csv --ticket apply
+        ");
+}
+
+#[test]
+fn a_nightly_job_needs_no_ticket() {
+    insta::assert_snapshot!(render(&drawn(50_000), morning()), @r"
+        Plan of 2026-11-22T09:17:23+08:00
+
+          lines             50,117
+          rejected              17
+          subjects          50,100
+          answered             100
+          calls             50,000
+
+        Without a ticket  5 min 1 s     2026-11-22T09:22:23+08:00
+          basic.minute    holds 1 s in all, on day 1
+          month wall      not reached
+
+        With a ticket     5 min 1 s     2026-11-22T09:22:23+08:00
+          basic.minute    holds 1 s in all, on day 1
+          ticket          6 d 23 h usable: enough
+
+        calls
+            50 k ┤                                                         ███
+                 ┤                                                   █████████
+                 ┤                                             ███████████████
+                 ┤                                       █████████████████████
+                 ┤                                 ███████████████████████████
+            25 k ┤                           █████████████████████████████████
+                 ┤                     ███████████████████████████████████████
+                 ┤               █████████████████████████████████████████████
+                 ┤         ███████████████████████████████████████████████████
+                 ┤   █████████████████████████████████████████████████████████
+               0 └─────────────────────────────┬─────────────────────────────┬
+                 now                      2.5 min                       5.0 min
+                  ░ with a ticket
+                  █ no ticket
+
+        Today's quota is enough: done in 5 min 1 s without a ticket. A ticket
+        can be obtained once, within 3 months of the authorisation, and lives 7
+        days (D96250): keep it.
+
+          idferry run members.csv
+        ");
+}
+
+#[test]
+fn what_a_ticket_cannot_finish_is_counted() {
+    let plan = drawn(30_000_000);
+    assert!(!plan.with_ticket.fits);
+    assert_eq!(plan.command, "idferry run members.csv --ticket apply");
+    insta::assert_snapshot!(plan.advice, @"Apply for the ticket: done in 17 d 2 h instead of 105 d 11 h. Even so 4,950,000 subjects are left when it ends and take 10 d 3 h more. A ticket can be obtained once, within 3 months of the authorisation, and lives 7 days (D96250): apply when the input is complete.");
+}
+
+#[test]
+fn a_stored_ticket_is_not_applied_for_again() {
+    let plan = drawn_with(
+        Limits::published(),
+        7_500_000,
+        Some(morning().plus(std::time::Duration::from_secs(86_400))),
+    );
+    assert_eq!(plan.command, "idferry run members.csv");
+    insta::assert_snapshot!(plan.advice, @"A ticket is stored and will be used: done in 9 d 1 h. Even so 3,900,000 subjects are left when it ends and take 8 d 1 h more.");
+}
+
+#[test]
+fn nothing_to_ask_is_said() {
+    insta::assert_snapshot!(render(&drawn(0), morning()), @r"
+        Plan of 2026-11-22T09:17:23+08:00
+
+          lines                117
+          rejected              17
+          subjects             100
+          answered             100
+          calls                  0
+
+        Nothing to ask: every subject is answered.
+
+          idferry export
+        ");
+}
+
+#[test]
+fn a_ticket_that_lifts_nothing_that_holds_is_kept() {
+    let mut limits = Limits::none();
+    limits.set(Span::BasicHour, Some(1_000));
+    let plan = drawn_with(limits, 100_000, None);
+    assert_eq!(plan.command, "idferry run members.csv");
+    insta::assert_snapshot!(plan.advice, @"A ticket would gain little: 4 d 4 h without, 4 d 4 h with one. A ticket can be obtained once, within 3 months of the authorisation, and lives 7 days (D96250): keep it.");
+}
+
+#[test]
+fn never_is_said_and_not_dated() {
+    let mut limits = Limits::published();
+    limits.set(Span::BasicHour, Some(0));
+    let plan = drawn_with(limits, 100_000, None);
+    assert_eq!(plan.without_ticket.finish, None);
+    assert!(!plan.with_ticket.fits);
+    assert!(render(&plan, morning()).contains("never"));
+}
+
+#[test]
+fn the_json_has_the_shape_that_scripts_read() {
+    let json = serde_json::to_string_pretty(&drawn(7_500_001)).unwrap();
+    insta::assert_snapshot!(json, @r#"
+        {
+          "lines": 7500118,
+          "rejected": 17,
+          "subjects": 7500101,
+          "answered": 100,
+          "calls": 7500001,
+          "without_ticket": {
+            "seconds": 2593117,
+            "finish": "2026-12-22T09:36:00+08:00",
+            "binding": "business.month",
+            "month_wall": "2026-12-07T12:39:48+08:00"
+          },
+          "with_ticket": {
+            "seconds": 180589,
+            "finish": "2026-11-24T11:27:12+08:00",
+            "fits": true,
+            "left_over": 0
+          },
+          "advice": "Apply for the ticket: done in 2 d 3 h instead of 30 d 1 h. A ticket can be obtained once, within 3 months of the authorisation, and lives 7 days (D96250): apply when the input is complete."
+        }
+        "#);
+}
+
+#[test]
+fn times_are_told_in_two_units_rounded_up() {
+    let told = [
+        0, 59, 60, 61, 3_599, 3_600, 7_261, 86_399, 86_400, 1_308_146,
+    ]
+    .map(lasting);
+    let expected = [
+        "0 s",
+        "59 s",
+        "1 min",
+        "1 min 1 s",
+        "59 min 59 s",
+        "1 h",
+        "2 h 2 min",
+        "24 h",
+        "1 d",
+        "15 d 4 h",
+    ];
+    assert_eq!(told, expected.map(str::to_owned));
+    assert_eq!(lasting(u64::MAX), "never");
+}
+
+#[test]
+fn days_are_told_in_stretches() {
+    assert_eq!(ranges(&[0]), "day 1");
+    assert_eq!(ranges(&[0, 1, 2, 6]), "days 1-3, 7");
+    assert_eq!(ranges(&[0, 2, 4, 6, 8]), "days 1, 3, 5, 7, …");
+}

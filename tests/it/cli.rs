@@ -1,0 +1,28 @@
+//! The built binary, started as its user starts it, against the simulator over real HTTP on
+//! loopback. `desk` is the folder it is typed in, `server` a server whose every reply a test
+//! decides; the rest tells what must be true. Nothing sleeps: events are awaited.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "this is how a test fails, and how it says that it could not be tried"
+)]
+
+mod desk;
+mod disk;
+mod exit_codes;
+mod export;
+mod faults;
+mod held;
+mod input;
+mod kill;
+mod progress;
+mod readme;
+mod secrets;
+mod server;
+mod settings;
+mod signals;
+mod simulate;
+mod snapshots;
+mod wire;

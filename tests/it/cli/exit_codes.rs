@@ -1,0 +1,226 @@
+//! What each exit code says; 9 is in `held`, 130 in `signals`, 2 in `settings` and `input`.
+
+use idferry::sim::{Options, WorldOptions};
+
+use super::{
+    desk::{Desk, lookups, prompt, simulator, timeless},
+    server::{Reply, Server},
+};
+
+#[test]
+fn zero_is_everything_answered() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(30);
+    desk.idferry("run fans.csv").at(&simulator).done().exits(0);
+    assert_eq!(lookups(&simulator).calls, 30);
+    assert_eq!(desk.names(), ["fans.csv", "fans.links.csv", "idferry.db"]);
+}
+
+#[test]
+fn one_is_a_state_file_that_is_none() {
+    let desk = Desk::with_fans(3);
+    desk.write("notes.txt", "shopping list\n".repeat(100));
+    desk.idferry("run fans.csv --state notes.txt --budget 0")
+        .done()
+        .exits(1)
+        .says("the state file is damaged or is not one of idferry's");
+    assert!(desk.read("notes.txt").starts_with("shopping list"));
+    std::fs::create_dir(desk.path("folder")).unwrap();
+    desk.idferry("run fans.csv --state folder --budget 0")
+        .done()
+        .exits(1)
+        .says("the state file folder cannot be opened: Is a directory");
+}
+
+#[test]
+fn three_is_finished_with_refusals() {
+    let simulator = simulator(Options {
+        world: WorldOptions {
+            rejected: 0.1,
+            ..WorldOptions::default()
+        },
+        ..prompt()
+    });
+    let desk = Desk::with_fans(60);
+    desk.idferry("run fans.csv")
+        .at(&simulator)
+        .done()
+        .exits(3)
+        .says("Finished, but ")
+        .says("subjects rejected. (exit 3)");
+    assert_eq!(lookups(&simulator).calls, 60, "a refusal is asked once");
+    let results = timeless(&desk.read("fans.links.csv"));
+    for line in results.lines().filter(|line| line.contains("rejected")) {
+        let code = line.rsplit(',').next().unwrap();
+        assert!(["610014", "40073", "610018"].contains(&code), "{line}");
+    }
+}
+
+#[test]
+fn four_is_a_wrong_secret_after_one_try() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(30);
+    desk.idferry("run fans.csv")
+        .at(&simulator)
+        .env("WECOM_CORP_SECRET", "guessed")
+        .done()
+        .exits(4)
+        .says("Halted: the API refused gettoken with errcode 40001")
+        .says("the same command goes on\n    idferry run fans.csv\n");
+    assert_eq!(simulator.stats().tokens_failed, 1);
+    assert_eq!(lookups(&simulator).calls, 0);
+    // With the secret put right it does.
+    desk.idferry("run fans.csv").at(&simulator).done().exits(0);
+}
+
+#[test]
+fn four_is_an_untrusted_address_which_is_named() {
+    let server = Server::with_token("token", |_| {
+        let errmsg = "not allow to access from your ip, hint: [1764000000123456789], \
+                      from ip: 203.0.113.7, more info at \
+                      https://open.work.weixin.qq.com/devtool/query?e=60020";
+        Reply::Json(format!(r#"{{"errcode":60020,"errmsg":"{errmsg}"}}"#))
+    });
+    let desk = Desk::with_fans(30);
+    desk.idferry("run fans.csv --concurrency 1")
+        .asking(server.base_url())
+        .done()
+        .exits(4)
+        .says("errcode 60020 不安全的访问IP (not allowed to access from your IP)")
+        .says("the server saw the call come from 203.0.113.7")
+        .says("企业可信IP");
+    assert_eq!(server.lookups(), 1);
+    assert_eq!(
+        desk.read("fans.links.csv").matches(",queued,,").count(),
+        30,
+        "nobody is to blame but the address"
+    );
+}
+
+#[test]
+fn five_is_more_errors_than_the_budget_bears() {
+    let simulator = simulator(Options {
+        world: WorldOptions {
+            rejected: 1.0,
+            ..WorldOptions::default()
+        },
+        ..prompt()
+    });
+    let desk = Desk::with_fans(1_000);
+    desk.idferry("run fans.csv --concurrency 4")
+        .at(&simulator)
+        .done()
+        .exits(5)
+        .says("Halted: 200 of the last 200 answers were errors")
+        .says("--error-budget");
+    let calls = lookups(&simulator).calls;
+    assert!((200..=204).contains(&calls), "{calls} calls");
+}
+
+#[test]
+fn eight_is_the_state_of_another_corp() {
+    let [ours, theirs] = [1, 2].map(|seed| simulator(Options { seed, ..prompt() }));
+    let desk = Desk::with_fans(10);
+    desk.idferry("run fans.csv --budget 5")
+        .at(&ours)
+        .done()
+        .exits(75);
+    desk.idferry("run fans.csv")
+        .at(&theirs)
+        .done()
+        .exits(8)
+        .says(&format!(
+            "belongs to corp {}, the credentials to {}",
+            ours.corp_id(),
+            theirs.corp_id()
+        ));
+    assert!(theirs.stats().lanes.is_empty(), "nothing was sent");
+}
+
+#[test]
+fn eight_is_the_state_of_a_newer_version() {
+    let desk = Desk::with_fans(10);
+    desk.idferry("run fans.csv --budget 0").done().exits(75);
+    // `user_version` of the format: four bytes at 60, the highest first.
+    let mut bytes = std::fs::read(desk.path("idferry.db")).unwrap();
+    bytes[60..64].copy_from_slice(&1_000_u32.to_be_bytes());
+    desk.write("idferry.db", bytes);
+    for command in [
+        "run fans.csv",
+        "status",
+        "export -o -",
+        "retry --state parked",
+    ] {
+        desk.idferry(command)
+            .done()
+            .exits(8)
+            .says("was written by a newer version of idferry; update idferry");
+    }
+}
+
+#[test]
+fn seventy_five_is_a_budget_used_up() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(20);
+    desk.idferry("run fans.csv --budget 7")
+        .at(&simulator)
+        .done()
+        .exits(75)
+        .says("Stopped: the budget of calls is used up, 13 subjects left. (exit 75)")
+        .says("the same command goes on");
+    assert_eq!(lookups(&simulator).calls, 7);
+    desk.idferry("run fans.csv --budget 13")
+        .at(&simulator)
+        .done()
+        .exits(0);
+    assert_eq!(lookups(&simulator).calls, 20);
+}
+
+#[test]
+fn a_budget_of_nothing_needs_neither_network_nor_credentials() {
+    let desk = Desk::with_fans(20);
+    desk.idferry("run fans.csv --budget 0")
+        .done()
+        .exits(75)
+        .says("20 new subjects")
+        .says("20 subjects left");
+    assert_eq!(desk.read("fans.links.csv").matches(",queued,,").count(), 20);
+}
+
+#[test]
+fn a_run_without_input_goes_on_with_what_is_queued() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(20);
+    desk.idferry("run fans.csv --budget 0").done().exits(75);
+    desk.idferry("run").at(&simulator).done().exits(0);
+    assert_eq!(lookups(&simulator).calls, 20);
+    assert_eq!(desk.names(), ["fans.csv", "fans.links.csv", "idferry.db"]);
+    assert!(!desk.read("fans.links.csv").contains("queued"));
+}
+
+#[test]
+fn seventy_five_is_time_that_is_up() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(20);
+    desk.idferry("run fans.csv --max-duration 0s")
+        .at(&simulator)
+        .done()
+        .exits(75)
+        .says("Stopped: the time is up, 20 subjects left. (exit 75)");
+    assert_eq!(lookups(&simulator).calls, 0);
+}
+
+#[test]
+fn a_time_to_stop_that_is_far_off_stops_nothing() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(20);
+    let far_off = idferry::clock::Clock::system()
+        .now()
+        .plus(std::time::Duration::from_secs(12 * 3_600));
+    let until = far_off.rfc3339()[11..16].to_owned();
+    desk.idferry("run fans.csv --max-duration 6h --until")
+        .arg(until)
+        .at(&simulator)
+        .done()
+        .exits(0);
+}

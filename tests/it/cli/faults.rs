@@ -1,0 +1,146 @@
+//! A remote that misbehaves over the wire.
+
+use std::net::{SocketAddr, TcpListener};
+
+use idferry::sim::{Fault, Forced, Options, Simulator};
+use rustix::process::Signal;
+
+use super::{
+    desk::{Desk, expected, ids, lookups, prompt, same_lines, simulator, timeless},
+    server::{Reply, Server},
+};
+
+#[test]
+fn one_of_every_fault_costs_a_call_and_no_subject() {
+    const SUBJECTS: usize = 60;
+    let simulator = simulator(prompt());
+    // Hanging costs half a minute, and the warning is a bug of ours: not those.
+    let faults = [
+        Fault::Busy,
+        Fault::Concurrent,
+        Fault::Http5xx,
+        Fault::ResetBefore,
+        Fault::ResetAfter,
+        Fault::Slow,
+        Fault::Cut,
+        Fault::Invalid,
+        Fault::TokenKilled,
+    ];
+    simulator.with(|remote| remote.script(faults.map(Forced::Fault)));
+    let desk = Desk::with_fans(SUBJECTS);
+    desk.idferry("run fans.csv --ticket none")
+        .at(&simulator)
+        .done()
+        .exits(0);
+    let drawn = simulator.stats().faults;
+    assert_eq!(drawn.len(), faults.len(), "{drawn:?}");
+    let subjects: Vec<_> = (0..SUBJECTS).map(ids).collect();
+    let subjects = subjects
+        .iter()
+        .map(|(unionid, openid)| (&**unionid, &**openid));
+    let world = simulator.with(|remote| expected(remote.world(), subjects));
+    same_lines(&timeless(&desk.read("fans.links.csv")), &world);
+}
+
+#[test]
+fn a_bad_day_parks_nobody() {
+    let mut options = Options {
+        faults: idferry::sim::Faults::harsh().with(Fault::Hang, 0.0),
+        ..prompt()
+    };
+    options.concurrent = Some(50);
+    let simulator = simulator(options);
+    let desk = Desk::with_fans(150);
+    desk.idferry("run fans.csv --ticket none")
+        .at(&simulator)
+        .done()
+        .exits(0);
+    assert!(
+        simulator.stats().faults.len() >= 5,
+        "{:?}",
+        simulator.stats().faults
+    );
+    assert!(lookups(&simulator).calls > 150);
+}
+
+#[test]
+fn a_closed_port_is_told_at_once_and_can_be_left_at_once() {
+    let desk = Desk::with_fans(5);
+    let mut run = desk
+        .idferry("run fans.csv --ticket none")
+        .asking(&closed_port())
+        .start();
+    run.says("the API cannot be reached (no connection), next try at ");
+    run.signal(Signal::INT);
+    run.done()
+        .exits(130)
+        .says("Interrupted: every answer is saved, 5 subjects left.");
+}
+
+/// The loop itself gives up after 1 + 2 + 4 + 8 + 16 s, which no test should wait for; the stage
+/// before it gives up at once.
+#[test]
+fn a_closed_port_before_the_run_is_work_left() {
+    let desk = Desk::with_fans(5);
+    desk.idferry("run fans.csv --ticket apply")
+        .asking(&closed_port())
+        .done()
+        .exits(75)
+        .says("Stopped: the API cannot be reached (no connection), 5 subjects left. (exit 75)")
+        .says("check the network, the proxy (HTTPS_PROXY) and --base-url");
+    // The one chance is not used up by that.
+    let simulator = simulator(prompt());
+    let fresh = desk
+        .idferry("run fans.csv --ticket apply --state fresh.db")
+        .at(&simulator);
+    fresh.done().exits(0);
+    assert_eq!(simulator.stats().ticket_applications, 1);
+}
+
+/// An address at which nobody listens: the listener is gone when this returns. Other tests use
+/// other loopback addresses, so that nobody takes it meanwhile.
+fn closed(host: &str) -> SocketAddr {
+    let listener = TcpListener::bind((host, 0)).unwrap();
+    listener.local_addr().unwrap()
+}
+
+fn closed_port() -> String {
+    format!("http://{}", closed("127.0.0.77"))
+}
+
+#[test]
+fn a_line_that_comes_back_is_used_again() {
+    let address = closed("127.0.0.78");
+    let desk = Desk::with_fans(5);
+    // The credentials are those of every simulator of this seed.
+    let credentials = simulator(prompt());
+    let mut run = desk
+        .idferry("run fans.csv --ticket none --progress json")
+        .with_credentials_of(&credentials)
+        .env("WECOM_BASE_URL", format!("http://{address}"))
+        .start();
+    run.says(r#""event":"unreachable""#);
+    let simulator = Simulator::start(address, prompt()).unwrap();
+    run.says(r#""event":"reached_again""#);
+    run.done().exits(0);
+    assert_eq!(lookups(&simulator).calls, 5);
+}
+
+#[test]
+fn a_code_that_nobody_knows_parks_the_subject() {
+    let server = Server::with_token("token", |request| {
+        let known = request.field("unionid") != ids(2).0;
+        let errcode = if known { 0 } else { 987_654 };
+        Reply::Json(format!(r#"{{"errcode":{errcode},"errmsg":"novelty"}}"#))
+    });
+    let desk = Desk::with_fans(5);
+    desk.idferry("run fans.csv")
+        .asking(server.base_url())
+        .done()
+        .exits(3)
+        .says("Finished, but 1 subject parked. (exit 3)")
+        .says("errcode 987654")
+        .says("`idferry retry --state parked` puts the parked back in the queue");
+    assert_eq!(server.lookups(), 5);
+    assert!(desk.read("fans.links.csv").contains(",parked,987654,"));
+}

@@ -1,0 +1,200 @@
+//! What is shown on the way, and to whom.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use super::desk::{Desk, prompt, simulator};
+
+#[test]
+fn progress_as_json_has_the_documented_fields() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(50);
+    let done = desk
+        .idferry("run fans.csv --ticket none --progress json")
+        .at(&simulator)
+        .done()
+        .exits(0);
+    let events: Vec<Value> = done
+        .err
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}")))
+        .collect();
+    let named = |name: &str| {
+        let mut found = events.iter().filter(|event| event["event"] == name);
+        found
+            .next_back()
+            .unwrap_or_else(|| panic!("no {name} in\n{}", done.err))
+    };
+    assert_eq!(events[0]["event"], "started");
+    assert_eq!(events[0]["subjects"]["queued"], 50);
+    named("token_fetched");
+    assert!(named("outlook").get("finish_at").is_some());
+    let last = named("progress");
+    for field in [
+        "at",
+        "subjects",
+        "calls",
+        "in_flight",
+        "width",
+        "calls_per_second",
+        "finish_at",
+        "windows",
+        "waiting",
+    ] {
+        assert!(last.get(field).is_some(), "no {field} in {last}");
+    }
+    let subjects = &last["subjects"];
+    let states = ["queued", "linked", "unlinked", "rejected", "parked"];
+    let sum: u64 = states
+        .iter()
+        .map(|state| subjects[state].as_u64().unwrap())
+        .sum();
+    assert_eq!((sum, subjects["total"].as_u64()), (50, Some(50)));
+    let windows: Vec<_> = last["windows"].as_array().unwrap().iter().collect();
+    assert_eq!(windows.len(), 5);
+    for window in windows {
+        assert!(window["used"].as_u64() <= Some(50), "{window}");
+        assert!(window["limit"].as_u64() > Some(9_000), "{window}");
+    }
+}
+
+#[test]
+fn the_last_progress_is_the_end() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(50);
+    let typed = desk.idferry("run fans.csv --ticket none --progress json");
+    let done = typed.at(&simulator).done().exits(0);
+    let mut progress = done
+        .err
+        .lines()
+        .filter(|line| line.contains(r#""event":"progress""#));
+    let last: Value = serde_json::from_str(progress.next_back().unwrap()).unwrap();
+    assert_eq!(
+        (&last["calls"], &last["in_flight"]),
+        (&50.into(), &0.into())
+    );
+    assert_eq!(last["subjects"]["queued"], 0);
+    done.says("  quota     50 of 147,000 basic.hour");
+}
+
+#[test]
+fn a_wait_is_told_as_json_with_its_window_and_its_end() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(20);
+    let mut run = desk
+        .idferry("run fans.csv --ticket none --quota business.hour=5 --margin 0 --progress json")
+        .at(&simulator)
+        .start();
+    let line = run.says(r#""reason":"window""#);
+    let waiting = &serde_json::from_str::<Value>(&line).unwrap()["waiting"];
+    assert_eq!(waiting["window"], "business.hour");
+    assert!(
+        waiting["until"].as_str().unwrap().ends_with("+08:00"),
+        "{waiting}"
+    );
+    // Seen from beside it, too, a moment later.
+    let mut status = Value::Null;
+    run.until("the wait on disk", || {
+        let out = desk.idferry("status --json").done().exits(0).out;
+        status = serde_json::from_str(&out).unwrap();
+        !status["waiting"].is_null()
+    });
+    assert_eq!(status["waiting"]["reason"], "business.hour is used up");
+    assert_eq!(status["waiting"]["until"], waiting["until"]);
+    run.kill();
+}
+
+#[test]
+fn quiet_success_prints_nothing() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(20);
+    let quiet = "run fans.csv --progress none -q";
+    let done = desk.idferry(quiet).at(&simulator).done().exits(0);
+    assert_eq!((&*done.out, &*done.err), ("", ""));
+    // What did not end well is told all the same.
+    desk.idferry("run more.csv -q")
+        .at(&simulator)
+        .done()
+        .exits(2)
+        .says("cannot open more.csv");
+    desk.write("more.csv", super::desk::fans(20..30));
+    let stopped = desk
+        .idferry("run more.csv -q --budget 3")
+        .at(&simulator)
+        .done();
+    stopped.exits(75).says("7 subjects left");
+}
+
+#[test]
+fn no_progress_still_sums_up() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(20);
+    let done = desk
+        .idferry("run fans.csv --progress none")
+        .at(&simulator)
+        .done()
+        .exits(0);
+    let done = done
+        .says("Finished: every subject is answered.")
+        .prints_nothing();
+    assert!(!done.err.contains("to be asked"), "{}", done.err);
+}
+
+#[test]
+fn a_reader_who_leaves_is_no_failure() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(300);
+    desk.idferry("run fans.csv --budget 0 -q").done().exits(75);
+    for line in [
+        "run fans.csv --output -",
+        "export -o -",
+        "status",
+        "status --json",
+        "run -h",
+    ] {
+        let mut command = desk.idferry(line).at(&simulator).command();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{line}: {err}");
+        for complaint in ["panicked", "roken pipe", "could not be written"] {
+            assert!(!err.contains(complaint), "{line}: {err}");
+        }
+    }
+    assert_eq!(super::desk::lookups(&simulator).calls, 300);
+}
+
+#[test]
+fn a_closed_standard_error_changes_nothing() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(20);
+    let mut command = desk.idferry("run fans.csv").at(&simulator).command();
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(!desk.read("fans.links.csv").contains("queued"));
+}
+
+#[test]
+fn colours_are_for_those_who_want_them() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(5);
+    let colours = |variables: &[(&str, &str)]| {
+        let mut typed = desk.idferry("run fans.csv").at(&simulator);
+        for (name, value) in variables {
+            typed = typed.env(name, value);
+        }
+        typed.done().exits(0).err.contains('\x1b')
+    };
+    assert!(!colours(&[]), "not into a pipe");
+    assert!(colours(&[("CLICOLOR_FORCE", "1")]));
+    assert!(!colours(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+    assert!(!colours(&[("CLICOLOR_FORCE", "0")]));
+}

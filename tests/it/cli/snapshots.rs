@@ -1,0 +1,487 @@
+//! What people and programs read, pinned. Times, pids and durations are blanked.
+
+use insta::assert_snapshot;
+
+use super::{
+    desk::{Desk, prompt, simulator},
+    server::{Reply, Server},
+};
+
+/// Three subjects: linked twice, unlinked, rejected.
+fn three() -> (Desk, Server) {
+    let server = Server::with_token("token", |request| {
+        let unionid = request.field("unionid");
+        let reply = match &unionid[unionid.len() - 1..] {
+            "0" => {
+                r#"{"errcode":0,"errmsg":"ok","external_userid_info":[
+                    {"corpid":"wpFirst","external_userid":"wmOne"},
+                    {"corpid":"wpSecond","external_userid":"wmTwo"}]}"#
+            }
+            "1" => r#"{"errcode":0,"errmsg":"ok"}"#,
+            _ => r#"{"errcode":610014,"errmsg":"invalid unionid"}"#,
+        };
+        Reply::Json(reply.to_owned())
+    });
+    (Desk::with_fans(3), server)
+}
+
+/// Words that look like a time, a date, a pid or a span of time are blanked.
+fn blanked(text: &str) -> String {
+    let mut lines = Vec::new();
+    // The quota in the last lines is that of some moment before.
+    for line in text.lines().filter(|line| !line.starts_with("  quota ")) {
+        let words = line.split(' ').map(|word| {
+            let bare = word.trim_matches(|c: char| "(),".contains(c));
+            let shape: String = bare
+                .chars()
+                .map(|c| if c.is_ascii_digit() { '9' } else { c })
+                .collect();
+            let blank = match &*shape {
+                "99:99:99" => "<time>",
+                "9999-99-99" => "<date>",
+                "9999-99-99T99:99:99+99:99" => "<moment>",
+                _ => return word.to_owned(),
+            };
+            word.replace(bare, blank)
+        });
+        let line = words.collect::<Vec<_>>().join(" ");
+        lines.push(match line.split_once("calls     ") {
+            Some((_, calls)) => {
+                format!("  calls     {} in <span>", calls.split(' ').next().unwrap())
+            }
+            // The date stands there too, if the time is tomorrow's.
+            None => ["goes on at ", "come back at "]
+                .into_iter()
+                .fold(between(&line, "(in ", ")"), |line, before| {
+                    between(&line, before, " (in")
+                }),
+        });
+    }
+    lines.join("\n")
+}
+
+/// What stands between `from` and `to` is blanked.
+fn between(line: &str, from: &str, to: &str) -> String {
+    let cut = line.split_once(from).and_then(|(before, after)| {
+        let (_, rest) = after.split_once(to)?;
+        Some(format!("{before}{from}<span>{to}{rest}"))
+    });
+    cut.unwrap_or_else(|| line.to_owned())
+}
+
+#[test]
+fn the_story_of_a_run() {
+    let (desk, server) = three();
+    let done = desk
+        .idferry("run fans.csv --ticket none")
+        .asking(server.base_url())
+        .done();
+    assert_snapshot!(blanked(&done.exits(3).err), @r"
+    fans.csv: 3 lines, 3 new subjects
+    <date> (UTC+8)
+    <time>  to be asked: 3 of 3 subjects
+    Finished, but 1 subject rejected. (exit 3)
+
+      linked    1   33.3 %
+      unlinked  1   33.3 %
+      rejected  1   33.3 %
+
+      calls     3 in <span>
+      results   fans.links.csv (4 lines)
+
+      rejected  1  errcode 610014 无效的unionid (invalid unionid)
+                   -> check these unionids at their source; they change when a mini program moves to another open-platform account
+    ");
+    let stamped = desk.read("fans.links.csv");
+    let results: Vec<_> = stamped
+        .lines()
+        .map(|line| {
+            let (rest, last) = line.rsplit_once(',').unwrap();
+            format!("{rest},{}", blanked(last))
+        })
+        .collect();
+    assert_snapshot!(results.join("\n"), @r"
+    unionid,openid,corpid,external_userid,pending_id,state,errcode,resolved_at
+    oUnion0000000000000000000000,oOpen00000000000000000000000,wpFirst,wmOne,,linked,0,<moment>
+    oUnion0000000000000000000000,oOpen00000000000000000000000,wpSecond,wmTwo,,linked,0,<moment>
+    oUnion0000000000000000000001,oOpen00000000000000000000001,,,,unlinked,0,<moment>
+    oUnion0000000000000000000002,oOpen00000000000000000000002,,,,rejected,610014,<moment>
+    ");
+    assert_snapshot!(blanked(&desk.idferry("status").done().exits(0).out), @r"
+    idferry.db · ww0123456789abcdef
+    run ended at <time> with exit 3, after 3 calls
+
+      linked               1  33.3 %
+      unlinked             1  33.3 %
+      rejected             1  33.3 %
+
+      basic.minute            3 of     9,800, 9,797 left
+      basic.hour              3 of   147,000, 146,997 left
+      business.hour           3 of    98,000, 97,997 left
+      business.day            3 of   470,400, 470,397 left
+      business.month          3 of 7,350,000, 7,349,997 left
+    ");
+    let json = desk.idferry("status --json").done().exits(0).out;
+    let mut json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    json["run"]["pid"] = 1.into();
+    let pretty = serde_json::to_string_pretty(&json).unwrap();
+    let pretty: Vec<_> = pretty.lines().map(moments).collect();
+    assert_snapshot!(pretty.join("\n"), @r#"
+    {
+      "corp_id": "ww0123456789abcdef",
+      "eta": "<moment>",
+      "run": {
+        "calls": 3,
+        "command": "run",
+        "ended_at": "<moment>",
+        "exit_code": 3,
+        "pid": 1,
+        "started_at": "<moment>"
+      },
+      "running": false,
+      "state_file": "idferry.db",
+      "subjects": {
+        "linked": 1,
+        "parked": 0,
+        "queued": 0,
+        "rejected": 1,
+        "unlinked": 1
+      },
+      "ticket_expires_at": null,
+      "waiting": null,
+      "windows": [
+        {
+          "left": 9797,
+          "limit": 9800,
+          "used": 3,
+          "window": "basic.minute"
+        },
+        {
+          "left": 146997,
+          "limit": 147000,
+          "used": 3,
+          "window": "basic.hour"
+        },
+        {
+          "left": 97997,
+          "limit": 98000,
+          "used": 3,
+          "window": "business.hour"
+        },
+        {
+          "left": 470397,
+          "limit": 470400,
+          "used": 3,
+          "window": "business.day"
+        },
+        {
+          "left": 7349997,
+          "limit": 7350000,
+          "used": 3,
+          "window": "business.month"
+        }
+      ]
+    }
+    "#);
+}
+
+fn moments(line: &str) -> String {
+    match line.find("+08:00") {
+        Some(end) => format!("{}<moment>{}", &line[..end - 19], &line[end + 6..]),
+        None => line.to_owned(),
+    }
+}
+
+#[test]
+fn the_last_lines_at_the_end_of_a_quota() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(8);
+    let command = "run fans.csv --ticket none --quota business.hour=5 --margin 0 --on-quota exit";
+    let done = desk.idferry(command).at(&simulator).done().exits(75);
+    assert_snapshot!(blanked(&done.err), @r"
+    fans.csv: 8 lines, 8 new subjects
+    <date> (UTC+8)
+    <time>  to be asked: 8 of 8 subjects
+    <time>  waiting: business.hour is used up, goes on at <span> (in <span>)
+    Stopped: business.hour is used up, 3 subjects left. (exit 75)
+
+      queued    3   37.5 %
+      linked    3   37.5 %
+      unlinked  2   25.0 %
+
+      calls     5 in <span>
+      results   fans.links.csv (8 lines)
+
+    Next:
+      come back at <span> (in <span>); the same command goes on
+        idferry run fans.csv --ticket none --quota business.hour=5 --margin 0 --on-quota exit
+    ");
+}
+
+#[test]
+fn the_last_lines_when_the_secret_is_wrong() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(8);
+    let typed = desk.idferry("run fans.csv --progress none").at(&simulator);
+    let done = typed.env("WECOM_CORP_SECRET", "guessed").done().exits(4);
+    let err = between(&done.err, "hint: [", "]");
+    assert_snapshot!(blanked(&err), @r#"
+    fans.csv: 8 lines, 8 new subjects
+    Halted: the API refused gettoken with errcode 40001 不合法的secret参数 (invalid secret or credential). (exit 4)
+
+      queued    8    100 %
+
+      calls     0 in <span>
+      results   fans.links.csv (8 lines)
+
+    Next:
+      the server's words: "invalid credential, hint: [<span>], from ip: 127.0.0.1, more info at https://open.work.weixin.qq.com/devtool/query?e=40001"
+      the server saw the call come from 127.0.0.1
+      check WECOM_CORP_SECRET: it must be the shared app's own, not reset since, and the app enabled
+      then the same command goes on
+        idferry run fans.csv --progress none
+    "#);
+}
+
+#[test]
+fn help_is_short() {
+    let desk = Desk::new();
+    let help = |command: &str| {
+        let line = format!("{command} -h");
+        let done = desk.idferry(&line).env("COLUMNS", "100").done().exits(0);
+        assert_eq!(done.err, "");
+        done.out
+    };
+    assert_snapshot!(help(""), @r"
+    Ferries WeChat (unionid, openid) pairs to WeCom external_userids: exact about quota, unable to lose
+    an answer. Type the same command again to go on where it stopped
+
+    Usage: idferry [OPTIONS] <COMMAND>
+
+    Commands:
+      run       Import the inputs, look every subject up, export. The same command again goes on
+      plan      How long it would take, with and without a ticket. Sends nothing, changes nothing
+      rehearse  The same run against the simulator in memory: weeks in seconds
+      status    What the job does, why it waits, and how much quota is left. Reads beside a run
+      retry     Put chosen outcomes back in the queue
+      export    Write the results as they stand. Reads beside a run
+      simulate  Serve the simulated WeCom API on a loopback address, for any client
+      help      Print this message or the help of the given subcommand(s)
+
+    Options:
+      -q, --quiet                    Say less: no progress, no summary of a run that ends well
+      -v, --verbose...               Log what happens; twice for more
+          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
+      -h, --help                     Print help (see more with '--help')
+      -V, --version                  Print version
+    ");
+    assert_snapshot!(help("run"), @r"
+    Import the inputs, look every subject up, export. The same command again goes on
+
+    Usage: idferry run [OPTIONS] [INPUT]...
+
+    Arguments:
+      [INPUT]...  CSV files (.gz and .zst too); - is standard input. Without one, a run goes on with
+                  what is queued
+
+    Options:
+          --columns <NAME=HEADER,…>  Header names of the columns, such as
+                                     unionid=会员unionid,openid=小程序openid
+          --encoding <ENCODING>      utf-8, gb18030, utf-16le or utf-16be [default: detected]
+          --delimiter <DELIMITER>    , ; tab or | [default: detected]
+          --corpid <ID>              Look in this downstream corp only
+          --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
+                                     --sandbox sandbox.db]
+          --config <FILE>            The configuration file [default: idferry.toml, if there is one]
+          --output <FILE>            Where the results go; - is standard output [default: INPUT's stem +
+                                     .links.csv]
+      -q, --quiet                    Say less: no progress, no summary of a run that ends well
+          --rejects <FILE>           Where lines that cannot be subjects go [default: INPUT's stem +
+                                     .rejects.csv]
+          --sandbox                  Ask a simulator inside this process: real HTTP, no credentials
+      -v, --verbose...               Log what happens; twice for more
+          --base-url <URL>           The API's address [env: WECOM_BASE_URL] [default:
+                                     https://qyapi.weixin.qq.com]
+          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
+          --ticket <POLICY>          The bulk ticket (大批量调用凭据), obtainable once: auto, apply, stored or
+                                     none [default: auto] [possible values: auto, apply, stored, none]
+          --quota <NAME=N>           A window's limit, such as business.hour=50000 (repeatable); none
+                                     lifts all of them, to a loopback address only [default: the
+                                     published limits]
+          --margin <F>               The share of every window left unused against clock differences
+                                     [default: 0.02]
+          --reserve <F>              A further share left to other systems of the same corp [default: 0]
+          --window <HOW>             How windows are counted: sliding or calendar [default: sliding]
+          --concurrency <N>          The most calls in flight [default: adaptive, from 4 up to 64]
+          --on-quota <ON_QUOTA>      At an exhausted hour, day or month: wait, or export what there is
+                                     and exit 75 [default: wait] [possible values: wait, exit]
+          --budget <N>               Stop after this many calls; 0 imports only
+          --until <HH:MM>            Stop at this time of day (+08:00)
+          --max-duration <DURATION>  Stop after this long, such as 6h or 90m
+          --error-budget <F>         The share of errors among the last 200 answers above which the run
+                                     is halted [default: 0.5]
+          --progress <HOW>           How progress is shown [default: auto] [possible values: auto, bar,
+                                     lines, json, none]
+          --yes                      Agree to whatever would be asked
+      -h, --help                     Print help (see more with '--help')
+    ");
+    assert_snapshot!(help("plan"), @r"
+    How long it would take, with and without a ticket. Sends nothing, changes nothing
+
+    Usage: idferry plan [OPTIONS] [INPUT]...
+
+    Arguments:
+      [INPUT]...  CSV files (.gz and .zst too); - is standard input. Without one, a run goes on with
+                  what is queued
+
+    Options:
+          --columns <NAME=HEADER,…>  Header names of the columns, such as
+                                     unionid=会员unionid,openid=小程序openid
+          --encoding <ENCODING>      utf-8, gb18030, utf-16le or utf-16be [default: detected]
+          --delimiter <DELIMITER>    , ; tab or | [default: detected]
+          --corpid <ID>              Look in this downstream corp only
+          --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
+                                     --sandbox sandbox.db]
+          --config <FILE>            The configuration file [default: idferry.toml, if there is one]
+          --quota <NAME=N>           A window's limit, such as business.hour=50000 (repeatable); none
+                                     lifts all of them, to a loopback address only [default: the
+                                     published limits]
+          --margin <F>               The share of every window left unused against clock differences
+                                     [default: 0.02]
+      -q, --quiet                    Say less: no progress, no summary of a run that ends well
+          --reserve <F>              A further share left to other systems of the same corp [default: 0]
+      -v, --verbose...               Log what happens; twice for more
+          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
+          --window <HOW>             How windows are counted: sliding or calendar [default: sliding]
+          --concurrency <N>          The most calls in flight [default: adaptive, from 4 up to 64]
+          --json                     One JSON object instead of text
+      -h, --help                     Print help (see more with '--help')
+    ");
+    assert_snapshot!(help("rehearse"), @r"
+    The same run against the simulator in memory: weeks in seconds
+
+    Usage: idferry rehearse [OPTIONS] [INPUT]...
+
+    Arguments:
+      [INPUT]...  CSV files (.gz and .zst too); - is standard input. Without one, a run goes on with
+                  what is queued
+
+    Options:
+          --columns <NAME=HEADER,…>  Header names of the columns, such as
+                                     unionid=会员unionid,openid=小程序openid
+          --encoding <ENCODING>      utf-8, gb18030, utf-16le or utf-16be [default: detected]
+          --delimiter <DELIMITER>    , ; tab or | [default: detected]
+          --corpid <ID>              Look in this downstream corp only
+          --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
+                                     --sandbox sandbox.db]
+          --config <FILE>            The configuration file [default: idferry.toml, if there is one]
+          --quota <NAME=N>           A window's limit, such as business.hour=50000 (repeatable); none
+                                     lifts all of them, to a loopback address only [default: the
+                                     published limits]
+          --margin <F>               The share of every window left unused against clock differences
+                                     [default: 0.02]
+      -q, --quiet                    Say less: no progress, no summary of a run that ends well
+          --reserve <F>              A further share left to other systems of the same corp [default: 0]
+      -v, --verbose...               Log what happens; twice for more
+          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
+          --window <HOW>             How windows are counted: sliding or calendar [default: sliding]
+          --concurrency <N>          The most calls in flight [default: adaptive, from 4 up to 64]
+          --on-quota <ON_QUOTA>      At an exhausted hour, day or month: wait, or export what there is
+                                     and exit 75 [default: wait] [possible values: wait, exit]
+          --budget <N>               Stop after this many calls; 0 imports only
+          --until <HH:MM>            Stop at this time of day (+08:00)
+          --max-duration <DURATION>  Stop after this long, such as 6h or 90m
+          --error-budget <F>         The share of errors among the last 200 answers above which the run
+                                     is halted [default: 0.5]
+          --subjects <N>             Invent this many subjects instead of reading any
+          --seed <SEED>              Chance of the remote and of the run; printed, so that it can be
+                                     played again
+          --start <TIME>             The date at which it begins, such as 2026-11-22T09:00+08:00
+                                     [default: now]
+          --faults <FAULTS>          How the remote misbehaves: none, mild, harsh, or KNOB=P,… [default:
+                                     none]
+          --latency <LATENCY>        How long the remote takes to answer, such as 20ms-3s [default:
+                                     20ms-80ms]
+          --ticket <POLICY>          As for run; auto does not apply here, as there is nobody to ask
+                                     [possible values: auto, apply, stored, none]
+          --kill-every <N>           Die after every Nth commit, and go on as the same command would
+          --others <RATE>            Another system of the same corp spends so many calls a second of
+                                     the same quota [default: 0]
+          --keep                     Keep the rehearsal's state file, to look at
+          --json                     One JSON object instead of text
+      -h, --help                     Print help (see more with '--help')
+    ");
+    assert_snapshot!(help("status"), @r"
+    What the job does, why it waits, and how much quota is left. Reads beside a run
+
+    Usage: idferry status [OPTIONS]
+
+    Options:
+          --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
+                                     --sandbox sandbox.db]
+          --config <FILE>            The configuration file [default: idferry.toml, if there is one]
+          --json                     One JSON object instead of text
+          --watch                    Again every two seconds, until interrupted
+      -q, --quiet                    Say less: no progress, no summary of a run that ends well
+      -v, --verbose...               Log what happens; twice for more
+          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
+      -h, --help                     Print help (see more with '--help')
+    ");
+    assert_snapshot!(help("retry"), @r"
+    Put chosen outcomes back in the queue
+
+    Usage: idferry retry [OPTIONS]
+
+    Options:
+          --state <STATE|FILE>       Outcomes to ask again: parked, rejected, unlinked or linked
+                                     (repeatable). Anything else names the state file
+          --errcode <CODE>           Outcomes with this errcode (repeatable)
+          --config <FILE>            The configuration file [default: idferry.toml, if there is one]
+      -q, --quiet                    Say less: no progress, no summary of a run that ends well
+      -v, --verbose...               Log what happens; twice for more
+          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
+      -h, --help                     Print help (see more with '--help')
+    ");
+    assert_snapshot!(help("export"), @r"
+    Write the results as they stand. Reads beside a run
+
+    Usage: idferry export [OPTIONS]
+
+    Options:
+      -o, --output <FILE>            Where the results go; - is standard output [default: the first
+                                     input's stem + .links.csv]
+          --format <FORMAT>          The form of the results [default: csv] [possible values: csv]
+          --state <STATE|FILE>       Only subjects in this state (repeatable). Anything else names the
+                                     state file
+          --config <FILE>            The configuration file [default: idferry.toml, if there is one]
+      -q, --quiet                    Say less: no progress, no summary of a run that ends well
+      -v, --verbose...               Log what happens; twice for more
+          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
+      -h, --help                     Print help (see more with '--help')
+    ");
+    assert_snapshot!(help("simulate"), @r"
+    Serve the simulated WeCom API on a loopback address, for any client
+
+    Usage: idferry simulate [OPTIONS]
+
+    Options:
+          --addr <ADDR>              The loopback address to serve on; port 0 takes a free one [default:
+                                     127.0.0.1:0]
+          --seed <SEED>              Seed of its world, its chance and its credentials [default: 1]
+          --faults <FAULTS>          How it misbehaves: none, mild, harsh, or KNOB=P,… (busy,
+                                     concurrent, http5xx, reset_before, reset_after, hang, slow, cut,
+                                     invalid, warning, token_killed) [default: mild]
+          --limits <LIMITS>          The quota it keeps: published, none, or NAME=N,…
+                                     (business.hour=500) [default: published]
+          --window <WINDOW>          How it counts windows: sliding or calendar [default: sliding]
+          --latency <LATENCY>        How long it takes to answer, such as 20ms-80ms or 0s [default:
+                                     20ms-80ms]
+          --concurrent <N>           Calls of one API at once before 45033; 0 for no limit [default: 50]
+      -q, --quiet                    Say less: no progress, no summary of a run that ends well
+          --token-life <TOKEN_LIFE>  Life of an access token [default: 7200s]
+          --others <RATE>            Lookups a second by other systems of the same corp [default: 0]
+      -v, --verbose...               Log what happens; twice for more
+          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
+      -h, --help                     Print help (see more with '--help')
+    ");
+}
