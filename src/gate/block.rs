@@ -69,19 +69,10 @@ impl Block {
     ///
     /// The hold until the probe may be sent, and then, until the probe has landed.
     pub(super) fn check(&self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
-        let reason = Reason::Block;
         if self.rung == Rung::Clear {
             return Ok(());
         }
-        if now < self.until {
-            let until = Some(self.until);
-            return Err(Hold { until, reason });
-        }
-        if in_flight > 0 {
-            let until = None;
-            return Err(Hold { until, reason });
-        }
-        Ok(())
+        Hold::one_probe(now, self.until, in_flight, Reason::Block)
     }
 
     /// Whether a penalty is in force or a probe is owed.

@@ -14,6 +14,32 @@ pub struct Hold {
     pub reason: Reason,
 }
 
+impl Hold {
+    /// Nothing until `until`, then one call, then nothing until it has landed.
+    ///
+    /// # Errors
+    ///
+    /// The hold, for `reason`.
+    pub fn one_probe(
+        now: Timestamp,
+        until: Timestamp,
+        in_flight: usize,
+        reason: Reason,
+    ) -> Result<(), Self> {
+        match (now < until, in_flight) {
+            (true, _) => Err(Self {
+                until: Some(until),
+                reason,
+            }),
+            (false, 0) => Ok(()),
+            (false, _) => Err(Self {
+                until: None,
+                reason,
+            }),
+        }
+    }
+}
+
 /// What makes us wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {

@@ -4,6 +4,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, VecDeque},
+    time::Duration,
 };
 
 use super::decide::ATTEMPTS;
@@ -15,6 +16,8 @@ use crate::{
 
 /// Subjects read at once.
 const PAGE: u32 = 4096;
+/// Subjects looked at in one go.
+const SCAN: i64 = 200_000;
 
 /// One subject on its way through its attempts.
 #[derive(Debug)]
@@ -55,6 +58,8 @@ pub(super) struct Feed {
     phase: Phase,
     page: VecDeque<Subject>,
     cursor: SubjectId,
+    /// The last subject there is.
+    end: SubjectId,
     /// The store has no more of this phase.
     exhausted: bool,
     /// Claims that wait for their time, by when and then by id.
@@ -75,6 +80,7 @@ impl Feed {
             phase: Phase::Queued,
             page: VecDeque::new(),
             cursor: store.watermark()?,
+            end: store.last_subject()?,
             exhausted: false,
             waiting: BinaryHeap::new(),
             claims: BTreeMap::new(),
@@ -100,10 +106,10 @@ impl Feed {
             return Ok(Some(now));
         }
         self.refill(store)?;
-        Ok(if self.page.is_empty() {
-            waiting
-        } else {
-            Some(now)
+        Ok(match (self.page.is_empty(), self.exhausted) {
+            (false, _) => Some(now),
+            (true, false) => Some(now.plus(Duration::from_millis(1))),
+            (true, true) => waiting,
         })
     }
 
@@ -210,21 +216,24 @@ impl Feed {
         self.phase == Phase::Queued
     }
 
+    /// Reads on, but no further than a moment's work: answers and signals must not wait for a scan
+    /// over millions of subjects that are answered.
     fn refill(&mut self, store: &Store) -> Result<()> {
         if !self.page.is_empty() || self.exhausted {
             return Ok(());
         }
-        let page = match self.phase {
-            Phase::Queued => store.queued(self.cursor, PAGE)?,
-            Phase::Owed => store.owed(self.cursor, PAGE, ATTEMPTS, &self.retry_codes)?,
-            Phase::Done => Vec::new(),
+        let upto = SubjectId(self.cursor.0.saturating_add(SCAN)).min(self.end);
+        let (page, upto) = match self.phase {
+            Phase::Queued => (store.queued(self.cursor, upto, PAGE)?, upto),
+            // Nobody keeps a list of the parked: they are looked for if there are any.
+            Phase::Owed if store.tally().of(State::Parked) > 0 => {
+                let page = store.owed(self.cursor, PAGE, ATTEMPTS, &self.retry_codes)?;
+                (page, self.end)
+            }
+            Phase::Owed | Phase::Done => (Vec::new(), self.end),
         };
-        self.exhausted = page.is_empty();
-        self.cursor = match page.last() {
-            Some(last) => last.id,
-            // Whatever lies behind the last queued subject is answered.
-            None => store.last_subject()?.max(self.cursor),
-        };
+        self.exhausted = page.is_empty() && upto >= self.end;
+        self.cursor = page.last().map_or(upto.max(self.cursor), |last| last.id);
         self.page = page.into();
         Ok(())
     }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     gate::{Fare, Hold, Purse, Reason},
+    model::State,
     store::Result,
     wecom::Token,
 };
@@ -165,10 +166,20 @@ impl Runner<'_> {
         } else {
             return Ok(false);
         };
-        if self.feed.next_due(self.store, self.now)?.is_some() {
+        if self.has_work_left()? {
             self.end(ending);
         }
         Ok(true)
+    }
+
+    /// Whether anything is left to ask beside what is in the air or has just landed.
+    fn has_work_left(&mut self) -> Result<bool> {
+        if self.feed.is_first_pass() {
+            let queued = self.store.tally().of(State::Queued);
+            let asked = self.airborne.len() + self.settled.len();
+            return Ok(queued > asked as u64);
+        }
+        Ok(self.feed.next_due(self.store, self.now)?.is_some())
     }
 
     fn fly(&mut self, claim: Claim, token: &Token, generation: u32) {

@@ -49,18 +49,9 @@ impl Outage {
     ///
     /// The hold until the next try, and then until it has landed.
     pub(super) fn check(&self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
-        let reason = Reason::Outage;
         if self.tries == 0 {
             return Ok(());
         }
-        if now < self.until {
-            let until = Some(self.until);
-            return Err(Hold { until, reason });
-        }
-        if in_flight > 0 {
-            let until = None;
-            return Err(Hold { until, reason });
-        }
-        Ok(())
+        Hold::one_probe(now, self.until, in_flight, Reason::Outage)
     }
 }

@@ -1,23 +1,23 @@
 //! The queue: subjects without an outcome, in the order of first appearance.
 
-use rusqlite::{Row, params};
+use rusqlite::{Params, Row, params};
 
 use super::{Result, Store, save_tally};
 use crate::model::{State, Subject, SubjectId};
 
 impl Store {
-    /// The next `most` subjects after `after` that have no outcome.
+    /// The next `most` subjects after `after`, up to `upto`, that have no outcome.
     ///
     /// # Errors
     ///
     /// What the disk says.
-    pub fn queued(&self, after: SubjectId, most: u32) -> Result<Vec<Subject>> {
+    pub fn queued(&self, after: SubjectId, upto: SubjectId, most: u32) -> Result<Vec<Subject>> {
         self.page(
             "SELECT s.id, unionid, openid, corpid FROM subjects s LEFT JOIN corps c ON c.id = corp
-             WHERE s.id > ?1 AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.subject = s.id)
+             WHERE s.id > ?1 AND s.id <= ?3
+                AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.subject = s.id)
              ORDER BY s.id LIMIT ?2",
-            after,
-            most,
+            params![after.0, most, upto.0],
         )
     }
 
@@ -45,14 +45,13 @@ impl Store {
                 State::Parked as u8,
                 list(errcodes),
             ),
-            after,
-            most,
+            params![after.0, most],
         )
     }
 
-    fn page(&self, sql: &str, after: SubjectId, most: u32) -> Result<Vec<Subject>> {
+    fn page(&self, sql: &str, params: impl Params) -> Result<Vec<Subject>> {
         let mut page = self.db.prepare_cached(sql)?;
-        let subjects = page.query_map(params![after.0, most], subject)?;
+        let subjects = page.query_map(params, subject)?;
         Ok(subjects.collect::<std::result::Result<_, _>>()?)
     }
 

@@ -105,7 +105,7 @@ impl Job {
         };
         let rehearsed = self.play.play(&path, &mut bar).unwrap();
         assert!(matches!(rehearsed.report.ending, Ending::Finished));
-        let lane = &rehearsed.stats.lanes["/cgi-bin/corpgroup/unionid_to_external_userid"];
+        let lane = &rehearsed.stats.lanes[idferry::wecom::wire::UNIONID_TO_EXTERNAL_USERID];
         assert_eq!((lane.blocks, lane.calls), (0, self.subjects));
         (rehearsed, bar)
     }
