@@ -189,16 +189,11 @@ impl Ledger {
 
     /// Many have.
     pub fn land_many(&mut self, now: Timestamp, fare: Fare, calls: u64) {
-        self.land_as(now, fare, fare, calls);
-    }
-
-    /// They were charged as one fare and it turns out that they count as another.
-    pub fn land_as(&mut self, now: Timestamp, charged: Fare, counted: Fare, calls: u64) {
-        let open = self.open.of(charged);
+        let open = self.open.of(fare);
         *open = open.saturating_sub(calls);
         self.sent += calls;
         for window in &mut self.windows {
-            if counted.counts_in(window.span()) {
+            if fare.counts_in(window.span()) {
                 let (slot, calls) = window.land(now, calls);
                 let span = window.span();
                 note(&mut self.changes, Change { span, slot, calls });

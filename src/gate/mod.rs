@@ -93,9 +93,4 @@ impl Gate {
     pub fn land(&mut self, now: Timestamp, fare: Fare) {
         self.ledger.land(now, fare);
     }
-
-    /// The same of a call whose ticket may not have worked: it counts in every window.
-    pub fn land_doubtful(&mut self, now: Timestamp, fare: Fare) {
-        self.ledger.land_as(now, fare, Fare::Metered, 1);
-    }
 }

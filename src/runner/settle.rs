@@ -45,13 +45,7 @@ impl Runner<'_> {
             generation,
             verdict,
         } = landing;
-        // A code nobody knows may be about the ticket; without one the business windows apply.
-        match &verdict {
-            Verdict::Refused(refusal) if refusal.class == Class::Unlisted => {
-                self.gate.land_doubtful(self.now, fare);
-            }
-            _ => self.gate.land(self.now, fare),
-        }
+        self.gate.land(self.now, fare);
         if let Some(place) = self.airborne.iter().position(|id| *id == claim.subject.id) {
             self.airborne.swap_remove(place);
         }

@@ -103,8 +103,13 @@ impl Tokens {
         self.proved = false;
         self.generation += 1;
         let life = token.expires_in.min(LONGEST_LIFE);
-        self.ends = now.plus(life.saturating_sub(LAST_MOMENTS));
-        self.fresh_until = token.fresh_until(now).min(self.ends);
+        let last_moments = now.plus(life.saturating_sub(LAST_MOMENTS));
+        let fresh_until = token.fresh_until(now);
+        self.ends = match self.last {
+            // The first of a run may be what is left of one fetched before.
+            None => last_moments,
+            Some(_) => last_moments.max(fresh_until),
+        };
         // Within its life a repeated fetch may give the same token again (D97164); another is to
         // be had only after its end.
         if self
@@ -112,9 +117,10 @@ impl Tokens {
             .as_ref()
             .is_some_and(|last| last.secret.expose() == token.secret.expose())
         {
-            self.fresh_until = self.ends;
+            self.ends = last_moments;
             self.retry_at = now.plus(life + Duration::from_secs(1));
         }
+        self.fresh_until = fresh_until.min(self.ends);
         self.last = Some(token.clone());
         self.current = Some(token);
     }

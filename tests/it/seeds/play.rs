@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, hash::Hasher, path::Path, rc::Rc
 use idferry::{
     clock::{Clock, Skew},
     export::{Filter, write_csv},
-    gate::Rung,
+    gate::{Limits, Rung, Span},
     model::{Link, State, Tally},
     rehearsal::{Rehearsed, Scratch, invent},
     runner::{Stop, event::Ending},
@@ -70,10 +70,7 @@ async fn play_on(drawn: &Drawn, mutation: &mut Mutation, path: &Path) -> Result<
         plays += 1;
         let mut rehearsal = drawn.rehearsal(clock.now(), plays);
         if one_too_many {
-            for span in idferry::gate::Span::ALL {
-                let limit = rehearsal.quota.limits.of(span).map(|limit| limit + 1);
-                rehearsal.quota.limits.set(span, limit);
-            }
+            raise(&mut rehearsal.quota.limits);
         }
         watch.stop = Stop::default();
         let (remote, stop) = (Rc::clone(&remote), watch.stop.clone());
@@ -118,6 +115,12 @@ async fn play_on(drawn: &Drawn, mutation: &mut Mutation, path: &Path) -> Result<
         took,
         given_up,
     })
+}
+
+fn raise(limits: &mut Limits) {
+    for span in Span::ALL {
+        limits.set(span, limits.of(span).map(|limit| limit + 1));
+    }
 }
 
 enum Next {
@@ -183,8 +186,8 @@ fn check(drawn: &Drawn, played: &Played, path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// 2. No window of the remote was exceeded by lookups. (Limits this small would shut out gettoken
-/// too, which a life calls once.)
+/// 2. No window of the remote was exceeded by lookups. Limits this small may shut out gettoken,
+///    which every life calls once; that is another lane.
 fn check_meter(drawn: &Drawn, played: &Played) -> Result<(), String> {
     let lane = played
         .stats

@@ -12,7 +12,7 @@ use std::{
 
 use idferry::{
     clock::{Chronometer, Clock, Skew, Timestamp},
-    gate::{Ledger, Outlook, Rung, Span},
+    gate::{Ledger, Rung, Span},
     rehearsal::Stage,
     runner::{
         Stop,
@@ -226,8 +226,7 @@ impl Stage for Watch<'_> {
         self.tell(event);
         match event {
             RunEvent::Outlook(outlook) => {
-                let Outlook { ledger, now, .. } = outlook.as_ref();
-                self.hold_against_the_meter(ledger.clone(), *now, "while it runs");
+                self.hold_against_the_meter(outlook.ledger.clone(), outlook.now, "while it runs");
             }
             RunEvent::Progress(snapshot) => self.see_snapshot(snapshot),
             RunEvent::Blocked { rung, until } => self.raise_penalty(*rung, *until),
