@@ -9,10 +9,12 @@ mod charges;
 mod commit;
 mod enrol;
 mod error;
+mod fold;
 mod keys;
 mod reader;
 mod runs;
 mod schema;
+mod spool;
 mod subjects;
 mod vault;
 
