@@ -1,15 +1,21 @@
-//! Taking in a source: rows are appended as subjects, then duplicates are folded.
+//! Taking in a source: rows are read to the end, duplicates are folded, the rest are appended as
+//! subjects.
 //!
 //! A source is taken in whole or not at all. Its row says where it began; if the process dies
 //! before the end, the next one to open the file removes what it had appended and the same
 //! command reads the source again, which takes seconds.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{
+    Connection, OptionalExtension, params,
+    types::{ToSqlOutput, ValueRef},
+};
 
 use super::{
     Reject, Result, Store,
-    keys::{Pair, RunWriter, Runs, Sorter, key_of},
+    fold::{Marks, fold},
+    keys::{Sorter, key_of},
     rejects, save_tally,
+    spool::Spool,
 };
 use crate::{
     clock::Timestamp,
@@ -18,8 +24,6 @@ use crate::{
 
 /// Rows appended in one transaction.
 const ROWS_A_TRANSACTION: usize = 100_000;
-/// Rows appended with one statement at hand.
-const ROWS_A_STATEMENT: usize = 1_000;
 
 /// What came of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,19 +42,10 @@ pub struct Enrolment<'s> {
     is_file: bool,
     rejects: u64,
     first: i64,
-    /// The id given out last; those of rows that wait are the latest.
+    /// The id given out last.
     last: i64,
     sorter: Sorter,
-    waiting: Waiting,
-    uncommitted: usize,
-}
-
-/// Rows on their way into one transaction, in one text.
-#[derive(Default)]
-struct Waiting {
-    text: String,
-    /// Where a row's unionid and openid end, and the corp to look in.
-    rows: Vec<(usize, usize, Option<i64>)>,
+    spool: Spool,
 }
 
 impl Store {
@@ -96,15 +91,14 @@ impl Store {
             rejects: 0,
             first,
             last: first - 1,
+            spool: Spool::new(&folder),
             sorter: Sorter::new(folder),
-            waiting: Waiting::default(),
-            uncommitted: 0,
         })
     }
 }
 
 impl Enrolment<'_> {
-    /// Appends one row.
+    /// Takes one row.
     ///
     /// # Errors
     ///
@@ -114,37 +108,34 @@ impl Enrolment<'_> {
             .corpid
             .map(|corpid| self.store.corp(corpid))
             .transpose()?;
-        self.sorter.push((key_of(row), self.last + 1))?;
+        self.spool.push(row, corp)?;
         self.last += 1;
-        let Waiting { text, rows } = &mut self.waiting;
-        let unionid_ends = text.len() + row.unionid.len();
-        text.push_str(row.unionid);
-        text.push_str(row.openid);
-        rows.push((unionid_ends, text.len(), corp));
-        if rows.len() == ROWS_A_STATEMENT {
-            self.append()?;
-        }
-        Ok(())
+        self.sorter.push((key_of(row), self.last))
     }
 
-    /// Appends what waits.
-    fn append(&mut self) -> Result<()> {
-        let mut insert = self.store.db.prepare_cached(
+    /// Appends every row that is not marked.
+    fn append(&mut self, twice: &Marks) -> Result<()> {
+        let db = &self.store.db;
+        let mut insert = db.prepare_cached(
             "INSERT INTO subjects (id, unionid, openid, corp) VALUES (?1, ?2, ?3, ?4)",
         )?;
-        let Waiting { text, rows } = &mut self.waiting;
-        self.uncommitted += rows.len();
-        let mut id = self.last - i64::try_from(rows.len()).unwrap_or_default();
-        let mut begins = 0;
-        for (unionid_ends, ends, corp) in rows.drain(..) {
-            let (unionid, openid) = (&text[begins..unionid_ends], &text[unionid_ends..ends]);
-            id += 1;
-            insert.execute(params![id, unionid, openid, corp])?;
-            begins = ends;
+        let mut rows = self.spool.read()?;
+        let mut uncommitted = 0;
+        for id in self.first..=self.last {
+            if twice.has(id) {
+                rows.skip(1)?;
+                continue;
+            }
+            let row = rows.next()?;
+            let text = |bytes| ToSqlOutput::Borrowed(ValueRef::Text(bytes));
+            insert.execute(params![id, text(row.unionid), text(row.openid), row.corp])?;
+            uncommitted += 1;
+            if uncommitted == ROWS_A_TRANSACTION {
+                db.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
+                uncommitted = 0;
+            }
         }
-        text.clear();
-        drop(insert);
-        self.commit_some()
+        Ok(())
     }
 
     /// Keeps a line that cannot be a subject; `source` in it is the one being taken in.
@@ -155,14 +146,8 @@ impl Enrolment<'_> {
     pub fn reject(&mut self, reject: &Reject) -> Result<()> {
         self.rejects += 1;
         rejects::write(&self.store.db, self.source, self.rejects, reject)?;
-        self.uncommitted += 1;
-        self.commit_some()
-    }
-
-    fn commit_some(&mut self) -> Result<()> {
-        if self.uncommitted >= ROWS_A_TRANSACTION {
+        if self.rejects.is_multiple_of(ROWS_A_TRANSACTION as u64) {
             self.store.db.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
-            self.uncommitted = 0;
         }
         Ok(())
     }
@@ -179,24 +164,24 @@ impl Enrolment<'_> {
         Ok(())
     }
 
-    /// Folds duplicates and marks the source as taken in, in one transaction.
+    /// Folds duplicates, appends the others, and marks the source as taken in; before that last
+    /// transaction there is nothing that the next open would not take back.
     ///
     /// # Errors
     ///
     /// What the disk says.
     pub fn finish(mut self, lines: u64, rejected: u64, now: Timestamp) -> Result<Enrolled> {
-        self.append()?;
+        let rows = u64::try_from(self.last + 1 - self.first).unwrap_or_default();
+        let folder = self.sorter.folder().to_owned();
+        let sorter = std::mem::replace(&mut self.sorter, Sorter::new(folder));
+        let ids = (self.first, self.last + 1);
+        let folded = fold(&self.store.db, sorter, &mut self.spool, ids)?;
+        self.append(&folded.twice)?;
         self.store.db.execute_batch("COMMIT")?;
         self.store.db.pragma_update(None, "synchronous", "full")?;
         self.store.db.execute_batch("BEGIN IMMEDIATE")?;
-        // Texts are compared in the order of their hashes, that is in none.
-        self.store
-            .db
-            .pragma_update(None, "cache_size", -48 * 1024)?;
-        let rows = u64::try_from(self.last + 1 - self.first).unwrap_or_default();
-        let sorter = std::mem::replace(&mut self.sorter, Sorter::new("".into()));
-        let twice = fold(&self.store.db, sorter, self.first, self.last + 1)?;
-        let duplicates = delete(&self.store.db, self.first, &twice)?;
+        let duplicates = folded.twice.count();
+        folded.save(&self.store.db)?;
         let new = rows - duplicates;
         let mut tally = self.store.tally;
         tally.add(State::Queued, new);
@@ -217,7 +202,6 @@ impl Enrolment<'_> {
         }
         self.store.db.execute_batch("COMMIT")?;
         self.store.tally = tally;
-        self.store.db.pragma_update(None, "cache_size", -8 * 1024)?;
         Ok(Enrolled { new, duplicates })
     }
 }
@@ -267,110 +251,4 @@ pub(super) fn undo_unfinished(db: &Connection) -> Result<()> {
         db.execute_batch("COMMIT")?;
     }
     Ok(())
-}
-
-/// One bit for each row of this import.
-struct Marks {
-    first: i64,
-    bits: Vec<u64>,
-}
-
-impl Marks {
-    fn new(first: i64, next: i64) -> Self {
-        let rows = usize::try_from(next - first).unwrap_or_default();
-        Self {
-            first,
-            bits: vec![0; rows.div_ceil(64)],
-        }
-    }
-
-    fn set(&mut self, id: i64) {
-        let row = usize::try_from(id - self.first).unwrap_or_default();
-        if let Some(word) = self.bits.get_mut(row / 64) {
-            *word |= 1 << (row % 64);
-        }
-    }
-
-    fn ids(&self) -> impl Iterator<Item = i64> {
-        self.bits
-            .iter()
-            .zip(0_i64..)
-            .flat_map(move |(word, place)| {
-                (0..64)
-                    .filter(move |bit| word & (1 << bit) != 0)
-                    .map(move |bit| self.first + place * 64 + bit)
-            })
-    }
-}
-
-/// Merges the new keys into the stored runs and marks the rows that fall on an earlier subject.
-fn fold(db: &Connection, sorter: Sorter, first: i64, next: i64) -> Result<Marks> {
-    let mut twice = Marks::new(first, next);
-    let runs = Runs::of(db)?;
-    let melt = runs.are_many();
-    let (mut new, mut old) = (sorter.sorted()?, runs.sorted(db)?);
-    let mut out = RunWriter::new(db, runs.next());
-    let mut same: Vec<Pair> = Vec::new();
-    while let Some((key, _)) = new.peek() {
-        // Earlier keys first: they decide whether a new one of the same hash is a duplicate.
-        same.clear();
-        while let Some(pair) = old.peek()
-            && pair.0 <= key
-        {
-            old.next()?;
-            if pair.0 == key {
-                same.push(pair);
-            }
-            if melt {
-                out.push(pair)?;
-            }
-        }
-        while let Some(pair) = new.peek()
-            && pair.0 == key
-        {
-            new.next()?;
-            if is_known(db, &same, pair.1)? {
-                twice.set(pair.1);
-            } else {
-                same.push(pair);
-                out.push(pair)?;
-            }
-        }
-    }
-    if melt {
-        while let Some(pair) = old.next()? {
-            out.push(pair)?;
-        }
-    }
-    out.finish()?;
-    if melt {
-        db.execute("DELETE FROM key_chunks WHERE run < ?1", [runs.next()])?;
-    }
-    Ok(twice)
-}
-
-/// Whether one of the subjects with the same hash has the same text.
-fn is_known(db: &Connection, same: &[Pair], id: i64) -> Result<bool> {
-    for (_, known) in same {
-        let mut compare = db.prepare_cached(
-            "SELECT 1 FROM subjects a, subjects b WHERE a.id = ?1 AND b.id = ?2
-             AND a.unionid = b.unionid AND a.openid = b.openid AND a.corp IS b.corp",
-        )?;
-        if compare.exists([*known, id])? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Removes the marked rows, in id order.
-fn delete(db: &Connection, first: i64, twice: &Marks) -> Result<u64> {
-    debug_assert_eq!(first, twice.first);
-    let mut delete = db.prepare_cached("DELETE FROM subjects WHERE id = ?1")?;
-    let mut duplicates = 0;
-    for id in twice.ids() {
-        delete.execute([id])?;
-        duplicates += 1;
-    }
-    Ok(duplicates)
 }

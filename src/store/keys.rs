@@ -11,11 +11,12 @@ use std::{
     fs::File,
     io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write},
     os::unix::fs::FileExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use rusqlite::{Connection, params};
+use tempfile::{SpooledTempFile, spooled_tempfile_in};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::StoreError;
@@ -23,6 +24,8 @@ use crate::model::Row;
 
 /// Pairs sorted at once: 32 MB.
 const SORTED_AT_ONCE: usize = 2 << 20;
+/// What of a new run is kept in memory before there is a file.
+const SPOOLED_IN_MEMORY: usize = 2 << 20;
 /// Pairs a row of `key_chunks`: 52 KB.
 const PAIRS_A_CHUNK: usize = 4096;
 /// Runs kept apart before they are melted into one.
@@ -63,6 +66,11 @@ impl Sorter {
             spilled: None,
             limit: SORTED_AT_ONCE,
         }
+    }
+
+    /// Where its file would lie.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(super) fn push(&mut self, pair: Pair) -> Result<(), StoreError> {
@@ -259,45 +267,51 @@ impl Runs {
     }
 }
 
-/// Writes one run, chunk by chunk.
-pub(super) struct RunWriter<'c> {
-    db: &'c Connection,
-    run: i64,
-    chunk: Vec<u8>,
+/// One run on its way into the state file, kept aside until its import is whole.
+pub(super) struct RunWriter {
+    pairs: BufWriter<SpooledTempFile>,
 }
 
-impl<'c> RunWriter<'c> {
-    pub(super) fn new(db: &'c Connection, run: i64) -> Self {
+impl RunWriter {
+    /// A small one, in memory.
+    pub(super) fn new() -> Self {
+        Self::beside(Path::new("."))
+    }
+
+    /// One whose file, if it needs one, lies in `folder`.
+    pub(super) fn beside(folder: &Path) -> Self {
+        let pairs = spooled_tempfile_in(SPOOLED_IN_MEMORY, folder);
         Self {
-            db,
-            run,
-            chunk: Vec::with_capacity(PAIRS_A_CHUNK * PAIR),
+            pairs: BufWriter::with_capacity(PAIRS_A_CHUNK * PAIR, pairs),
         }
     }
 
     pub(super) fn push(&mut self, (key, id): Pair) -> Result<(), StoreError> {
-        self.chunk.extend_from_slice(&key.to_le_bytes());
-        self.chunk.extend_from_slice(&id.to_le_bytes()[..PAIR - 8]);
-        if self.chunk.len() == PAIRS_A_CHUNK * PAIR {
-            self.flush()?;
-        }
+        let mut bytes = [0; PAIR];
+        bytes[..8].copy_from_slice(&key.to_le_bytes());
+        bytes[8..].copy_from_slice(&id.to_le_bytes()[..PAIR - 8]);
+        self.pairs.write_all(&bytes)?;
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), StoreError> {
-        let mut insert = self
-            .db
-            .prepare_cached("INSERT INTO key_chunks (run, pairs) VALUES (?1, ?2)")?;
-        insert.execute(params![self.run, self.chunk])?;
-        self.chunk.clear();
-        Ok(())
-    }
-
-    pub(super) fn finish(mut self) -> Result<(), StoreError> {
-        if self.chunk.is_empty() {
-            return Ok(());
+    /// Writes it into the state file, chunk by chunk.
+    pub(super) fn save(self, db: &Connection, run: i64) -> Result<(), StoreError> {
+        let mut pairs = self
+            .pairs
+            .into_inner()
+            .map_err(std::io::IntoInnerError::into_error)?;
+        pairs.seek(SeekFrom::Start(0))?;
+        let mut insert =
+            db.prepare_cached("INSERT INTO key_chunks (run, pairs) VALUES (?1, ?2)")?;
+        let mut chunk = Vec::with_capacity(PAIRS_A_CHUNK * PAIR);
+        loop {
+            chunk.clear();
+            let most = (PAIRS_A_CHUNK * PAIR) as u64;
+            if (&mut pairs).take(most).read_to_end(&mut chunk)? == 0 {
+                return Ok(());
+            }
+            insert.execute(params![run, chunk])?;
         }
-        self.flush()
     }
 }
 

@@ -9,11 +9,13 @@ mod charges;
 mod commit;
 mod enrol;
 mod error;
+mod fold;
 mod keys;
 mod reader;
 mod rejects;
 mod runs;
 mod schema;
+mod spool;
 mod subjects;
 mod vault;
 

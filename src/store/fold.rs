@@ -1,0 +1,367 @@
+//! Folding duplicates: the keys of new rows are merged with those of known subjects, and rows
+//! whose hash is known are compared by text.
+//!
+//! Hashes meet in no order, so that texts compared one by one would be read all over the file.
+//! They are compared many at a time, in one pass in the order of their ids.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+
+use super::{
+    Result,
+    keys::{Pair, RunWriter, Runs, Sorter},
+    spool::Spool,
+};
+
+/// Rows compared in one pass: about 30 MB.
+const COMPARED_AT_ONCE: usize = 256 << 10;
+
+/// One bit for each row of this import: whether it falls on an earlier subject.
+pub(super) struct Marks {
+    first: i64,
+    bits: Vec<u64>,
+}
+
+impl Marks {
+    fn new(first: i64, next: i64) -> Self {
+        let rows = usize::try_from(next - first).unwrap_or_default();
+        Self {
+            first,
+            bits: vec![0; rows.div_ceil(64)],
+        }
+    }
+
+    fn set(&mut self, id: i64) {
+        let row = usize::try_from(id - self.first).unwrap_or_default();
+        if let Some(word) = self.bits.get_mut(row / 64) {
+            *word |= 1 << (row % 64);
+        }
+    }
+
+    /// Whether `id` was marked.
+    pub(super) fn has(&self, id: i64) -> bool {
+        let row = usize::try_from(id - self.first).unwrap_or_default();
+        let word = self.bits.get(row / 64).copied().unwrap_or_default();
+        word & (1 << (row % 64)) != 0
+    }
+
+    /// How many were.
+    pub(super) fn count(&self) -> u64 {
+        self.bits
+            .iter()
+            .map(|word| u64::from(word.count_ones()))
+            .sum()
+    }
+}
+
+/// A row and a subject of the same hash, of which it is most probably a repetition.
+struct Suspect {
+    key: u64,
+    known: i64,
+    id: i64,
+    /// How many rivals of its hash, beyond the first, it was compared with.
+    tried: usize,
+}
+
+/// What folding came to. Nothing of it is in the state file yet.
+pub(super) struct Folded {
+    /// The rows that are no subjects of their own.
+    pub(super) twice: Marks,
+    run: RunWriter,
+    /// Keys of new subjects whose hash another subject has: a run of their own.
+    unlucky: Vec<Pair>,
+    number: i64,
+    melt: bool,
+}
+
+impl Folded {
+    /// Writes the keys of the new subjects.
+    pub(super) fn save(self, db: &Connection) -> Result<()> {
+        self.run.save(db, self.number)?;
+        let mut run = RunWriter::new();
+        for pair in self.unlucky {
+            run.push(pair)?;
+        }
+        run.save(db, self.number + 1)?;
+        if self.melt {
+            db.execute("DELETE FROM key_chunks WHERE run < ?1", [self.number])?;
+        }
+        Ok(())
+    }
+}
+
+/// Finds the rows from `first` up to `next`, in `spool`, that fall on an earlier subject.
+pub(super) fn fold(
+    db: &Connection,
+    sorter: Sorter,
+    spool: &mut Spool,
+    (first, next): (i64, i64),
+) -> Result<Folded> {
+    let runs = Runs::of(db)?;
+    let (melt, number) = (runs.are_many(), runs.next());
+    let mut run = RunWriter::beside(sorter.folder());
+    let (mut new, mut old) = (sorter.sorted()?, runs.sorted(db)?);
+    let mut folding = Folding {
+        db,
+        spool,
+        first,
+        twice: Marks::new(first, next),
+        suspects: Vec::new(),
+        rivals: BTreeMap::new(),
+        unequal: Vec::new(),
+    };
+    let mut same: Vec<i64> = Vec::new();
+    while let Some((key, _)) = new.peek() {
+        // Earlier keys first: what they stand for came before.
+        same.clear();
+        while let Some(pair) = old.peek()
+            && pair.0 <= key
+        {
+            old.next()?;
+            if pair.0 == key {
+                same.push(pair.1);
+            }
+            if melt {
+                run.push(pair)?;
+            }
+        }
+        while let Some(pair) = new.peek()
+            && pair.0 == key
+        {
+            new.next()?;
+            if same.is_empty() {
+                same.push(pair.1);
+                run.push(pair)?;
+            } else {
+                folding.suspect(pair, &same)?;
+            }
+        }
+    }
+    if melt {
+        while let Some(pair) = old.next()? {
+            run.push(pair)?;
+        }
+    }
+    let (twice, unlucky) = folding.finish()?;
+    Ok(Folded {
+        twice,
+        run,
+        unlucky,
+        number,
+        melt,
+    })
+}
+
+struct Folding<'f> {
+    db: &'f Connection,
+    spool: &'f mut Spool,
+    first: i64,
+    twice: Marks,
+    suspects: Vec<Suspect>,
+    /// Subjects whose hash an earlier subject has too: hardly ever one.
+    rivals: BTreeMap<u64, Vec<i64>>,
+    /// Rows that are not what the first subject of their hash is.
+    unequal: Vec<Suspect>,
+}
+
+impl Folding<'_> {
+    fn suspect(&mut self, (key, id): Pair, same: &[i64]) -> Result<()> {
+        if let [known, rivals @ ..] = same {
+            if !rivals.is_empty() {
+                self.rivals.insert(key, rivals.to_vec());
+            }
+            self.suspects.push(Suspect {
+                key,
+                known: *known,
+                id,
+                tried: 0,
+            });
+        }
+        if self.suspects.len() == COMPARED_AT_ONCE {
+            self.compare()?;
+        }
+        Ok(())
+    }
+
+    /// Marks the suspects that are what they are taken for; puts the others aside.
+    fn compare(&mut self) -> Result<()> {
+        let suspects = std::mem::take(&mut self.suspects);
+        let equal = compared(self.db, self.spool, self.first, &suspects)?;
+        for (suspect, equal) in suspects.into_iter().zip(equal) {
+            match equal {
+                true => self.twice.set(suspect.id),
+                false => self.unequal.push(suspect),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives those put aside every other subject of their hash to be compared with. Whoever is
+    /// none of them is a subject, and stands against the rest.
+    fn finish(mut self) -> Result<(Marks, Vec<Pair>)> {
+        self.compare()?;
+        let mut unlucky = Vec::new();
+        while !self.unequal.is_empty() {
+            let mut unequal = std::mem::take(&mut self.unequal);
+            unequal.sort_unstable_by_key(|suspect| suspect.id);
+            for mut suspect in unequal {
+                let rivals = self.rivals.entry(suspect.key).or_default();
+                match rivals.get(suspect.tried) {
+                    Some(rival) => {
+                        suspect.known = *rival;
+                        suspect.tried += 1;
+                        self.suspects.push(suspect);
+                    }
+                    None => {
+                        rivals.push(suspect.id);
+                        unlucky.push((suspect.key, suspect.id));
+                    }
+                }
+            }
+            self.compare()?;
+        }
+        unlucky.sort_unstable();
+        Ok((self.twice, unlucky))
+    }
+}
+
+/// Which suspects have the text of the subject they are suspected to be. One pass in id order: a
+/// known subject always has the lower id.
+fn compared(
+    db: &Connection,
+    spool: &mut Spool,
+    first: i64,
+    suspects: &[Suspect],
+) -> Result<Vec<bool>> {
+    let mut visits: Vec<(i64, usize, bool)> = Vec::with_capacity(suspects.len() * 2);
+    for (place, suspect) in suspects.iter().enumerate() {
+        visits.push((suspect.known, place, false));
+        visits.push((suspect.id, place, true));
+    }
+    visits.sort_unstable();
+    let mut equal = vec![false; suspects.len()];
+    let mut known = Texts {
+        text: Vec::new(),
+        rows: vec![(0, 0, 0, None); suspects.len()],
+    };
+    let mut find = db.prepare_cached("SELECT unionid, openid, corp FROM subjects WHERE id = ?1")?;
+    let mut visits = visits.into_iter().peekable();
+    while let Some((id, place, _)) = visits.next_if(|visit| visit.0 < first) {
+        find.query_row([id], |row| {
+            let text = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_bytes()?);
+            known.keep(place, text(0)?, text(1)?, row.get(2)?);
+            Ok(())
+        })?;
+    }
+    if visits.peek().is_none() {
+        return Ok(equal);
+    }
+    let (mut rows, mut at) = (spool.read()?, first);
+    while let Some((id, place, is_new)) = visits.next() {
+        rows.skip(id - at)?;
+        let row = rows.next()?;
+        at = id + 1;
+        let mut visit = |place: usize, is_new: bool| match is_new {
+            false => known.keep(place, row.unionid, row.openid, row.corp),
+            true => equal[place] = known.is(place, row.unionid, row.openid, row.corp),
+        };
+        visit(place, is_new);
+        // Several rows may fall on one.
+        while let Some((_, place, is_new)) = visits.next_if(|visit| visit.0 == id) {
+            visit(place, is_new);
+        }
+    }
+    Ok(equal)
+}
+
+/// The texts of known subjects, one for each suspect.
+struct Texts {
+    text: Vec<u8>,
+    /// Where one begins, where its unionid and where its openid end, and its corp.
+    rows: Vec<(usize, usize, usize, Option<i64>)>,
+}
+
+impl Texts {
+    fn keep(&mut self, place: usize, unionid: &[u8], openid: &[u8], corp: Option<i64>) {
+        let begins = self.text.len();
+        self.text.extend_from_slice(unionid);
+        let unionid_ends = self.text.len();
+        self.text.extend_from_slice(openid);
+        self.rows[place] = (begins, unionid_ends, self.text.len(), corp);
+    }
+
+    fn is(&self, place: usize, unionid: &[u8], openid: &[u8], corp: Option<i64>) -> bool {
+        let (begins, unionid_ends, ends, theirs) = self.rows[place];
+        self.text[begins..unionid_ends] == *unionid
+            && self.text[unionid_ends..ends] == *openid
+            && theirs == corp
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clock::Timestamp, model::Row, store::Store};
+
+    /// Rows by name, all of one hash, taken in one table after the other; answers which stayed.
+    fn fold_all(tables: &[&str]) -> Vec<Vec<bool>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let store = Store::open(&path, Timestamp::default()).unwrap();
+        let mut first = 1;
+        let mut stayed = Vec::new();
+        for table in tables {
+            let mut sorter = Sorter::new(folder.path().to_owned());
+            let mut spool = Spool::new(folder.path());
+            let mut next = first;
+            for unionid in table.split(' ') {
+                let (openid, corpid) = ("o", None);
+                let row = Row {
+                    unionid,
+                    openid,
+                    corpid,
+                };
+                spool.push(&row, None).unwrap();
+                sorter.push((7, next)).unwrap();
+                next += 1;
+            }
+            let folded = fold(&store.db, sorter, &mut spool, (first, next)).unwrap();
+            let kept: Vec<_> = (first..next).map(|id| !folded.twice.has(id)).collect();
+            for ((id, kept), unionid) in (first..).zip(&kept).zip(table.split(' ')) {
+                if *kept {
+                    let insert = "INSERT INTO subjects VALUES (?1, ?2, 'o', NULL)";
+                    store.db.execute(insert, (id, unionid)).unwrap();
+                }
+            }
+            folded.save(&store.db).unwrap();
+            stayed.push(kept);
+            first = next;
+        }
+        stayed
+    }
+
+    #[test]
+    fn equal_hashes_are_told_apart_by_text() {
+        let (new, old) = (true, false);
+        assert_eq!(
+            fold_all(&["a b a c b c", "c d b a d", "e d c"]),
+            [
+                vec![new, new, old, new, old, old],
+                vec![old, new, old, old, old],
+                vec![new, old, old],
+            ]
+        );
+    }
+
+    #[test]
+    fn many_runs_melt_into_one() {
+        let tables: Vec<String> = (0..12).map(|n| format!("a{n} a0 a{n}")).collect();
+        let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
+        let stayed = fold_all(&tables);
+        assert_eq!(stayed[0], [true, false, false]);
+        for kept in &stayed[1..] {
+            assert_eq!(kept, &[true, false, false]);
+        }
+    }
+}
