@@ -6,7 +6,7 @@
 //! command reads the source again, which takes seconds.
 
 use rusqlite::{
-    Connection, OptionalExtension, params,
+    CachedStatement, Connection, OptionalExtension, Statement, params,
     types::{ToSqlOutput, ValueRef},
 };
 
@@ -15,7 +15,7 @@ use super::{
     fold::{Marks, fold},
     keys::{Sorter, key_of},
     save_tally,
-    spool::Spool,
+    spool::{Spool, Spooled},
 };
 use crate::{
     clock::Timestamp,
@@ -24,6 +24,9 @@ use crate::{
 
 /// Rows appended in one transaction.
 const ROWS_A_TRANSACTION: usize = 100_000;
+
+/// Rows inserted by one statement: a tenth of an import's CPU time less than one by one.
+const ROWS_A_STATEMENT: usize = 16;
 
 /// What came of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,21 +114,32 @@ impl Enrolment<'_> {
     /// Appends every row that is not marked.
     fn append(&mut self, twice: &Marks) -> Result<()> {
         let db = &self.store.db;
-        let mut insert = db.prepare_cached(
-            "INSERT INTO subjects (id, unionid, openid, corp) VALUES (?1, ?2, ?3, ?4)",
-        )?;
+        let (mut many, mut one) = (insert_of(db, ROWS_A_STATEMENT)?, insert_of(db, 1)?);
         let mut rows = self.spool.read()?;
-        let mut uncommitted = 0;
+        let mut left = rows_in(self.first, self.last) - twice.count();
+        let (mut bound, mut uncommitted) = (0, 0);
         for id in self.first..=self.last {
             if twice.has(id) {
                 rows.skip(1)?;
                 continue;
             }
             let row = rows.next()?;
-            let text = |bytes| ToSqlOutput::Borrowed(ValueRef::Text(bytes));
-            insert.execute(params![id, text(row.unionid), text(row.openid), row.corp])?;
-            uncommitted += 1;
-            if uncommitted == ROWS_A_TRANSACTION {
+            if bound == 0 && left < ROWS_A_STATEMENT as u64 {
+                bind(&mut one, 0, id, &row)?;
+                one.raw_execute()?;
+                left -= 1;
+                continue;
+            }
+            bind(&mut many, bound, id, &row)?;
+            bound += 1;
+            if bound < ROWS_A_STATEMENT {
+                continue;
+            }
+            many.raw_execute()?;
+            left -= bound as u64;
+            uncommitted += bound;
+            bound = 0;
+            if uncommitted >= ROWS_A_TRANSACTION {
                 db.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
                 uncommitted = 0;
             }
@@ -152,7 +166,7 @@ impl Enrolment<'_> {
     ///
     /// What the disk says.
     pub fn finish(mut self, lines: u64, rejected: u64, now: Timestamp) -> Result<Enrolled> {
-        let rows = u64::try_from(self.last + 1 - self.first).unwrap_or_default();
+        let rows = rows_in(self.first, self.last);
         let folder = self.sorter.folder().to_owned();
         let sorter = std::mem::replace(&mut self.sorter, Sorter::new(folder));
         let ids = (self.first, self.last + 1);
@@ -182,6 +196,28 @@ impl Enrolment<'_> {
         self.store.tally = tally;
         Ok(Enrolled { new, duplicates })
     }
+}
+
+fn rows_in(first: i64, last: i64) -> u64 {
+    u64::try_from(last + 1 - first).unwrap_or_default()
+}
+
+/// A statement that inserts so many subjects.
+fn insert_of(db: &Connection, rows: usize) -> Result<CachedStatement<'_>> {
+    let values = vec!["(?, ?, ?, ?)"; rows].join(", ");
+    let sql = format!("INSERT INTO subjects (id, unionid, openid, corp) VALUES {values}");
+    Ok(db.prepare_cached(&sql)?)
+}
+
+/// Binds the subject in the `place`th row of values.
+fn bind(insert: &mut Statement<'_>, place: usize, id: i64, row: &Spooled<'_>) -> Result<()> {
+    let text = |bytes| ToSqlOutput::Borrowed(ValueRef::Text(bytes));
+    let first = place * 4;
+    insert.raw_bind_parameter(first + 1, id)?;
+    insert.raw_bind_parameter(first + 2, text(row.unionid))?;
+    insert.raw_bind_parameter(first + 3, text(row.openid))?;
+    insert.raw_bind_parameter(first + 4, row.corp)?;
+    Ok(())
 }
 
 impl Drop for Enrolment<'_> {
