@@ -171,7 +171,10 @@ impl Enrolment<'_> {
         let sorter = std::mem::replace(&mut self.sorter, Sorter::new(folder));
         let ids = (self.first, self.last + 1);
         let folded = fold(&self.store.db, sorter, &mut self.spool, ids)?;
+        // Fewer, longer checkpoints: nobody waits for a commit here.
+        self.store.db.pragma_update(None, "wal_autocheckpoint", 16_000)?;
         self.append(&folded.twice)?;
+        self.store.db.pragma_update(None, "wal_autocheckpoint", 4000)?;
         self.store.db.execute_batch("COMMIT")?;
         self.store.db.pragma_update(None, "synchronous", "full")?;
         self.store.db.execute_batch("BEGIN IMMEDIATE")?;
