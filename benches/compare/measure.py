@@ -278,6 +278,23 @@ def finished(state, server):
     return idferry_run(server, state, "rows.csv", "--output", "-", quit_output=True, allow=(0, 3))
 
 
+def answer(state, upto):
+    """Writes answers up to a subject as a run would have left them: asking millions takes long,
+    and neither restart nor export can tell."""
+    with sqlite3.connect(state) as db:
+        db.execute("PRAGMA synchronous = off")
+        db.execute("INSERT OR IGNORE INTO corps (corpid) VALUES ('wpDownstream00000000000000000A'), ('wpDownstream00000000000000000B')")
+        corps = [corp for (corp,) in db.execute("SELECT id FROM corps ORDER BY id DESC LIMIT 2")]
+        which = f"id <= {upto} AND id > (SELECT watermark FROM job) AND id NOT IN (SELECT subject FROM outcomes WHERE subject > (SELECT watermark FROM job))"
+        db.execute(f"CREATE TEMP TABLE asked AS SELECT id FROM subjects WHERE {which} ORDER BY id")
+        db.execute("INSERT INTO outcomes SELECT id, CASE WHEN id % 100 < 62 THEN 1 ELSE 2 END, 0, 1, 1795000000 + id / 100 FROM asked")
+        for corp, share in zip(corps, (62, 16)):
+            db.execute(f"INSERT INTO links SELECT id, {corp}, 'wm' || substr(unionid, 2) || 'AAA' FROM subjects JOIN asked USING (id) WHERE id % 100 < {share}")
+        db.execute(f"UPDATE job SET watermark = {upto}")
+        db.execute("UPDATE tallies SET subjects = (SELECT count(*) FROM outcomes o WHERE o.state = tallies.state) WHERE state > 0")
+        db.execute("UPDATE tallies SET subjects = (SELECT count(*) FROM subjects) - (SELECT count(*) FROM outcomes) WHERE state = 0")
+
+
 def states():
     """Restart, second run, nightly, size, memory: what a big state file costs."""
     server = Server()
@@ -285,11 +302,14 @@ def states():
     take_in("big.db", "rows.csv")
     with sqlite3.connect("big.db") as db:
         subjects = db.execute("SELECT count(*) FROM subjects").fetchone()[0]
-    half = subjects // 2
-    say(f"  asking {half:,}")
+        last = db.execute("SELECT max(id) FROM subjects").fetchone()[0]
+    half, all_asked = subjects // 2, ROWS <= 1_000_000
+    if not all_asked:
+        note(f"of these {subjects:,} subjects, {2 * CALLS:,} were asked; the other answers were put into the state file as a run writes them")
+        answer("big.db", last // 2)
     run = [IDFERRY, "run", "rows.csv", "--state", "big.db", "--quota", "none", "--concurrency", "64", "--progress", "none",
            "--ticket", "none", "--rejects", "rejects.csv", "--output", "-", "--base-url", server.url]
-    first = Used([*run, "--budget", str(half)], env=server.env(), quit_output=True, allow=(75,))
+    first = Used([*run, "--budget", str(half if all_asked else CALLS)], env=server.env(), quit_output=True, allow=(75,))
 
     def asked():
         from urllib.request import ProxyHandler, build_opener
@@ -310,6 +330,8 @@ def states():
         child.wait()
         say(f"  restart {restarts[-1]:.3f} s")
     row(f"kill -9 at {subjects:,} rows, half answered: start to the first call", f"{median(restarts):.2f} s", "≤ 0.3 s", median(restarts) <= 0.3)
+    if not all_asked:
+        answer("big.db", last - CALLS)
     say("  asking the rest")
     rest = Used(run, env=server.env(), quit_output=True)
     peak = max(first.mb, rest.mb)
@@ -378,7 +400,7 @@ def rehearsals():
 def machine():
     with open("/proc/cpuinfo") as info:
         model = next((line.split(":")[1].strip() for line in info if line.startswith("model name")), "unknown")
-    return f"{os.cpu_count()} cores of {model}, Linux {os.uname().release}"
+    return f"{os.cpu_count()} cores of {model}, Linux {os.uname().release}, load {os.getloadavg()[2]:.1f}"
 
 
 def main():

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # GNU parallel and one curl a row, with a job log to go on from: parallel.sh CSV URL ROWS
-set -euo pipefail
+set -eu
 export URL=$2
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     export::{Filter, Target, publish_csv},
     intake::Input,
+    model::State,
     report::style::counted,
     store::Reader,
 };
@@ -42,7 +43,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let reader = Reader::open(&state_file(file, args.config.clone())?)?;
     let target = match &args.output {
         Some(output) => Target::parse(output),
-        None => Target::File(default_output(&reader)?),
+        None => Target::File(default_output(&reader, &states)?),
     };
     target
         .check()
@@ -59,9 +60,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
 }
 
-fn default_output(reader: &Reader) -> Result<PathBuf, Failure> {
+/// All results go where a run puts them; a part of them never takes their place.
+fn default_output(reader: &Reader, states: &[State]) -> Result<PathBuf, Failure> {
     let stem = stem(reader)?;
-    Ok(format!("{stem}.links.csv").into())
+    let part: Vec<_> = states.iter().map(|state| state.as_str()).collect();
+    let part = match part.is_empty() {
+        true => "links".to_owned(),
+        false => part.join("-"),
+    };
+    Ok(format!("{stem}.{part}.csv").into())
 }
 
 /// What outputs are named after if no input is named: the first source.

@@ -5,12 +5,41 @@
 
 use std::io::Write;
 
-use tracing::level_filters::LevelFilter;
+use tracing::{debug, info, level_filters::LevelFilter};
 use tracing_subscriber::{
     Layer, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
 use super::args::{LogFormat, Talk};
+use crate::runner::event::RunEvent;
+
+/// What happens in a run, for `-v`. Nothing of it names a secret or a person.
+pub(super) fn event(event: &RunEvent) {
+    match event {
+        RunEvent::Started { tally } => info!(subjects = tally.total(), "the run begins to ask"),
+        RunEvent::TokenFetched => info!("access token fetched"),
+        RunEvent::Blocked { rung, until } => {
+            info!(?rung, %until, "the API answered 45009 and is left alone");
+        }
+        RunEvent::Unblocked => info!("the probe was answered: the block is over"),
+        RunEvent::Narrowed { calls } => info!(calls, "fewer calls at once"),
+        RunEvent::Unreachable { failure, until } => {
+            info!(%failure, %until, "the API cannot be reached");
+        }
+        RunEvent::ReachedAgain => info!("the API can be reached again"),
+        RunEvent::TicketDead => info!("the ticket does not work any more"),
+        RunEvent::Draining { in_flight } => info!(in_flight, "no new calls"),
+        RunEvent::SecondTry => info!("parked subjects are asked once more"),
+        RunEvent::Progress(at) => debug!(
+            answered = at.tally.answered(),
+            calls = at.calls,
+            in_flight = at.in_flight,
+            width = at.width,
+            "progress"
+        ),
+        RunEvent::Outlook(outlook) => debug!(per_second = outlook.per_second, "outlook"),
+    }
+}
 
 /// Starts logging; `writer` makes what lines are written to.
 pub(super) fn start<W, M>(talk: &Talk, writer: M)

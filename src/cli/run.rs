@@ -12,7 +12,7 @@ use super::{
     args::{Inputs, QuotaFlags, StateFile, StopFlags, Talk, or_file},
     enrol::enrol,
     export::stem,
-    rejects,
+    log, rejects,
     remote::Remote,
     reporter::{self, Progress},
     say,
@@ -253,6 +253,7 @@ impl Plan {
             if let RunEvent::Progress(snapshot) = event {
                 seen.replace(Some(snapshot.clone()));
             }
+            log::event(event);
             reporter.event(event);
         });
         let runner = Runner::new(

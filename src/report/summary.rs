@@ -236,7 +236,7 @@ impl Summary {
         }
         if let Some((path, _)) = self.bad_lines() {
             advice.push(format!(
-                "{path} says why lines were not taken in; put them right and run them as an input"
+                "{path} says why lines were not taken in; put them right in the input and run it again"
             ));
         }
         advice

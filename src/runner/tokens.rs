@@ -10,7 +10,7 @@ use crate::{
     wecom::{CallError, Token, errcode::Class, transport::Failure},
 };
 
-/// Fetches an hour at most; a token lives two hours, so this is already a sign of trouble.
+/// Fetches an hour at most of tokens that no call was answered with.
 const FETCHES_AN_HOUR: usize = 20;
 /// Fetches in a row that may fail for reasons that pass.
 const FAILURES: u8 = 5;
@@ -156,8 +156,13 @@ impl Tokens {
     }
 
     /// A call was answered with token `generation`: it works.
-    pub(super) const fn works(&mut self, generation: u32) {
+    pub(super) fn works(&mut self, generation: u32) {
         if generation == self.generation {
+            // A token that has worked says that the secret is right: its fetch does not count
+            // against the ones that may be tried.
+            if !self.proved {
+                self.fetched.pop_back();
+            }
             self.proved = true;
             self.refused_unproved = 0;
         }

@@ -130,7 +130,7 @@ fn a_run_that_parked_something_says_how_to_bring_it_back() {
     Next:
       `idferry retry --state parked` puts the parked back in the queue; then
         idferry run crm.csv
-      crm.rejects.csv says why lines were not taken in; put them right and run them as an input
+      crm.rejects.csv says why lines were not taken in; put them right in the input and run it again
     ");
 }
 
