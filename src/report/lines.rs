@@ -1,7 +1,7 @@
 //! Progress as lines, for files, pipes and journals.
 //!
-//! A line every 30 s, every 10 minutes during a long wait, and at once when something happens
-//! that an operator would want to have seen. A line of its own says which day it is.
+//! A line every 30 s, and at once when something happens that an operator would want to have seen.
+//! A line of its own says which day it is.
 
 use std::{io::Write, time::Duration};
 
@@ -14,7 +14,6 @@ use super::{
 use crate::{clock::Timestamp, model::State};
 
 const EVERY: Duration = Duration::from_secs(30);
-const EVERY_WHILE_WAITING: Duration = Duration::from_secs(600);
 
 /// Waits from here on have their beginning and end told.
 const LONG: Duration = Duration::from_secs(60);
@@ -76,14 +75,10 @@ impl Lines {
             self.say(&format!("to be asked: {left} of {all} subjects"));
         }
         self.wait_began_or_ended(snapshot);
-        let every = match self.wait {
-            Some(_) => EVERY_WHILE_WAITING,
-            None => EVERY,
-        };
         // Somebody may have set the date back: then it is time for a line, too. By a millisecond it
         // goes back by itself, as wall and books are read a moment apart.
         let due = self.said.is_none_or(|said| {
-            said.since(snapshot.at) >= EVERY || snapshot.at.since(said) >= every
+            said.since(snapshot.at) >= EVERY || snapshot.at.since(said) >= EVERY
         });
         if due {
             self.say(&self.standing(snapshot));
