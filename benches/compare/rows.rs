@@ -53,7 +53,6 @@ pub(crate) fn write_nightly(
         0 => rows + line,
         _ => fan_in(rng.u64(..rows), twice),
     });
-    // A repeated row may name a fan whose own row was replaced by a repeat; those few are new too.
     write(path, fans)
 }
 
