@@ -1,12 +1,12 @@
 //! Progress as a bar on a terminal.
 //!
 //! ```text
-//! 31.2 %  ██████░░░░░░░░░░░░░░  31,204 / 100,000 · 166 calls/s · done about 13:20 (in 1 h 15 min)
+//! 31.2 %  ███░░░░░░░  31,204 / 100,000 · 166/s · done about 13:20 (in 1 h 15 min)
 //! business.hour   ███████░░░  71,204 / 98,000
 //! waiting: business.hour is used up · goes on at 12:41:02 (in 30 min 31 s)
 //! ```
 //!
-//! It is redrawn when something happens and at no other time: nothing ticks.
+//! Made for eighty columns; a wider terminal gets more of it, a narrower one the front. It is redrawn when something happens and at no other time: nothing ticks.
 
 use std::{
     io::{self, Write},
@@ -18,7 +18,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{
     Eta, Reason, Reporter, RunEvent, Snapshot, Waiting, WindowUse,
     pulse::Pulse,
-    style::{Paint, about, count, duration, rate, share, share_of},
+    style::{Paint, about, columns, count, duration, rate, share, share_of},
     words,
 };
 use crate::clock::Timestamp;
@@ -29,9 +29,14 @@ const EVERY: Duration = Duration::from_millis(200);
 /// Lines at [`EVERY`] come to less than this; more is cut off by indicatif, as in rehearsals.
 const DRAWS_A_SECOND: u8 = 60;
 
+/// What a terminal is taken to have if it does not say.
+const USUAL_WIDTH: usize = 80;
+
 /// Draws a bar.
 pub struct Bar {
     screen: MultiProgress,
+    /// Columns, asked anew each time: windows are drawn larger.
+    width: fn() -> usize,
     lines: Vec<ProgressBar>,
     pulse: Pulse,
     paint: Paint,
@@ -45,12 +50,13 @@ impl Bar {
     #[must_use]
     pub fn new(paint: Paint, eta: Eta) -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(DRAWS_A_SECOND);
-        Self::on(target, paint, eta)
+        Self::on(target, width_of_stderr, paint, eta)
     }
 
-    fn on(target: ProgressDrawTarget, paint: Paint, eta: Eta) -> Self {
+    fn on(target: ProgressDrawTarget, width: fn() -> usize, paint: Paint, eta: Eta) -> Self {
         Self {
             screen: MultiProgress::with_draw_target(target),
+            width,
             lines: Vec::new(),
             pulse: Pulse::new(eta),
             paint,
@@ -96,13 +102,15 @@ impl Bar {
     }
 
     fn texts(&self) -> Vec<String> {
-        let mut texts = vec![self.headline()];
+        let width = (self.width)();
+        let mut texts = vec![self.headline(width)];
         let Some(snapshot) = self.pulse.latest() else {
             return texts;
         };
         texts.extend(words::worth_showing(snapshot).map(|window| self.window(window)));
         if let Some(wait) = self.pulse.wait() {
-            texts.push(self.paint.warn(&waiting(&wait, snapshot.at)));
+            let lines = waiting(&wait, snapshot.at, width);
+            texts.extend(lines.lines().map(|line| self.paint.warn(line)));
         }
         if let Some(draining) = &self.draining {
             texts.push(self.paint.warn(draining));
@@ -110,25 +118,41 @@ impl Bar {
         texts
     }
 
-    fn headline(&self) -> String {
+    /// How far always; how fast and till when as far as there is room.
+    fn headline(&self, width: usize) -> String {
         let (answered, all) = (self.pulse.tally().answered(), self.pulse.tally().total());
-        let mut line = format!(
-            "{}  {}  {} / {}",
-            share(answered, all),
-            self.paint.good(&blocks(answered, all, 20)),
-            count(answered),
-            count(all)
-        );
-        if self.pulse.wait().is_none()
-            && let Some(per_second) = self.pulse.per_second()
-        {
-            line += &format!(" · {} calls/s", rate(per_second));
+        let blocks = blocks(answered, all, blocks_in(width));
+        let share = share(answered, all);
+        let counts = format!("{} / {}", count(answered), count(all));
+        let front = columns(&format!("{share:>6}  {blocks}  {counts}"));
+        let tails = self.tails().into_iter();
+        let tail = tails
+            .filter(|tail| front + columns(tail) <= width)
+            .max_by_key(|tail| columns(tail));
+        let tail = tail.unwrap_or_default();
+        format!("{share:>6}  {}  {counts}{tail}", self.paint.good(&blocks))
+    }
+
+    /// How fast and till when, in several lengths.
+    fn tails(&self) -> Vec<String> {
+        let rates = match (self.pulse.wait(), self.pulse.per_second()) {
+            (None, Some(calls)) => {
+                let calls = rate(calls);
+                vec![format!(" · {calls} calls/s"), format!(" · {calls}/s")]
+            }
+            _ => vec![String::new()],
+        };
+        let (Some(finish), Some(now)) = (self.pulse.finish(), self.pulse.now()) else {
+            return rates;
+        };
+        let away = Duration::from_secs(finish.since(now).as_secs().max(1));
+        let done = format!(" · done about {}", about(finish, now));
+        let away = format!("{done} (in {})", duration(away));
+        let mut tails = vec![done.clone()];
+        for rate in rates {
+            tails.extend([format!("{rate}{done}"), format!("{rate}{away}")]);
         }
-        if let (Some(finish), Some(now)) = (self.pulse.finish(), self.pulse.now()) {
-            let (about, away) = (about(finish, now), duration(finish.since(now)));
-            line += &format!(" · done about {about} (in {away})");
-        }
-        line
+        tails
     }
 
     fn window(&self, window: &WindowUse) -> String {
@@ -192,14 +216,28 @@ fn cut_to_width() -> ProgressStyle {
     ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
-/// As [`words::waiting`], but for a terminal: the width of a line is reckoned by characters, and
-/// a Chinese one takes two columns.
-fn waiting(wait: &Waiting, now: Timestamp) -> String {
-    let sentence = words::waiting(wait, now, " · ");
-    match wait.reason {
-        Reason::Block => sentence.replace(" 接口调用超过限制", ""),
-        _ => sentence,
+/// As [`words::waiting`], in two lines if one would not hold it.
+fn waiting(wait: &Waiting, now: Timestamp, width: usize) -> String {
+    let line = words::waiting(wait, now, " · ");
+    match columns(&line) <= width {
+        true => line,
+        false => words::waiting(wait, now, "\n  "),
     }
+}
+
+/// How long the bar itself is on a terminal of this width.
+const fn blocks_in(width: usize) -> u8 {
+    match width {
+        120.. => 30,
+        100.. => 20,
+        _ => 10,
+    }
+}
+
+fn width_of_stderr() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stderr()).ok();
+    let width = size.map_or(0, |size| usize::from(size.ws_col));
+    if width == 0 { USUAL_WIDTH } else { width }
 }
 
 /// `██████░░░░`

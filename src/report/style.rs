@@ -41,6 +41,13 @@ pub fn share(part: u64, whole: u64) -> String {
     }
 }
 
+/// How many columns of a terminal `text` takes: Chinese characters take two.
+#[must_use]
+pub fn columns(text: &str) -> usize {
+    let wide = |char: char| matches!(char, '\u{2e80}'..='\u{ffef}');
+    text.chars().map(|char| 1 + usize::from(wide(char))).sum()
+}
+
 /// `part / whole`, between 0 and 1.
 #[expect(clippy::cast_precision_loss, reason = "only looked at")]
 pub(super) fn share_of(part: u64, whole: u64) -> f64 {
@@ -229,6 +236,12 @@ mod tests {
         assert_eq!(share(100, 100), "100 %");
         assert_eq!(share(0, 100), "0 %");
         assert_eq!(share(0, 0), "0 %");
+    }
+
+    #[test]
+    fn chinese_takes_two_columns() {
+        assert_eq!(columns("31.2 %  ██░░ · …"), 16);
+        assert_eq!(columns("(45009 接口调用超过限制)"), 24);
     }
 
     #[test]

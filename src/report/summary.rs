@@ -5,7 +5,6 @@ use std::{fmt, net::IpAddr};
 use super::{
     Entry, Span, Waiting, WindowUse,
     style::{Paint, count, counted, duration, moment_and_wait, rate, share},
-    words,
 };
 use crate::{
     clock::Timestamp,
@@ -153,10 +152,8 @@ impl Summary {
 
     fn facts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut facts = vec![("calls", self.calls())];
-        let windows = self.windows();
-        if !windows.is_empty() {
-            facts.push(("quota", windows));
-        }
+        let names = std::iter::once("quota").chain(std::iter::repeat(""));
+        facts.extend(names.zip(self.windows()));
         if let Some(until) = self.ticket_until {
             let until = moment_and_wait(until, self.ended_at);
             facts.push(("ticket", format!("works until {until}")));
@@ -191,11 +188,21 @@ impl Summary {
         format!("{sent} ({} a second)", rate(mean))
     }
 
-    /// The windows that somebody who comes back later meets again, so not the minute's.
-    fn windows(&self) -> String {
+    /// The windows that somebody who comes back later meets again, so not the minute's; one a
+    /// line, in columns.
+    fn windows(&self) -> Vec<String> {
         let lasting = |window: &&WindowUse| window.used > 0 && window.span != Span::BasicMinute;
-        let windows = self.windows.iter().filter(lasting).map(words::window);
-        windows.collect::<Vec<_>>().join(", ")
+        let windows = self.windows.iter().filter(lasting);
+        let windows =
+            windows.map(|window| (count(window.used), count(window.limit), window.span.name()));
+        let windows: Vec<_> = windows.collect();
+        let widest = |width: usize, number: &String| width.max(number.len());
+        let used = windows.iter().map(|(used, ..)| used).fold(0, widest);
+        let limit = windows.iter().map(|(_, limit, _)| limit).fold(0, widest);
+        let line = |(of, most, name): &(String, String, &str)| {
+            format!("{of:>used$} of {most:>limit$} {name}")
+        };
+        windows.iter().map(line).collect()
     }
 
     fn refusals(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,7 @@ use indicatif::TermLike;
 use super::*;
 use crate::report::{
     Span,
-    tests::{eta, held, outlook, snapshot},
+    tests::{eta, held, outlook, snapshot, tally},
 };
 
 /// A terminal of eighty columns that keeps all it was sent.
@@ -54,21 +54,104 @@ impl TermLike for Terminal {
 }
 
 fn bar(paint: bool) -> (Bar, Terminal) {
-    let terminal = Terminal::default();
-    let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
-    (Bar::on(target, Paint::new(paint), eta()), terminal)
+    of_width(|| 80, paint)
 }
 
-#[test]
-fn a_bar_shows_how_far_how_fast_and_till_when() {
-    let (mut bar, _) = bar(false);
+fn of_width(width: fn() -> usize, paint: bool) -> (Bar, Terminal) {
+    let terminal = Terminal::default();
+    let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+    (Bar::on(target, width, Paint::new(paint), eta()), terminal)
+}
+
+/// Two snapshots and an outlook, on a terminal of this width.
+fn under_way(width: fn() -> usize) -> Bar {
+    let (mut bar, _) = of_width(width, false);
     bar.event(&RunEvent::Progress(snapshot("12:00:00", 70_000)));
     bar.event(&RunEvent::Progress(snapshot("12:00:10", 71_660)));
     bar.event(&RunEvent::Outlook(Box::new(outlook())));
-    insta::assert_snapshot!(bar.texts().join("\n"), @"
-    71.7 %  ██████████████░░░░░░  71,660 / 100,000 · 166 calls/s · done about 12:04 (in 4 min 43 s)
+    bar
+}
+
+#[test]
+fn a_bar_shows_how_far_how_fast_and_till_when_in_eighty_columns() {
+    insta::assert_snapshot!(under_way(|| 80).texts().join("\n"), @"
+    71.7 %  ███████░░░  71,660 / 100,000 · 166/s · done about 12:04 (in 4 min 43 s)
     basic.minute    ██████████  9,800 / 9,800
     business.hour   ███████░░░  71,660 / 98,000
+    ");
+}
+
+#[test]
+fn a_wider_terminal_gets_more_and_a_narrower_one_the_front() {
+    let headlines = [
+        under_way(|| 120),
+        under_way(|| 100),
+        under_way(|| 64),
+        under_way(|| 48),
+    ];
+    let headlines = headlines.map(|bar| bar.texts().swap_remove(0));
+    insta::assert_snapshot!(headlines.join("\n"), @"
+    71.7 %  █████████████████████░░░░░░░░░  71,660 / 100,000 · 166 calls/s · done about 12:04 (in 4 min 43 s)
+    71.7 %  ██████████████░░░░░░  71,660 / 100,000 · 166 calls/s · done about 12:04 (in 4 min 43 s)
+    71.7 %  ███████░░░  71,660 / 100,000 · 166/s · done about 12:04
+    71.7 %  ███████░░░  71,660 / 100,000
+    ");
+}
+
+/// Fifteen days, millions of subjects, the longest reasons.
+#[test]
+fn no_line_of_the_longest_job_is_wider_than_eighty_columns() {
+    let millions = |at| Snapshot {
+        tally: tally(5_168_796, 1_753_403, 577_801),
+        ..at
+    };
+    let mut bar = Bar::on(
+        ProgressDrawTarget::hidden(),
+        || 80,
+        Paint::new(false),
+        Box::new(|_, _| Some(Duration::from_secs(15 * 86_400 + 11_000))),
+    );
+    bar.event(&RunEvent::Progress(millions(snapshot("12:00:00", 0))));
+    bar.event(&RunEvent::Progress(millions(snapshot("12:00:10", 1_660))));
+    bar.event(&RunEvent::Outlook(Box::new(outlook())));
+    let mut texts = bar.texts();
+    let month = Reason::Window(Span::BusinessMonth);
+    for (reason, until) in [
+        (month, "2026-12-18T12:41:02+08:00"),
+        (Reason::Block, "2026-11-23T00:00:00+08:00"),
+        (Reason::Width, "2026-11-23T00:00:00+08:00"),
+        (Reason::Outage, "2026-11-23T00:00:00+08:00"),
+    ] {
+        let until = Timestamp::parse(until).ok();
+        let hold = Some(Waiting { reason, until });
+        let at = Snapshot {
+            hold,
+            ..millions(snapshot("23:29:29", 98_000))
+        };
+        bar.event(&RunEvent::Progress(at));
+        texts.extend(bar.texts().into_iter().skip(1));
+    }
+    for line in &texts {
+        assert!(columns(line) <= 80, "{} columns: {line}", columns(line));
+    }
+    texts.dedup();
+    insta::assert_snapshot!(texts.join("\n"), @"
+    31.1 %  ███░░░░░░░  2,331,204 / 7,500,000 · 166/s · done about 2026-12-07 15:03
+    basic.minute    ██████████  9,800 / 9,800
+    business.hour   ██████████  98,000 / 98,000
+    waiting: business.month is used up · goes on at 2026-12-18 12:41 (in 25 d 13 h)
+    basic.minute    ██████████  9,800 / 9,800
+    business.hour   ██████████  98,000 / 98,000
+    waiting: blocked by the API (45009 接口调用超过限制)
+      goes on at 2026-11-23 00:00:00 (in 30 min 31 s)
+    basic.minute    ██████████  9,800 / 9,800
+    business.hour   ██████████  98,000 / 98,000
+    waiting: the API bears no more calls at once (45033 接口并发调用超过限制)
+      goes on at 2026-11-23 00:00:00 (in 30 min 31 s)
+    basic.minute    ██████████  9,800 / 9,800
+    business.hour   ██████████  98,000 / 98,000
+    waiting: the API cannot be reached
+      goes on at 2026-11-23 00:00:00 (in 30 min 31 s)
     ");
 }
 
@@ -81,7 +164,7 @@ fn a_bar_says_why_it_waits() {
         "12:00:00", 50_000, day, "17:40:00",
     )));
     insta::assert_snapshot!(bar.texts().join("\n"), @"
-    50.0 %  ██████████░░░░░░░░░░  50,000 / 100,000
+    50.0 %  █████░░░░░  50,000 / 100,000
     basic.minute    ██████████  9,800 / 9,800
     business.hour   █████░░░░░  50,000 / 98,000
     business.day    █░░░░░░░░░  50,000 / 470,400
@@ -91,10 +174,11 @@ fn a_bar_says_why_it_waits() {
     bar.event(&RunEvent::Progress(block));
     bar.event(&RunEvent::Draining { in_flight: 3 });
     insta::assert_snapshot!(bar.texts().join("\n"), @"
-    50.0 %  ██████████░░░░░░░░░░  50,000 / 100,000
+    50.0 %  █████░░░░░  50,000 / 100,000
     basic.minute    ██████████  9,800 / 9,800
     business.hour   █████░░░░░  50,000 / 98,000
-    waiting: blocked by the API (45009) · goes on at 12:01:04 (in 1 min 3 s)
+    waiting: blocked by the API (45009 接口调用超过限制)
+      goes on at 12:01:04 (in 1 min 3 s)
     stopping: no new calls, 3 calls in the air awaited
     ");
 }
@@ -141,14 +225,17 @@ fn it_is_not_redrawn_without_need() {
 }
 
 #[test]
-fn a_line_is_cut_before_it_wraps() {
-    let (mut bar, terminal) = bar(false);
+fn what_does_not_fit_all_the_same_is_cut_before_it_wraps() {
+    let terminal = Terminal::default();
+    let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+    let mut bar = Bar::on(target, || 120, Paint::new(false), eta());
     bar.event(&RunEvent::Progress(snapshot("12:00:00", 70_000)));
     bar.event(&RunEvent::Progress(snapshot("12:00:10", 71_660)));
     terminal.sent();
+    // It has just been made smaller.
     bar.event(&RunEvent::Outlook(Box::new(outlook())));
-    let (line, sent) = (bar.headline(), terminal.sent());
-    assert!(line.chars().count() > 80, "{line}");
+    let (line, sent) = (bar.headline(120), terminal.sent());
+    assert!(columns(&line) > 80, "{line}");
     assert!(!sent.contains(&line), "{sent}");
     let seen: String = line.chars().take(80).collect();
     assert!(sent.contains(seen.trim_end()), "{sent}");

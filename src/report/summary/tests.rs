@@ -54,6 +54,7 @@ fn summary(ending: Ending, exit_code: u8, queued: u64) -> Summary {
         windows: vec![
             window(Span::BasicMinute, 9_800, 9_800),
             window(Span::BasicHour, 99_412, 147_000),
+            window(Span::BusinessDay, 99_412, 470_400),
             window(Span::BusinessMonth, 0, 7_350_000),
         ],
         ticket_until: None,
@@ -84,6 +85,7 @@ fn a_finished_run_says_what_it_came_to_and_where_the_results_are() {
 
       calls     99,412 in 10 min 3 s (165 a second)
       quota     99,412 of 147,000 basic.hour
+                99,412 of 470,400 business.day
       results   crm.links.csv (101,304 lines)
     ");
 }
@@ -112,6 +114,7 @@ fn a_run_that_parked_something_says_how_to_bring_it_back() {
 
       calls     99,412 in 10 min 3 s (165 a second)
       quota     99,412 of 147,000 basic.hour
+                99,412 of 470,400 business.day
       results   crm.links.csv (101,304 lines)
       rejects   crm.rejects.csv (1 line of the input)
 
@@ -151,6 +154,7 @@ fn a_run_out_of_quota_names_the_time_to_come_back() {
 
       calls     99,412 in 10 min 3 s (165 a second)
       quota     99,412 of 147,000 basic.hour
+                99,412 of 470,400 business.day
       ticket    works until 2026-11-29 12:00 (in 7 d)
       results   crm.links.csv (101,304 lines)
 

@@ -76,7 +76,7 @@ fn the_last_progress_is_the_end() {
         (&50.into(), &0.into())
     );
     assert_eq!(last["subjects"]["queued"], 0);
-    done.says("  quota     50 of 147,000 basic.hour");
+    done.says("  quota     50 of   147,000 basic.hour");
 }
 
 #[test]

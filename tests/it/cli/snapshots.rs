@@ -29,7 +29,8 @@ fn three() -> (Desk, Server) {
 fn blanked(text: &str) -> String {
     let mut lines = Vec::new();
     // The quota in the last lines is that of some moment before.
-    for line in text.lines().filter(|line| !line.starts_with("  quota ")) {
+    let is_quota = |line: &&str| line.starts_with("  quota ") || line.starts_with("            ");
+    for line in text.lines().filter(|line| !is_quota(line)) {
         let words = line.split(' ').map(|word| {
             let bare = word.trim_matches(|c: char| "(),".contains(c));
             let shape: String = bare
