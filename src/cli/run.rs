@@ -116,17 +116,31 @@ pub(super) fn run(args: Args, talk: &Talk) -> Result<Exit, Failure> {
     let run = begin(&store, "run", &plan.quota, clock)?;
     let asked =
         runtime.block_on(plan.ask(&mut store, run, concurrency, reporter.as_mut(), &signals));
+    // Every answer is committed: a signal while the results are written finds a run that has
+    // ended, and status does not take it for broken off.
+    let owed = asked
+        .as_ref()
+        .map_or_else(|failure| failure.exit, |asked| asked.exit(&store));
+    let end = |exit: Exit| store.end_run(run, i64::from(exit.code()), clock.now());
+    let mut ended = end(owed);
     signals.leave_at_once();
     reporter.finish();
     let done = asked.and_then(|asked| plan.close(&store, asked, talk));
     let exit = done
         .as_ref()
         .map_or_else(|failure| failure.exit, |exit| *exit);
-    // However it went, it has ended: status must not take it for broken off, or for at work.
-    let ended = store.end_run(run, i64::from(exit.code()), clock.now());
-    let exit = done?;
+    if exit != owed {
+        ended = end(exit);
+    }
+    done?;
     ended?;
     Ok(exit)
+}
+
+/// Lines of all inputs that were no subjects.
+fn bad_lines(store: &Store) -> Result<u64, Failure> {
+    let sources = store.reader()?.sources()?;
+    Ok(sources.iter().map(|source| source.rejected).sum())
 }
 
 /// What outputs of a run without inputs are named after. There must be something to go on with.
@@ -200,6 +214,14 @@ struct Asked {
     /// The last snapshot, for the windows in the summary.
     last: Option<Snapshot>,
     ticket_until: Option<crate::clock::Timestamp>,
+}
+
+impl Asked {
+    /// What it comes to if the results can be written.
+    fn exit(&self, store: &Store) -> Exit {
+        let RunReport { ending, tally, .. } = &self.report;
+        bad_lines(store).map_or(Exit::Internal, |lines| Exit::of(ending, tally, lines))
+    }
 }
 
 impl Plan {
@@ -282,8 +304,7 @@ impl Plan {
     /// Exports, sums up, and says how it ended.
     fn close(self, store: &Store, asked: Asked, talk: &Talk) -> Result<Exit, Failure> {
         let reader = store.reader()?;
-        let sources = reader.sources()?;
-        let bad_lines = sources.iter().map(|source| source.rejected).sum();
+        let bad_lines = bad_lines(store)?;
         let exit = Exit::of(&asked.report.ending, &asked.report.tally, bad_lines);
         let ended_at = self.clock.now();
         let written = match publish_csv(&reader, &self.results, &Filter::default()) {

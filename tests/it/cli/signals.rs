@@ -133,9 +133,15 @@ fn a_signal_during_the_export_leaves_at_once() {
     let mut run = desk
         .idferry("run fans.csv --budget 0 --output pipe")
         .start();
-    run.says("20 new subjects");
+    // It has asked all it was to ask, so it has ended, as its exit code would say it did.
+    let ended = || {
+        let status = desk.idferry("status --json").done();
+        status.out.contains(r#""exit_code":75"#)
+    };
+    run.until("the end on disk", ended);
     run.signal(Signal::TERM);
     run.done().exits(130).says("the same command goes on");
+    assert!(ended());
     let exported = desk.idferry("export -o -").done().exits(0).out;
     assert_eq!(exported.lines().count(), 1 + 20);
 }
