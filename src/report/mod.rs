@@ -15,6 +15,7 @@ use crate::runner::event::{
 mod bar;
 mod json;
 mod lines;
+mod next;
 mod pulse;
 pub mod style;
 mod summary;

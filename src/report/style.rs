@@ -48,6 +48,23 @@ pub fn columns(text: &str) -> usize {
     text.chars().map(|char| 1 + usize::from(wide(char))).sum()
 }
 
+/// `text` in lines of at most `width` columns, broken at spaces; a longer word has a line of its
+/// own.
+#[must_use]
+pub fn folded(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if columns(line) + 1 + columns(word) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// `part / whole`, between 0 and 1.
 #[expect(clippy::cast_precision_loss, reason = "only looked at")]
 pub(super) fn share_of(part: u64, whole: u64) -> f64 {
@@ -242,6 +259,13 @@ mod tests {
     fn chinese_takes_two_columns() {
         assert_eq!(columns("31.2 %  ██░░ · …"), 16);
         assert_eq!(columns("(45009 接口调用超过限制)"), 24);
+    }
+
+    #[test]
+    fn a_long_line_is_folded_at_spaces() {
+        assert_eq!(folded("a bc def", 4), ["a bc", "def"]);
+        assert_eq!(folded("企业可信IP of it", 6), ["企业可信IP", "of it"]);
+        assert_eq!(folded("", 4), [""]);
     }
 
     #[test]

@@ -1,22 +1,22 @@
 //! The last lines of a run: what it came to, where the results are, what to do next.
 
-use std::{fmt, net::IpAddr};
+use std::fmt;
 
 use super::{
-    Entry, Span, Waiting, WindowUse,
-    style::{Paint, count, counted, duration, moment_and_wait, rate, share},
+    Entry, Span, WindowUse,
+    style::{Paint, count, counted, duration, folded, moment_and_wait, rate, share},
 };
 use crate::{
     clock::Timestamp,
     model::State,
-    runner::event::{Ending, Halt, RunReport, Trip},
+    runner::event::{Ending, RunReport, Trip},
 };
 
 /// Refusals that are spelled out.
 const MOST: usize = 5;
 
-/// Of the server's words, at most so many characters.
-const WORDS: usize = 400;
+/// It is folded for a terminal of so many columns; nobody says how wide the reader's is.
+const WIDTH: usize = 80;
 
 /// What is said at the end of a run. Its `Display` ends with a line break.
 pub struct Summary {
@@ -55,7 +55,16 @@ impl fmt::Display for Summary {
             writeln!(f, "\n{}", self.paint.bold("Next:"))?;
         }
         for line in advice {
-            writeln!(f, "  {line}")?;
+            // Commands and the server's own words are there to be copied.
+            let whole = line.starts_with(' ') || line.ends_with('"');
+            let lines = if whole {
+                vec![line]
+            } else {
+                folded(&line, WIDTH - 2)
+            };
+            for line in lines {
+                writeln!(f, "  {line}")?;
+            }
         }
         Ok(())
     }
@@ -67,10 +76,13 @@ impl Summary {
     }
 
     fn headline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // In one line, however long: people search their logs for it.
         let sentence = self.sentence();
         let sentence = match self.report.ending {
             Ending::Finished if self.exit_code == 0 => self.paint.good(&sentence),
-            Ending::Refused(_) | Ending::Breaker(_) => self.paint.bad(&sentence),
+            Ending::Refused(_) | Ending::TokensRefused | Ending::Breaker(_) => {
+                self.paint.bad(&sentence)
+            }
             _ => self.paint.warn(&sentence),
         };
         match self.exit_code {
@@ -79,7 +91,7 @@ impl Summary {
         }
     }
 
-    fn sentence(&self) -> String {
+    pub(super) fn sentence(&self) -> String {
         let left = format!("{} left", counted(self.left(), "subject"));
         match &self.report.ending {
             Ending::Finished => self.finished(),
@@ -172,7 +184,7 @@ impl Summary {
         Ok(())
     }
 
-    fn bad_lines(&self) -> Option<(&str, u64)> {
+    pub(super) fn bad_lines(&self) -> Option<(&str, u64)> {
         let (path, lines) = self.rejects.as_ref()?;
         (*lines > 0).then_some((path.as_str(), *lines))
     }
@@ -214,8 +226,10 @@ impl Summary {
             let gap = if place == 0 { "\n" } else { "" };
             let (state, subjects) = (state.as_str(), count(*subjects));
             writeln!(f, "{gap}  {state:8}  {subjects:>width$}  {means}")?;
-            let next_step = self.paint.dim(next_step);
-            writeln!(f, "  {:8}  {:>width$}  -> {next_step}", "", "")?;
+            for (place, line) in folded(next_step, WIDTH - 17 - width).iter().enumerate() {
+                let (arrow, line) = (if place == 0 { "->" } else { "" }, self.paint.dim(line));
+                writeln!(f, "  {:8}  {:>width$}  {arrow:2} {line}", "", "")?;
+            }
         }
         match refusals.len().saturating_sub(MOST) {
             0 => Ok(()),
@@ -223,7 +237,7 @@ impl Summary {
         }
     }
 
-    fn meaning(&self, errcode: Option<i64>) -> (String, &'static str) {
+    pub(super) fn meaning(&self, errcode: Option<i64>) -> (String, &'static str) {
         match errcode {
             Some(errcode) => {
                 let entry = (self.lookup)(errcode);
@@ -235,62 +249,6 @@ impl Summary {
             ),
         }
     }
-
-    fn advice(&self) -> Vec<String> {
-        let mut advice = self.next_steps();
-        if !matches!(self.report.ending, Ending::Finished) {
-            advice.push(format!("  {}", self.command));
-        }
-        if let Some((path, _)) = self.bad_lines() {
-            advice.push(format!(
-                "{path} says why lines were not taken in; put them right in the input and run it again"
-            ));
-        }
-        advice
-    }
-
-    fn next_steps(&self) -> Vec<String> {
-        match &self.report.ending {
-            Ending::Finished => self.after_finish(),
-            Ending::Quota(Waiting {
-                until: Some(until), ..
-            }) => {
-                let back = moment_and_wait(*until, self.ended_at);
-                vec![format!("come back at {back}; the same command goes on")]
-            }
-            Ending::Quota(_) | Ending::Budget | Ending::Time | Ending::Interrupted => {
-                vec!["the same command goes on".into()]
-            }
-            Ending::Unreachable(_) => vec![
-                "check the network, the proxy (HTTPS_PROXY) and --base-url".into(),
-                "then the same command goes on".into(),
-            ],
-            Ending::Refused(halt) => after_refusal(halt),
-            Ending::TokensRefused => vec![
-                "check that the secret is that of the upstream app (上游应用) shared with the"
-                    .into(),
-                "downstream corps, and that WECOM_CORP_ID is the upstream corp's;".into(),
-                "then the same command goes on".into(),
-            ],
-            Ending::Breaker(_) => vec![
-                "the input is probably not what it should be: see the refusals above, and".into(),
-                "whether unionid and openid of a line are of one person and one mini program"
-                    .into(),
-                "(WeCom locks out callers who go on like this; --error-budget allows more);".into(),
-                "with the input put right, the same command goes on".into(),
-            ],
-        }
-    }
-
-    fn after_finish(&self) -> Vec<String> {
-        if self.report.tally.of(State::Parked) == 0 {
-            return Vec::new();
-        }
-        vec![
-            "`idferry retry --state parked` puts the parked back in the queue; then".into(),
-            format!("  {}", self.command),
-        ]
-    }
 }
 
 /// `errcode 60020 不安全的访问IP (not allowed to access from your IP)`
@@ -300,34 +258,6 @@ fn refusal(errcode: i64, entry: &Entry) -> String {
     } = entry;
     let space = if chinese.is_empty() { "" } else { " " };
     format!("errcode {errcode}{space}{chinese} ({meaning})")
-}
-
-fn after_refusal(halt: &Halt) -> Vec<String> {
-    let mut advice = Vec::new();
-    let words = printable(&halt.errmsg);
-    if !words.is_empty() {
-        advice.push(format!("the server's words: \"{words}\""));
-    }
-    if let Some(address) = seen_address(&halt.errmsg) {
-        advice.push(format!("the server saw the call come from {address}"));
-    }
-    advice.push(halt.entry.next_step.to_owned());
-    advice.push("then the same command goes on".into());
-    advice
-}
-
-/// What the server wrote must not steer the terminal or fill it.
-fn printable(words: &str) -> String {
-    let plain = words.chars().filter(|char| !char.is_control());
-    plain.take(WORDS).collect()
-}
-
-/// The caller's address in `…, from ip: 203.0.113.7, more info at …` (60020, D90313). For people
-/// only: nothing is decided by it.
-fn seen_address(errmsg: &str) -> Option<IpAddr> {
-    let (_, after) = errmsg.split_once("from ip:")?;
-    let end = |char: char| char == ',' || char.is_whitespace();
-    after.trim_start().split(end).next()?.parse().ok()
 }
 
 #[cfg(test)]

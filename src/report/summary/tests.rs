@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     model::Tally,
     report::{Reason, Waiting, tests::at},
+    runner::event::Halt,
     wecom::{errcode::Class, transport::Failure},
 };
 
@@ -123,17 +124,21 @@ fn a_run_that_parked_something_says_how_to_bring_it_back() {
       parked     80  no readable reply, however often
                      -> retry them once the network or the API is well
       parked      1  errcode 610099 (a code that is in no published table)
-                     -> look the code up, then retry these subjects or leave them parked
+                     -> look the code up, then retry these subjects or leave them
+                        parked
       parked      1  errcode 610100 (a code that is in no published table)
-                     -> look the code up, then retry these subjects or leave them parked
+                     -> look the code up, then retry these subjects or leave them
+                        parked
       parked      1  errcode 610101 (a code that is in no published table)
-                     -> look the code up, then retry these subjects or leave them parked
+                     -> look the code up, then retry these subjects or leave them
+                        parked
       and 1 other code
 
     Next:
       `idferry retry --state parked` puts the parked back in the queue; then
         idferry run crm.csv
-      crm.rejects.csv says why lines were not taken in; put them right in the input and run it again
+      crm.rejects.csv says why lines were not taken in; put them right in the input
+      and run it again
     ");
 }
 
@@ -242,7 +247,7 @@ fn a_tripped_breaker_points_at_the_input() {
     Halted: 120 of the last 200 answers were errors, 118 of them errcode 40058 不合法的参数 (an invalid parameter), 1 subject left. (exit 5)
       the input is probably not what it should be: see the refusals above, and
       whether unionid and openid of a line are of one person and one mini program
-      (WeCom locks out callers who go on like this; --error-budget allows more);
+      (WeCom locks out callers who go on like this; --error-budget allows more)
       with the input put right, the same command goes on
         idferry run crm.csv
     ");
@@ -262,11 +267,4 @@ fn nothing_to_ask_is_a_finish() {
 
       calls     0 in 10 min 3 s
     ");
-}
-
-#[test]
-fn an_address_is_read_only_where_one_is() {
-    assert_eq!(seen_address("from ip: ::1"), "::1".parse().ok());
-    assert_eq!(seen_address("from ip: nowhere"), None);
-    assert_eq!(seen_address("no such words"), None);
 }
