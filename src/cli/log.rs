@@ -10,7 +10,7 @@ use tracing_subscriber::{
     Layer, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
-use super::args::{LogFormat, Talk};
+use super::args::LogFormat;
 use crate::runner::event::RunEvent;
 
 /// What happens in a run, for `-v`. Nothing of it names a secret or a person.
@@ -42,12 +42,12 @@ pub(super) fn event(event: &RunEvent) {
 }
 
 /// Starts logging; `writer` makes what lines are written to.
-pub(super) fn start<W, M>(talk: &Talk, writer: M)
+pub(super) fn start<W, M>(verbose: u8, format: LogFormat, writer: M)
 where
     W: Write + 'static,
     M: Fn() -> W + Send + Sync + 'static,
 {
-    let level = match talk.verbose {
+    let level = match verbose {
         0 => LevelFilter::WARN,
         1 => LevelFilter::INFO,
         2 => LevelFilter::DEBUG,
@@ -55,7 +55,7 @@ where
     };
     let ours = filter_fn(|meta| meta.target().starts_with("idferry"));
     let lines = fmt::layer().with_writer(writer).with_target(false);
-    let lines: Box<dyn Layer<_> + Send + Sync> = match talk.log_format {
+    let lines: Box<dyn Layer<_> + Send + Sync> = match format {
         LogFormat::Text => Box::new(lines.with_ansi(false)),
         LogFormat::Json => Box::new(lines.json()),
     };

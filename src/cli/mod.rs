@@ -14,18 +14,20 @@ mod remote;
 mod reporter;
 mod retry;
 mod run;
+mod say;
 mod signals;
 mod simulate;
 mod status;
 mod ticket;
 mod timeline;
 
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 pub use error::Failure;
 pub use exit::Exit;
+use say::say;
 
 /// Ferries WeChat (unionid, openid) pairs to WeCom external_userids: exact about quota, unable to
 /// lose an answer. Type the same command again to go on where it stopped.
@@ -83,11 +85,6 @@ pub fn main() -> ExitCode {
         failure.exit
     });
     ExitCode::from(exit.code())
-}
-
-/// A line for people. Whoever closed the pipe does not want it.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// The environment, as UTF-8 where it is that. An empty variable is an unset one.

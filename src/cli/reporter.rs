@@ -4,7 +4,10 @@ use std::io::{self, IsTerminal};
 
 use clap::ValueEnum;
 
-use super::{args::Talk, environment, log};
+use super::{
+    args::{LogFormat, Talk},
+    environment, log, say,
+};
 use crate::{
     plan,
     report::{Bar, Eta, Json, Lines, Quiet, Reporter, style},
@@ -34,7 +37,8 @@ impl std::str::FromStr for Progress {
     }
 }
 
-/// Makes the reporter, and starts the log so that the two do not tear each other.
+/// Makes the reporter, and starts the log so that the two do not tear each other. Quiet silences
+/// what people read, not the events that a program asked for.
 pub(super) fn start(progress: Progress, talk: &Talk) -> Box<dyn Reporter> {
     let is_terminal = io::stderr().is_terminal();
     let bar = match progress {
@@ -44,16 +48,21 @@ pub(super) fn start(progress: Progress, talk: &Talk) -> Box<dyn Reporter> {
     if bar && !talk.quiet {
         let bar = Bar::new(paint(), eta());
         let writer = bar.writer();
-        log::start(talk, move || writer.clone());
+        say::above(bar.writer());
+        log::start(talk.verbose, talk.log_format, move || writer.clone());
         return Box::new(bar);
     }
-    log::start(talk, io::stderr);
     let out = Box::new(io::stderr());
+    if progress == Progress::Json {
+        say::as_events();
+        log::start(talk.verbose, LogFormat::Json, io::stderr);
+        return Box::new(Json::new(out, eta()));
+    }
+    log::start(talk.verbose, talk.log_format, io::stderr);
     match progress {
         _ if talk.quiet => Box::new(Quiet),
         Progress::None => Box::new(Quiet),
-        Progress::Json => Box::new(Json::new(out, eta())),
-        Progress::Auto | Progress::Bar | Progress::Lines => Box::new(Lines::new(out, eta())),
+        _ => Box::new(Lines::new(out, eta())),
     }
 }
 

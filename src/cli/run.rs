@@ -15,7 +15,7 @@ use super::{
     log, rejects,
     remote::Remote,
     reporter::{self, Progress},
-    say,
+    say::sum_up,
     signals::Signals,
     ticket::{self, Consent, Job, Policy, Stage},
 };
@@ -329,9 +329,7 @@ impl Plan {
             paint: reporter::paint(),
             report: asked.report,
         };
-        if !talk.quiet || exit != Exit::Done {
-            say(summary.to_string().trim_end());
-        }
+        sum_up(&summary, talk);
         // What the run came to is said before why its results are not where they should be.
         unwritten.map_or(Ok(exit), |why| Err(why.into()))
     }

@@ -4,6 +4,10 @@ use std::{io::Write, time::Duration};
 
 use serde::Serialize;
 
+mod ended;
+
+pub use ended::ended;
+
 use super::{
     Eta, Out, Reason, Reporter, RunEvent, Rung, Snapshot, Waiting, WindowUse, pulse::Pulse,
 };
@@ -29,6 +33,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// | `narrowed` | `width` |
 /// | `unreachable` | `failure`, `until` |
 /// | `draining` | `in_flight` |
+/// | `message` | `text`: a line that people would be told |
+/// | `ended` | the last one, see [`ended`] |
 ///
 /// At most one `progress` a second, but always one when the reason for waiting changes, and the
 /// last one.
@@ -74,6 +80,14 @@ impl Json {
             snapshot.at < at || snapshot.at.since(at) >= EVERY || why != reason(snapshot)
         })
     }
+}
+
+/// A line for people as an event, without its line break.
+#[must_use]
+pub fn message(text: &str) -> String {
+    let text = text.to_owned();
+    let (event, at) = (Event::Message { text }, None);
+    serde_json::to_string(&Line { event, at }).unwrap_or_default()
 }
 
 impl Reporter for Json {
@@ -171,6 +185,9 @@ enum Event {
         in_flight: usize,
     },
     SecondTry,
+    Message {
+        text: String,
+    },
 }
 
 impl Event {

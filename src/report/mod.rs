@@ -13,7 +13,7 @@ use crate::runner::event::{
 };
 
 mod bar;
-mod json;
+pub mod json;
 mod lines;
 mod next;
 mod pulse;

@@ -27,8 +27,9 @@ fn progress_as_json_has_the_documented_fields() {
             .next_back()
             .unwrap_or_else(|| panic!("no {name} in\n{}", done.err))
     };
-    assert_eq!(events[0]["event"], "started");
-    assert_eq!(events[0]["subjects"]["queued"], 50);
+    assert_eq!(events[0]["event"], "message");
+    assert_eq!(events[1]["event"], "started");
+    assert_eq!(events[1]["subjects"]["queued"], 50);
     named("token_fetched");
     assert!(named("outlook").get("finish_at").is_some());
     let last = named("progress");
@@ -76,7 +77,119 @@ fn the_last_progress_is_the_end() {
         (&50.into(), &0.into())
     );
     assert_eq!(last["subjects"]["queued"], 0);
-    done.says("  quota     50 of   147,000 basic.hour");
+}
+
+/// All of standard error, which must be JSON lines.
+fn events(done: &super::desk::Done) -> Vec<Value> {
+    let parsed = |line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"));
+    done.err.lines().map(parsed).collect()
+}
+
+#[test]
+fn the_last_event_holds_all_that_the_summary_says_and_people_are_told_nothing() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(20);
+    let typed = "run fans.csv --ticket none --quota business.hour=5 --margin 0 --on-quota exit \
+                 --progress json";
+    let done = desk.idferry(typed).at(&simulator).done().exits(75);
+    let events = events(&done);
+    assert_eq!(events[0]["event"], "message");
+    assert_eq!(events[0]["text"], "fans.csv: 20 lines, 20 new subjects");
+    let mut last = events.last().unwrap().clone();
+    for moving in ["at", "seconds", "come_back_at"] {
+        assert!(!last[moving].is_null(), "no {moving} in {last}");
+        last[moving] = Value::Null;
+    }
+    last["next"][0] = last["next"][0].as_str().unwrap()[..12].into();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&last).unwrap(), @r#"
+    {
+      "at": null,
+      "calls": 5,
+      "come_back_at": null,
+      "command": "idferry run fans.csv --ticket none --quota business.hour=5 --margin 0 --on-quota exit --progress json",
+      "ending": "quota",
+      "event": "ended",
+      "exit_code": 75,
+      "next": [
+        "come back at",
+        "idferry run fans.csv --ticket none --quota business.hour=5 --margin 0 --on-quota exit --progress json"
+      ],
+      "refusals": [],
+      "rejects": null,
+      "results": {
+        "lines": 20,
+        "path": "fans.links.csv"
+      },
+      "seconds": null,
+      "subjects": {
+        "linked": 3,
+        "parked": 0,
+        "queued": 15,
+        "rejected": 0,
+        "total": 20,
+        "unlinked": 2
+      },
+      "text": "Stopped: business.hour is used up, 15 subjects left.",
+      "ticket_until": null,
+      "windows": [
+        {
+          "limit": 10000,
+          "used": 5,
+          "window": "basic.minute"
+        },
+        {
+          "limit": 150000,
+          "used": 5,
+          "window": "basic.hour"
+        },
+        {
+          "limit": 5,
+          "used": 5,
+          "window": "business.hour"
+        },
+        {
+          "limit": 480000,
+          "used": 5,
+          "window": "business.day"
+        },
+        {
+          "limit": 7500000,
+          "used": 5,
+          "window": "business.month"
+        }
+      ]
+    }
+    "#);
+}
+
+#[test]
+fn quiet_silences_people_and_not_the_events_that_were_asked_for() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(20);
+    let typed = desk.idferry("run fans.csv --ticket none --progress json -q");
+    let done = typed.at(&simulator).done().exits(0);
+    let events = events(&done);
+    assert!(events.iter().all(|event| event["event"] != "message"));
+    let last = events.last().unwrap();
+    assert_eq!(
+        (&last["event"], &last["exit_code"]),
+        (&"ended".into(), &0.into())
+    );
+    assert_eq!(last["results"]["path"], "fans.links.csv");
+}
+
+#[test]
+fn what_goes_wrong_and_what_is_logged_are_events_too() {
+    let simulator = simulator(prompt());
+    let desk = Desk::with_fans(20);
+    let typed = desk.idferry("run fans.csv more.csv --progress json");
+    let done = typed.at(&simulator).done().exits(2);
+    let told = events(&done);
+    let text = told.last().unwrap()["text"].as_str().unwrap();
+    assert!(text.starts_with("idferry: cannot open more.csv"), "{text}");
+    let typed = desk.idferry("run fans.csv --ticket none --progress json -vv");
+    let done = typed.at(&simulator).done().exits(0);
+    assert!(events(&done).iter().any(|line| line["level"] == "INFO"));
 }
 
 #[test]

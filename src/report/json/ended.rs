@@ -1,0 +1,128 @@
+//! The summary for programs: the last event of a run.
+
+use serde::Serialize;
+
+use super::{Subjects, Window};
+use crate::{
+    clock::Timestamp,
+    report::Summary,
+    runner::event::{Ending, RunReport},
+};
+
+/// All that the summary says as one JSON object, without a line break.
+///
+/// | field | |
+/// | --- | --- |
+/// | `event`, `at` | `ended`, and when |
+/// | `ending` | `finished`, `quota`, `budget`, `time`, `unreachable`, `interrupted`, `refused`, `tokens_refused`, `breaker` |
+/// | `exit_code` | what the process exits with |
+/// | `text` | the headline |
+/// | `subjects`, `calls`, `seconds`, `windows` | as in `progress`; how long it took |
+/// | `ticket_until` | till when the ticket works, or null |
+/// | `results`, `rejects` | `path` and `lines`, or null if there are none |
+/// | `refusals` | `state`, `errcode` or null, `subjects`, `text`, `next_step` of each code |
+/// | `come_back_at` | when there is quota again, or null |
+/// | `next` | what to do next, line by line; empty if nothing is |
+/// | `command` | what to type to go on |
+#[must_use]
+pub fn ended(summary: &Summary) -> String {
+    serde_json::to_string(&Ended::of(summary)).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct Ended<'a> {
+    event: &'static str,
+    ending: &'static str,
+    exit_code: u8,
+    text: String,
+    subjects: Subjects,
+    calls: u64,
+    seconds: f64,
+    windows: Vec<Window>,
+    ticket_until: Option<String>,
+    results: Option<Written<'a>>,
+    rejects: Option<Written<'a>>,
+    refusals: Vec<Refusal>,
+    come_back_at: Option<String>,
+    next: Vec<String>,
+    command: &'a str,
+    at: String,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    path: &'a str,
+    lines: u64,
+}
+
+#[derive(Serialize)]
+struct Refusal {
+    state: &'static str,
+    errcode: Option<i64>,
+    subjects: u64,
+    text: String,
+    next_step: &'static str,
+}
+
+impl<'a> Ended<'a> {
+    fn of(summary: &'a Summary) -> Self {
+        let RunReport {
+            ending,
+            tally,
+            calls,
+            took,
+        } = &summary.report;
+        let written = |(path, lines)| Written { path, lines };
+        let results = summary.results.as_ref();
+        let next = summary.advice().into_iter();
+        Self {
+            event: "ended",
+            ending: name(ending),
+            exit_code: summary.exit_code,
+            text: summary.sentence(),
+            subjects: Subjects::of(*tally),
+            calls: *calls,
+            seconds: took.as_secs_f64(),
+            windows: summary.windows.iter().map(Window::of).collect(),
+            ticket_until: summary.ticket_until.map(Timestamp::rfc3339),
+            results: results.map(|(path, lines)| written((path, *lines))),
+            rejects: summary.bad_lines().map(written),
+            refusals: summary
+                .refusals
+                .iter()
+                .map(|refusal| {
+                    let (state, errcode, subjects) = *refusal;
+                    let (text, next_step) = summary.meaning(errcode);
+                    Refusal {
+                        state: state.as_str(),
+                        errcode,
+                        subjects,
+                        text,
+                        next_step,
+                    }
+                })
+                .collect(),
+            come_back_at: match ending {
+                Ending::Quota(wait) => wait.until.map(Timestamp::rfc3339),
+                _ => None,
+            },
+            next: next.map(|line| line.trim().to_owned()).collect(),
+            command: &summary.command,
+            at: summary.ended_at.rfc3339(),
+        }
+    }
+}
+
+const fn name(ending: &Ending) -> &'static str {
+    match ending {
+        Ending::Finished => "finished",
+        Ending::Quota(_) => "quota",
+        Ending::Budget => "budget",
+        Ending::Time => "time",
+        Ending::Unreachable(_) => "unreachable",
+        Ending::Interrupted => "interrupted",
+        Ending::Refused(_) => "refused",
+        Ending::TokensRefused => "tokens_refused",
+        Ending::Breaker(_) => "breaker",
+    }
+}
