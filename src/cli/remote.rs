@@ -57,6 +57,11 @@ impl Remote {
         self.base.is_loopback()
     }
 
+    /// The address, for people: it holds no credentials.
+    pub(super) fn address(&self) -> String {
+        self.base.to_string()
+    }
+
     pub(super) const fn is_sandbox(&self) -> bool {
         self.simulator.is_some()
     }

@@ -324,6 +324,7 @@ impl Plan {
             lookup: errcode::lookup,
             windows: asked.last.map(|last| last.windows).unwrap_or_default(),
             ticket_until: asked.ticket_until,
+            address: self.remote.address(),
             command: command_line(),
             exit_code: exit.code(),
             paint: reporter::paint(),

@@ -9,7 +9,8 @@ use std::{fmt, io::Write, time::Duration};
 
 // The words in which events speak; the files below take them from here.
 use crate::runner::event::{
-    Entry, Outlook, Reason, RunEvent, Rung, Snapshot, Span, Waiting, WindowUse,
+    Entry, Failure, NoConnection, Outlook, Reason, RunEvent, Rung, Snapshot, Span, Waiting,
+    WindowUse,
 };
 
 mod bar;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Summary, Waiting, style::moment_and_wait};
+use super::{Failure, NoConnection, Summary, Waiting, style::moment_and_wait};
 use crate::{
     model::State,
     runner::event::{Ending, Halt},
@@ -38,8 +38,8 @@ impl Summary {
             Ending::Quota(_) | Ending::Budget | Ending::Time | Ending::Interrupted => {
                 vec!["the same command goes on".into()]
             }
-            Ending::Unreachable(_) => vec![
-                "check the network, the proxy (HTTPS_PROXY) and --base-url".into(),
+            Ending::Unreachable(failure) => vec![
+                unreachable(failure, &self.address),
                 "then the same command goes on".into(),
             ],
             Ending::Refused(halt) => after_refusal(halt),
@@ -67,6 +67,54 @@ impl Summary {
             "`idferry retry --state parked` puts the parked back in the queue; then".into(),
             format!("  {}", self.command),
         ]
+    }
+}
+
+/// What to look at if nothing came of calling `address`.
+fn unreachable(failure: &Failure, address: &str) -> String {
+    const BASE_URL: &str = "--base-url (WECOM_BASE_URL)";
+    const PROXY: &str = "the proxy (HTTPS_PROXY)";
+    match failure {
+        Failure::Connect(NoConnection::Dns) => {
+            format!(
+                "the name in {address} cannot be looked up: check {BASE_URL} and this machine's name servers (DNS)"
+            )
+        }
+        Failure::Connect(NoConnection::Refused) => {
+            format!("nobody listens at {address}: check {BASE_URL}, the firewall and {PROXY}")
+        }
+        Failure::Connect(NoConnection::Slow) => {
+            format!(
+                "no connection to {address} comes about: check the network, the firewall and {PROXY}"
+            )
+        }
+        Failure::Connect(NoConnection::Certificate) => format!(
+            "the certificate that {address} shows is not accepted: check this machine's clock; if a \
+             proxy of your company reads along, add its CA to the system's certificates (or name \
+             them in SSL_CERT_FILE); and check {BASE_URL}"
+        ),
+        Failure::Connect(NoConnection::Tls) => {
+            format!(
+                "{address} does not speak TLS as it should: check {BASE_URL}, its port, and {PROXY}"
+            )
+        }
+        Failure::Connect(NoConnection::Proxy) => format!(
+            "{PROXY} does not let calls to {address} through: check its address, user and password, \
+             and what it allows"
+        ),
+        Failure::Connect(NoConnection::Other) => {
+            format!("check the network, {PROXY} and {BASE_URL}, now {address}")
+        }
+        Failure::Reset | Failure::Timeout(_) => format!(
+            "{address} takes calls and does not answer them: check {BASE_URL}, the firewall and {PROXY}"
+        ),
+        Failure::Status(500..) => {
+            format!("{address}, or a gateway before it, is out of order: wait, or check {BASE_URL}")
+        }
+        Failure::Status(_) | Failure::Body => {
+            format!("{address} answers, but is not the WeCom API: check {BASE_URL} and {PROXY}")
+        }
+        Failure::Busy => "the API is busy (-1 系统繁忙): wait a while".to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    Entry, Span, WindowUse,
+    Entry, Failure, Span, WindowUse,
     style::{Paint, count, counted, duration, folded, moment_and_wait, rate, share},
 };
 use crate::{
@@ -36,6 +36,8 @@ pub struct Summary {
     pub windows: Vec<WindowUse>,
     /// Until when the ticket in custody works, if there is one.
     pub ticket_until: Option<Timestamp>,
+    /// The address that was to be asked.
+    pub address: String,
     /// What to type to go on.
     pub command: String,
     /// What the process exits with.
@@ -98,6 +100,12 @@ impl Summary {
             Ending::Quota(wait) => format!("Stopped: {}, {left}.", wait.reason),
             Ending::Budget => format!("Stopped: the budget of calls is used up, {left}."),
             Ending::Time => format!("Stopped: the time is up, {left}."),
+            Ending::Unreachable(failure @ (Failure::Status(..500) | Failure::Body)) => {
+                format!("Stopped: what answers is not the WeCom API ({failure}), {left}.")
+            }
+            Ending::Unreachable(failure @ (Failure::Status(_) | Failure::Busy)) => {
+                format!("Stopped: the API is out of order ({failure}), {left}.")
+            }
             Ending::Unreachable(failure) => {
                 format!("Stopped: the API cannot be reached ({failure}), {left}.")
             }

@@ -7,7 +7,7 @@ use crate::{
     clock::Timestamp,
     gate::{Counting, Fare, Ledger, Limits},
     model::{State, Tally},
-    wecom::transport::Failure,
+    wecom::transport::{Failure, NoConnection},
 };
 
 /// What was written, for looking at afterwards.
@@ -118,7 +118,7 @@ fn script() -> Vec<RunEvent> {
         RunEvent::Unblocked,
         RunEvent::Progress(snapshot("12:42:06", 98_001)),
         RunEvent::Unreachable {
-            failure: Failure::Connect,
+            failure: Failure::Connect(NoConnection::Refused),
             until: at("12:42:08"),
         },
         RunEvent::Progress(held("12:42:07", 98_001, Reason::Outage, "12:42:08")),
@@ -160,7 +160,7 @@ fn lines_tell_the_story_of_a_run() {
     12:41:02  the ticket does not work any more: the business windows apply from here
     12:41:02  blocked by the API (45009 接口调用超过限制), taken for the minute limit: one probe at 12:42:05 (in 1 min 3 s)
     12:42:06  the block is over: the probe was answered
-    12:42:06  the API cannot be reached (no connection), next try at 12:42:08 (in 2 s)
+    12:42:06  the API cannot be reached (connection refused), next try at 12:42:08 (in 2 s)
     12:43:31  the API can be reached again
     12:43:31  asking the parked subjects once more
     12:43:31  stopping: no new calls, 1 call in the air awaited
@@ -190,7 +190,7 @@ fn json_tells_every_event_and_thins_progress() {
     {"event":"progress","subjects":{"total":100000,"queued":2000,"linked":73500,"unlinked":24500,"rejected":0,"parked":0},"calls":98000,"in_flight":0,"width":16,"calls_per_second":3300.0,"finish_at":"2026-11-22T12:15:57+08:00","windows":[{"window":"basic.minute","used":9800,"limit":9800},{"window":"business.hour","used":98000,"limit":98000},{"window":"business.day","used":98000,"limit":470400}],"waiting":{"reason":"window","window":"business.hour","text":"business.hour is used up","until":"2026-11-22T12:41:02+08:00"},"at":"2026-11-22T12:10:31+08:00"}
     {"event":"ticket_dead","at":"2026-11-22T12:41:02+08:00"}
     {"event":"blocked","limit":"minute","until":"2026-11-22T12:42:05+08:00","at":"2026-11-22T12:41:02+08:00"}
-    {"event":"unreachable","failure":"no connection","until":"2026-11-22T12:42:08+08:00","at":"2026-11-22T12:42:06+08:00"}
+    {"event":"unreachable","failure":"connection refused","until":"2026-11-22T12:42:08+08:00","at":"2026-11-22T12:42:06+08:00"}
     {"event":"draining","in_flight":1,"at":"2026-11-22T12:43:31+08:00"}
     "#);
 }

@@ -11,7 +11,7 @@ use crate::{
     wecom::{
         Refusal, Verdict,
         errcode::{Class, lookup},
-        transport::Failure,
+        transport::{Failure, NoConnection},
         wire,
     },
 };
@@ -58,7 +58,7 @@ pub enum Snooze {
     /// An unlisted code on a call with a ticket: ask once without it.
     WithoutTicket(i64),
     /// No connection came about: nothing was sent.
-    Outage,
+    Outage(NoConnection),
 }
 
 /// Decides. `chance` is between 0 and 1.
@@ -75,7 +75,7 @@ pub fn decide(verdict: Verdict, tried: Try, chance: f64) -> Decision {
             attempts: tried.attempt,
             links,
         }),
-        Verdict::Failed(Failure::Connect) => Decision::Snooze(Snooze::Outage),
+        Verdict::Failed(Failure::Connect(why)) => Decision::Snooze(Snooze::Outage(why)),
         Verdict::Failed(_) => again(None, tried, chance),
         Verdict::Refused(refusal) => refused(refusal, tried, chance),
     }
@@ -208,7 +208,10 @@ mod tests {
         assert_eq!(word(Verdict::Answered(vec![link]), FIRST), "linked Some(0)");
         assert_eq!(word(Verdict::Answered(vec![]), LAST), "unlinked Some(0)");
         let failed = Verdict::Failed;
-        assert_eq!(word(failed(Failure::Connect), LAST), "Outage");
+        assert_eq!(
+            word(failed(Failure::Connect(NoConnection::Dns)), LAST),
+            "Outage(Dns)"
+        );
         assert_eq!(word(failed(Failure::Reset), FIRST), "retry 500 ms");
         assert_eq!(word(failed(Failure::Status(502)), LAST), "parked None");
     }

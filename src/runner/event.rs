@@ -9,7 +9,10 @@ use crate::{clock::Timestamp, model::Tally};
 // What events carry belongs to them: whoever listens needs no other room.
 pub use crate::{
     gate::{Outlook, Reason, Rung, Span},
-    wecom::{errcode::Entry, transport::Failure},
+    wecom::{
+        errcode::Entry,
+        transport::{Failure, NoConnection},
+    },
 };
 
 /// One thing that happened.

@@ -171,7 +171,7 @@ impl Runner<'_> {
                 self.suspects += 1;
                 self.suspected = self.now;
             }
-            Snooze::Outage => self.line_is_dead(flown.sent, Failure::Connect),
+            Snooze::Outage(why) => self.line_is_dead(flown.sent, Failure::Connect(why)),
         }
         self.now
     }

@@ -68,9 +68,9 @@ pub async fn apply(store: &Store, client: &Client, clock: Clock) -> Result<Appli
             let halt = halt(refusal, wire::APPLY_MASS_CALL_TICKET);
             Ok(Applied::Refused(Box::new(halt)))
         }
-        Err(CallError::Failed(Failure::Connect)) => {
+        Err(CallError::Failed(failure @ Failure::Connect(_))) => {
             store.forget_application()?;
-            Ok(Applied::Unreachable(Failure::Connect))
+            Ok(Applied::Unreachable(failure))
         }
         Err(CallError::Failed(failure)) => Ok(Applied::Unanswered(failure)),
     }

@@ -128,10 +128,10 @@ impl Tokens {
     /// A fetch failed.
     pub(super) fn failed(&mut self, error: CallError, now: Timestamp, chance: f64) -> Trouble {
         self.fetching = false;
-        if matches!(error, CallError::Failed(Failure::Connect)) {
+        if let CallError::Failed(failure @ Failure::Connect(_)) = error {
             // Nothing was sent: it is neither a fetch nor a failure of one.
             self.fetched.pop_back();
-            return Trouble::Outage(Failure::Connect);
+            return Trouble::Outage(failure);
         }
         self.failures = self.failures.saturating_add(1);
         let failure = match error {
@@ -141,7 +141,7 @@ impl Tokens {
                     self.retry_at = now.plus(SHUT_OUT);
                     return Trouble::Passing;
                 }
-                Class::Retry | Class::Slow => Failure::Body,
+                Class::Retry | Class::Slow => Failure::Busy,
                 _ => return Trouble::Refused(Box::new(refusal)),
             },
         };

@@ -10,7 +10,7 @@ use super::{
     call::{Answer, Call, Reply, What},
     remote::Remote,
 };
-use crate::wecom::transport::{Failure, Request, Response, Sending, Transport};
+use crate::wecom::transport::{Failure, NoConnection, Request, Response, Sending, Transport};
 
 /// The remote without a network between. Cheap to clone; all clones reach the same remote.
 #[derive(Clone)]
@@ -60,7 +60,7 @@ impl MemoryTransport {
                 reply.body.truncate(reply.body.len() / 2);
                 Ok(response(reply))
             }
-            What::Down => Err(Failure::Connect),
+            What::Down => Err(Failure::Connect(NoConnection::Refused)),
             What::Reset | What::Hang => Err(Failure::Reset),
         }
     }

@@ -33,4 +33,4 @@ pub use errcode::{Call, Class};
 pub use reply::{CallError, Refusal, Verdict};
 pub use ticket::Ticket;
 pub use token::Token;
-pub use transport::{BaseUrl, Failure, HttpTransport, Timeouts, Transport};
+pub use transport::{BaseUrl, Failure, HttpTransport, NoConnection, Timeouts, Transport};

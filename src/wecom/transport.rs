@@ -56,7 +56,7 @@ pub struct Response {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// No connection came about: the request was certainly not sent.
-    Connect,
+    Connect(NoConnection),
     /// The connection broke after the request may have been sent.
     Reset,
     /// No complete reply within the time-out.
@@ -65,16 +65,52 @@ pub enum Failure {
     Status(u16),
     /// A body that is not the JSON the page describes.
     Body,
+    /// A reply that says to come again later, each time.
+    Busy,
+}
+
+/// Why no connection came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoConnection {
+    /// Nobody knows the name.
+    Dns,
+    /// Nobody listens there.
+    Refused,
+    /// It took too long.
+    Slow,
+    /// The certificate shown is not trusted, out of date, or somebody else's.
+    Certificate,
+    /// Something else went wrong with TLS; most likely the other side does not speak it.
+    Tls,
+    /// The proxy does not let it through.
+    Proxy,
+    /// Whatever else.
+    Other,
+}
+
+impl fmt::Display for NoConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dns => "name not found",
+            Self::Refused => "connection refused",
+            Self::Slow => "no connection in time",
+            Self::Certificate => "certificate not accepted",
+            Self::Tls => "no TLS connection",
+            Self::Proxy => "turned away by the proxy",
+            Self::Other => "no connection",
+        })
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect => f.write_str("no connection"),
+            Self::Connect(why) => why.fmt(f),
             Self::Reset => f.write_str("connection broken"),
             Self::Timeout(after) => write!(f, "no reply within {} s", after.as_secs()),
             Self::Status(status) => write!(f, "HTTP {status}"),
             Self::Body => f.write_str("a reply that is not valid JSON"),
+            Self::Busy => f.write_str("busy"),
         }
     }
 }

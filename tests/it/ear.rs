@@ -133,7 +133,7 @@ impl Ear {
         heap.calls[place].landed = Some(self.now());
         heap.calls[place].back = match landed {
             Ok(response) => heap.read(response),
-            Err(Failure::Connect) => Back::NotSent,
+            Err(Failure::Connect(_)) => Back::NotSent,
             Err(_) => Back::Unreadable,
         };
         if let Some(airborne) = heap.airborne.get_mut(path) {

@@ -458,7 +458,7 @@ fn a_line_dead_from_the_start_is_given_up() {
     let told = world.run();
     assert!(matches!(
         told.report.ending,
-        Ending::Unreachable(Failure::Connect)
+        Ending::Unreachable(Failure::Connect(_))
     ));
     assert!(told.took < secs(120));
     assert_eq!(told.of(State::Queued), 50);

@@ -5,7 +5,10 @@ use crate::{
     model::Tally,
     report::{Reason, Waiting, tests::at},
     runner::event::Halt,
-    wecom::{errcode::Class, transport::Failure},
+    wecom::{
+        errcode::Class,
+        transport::{Failure, NoConnection},
+    },
 };
 
 fn lookup(code: i64) -> &'static Entry {
@@ -59,6 +62,7 @@ fn summary(ending: Ending, exit_code: u8, queued: u64) -> Summary {
             window(Span::BusinessMonth, 0, 7_350_000),
         ],
         ticket_until: None,
+        address: "https://qyapi.weixin.qq.com".into(),
         command: "idferry run crm.csv".into(),
         exit_code,
         paint: Paint::new(false),
@@ -171,13 +175,8 @@ fn a_run_out_of_quota_names_the_time_to_come_back() {
 
 #[test]
 fn every_other_stop_says_that_the_same_command_goes_on() {
-    let texts = [
-        Ending::Budget,
-        Ending::Time,
-        Ending::Interrupted,
-        Ending::Unreachable(Failure::Connect),
-    ]
-    .map(|ending| first_and_next(&stopped(ending)));
+    let texts = [Ending::Budget, Ending::Time, Ending::Interrupted]
+        .map(|ending| first_and_next(&stopped(ending)));
     insta::assert_snapshot!(texts.concat(), @"
     Stopped: the budget of calls is used up, 52,000 subjects left. (exit 75)
       the same command goes on
@@ -188,10 +187,67 @@ fn every_other_stop_says_that_the_same_command_goes_on() {
     Interrupted: every answer is saved, 52,000 subjects left. (exit 75)
       the same command goes on
         idferry run crm.csv
+    ");
+}
+
+#[test]
+fn an_address_that_cannot_be_reached_is_named_with_why_and_what_to_check() {
+    let connect = |why| Ending::Unreachable(Failure::Connect(why));
+    let texts = [
+        connect(NoConnection::Dns),
+        connect(NoConnection::Refused),
+        connect(NoConnection::Slow),
+        connect(NoConnection::Certificate),
+        connect(NoConnection::Tls),
+        connect(NoConnection::Proxy),
+        connect(NoConnection::Other),
+        Ending::Unreachable(Failure::Timeout(Duration::from_secs(30))),
+        Ending::Unreachable(Failure::Status(404)),
+        Ending::Unreachable(Failure::Status(502)),
+        Ending::Unreachable(Failure::Body),
+        Ending::Unreachable(Failure::Busy),
+    ]
+    .map(|ending| first_and_next(&stopped(ending)));
+    let same = "  then the same command goes on\n    idferry run crm.csv\n";
+    assert!(texts.iter().all(|text| text.ends_with(same)));
+    insta::assert_snapshot!(texts.concat().replace(same, ""), @"
+    Stopped: the API cannot be reached (name not found), 52,000 subjects left. (exit 75)
+      the name in https://qyapi.weixin.qq.com cannot be looked up: check --base-url
+      (WECOM_BASE_URL) and this machine's name servers (DNS)
+    Stopped: the API cannot be reached (connection refused), 52,000 subjects left. (exit 75)
+      nobody listens at https://qyapi.weixin.qq.com: check --base-url
+      (WECOM_BASE_URL), the firewall and the proxy (HTTPS_PROXY)
+    Stopped: the API cannot be reached (no connection in time), 52,000 subjects left. (exit 75)
+      no connection to https://qyapi.weixin.qq.com comes about: check the network,
+      the firewall and the proxy (HTTPS_PROXY)
+    Stopped: the API cannot be reached (certificate not accepted), 52,000 subjects left. (exit 75)
+      the certificate that https://qyapi.weixin.qq.com shows is not accepted: check
+      this machine's clock; if a proxy of your company reads along, add its CA to
+      the system's certificates (or name them in SSL_CERT_FILE); and check
+      --base-url (WECOM_BASE_URL)
+    Stopped: the API cannot be reached (no TLS connection), 52,000 subjects left. (exit 75)
+      https://qyapi.weixin.qq.com does not speak TLS as it should: check --base-url
+      (WECOM_BASE_URL), its port, and the proxy (HTTPS_PROXY)
+    Stopped: the API cannot be reached (turned away by the proxy), 52,000 subjects left. (exit 75)
+      the proxy (HTTPS_PROXY) does not let calls to https://qyapi.weixin.qq.com
+      through: check its address, user and password, and what it allows
     Stopped: the API cannot be reached (no connection), 52,000 subjects left. (exit 75)
-      check the network, the proxy (HTTPS_PROXY) and --base-url
-      then the same command goes on
-        idferry run crm.csv
+      check the network, the proxy (HTTPS_PROXY) and --base-url (WECOM_BASE_URL),
+      now https://qyapi.weixin.qq.com
+    Stopped: the API cannot be reached (no reply within 30 s), 52,000 subjects left. (exit 75)
+      https://qyapi.weixin.qq.com takes calls and does not answer them: check
+      --base-url (WECOM_BASE_URL), the firewall and the proxy (HTTPS_PROXY)
+    Stopped: what answers is not the WeCom API (HTTP 404), 52,000 subjects left. (exit 75)
+      https://qyapi.weixin.qq.com answers, but is not the WeCom API: check
+      --base-url (WECOM_BASE_URL) and the proxy (HTTPS_PROXY)
+    Stopped: the API is out of order (HTTP 502), 52,000 subjects left. (exit 75)
+      https://qyapi.weixin.qq.com, or a gateway before it, is out of order: wait, or
+      check --base-url (WECOM_BASE_URL)
+    Stopped: what answers is not the WeCom API (a reply that is not valid JSON), 52,000 subjects left. (exit 75)
+      https://qyapi.weixin.qq.com answers, but is not the WeCom API: check
+      --base-url (WECOM_BASE_URL) and the proxy (HTTPS_PROXY)
+    Stopped: the API is out of order (busy), 52,000 subjects left. (exit 75)
+      the API is busy (-1 系统繁忙): wait a while
     ");
 }
 

@@ -119,7 +119,10 @@ async fn the_same_seed_misbehaves_in_the_same_way() {
 async fn a_remote_that_is_down_takes_no_connection() {
     let bench = Bench::new(Options::default()).await;
     bench.with(|remote| remote.set_down(true));
-    assert_eq!(bench.convert(1).await, Err(Failure::Connect));
+    assert_eq!(
+        bench.convert(1).await,
+        Err(Failure::Connect(NoConnection::Refused))
+    );
     bench.with(|remote| remote.set_down(false));
     assert_eq!(bench.errcode(1).await, 0);
     assert_eq!(bench.counted(), 1);

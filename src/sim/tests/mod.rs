@@ -13,7 +13,7 @@ use super::{Api, Forced, MemoryTransport, Options, Remote, Stats};
 use crate::{
     clock::{Clock, Timestamp},
     secret::Secret,
-    wecom::transport::{Failure, Method, Request, Transport},
+    wecom::transport::{Failure, Method, NoConnection, Request, Transport},
 };
 
 /// A remote in memory, and a client that holds its token.

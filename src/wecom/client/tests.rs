@@ -204,13 +204,15 @@ async fn token_and_ticket_calls_do_not_repeat_what_they_sent_either() {
     assert_silent(&subject(None));
 }
 
+const NO_CONNECTION: Failure = Failure::Connect(crate::wecom::NoConnection::Refused);
+
 #[tokio::test]
 async fn garbage_and_failures_say_what_happened_and_no_more() {
     let garbage = format!("<html>{TOKEN} {UNIONID} {SECRET}</html>");
     for (canned, failure) in [
         (Ok((200, garbage.clone())), Failure::Body),
         (Ok((502, garbage)), Failure::Status(502)),
-        (Err(Failure::Connect), Failure::Connect),
+        (Err(NO_CONNECTION), NO_CONNECTION),
         (Err(Failure::Reset), Failure::Reset),
     ] {
         let (_, client) = Memory::client(canned);

@@ -2,16 +2,17 @@
 
 use std::{
     error::Error,
+    io,
     net::{Ipv4Addr, Ipv6Addr},
     time::Duration,
 };
 
 use reqwest::{
-    Client,
+    Client, ClientBuilder,
     header::{CONTENT_TYPE, HeaderValue},
 };
 
-use super::{BaseUrl, Failure, Method, Request, Response, Sending, Transport};
+use super::{BaseUrl, Failure, Method, NoConnection, Request, Response, Sending, Transport};
 use crate::wecom::query;
 
 /// The longest body that is read, in bytes. A reply with one link has about 150; nothing states
@@ -120,6 +121,10 @@ impl Transport for HttpTransport {
 }
 
 fn build(base: &BaseUrl, timeouts: Timeouts) -> reqwest::Result<Client> {
+    builder(base, timeouts).build()
+}
+
+fn builder(base: &BaseUrl, timeouts: Timeouts) -> ClientBuilder {
     let mut builder = Client::builder()
         .user_agent(concat!("idferry/", env!("CARGO_PKG_VERSION")))
         .http1_only()
@@ -145,7 +150,7 @@ fn build(base: &BaseUrl, timeouts: Timeouts) -> reqwest::Result<Client> {
         // Spares reading the system's certificates, which a bare container does not even have.
         builder = builder.tls_certs_only([]);
     }
-    builder.build()
+    builder
 }
 
 /// Reads the body, up to [`LONGEST_BODY`]. A status other than 200 says enough without it.
@@ -193,7 +198,7 @@ async fn body(
 fn failure(error: reqwest::Error, path: &'static str, total: Duration) -> Failure {
     let error = error.without_url();
     let failure = if error.is_connect() || error.is_builder() {
-        Failure::Connect
+        Failure::Connect(no_connection(&error))
     } else if error.is_timeout() {
         Failure::Timeout(total)
     } else {
@@ -203,11 +208,55 @@ fn failure(error: reqwest::Error, path: &'static str, total: Duration) -> Failur
     failure
 }
 
-/// What the system said, at the bottom of the chain. A reqwest error in between is skipped: its
-/// text may hold the URL, and the URL holds the token.
-fn cause(error: &reqwest::Error) -> String {
+/// Why, from the errors beneath: their types where they have any, else their first words.
+fn no_connection(error: &reqwest::Error) -> NoConnection {
+    let why = causes(error).find_map(|cause| {
+        if let Some(tls) = as_tls(cause) {
+            return Some(match tls {
+                rustls::Error::InvalidCertificate(_) => NoConnection::Certificate,
+                _ => NoConnection::Tls,
+            });
+        }
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            return match io.kind() {
+                io::ErrorKind::ConnectionRefused => Some(NoConnection::Refused),
+                io::ErrorKind::TimedOut => Some(NoConnection::Slow),
+                _ => None,
+            };
+        }
+        let words = cause.to_string();
+        if words.starts_with("dns error") {
+            Some(NoConnection::Dns)
+        } else if words.starts_with("tunnel error: proxy auth")
+            || words == "tunnel error: unsuccessful"
+        {
+            Some(NoConnection::Proxy)
+        } else {
+            None
+        }
+    });
+    let slow = || error.is_timeout().then_some(NoConnection::Slow);
+    why.or_else(slow).unwrap_or(NoConnection::Other)
+}
+
+/// rustls reports through I/O errors, one within the other; `source` does not show what those hold.
+fn as_tls<'e>(cause: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+    match cause.downcast_ref::<io::Error>() {
+        Some(io) => as_tls(io.get_ref()?),
+        None => cause.downcast_ref(),
+    }
+}
+
+/// The errors beneath, from the top. A reqwest error in between is skipped: its text may hold the
+/// URL, and the URL holds the token.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     std::iter::successors(error.source(), |error| (*error).source())
         .filter(|error| !error.is::<reqwest::Error>())
+}
+
+/// What the system said, at the bottom of the chain.
+fn cause(error: &reqwest::Error) -> String {
+    causes(error)
         .last()
         .map_or_else(|| String::from("unknown"), ToString::to_string)
 }

@@ -70,7 +70,7 @@ fn a_closed_port_is_told_at_once_and_can_be_left_at_once() {
         .idferry("run fans.csv --ticket none")
         .asking(&closed_port())
         .start();
-    run.says("the API cannot be reached (no connection), next try at ");
+    run.says("the API cannot be reached (connection refused), next try at ");
     run.signal(Signal::INT);
     run.done()
         .exits(130)
@@ -86,8 +86,9 @@ fn a_closed_port_before_the_run_is_work_left() {
         .asking(&closed_port())
         .done()
         .exits(75)
-        .says("Stopped: the API cannot be reached (no connection), 5 subjects left. (exit 75)")
-        .says("check the network, the proxy (HTTPS_PROXY) and --base-url");
+        .says("Stopped: the API cannot be reached (connection refused), 5 subjects left. (exit 75)")
+        .says("nobody listens at http://127.0.0.77:")
+        .says("(WECOM_BASE_URL)");
     // The one chance is not used up by that.
     let simulator = simulator(prompt());
     let fresh = desk
@@ -95,6 +96,22 @@ fn a_closed_port_before_the_run_is_work_left() {
         .at(&simulator);
     fresh.done().exits(0);
     assert_eq!(simulator.stats().ticket_applications, 1);
+}
+
+/// As above, it is the stage before the loop that gives up at once.
+#[test]
+fn an_address_that_is_not_the_api_is_told_from_one_that_is_not_there() {
+    let server = Server::start(|_| Reply::NotFound);
+    let desk = Desk::with_fans(5);
+    let done = desk
+        .idferry("run fans.csv --ticket apply")
+        .asking(server.base_url())
+        .done()
+        .exits(75)
+        .says("Stopped: what answers is not the WeCom API (HTTP 404), 5 subjects left. (exit 75)")
+        .says("answers, but is not the WeCom API: check --base-url");
+    assert!(!done.err.contains("made-up-secret"), "{}", done.err);
+    assert_eq!(server.seen().len(), 1);
 }
 
 /// An address at which nobody listens: the listener is gone when this returns. Other tests use

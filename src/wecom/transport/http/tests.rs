@@ -234,8 +234,90 @@ async fn nobody_listening_is_no_connection_and_names_no_token() {
     drop(listener);
     let failure = to(address, Timeouts::default()).send(post("tok-en")).await;
     let failure = failure.err().unwrap();
-    assert_eq!(failure, Failure::Connect);
+    assert_eq!(failure, Failure::Connect(NoConnection::Refused));
     assert!(!format!("{failure} {failure:?}").contains("tok-en"));
+}
+
+/// A name server that knows nobody.
+struct Nobody;
+
+impl reqwest::dns::Resolve for Nobody {
+    fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        Box::pin(async { Err(io::Error::other("no such name").into()) })
+    }
+}
+
+/// Shows a certificate of its own making, or answers in plain HTTP, to one caller.
+fn stranger(speaks_tls: bool) -> SocketAddr {
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+    use std::io::Write;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        if !speaks_tls {
+            return stream
+                .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                .unwrap();
+        }
+        let certificate = include_bytes!("tests/nobody.pem");
+        let certificate = CertificateDer::from_pem_slice(certificate).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("tests/nobody.key.pem")).unwrap();
+        let provider = rustls::crypto::ring::default_provider();
+        let config = rustls::ServerConfig::builder_with_provider(provider.into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        let mut server = rustls::ServerConnection::new(config.into()).unwrap();
+        // The caller hangs up.
+        let _ = server.complete_io(&mut stream);
+    });
+    address
+}
+
+async fn not_reached(transport: HttpTransport) -> Failure {
+    let failure = transport.send(post("tok-en")).await.err().unwrap();
+    assert!(!format!("{failure} {failure:?}").contains("tok-en"));
+    failure
+}
+
+#[tokio::test(flavor = "local")]
+async fn it_is_told_apart_why_there_is_no_connection() {
+    let over_tls = |speaks_tls| {
+        let base = BaseUrl::parse(&format!("https://{}", stranger(speaks_tls))).unwrap();
+        HttpTransport::new(base, Timeouts::default()).unwrap()
+    };
+    let certificate = Failure::Connect(NoConnection::Certificate);
+    assert_eq!(not_reached(over_tls(true)).await, certificate);
+    let no_tls = Failure::Connect(NoConnection::Tls);
+    assert_eq!(not_reached(over_tls(false)).await, no_tls);
+
+    let base = BaseUrl::parse("https://nobody.invalid").unwrap();
+    let timeouts = Timeouts::default();
+    let builder = builder(&base, timeouts).no_proxy();
+    let lost = HttpTransport {
+        client: builder.dns_resolver(Nobody).build().unwrap(),
+        base,
+        total: timeouts.total,
+    };
+    assert_eq!(not_reached(lost).await, Failure::Connect(NoConnection::Dns));
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_proxy_that_turns_us_away_is_one() {
+    let server = Server::playing(vec![Act::Reply(reply("403 Forbidden", ""))]).await;
+    let base = BaseUrl::official();
+    let proxy = reqwest::Proxy::https(format!("http://{}", server.address)).unwrap();
+    let timeouts = Timeouts::default();
+    let behind = HttpTransport {
+        client: builder(&base, timeouts).proxy(proxy).build().unwrap(),
+        base,
+        total: timeouts.total,
+    };
+    let proxy = Failure::Connect(NoConnection::Proxy);
+    assert_eq!(not_reached(behind).await, proxy);
 }
 
 #[tokio::test(flavor = "local")]
