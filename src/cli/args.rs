@@ -46,6 +46,9 @@ pub(super) enum LogFormat {
     Json,
 }
 
+/// The sandbox's state file.
+pub(super) const SANDBOX: &str = "sandbox.db";
+
 /// Which state file.
 #[derive(Args)]
 pub(super) struct StateFile {
@@ -63,7 +66,7 @@ impl StateFile {
     }
 
     pub(super) fn path(&self, file: &Run, sandbox: bool) -> PathBuf {
-        let default = if sandbox { "sandbox.db" } else { "idferry.db" };
+        let default = if sandbox { SANDBOX } else { "idferry.db" };
         // Invented subjects come into a real file only if it is named in the same breath.
         let exported = || {
             let path = environment("IDFERRY_STATE").filter(|_| !sandbox)?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Exit;
+use super::{Exit, args};
 use crate::{config::ConfigError, export::ExportError, intake::IntakeError, store::StoreError};
 
 /// A command that could not do its work.
@@ -46,7 +46,11 @@ impl From<StoreError> for Failure {
             StoreError::Missing { .. } => Exit::Usage,
             _ => Exit::Internal,
         };
-        let message = error.to_string();
+        let mut message = error.to_string();
+        let is_missing = matches!(error, StoreError::Missing { .. });
+        if is_missing && std::path::Path::new(args::SANDBOX).exists() {
+            message += &format!("; the sandbox's is here: --state {}", args::SANDBOX);
+        }
         Self { exit, message }
     }
 }

@@ -26,6 +26,9 @@ pub(super) struct Args {
     /// Only subjects in this state (repeatable). Anything else names the state file.
     #[arg(long = "state", value_name = "STATE|FILE")]
     states: Vec<String>,
+    /// Of the sandbox's state file, sandbox.db.
+    #[arg(long)]
+    sandbox: bool,
     /// The configuration file [default: idferry.toml, if there is one].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -40,7 +43,7 @@ enum Format {
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let Format::Csv = args.format;
     let (states, file) = split_states(&args.states);
-    let reader = Reader::open(&state_file(file, args.config.clone())?)?;
+    let reader = Reader::open(&state_file(file, args.config.clone(), args.sandbox)?)?;
     let target = match &args.output {
         Some(output) => Target::parse(output),
         None => Target::File(default_output(&reader, &states)?),

@@ -3,7 +3,12 @@
 use std::path::PathBuf;
 
 use super::{Exit, Failure, args::StateFile, say};
-use crate::{clock::Clock, model::State, report::style::counted, store::Store};
+use crate::{
+    clock::Clock,
+    model::State,
+    report::style::{count, counted},
+    store::Store,
+};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -14,6 +19,9 @@ pub(super) struct Args {
     /// Outcomes with this errcode (repeatable).
     #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
     errcode: Vec<i64>,
+    /// In the sandbox's state file, sandbox.db.
+    #[arg(long)]
+    sandbox: bool,
     /// The configuration file [default: idferry.toml, if there is one].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -37,18 +45,19 @@ pub(super) fn split_states(words: &[String]) -> (Vec<State>, Option<PathBuf>) {
 pub(super) fn state_file(
     file: Option<PathBuf>,
     config: Option<PathBuf>,
+    sandbox: bool,
 ) -> Result<PathBuf, Failure> {
     let named = StateFile {
         state: file,
         config,
     };
     let configured = named.file()?;
-    Ok(named.path(&configured.run, false))
+    Ok(named.path(&configured.run, sandbox))
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let (states, file) = split_states(&args.states);
-    let path = state_file(file, args.config.clone())?;
+    let path = state_file(file, args.config.clone(), args.sandbox)?;
     if states.is_empty() && args.errcode.is_empty() {
         return Err(Failure::usage(
             "retry what? For example --state parked, or --errcode 610017",
@@ -60,10 +69,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut store = Store::open(&path, Clock::system().now())?;
     let requeued = store.requeue(&states, &args.errcode)?;
     let left = store.tally().of(State::Queued);
+    let sandbox = if args.sandbox { " --sandbox" } else { "" };
     say(&format!(
-        "{} put back in the queue, {} queued now; `idferry run` asks them",
+        "{} put back in the queue, {} queued now; `idferry run{sandbox}` asks them",
         counted(requeued, "subject"),
-        crate::report::style::count(left)
+        count(left)
     ));
     Ok(Exit::Done)
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
     io::{IsTerminal, Write as _},
     path::PathBuf,
     time::Duration,
@@ -10,20 +9,25 @@ use std::{
 
 use serde::Serialize;
 
+use self::books::{Books, Held, Penalty};
 use super::{Exit, Failure, args::StateFile};
 use crate::{
-    clock::{Chronometer, Clock, Timestamp},
-    gate::{Counting, Fare, Ledger, Limits, Outlook, Span},
+    clock::{Clock, Timestamp},
     model::{State, Tally},
-    plan,
-    report::style::{count, duration, moment, moment_and_wait, share},
-    store::{LaneStatus, Reader, RunStatus},
+    report::json::limit,
+    store::{Reader, RunStatus},
 };
+
+mod books;
+mod text;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     state: StateFile,
+    /// The sandbox's state file, sandbox.db.
+    #[arg(long)]
+    sandbox: bool,
     /// One JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -33,7 +37,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let path = args.state.path(&args.state.file()?.run, false);
+    let path = args.state.path(&args.state.file()?.run, args.sandbox);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -67,24 +71,53 @@ fn show(status: &Status, args: &Args) -> bool {
 struct Status {
     state_file: PathBuf,
     corp_id: Option<String>,
+    /// `none` (nothing has been run yet), `working`, `waiting`, `ended`, or `broke_off`: its
+    /// process is gone and has not said how it ended.
+    state: Doing,
     /// Whether a process is at work.
     running: bool,
     run: Option<RunJson>,
     /// Why it waits, if it does.
     waiting: Option<WaitJson>,
+    /// The API's penalty (45009), which outlives the run that met it.
+    block: Option<BlockJson>,
     subjects: BTreeMap<&'static str, u64>,
     /// How windows are counted: `sliding` or `calendar`.
     counting: &'static str,
     windows: Vec<WindowJson>,
     ticket_expires_at: Option<String>,
-    /// When everything will be answered, if it goes on without a break.
+    /// When everything will be answered, if it goes on without a break, or is gone on with now.
     eta: Option<String>,
+    /// How long that takes.
+    eta_seconds: Option<u64>,
     #[serde(skip)]
     now: Timestamp,
     #[serde(skip)]
     tally: Tally,
     #[serde(skip)]
+    ticket: Option<Timestamp>,
+    #[serde(skip)]
     finish: Option<Timestamp>,
+}
+
+#[derive(Serialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum Doing {
+    None,
+    Working,
+    Waiting,
+    Ended,
+    BrokeOff,
+}
+
+#[derive(Serialize)]
+struct BlockJson {
+    /// The limit it is taken for: `minute`, `hour`, `day`, `month`.
+    limit: &'static str,
+    /// When one probe may be sent.
+    until: String,
+    #[serde(skip)]
+    penalty: Penalty,
 }
 
 #[derive(Serialize)]
@@ -95,6 +128,10 @@ struct RunJson {
     ended_at: Option<String>,
     exit_code: Option<i64>,
     calls: u64,
+    /// When it was last heard of.
+    seen_at: String,
+    #[serde(skip)]
+    seen: Timestamp,
     #[serde(skip)]
     began: Timestamp,
     #[serde(skip)]
@@ -130,12 +167,21 @@ impl Status {
         let mut books = Books::of(reader.lane()?, &held, clock);
         let finish = books.finish(tally.of(State::Queued), ticket, now);
         let wait = run.as_ref().filter(|_| running).and_then(waiting);
+        let state = match &run {
+            None => Doing::None,
+            Some(_) if running && wait.is_some() => Doing::Waiting,
+            Some(_) if running => Doing::Working,
+            Some(run) if run.ended.is_some() => Doing::Ended,
+            Some(_) => Doing::BrokeOff,
+        };
         Ok(Self {
+            state,
             state_file: path.to_owned(),
             corp_id: reader.corp_id()?,
             running,
             run: run.map(RunJson::from),
             waiting: wait,
+            block: books.penalty().map(BlockJson::of),
             subjects: State::ALL
                 .map(|state| (state.as_str(), tally.of(state)))
                 .into(),
@@ -143,184 +189,37 @@ impl Status {
             windows: books.windows(),
             ticket_expires_at: ticket.map(Timestamp::rfc3339),
             eta: finish.map(Timestamp::rfc3339),
+            eta_seconds: finish.map(|finish| finish.since(now).as_secs()),
             now,
             tally,
+            ticket,
             finish,
         })
     }
-
-    fn text(&self) -> String {
-        let mut text = String::new();
-        let corp = self.corp_id.as_deref().unwrap_or("no corp yet");
-        let _ = writeln!(text, "{} · {corp}", self.state_file.display());
-        let _ = writeln!(text, "{}", self.doing());
-        if let Some(wait) = &self.waiting {
-            let until = wait
-                .at
-                .map(|at| format!(", goes on at {}", moment_and_wait(at, self.now)));
-            let _ = writeln!(
-                text,
-                "waiting: {}{}",
-                wait.reason,
-                until.unwrap_or_default()
-            );
-        }
-        let _ = writeln!(text);
-        for state in State::ALL {
-            let subjects = self.tally.of(state);
-            if subjects > 0 {
-                let share = share(subjects, self.tally.total());
-                let _ = writeln!(
-                    text,
-                    "  {:9} {:>12}  {share}",
-                    state.as_str(),
-                    count(subjects)
-                );
-            }
-        }
-        let _ = writeln!(text);
-        for window in &self.windows {
-            let (used, limit) = (count(window.used), count(window.limit));
-            let left = count(window.left);
-            let _ = writeln!(
-                text,
-                "  {:15} {used:>9} of {limit:>9}, {left} left",
-                window.window
-            );
-        }
-        if let Some(ticket) = &self.ticket_expires_at {
-            let _ = writeln!(text, "\nticket until {ticket}");
-        }
-        match self.finish {
-            Some(finish) if self.tally.of(State::Queued) > 0 => {
-                let _ = writeln!(text, "\nall answered about {}", moment(finish, self.now));
-            }
-            _ => {}
-        }
-        text
-    }
-
-    fn doing(&self) -> String {
-        let Some(run) = &self.run else {
-            return "nothing has been run yet".to_owned();
-        };
-        let calls = count(run.calls);
-        let began = moment(run.began, self.now);
-        match (self.running, run.ended, run.exit_code) {
-            (true, _, _) => format!(
-                "{} goes on: pid {}, since {began} ({}), {calls} calls",
-                run.command,
-                run.pid,
-                duration(self.now.since(run.began))
-            ),
-            (false, Some(ended), Some(code)) => format!(
-                "{} ended at {} with exit {code}, after {calls} calls",
-                run.command,
-                moment(ended, self.now)
-            ),
-            _ => format!(
-                "{} of {began} broke off (pid {} is gone); the same command goes on",
-                run.command, run.pid
-            ),
-        }
-    }
 }
 
-/// The quota as it stands now.
-struct Books {
-    ledger: Ledger,
-    now: Timestamp,
-    blocked_until: Timestamp,
-}
-
-impl Books {
-    fn of(lane: LaneStatus, held: &Held, clock: Clock) -> Self {
-        let now = Chronometer::resume(clock, lane.reading).now();
-        let ledger = Ledger::restore(held.limits, held.counting, &lane.books, now);
+impl BlockJson {
+    fn of(penalty: Penalty) -> Self {
         Self {
-            ledger,
-            now,
-            blocked_until: lane.block.until,
-        }
-    }
-
-    fn windows(&mut self) -> Vec<WindowJson> {
-        let limits = self.ledger.limits();
-        let windows = Span::ALL.into_iter().filter_map(|span| {
-            let (limit, used) = (limits.of(span)?, self.ledger.used(self.now, span));
-            let left = limit.saturating_sub(used);
-            let window = span.name();
-            Some(WindowJson {
-                window,
-                used,
-                limit,
-                left,
-            })
-        });
-        windows.collect()
-    }
-
-    /// By the wall.
-    fn finish(&self, queued: u64, ticket: Option<Timestamp>, wall: Timestamp) -> Option<Timestamp> {
-        const EARLY: Duration = Duration::from_secs(3600);
-        let until = ticket.map(|expires| self.now.plus(expires.since(wall).saturating_sub(EARLY)));
-        let outlook = Outlook {
-            ledger: self.ledger.clone(),
-            now: self.now,
-            fare: until.map_or(Fare::Metered, |_| Fare::Ticketed),
-            ticket_until: until,
-            blocked_until: self.blocked_until,
-            per_second: None,
-        };
-        let finish = plan::forecast(&outlook, queued).finish;
-        (finish != Timestamp::MAX).then(|| wall.plus(finish.since(self.now)))
-    }
-}
-
-/// The limits that a run held, and how it counted.
-struct Held {
-    limits: Limits,
-    counting: Counting,
-}
-
-impl Held {
-    fn published() -> Self {
-        Self {
-            limits: Limits::published(),
-            counting: Counting::default(),
-        }
-    }
-
-    const fn counting_name(&self) -> &'static str {
-        match self.counting {
-            Counting::Sliding => "sliding",
-            Counting::Calendar => "calendar",
-        }
-    }
-
-    fn by(run: &RunStatus) -> Self {
-        let held: serde_json::Value = serde_json::from_str(&run.quota).unwrap_or_default();
-        let mut limits = Limits::none();
-        for span in Span::ALL {
-            limits.set(span, held[span.name()].as_u64());
-        }
-        let counting = held["counting"].as_str().unwrap_or_default().parse();
-        Self {
-            limits,
-            counting: counting.unwrap_or_default(),
+            limit: limit(penalty.rung),
+            until: penalty.until.rfc3339(),
+            penalty,
         }
     }
 }
 
 fn is_running(run: &RunStatus) -> bool {
+    // In a container the numbers begin anew: it was another process that had ours.
+    if run.ended.is_some() || run.pid == std::process::id() {
+        return false;
+    }
     let pid = i32::try_from(run.pid)
         .ok()
         .and_then(rustix::process::Pid::from_raw);
-    let alive = pid.is_some_and(|pid| match rustix::process::test_kill_process(pid) {
+    pid.is_some_and(|pid| match rustix::process::test_kill_process(pid) {
         Ok(()) => true,
         Err(why) => why == rustix::io::Errno::PERM,
-    });
-    run.ended.is_none() && alive
+    })
 }
 
 fn waiting(run: &RunStatus) -> Option<WaitJson> {
@@ -340,6 +239,8 @@ impl From<RunStatus> for RunJson {
             ended_at: ended.map(Timestamp::rfc3339),
             exit_code: run.ended.map(|(_, code)| code),
             calls: run.progress.calls,
+            seen_at: run.progress.seen_at.rfc3339(),
+            seen: run.progress.seen_at,
             began: run.started_at,
             ended,
         }

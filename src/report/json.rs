@@ -275,7 +275,9 @@ impl Wait {
     }
 }
 
-fn limit(rung: Rung) -> &'static str {
+/// The limit that a penalty is taken for.
+#[must_use]
+pub const fn limit(rung: Rung) -> &'static str {
     match rung {
         Rung::Clear | Rung::Minute => "minute",
         Rung::Hour => "hour",

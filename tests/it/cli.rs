@@ -27,4 +27,5 @@ mod settings;
 mod signals;
 mod simulate;
 mod snapshots;
+mod status;
 mod wire;

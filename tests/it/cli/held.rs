@@ -33,7 +33,7 @@ fn a_second_writer_is_told_who_holds_the_state_and_readers_are_let_in() {
     desk.idferry("run more.csv --budget 0").done().exits(9);
 
     let status = desk.idferry("status").done().exits(0).out;
-    assert!(status.contains(&format!("run goes on: pid {}, since", run.pid())));
+    assert!(status.contains(&format!("At work: pid {}, since", run.pid())));
     let status = desk.idferry("status --json").done().exits(0).out;
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
     assert_eq!(status["running"], true);
@@ -43,7 +43,7 @@ fn a_second_writer_is_told_who_holds_the_state_and_readers_are_let_in() {
 
     run.kill().was_killed();
     let status = desk.idferry("status").done().exits(0).out;
-    assert!(status.contains("broke off"), "{status}");
+    assert!(status.contains("Broke off: the run of "), "{status}");
     // The lock has died with its holder.
     desk.idferry("retry --state linked").done().exits(0);
 }

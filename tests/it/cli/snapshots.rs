@@ -111,9 +111,10 @@ fn the_story_of_a_run() {
     oUnion0000000000000000000001,oOpen00000000000000000000001,,,,unlinked,0,<moment>
     oUnion0000000000000000000002,oOpen00000000000000000000002,,,,rejected,610014,<moment>
     ");
-    assert_snapshot!(blanked(&desk.idferry("status").done().exits(0).out), @r"
-    idferry.db · ww0123456789abcdef
-    run ended at <time> with exit 3, after 3 calls
+    assert_snapshot!(blanked(&desk.idferry("status").done().exits(0).out), @"
+    idferry.db · ww0123456789abcdef · <date> <time> (UTC+8)
+    Ended at <time> with exit 3: done, but for what was rejected or parked. Begun
+    at <time>, 3 calls.
 
       linked               1  33.3 %
       unlinked             1  33.3 %
@@ -132,18 +133,22 @@ fn the_story_of_a_run() {
     let pretty: Vec<_> = pretty.lines().map(moments).collect();
     assert_snapshot!(pretty.join("\n"), @r#"
     {
+      "block": null,
       "corp_id": "ww0123456789abcdef",
       "counting": "sliding",
       "eta": "<moment>",
+      "eta_seconds": 0,
       "run": {
         "calls": 3,
         "command": "run",
         "ended_at": "<moment>",
         "exit_code": 3,
         "pid": 1,
+        "seen_at": "<moment>",
         "started_at": "<moment>"
       },
       "running": false,
+      "state": "ended",
       "state_file": "idferry.db",
       "subjects": {
         "linked": 1,
@@ -331,7 +336,7 @@ fn help_is_short() {
           --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
       -h, --help                     Print help (see more with '--help')
     ");
-    assert_snapshot!(help("status"), @r"
+    assert_snapshot!(help("status"), @"
     What the job does, why it waits, and how much quota is left. Reads beside a run
 
     Usage: idferry status [OPTIONS]
@@ -340,6 +345,7 @@ fn help_is_short() {
           --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
+          --sandbox                  The sandbox's state file, sandbox.db
           --json                     One JSON object instead of text
           --watch                    Again every two seconds, until interrupted
       -q, --quiet                    Say less: no progress, no summary of a run that ends well
@@ -347,7 +353,7 @@ fn help_is_short() {
           --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
       -h, --help                     Print help (see more with '--help')
     ");
-    assert_snapshot!(help("retry"), @r"
+    assert_snapshot!(help("retry"), @"
     Put chosen outcomes back in the queue
 
     Usage: idferry retry [OPTIONS]
@@ -356,13 +362,14 @@ fn help_is_short() {
           --state <STATE|FILE>       Outcomes to ask again: parked, rejected, unlinked or linked
                                      (repeatable). Anything else names the state file
           --errcode <CODE>           Outcomes with this errcode (repeatable)
+          --sandbox                  In the sandbox's state file, sandbox.db
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
       -q, --quiet                    Say less: no progress, no summary of a run that ends well
       -v, --verbose...               Log what happens; twice for more
           --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
       -h, --help                     Print help (see more with '--help')
     ");
-    assert_snapshot!(help("export"), @r"
+    assert_snapshot!(help("export"), @"
     Write the results as they stand. Reads beside a run
 
     Usage: idferry export [OPTIONS]
@@ -373,6 +380,7 @@ fn help_is_short() {
           --format <FORMAT>          The form of the results [default: csv] [possible values: csv]
           --state <STATE|FILE>       Only subjects in this state (repeatable). Anything else names the
                                      state file
+          --sandbox                  Of the sandbox's state file, sandbox.db
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
       -q, --quiet                    Say less: no progress, no summary of a run that ends well
       -v, --verbose...               Log what happens; twice for more
