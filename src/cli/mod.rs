@@ -20,6 +20,7 @@ mod simulate;
 mod status;
 mod ticket;
 mod timeline;
+mod typed;
 
 use std::process::ExitCode;
 

@@ -7,7 +7,7 @@ use super::{
     Exit, Failure,
     args::{Inputs, QuotaFlags, StateFile},
     job::Job,
-    run::quoted,
+    typed,
 };
 use crate::{
     clock::Clock,
@@ -43,7 +43,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     };
     let clock = Clock::system();
     let wall = clock.now();
-    let plan = Plan::draw(tally, &args.outlook(&job, clock)?, wall, &args.typed());
+    let plan = Plan::draw(
+        tally,
+        &args.outlook(&job, clock)?,
+        wall,
+        &typed::for_run("plan"),
+    );
     let text = if args.json {
         serde_json::to_string(&plan).unwrap_or_default() + "\n"
     } else {
@@ -73,12 +78,5 @@ impl Args {
             blocked_until: gate.block.until,
             per_second: None,
         })
-    }
-
-    /// The inputs as they are to be typed after `idferry run`.
-    fn typed(&self) -> String {
-        let inputs = self.inputs.inputs.iter();
-        let inputs = inputs.map(|input| quoted(&input.to_string_lossy()));
-        inputs.collect::<Vec<_>>().join(" ")
     }
 }

@@ -11,6 +11,7 @@ use super::{
     say,
     ticket::Policy,
     timeline::Timeline,
+    typed,
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -80,7 +81,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let rehearsed = rehearsal.play(&scratch.state(), &mut timeline)?;
     let real_millis = clock.steady().millis - began.millis;
     let after = Reader::open(&scratch.state())?.tally()?;
-    let findings = Findings::of(&rehearsal, &rehearsed, &before, &after, real_millis);
+    let findings = Findings::of(
+        &rehearsal,
+        &rehearsed,
+        &before,
+        &after,
+        real_millis,
+        args.next(),
+    );
     let text = if args.json {
         serde_json::to_string(&findings).unwrap_or_default() + "\n"
     } else {
@@ -95,6 +103,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 impl Args {
+    /// The run that this was a rehearsal of.
+    fn next(&self) -> String {
+        let invented = self.subjects.map_or("", |_| "INPUT.csv");
+        let typed = typed::for_run("rehearse");
+        let words = ["idferry run", invented, &typed];
+        let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        words.join(" ")
+    }
+
     fn rehearsal(&self, file: &Run, seed: u64) -> Result<Rehearsal, Failure> {
         let quota = self.quota.quota(file)?;
         let start = self.start.unwrap_or_else(|| Clock::system().now());
@@ -174,6 +191,8 @@ struct Findings {
     states: BTreeMap<&'static str, u64>,
     kills: u64,
     seed: u64,
+    /// The run that was rehearsed, as it is to be typed.
+    next: String,
 }
 
 impl Findings {
@@ -183,6 +202,7 @@ impl Findings {
         before: &Tally,
         after: &Tally,
         real_millis: i64,
+        next: String,
     ) -> Self {
         let lane = rehearsed.stats.lanes.get(UNIONID_TO_EXTERNAL_USERID);
         let lane = lane.cloned().unwrap_or_default();
@@ -212,6 +232,7 @@ impl Findings {
                 .into(),
             kills: rehearsed.kills,
             seed: rehearsal.remote.seed,
+            next,
         }
     }
 
@@ -229,21 +250,25 @@ impl Findings {
         for (state, subjects) in self.states.iter().filter(|(_, subjects)| **subjects > 0) {
             let _ = writeln!(text, "  {state:20} {:>10}", count(*subjects));
         }
-        let _ = writeln!(
-            text,
-            "\n{} calls for {} subjects in {}{} of virtual time, {} of real time; seed {}",
-            count(self.calls),
-            count(self.subjects),
-            lasting(self.virtual_seconds),
-            self.ideal_seconds
-                .map(|ideal| format!(" (earliest possible: {})", lasting(ideal)))
-                .unwrap_or_default(),
-            lasting(self.real_seconds),
-            self.seed
-        );
+        let ideal = self.ideal_seconds.map(|ideal| {
+            let ideal = lasting(ideal);
+            format!(" (earliest possible: {ideal})")
+        });
+        let calls = (count(self.calls), count(self.subjects));
+        let took = lasting(self.virtual_seconds);
+        let _ = writeln!(text, "\n{} calls for {} subjects", calls.0, calls.1);
+        let _ = writeln!(text, "{took} of virtual time{}", ideal.unwrap_or_default());
+        let _ = writeln!(text, "{} of real time", lasting(self.real_seconds));
         if self.kills > 0 {
             let _ = writeln!(text, "the process died {} times", count(self.kills));
         }
+        let seed = self.seed;
+        let _ = writeln!(text, "played again by --seed {seed}");
+        let _ = writeln!(
+            text,
+            "\nNext: nothing was sent yet; this sends it\n  {}",
+            self.next
+        );
         text
     }
 }

@@ -18,6 +18,7 @@ use super::{
     say::sum_up,
     signals::Signals,
     ticket::{self, Consent, Job, Policy, Stage},
+    typed::command_line,
 };
 use crate::{
     clock::Clock,
@@ -358,22 +359,4 @@ fn has_work(store: &Store) -> Result<bool, Failure> {
     }
     let codes = errcode::retry_codes();
     Ok(tally.of(State::Parked) > 0 && !store.owed(SubjectId(0), 1, ATTEMPTS, &codes)?.is_empty())
-}
-
-/// The command as it was typed, to be typed again.
-fn command_line() -> String {
-    let words = std::env::args_os().skip(1);
-    let words = words.map(|word| quoted(&word.to_string_lossy()));
-    std::iter::once("idferry".to_owned())
-        .chain(words)
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./=,:@+%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }

@@ -54,6 +54,27 @@ fn a_rehearsal_goes_on_from_the_file_and_leaves_it_as_it_is() {
 }
 
 #[test]
+fn both_end_with_the_run_to_type_as_it_was_planned_and_rehearsed() {
+    let desk = Desk::with_fans(40);
+    let flags = "--quota business.hour=30 --margin 0";
+    desk.write("my fans.csv", fans(0..40));
+    let rehearsed = desk
+        .idferry(&format!("rehearse {flags} --seed 1 --faults=mild"))
+        .arg("my fans.csv")
+        .done()
+        .exits(0);
+    let next = format!("\n  idferry run {flags} 'my fans.csv'\n");
+    assert!(rehearsed.out.ends_with(&next), "{}", rehearsed.out);
+    let line = format!("rehearse --subjects 3 {flags} --json");
+    let rehearsed = desk.idferry(&line).done().exits(0).out;
+    let rehearsed: serde_json::Value = serde_json::from_str(&rehearsed).unwrap();
+    assert_eq!(rehearsed["next"], format!("idferry run INPUT.csv {flags}"));
+    let planned = desk.idferry(&format!("plan fans.csv {flags}")).done();
+    let next = format!("\n  idferry run fans.csv {flags}\n");
+    assert!(planned.exits(0).out.ends_with(&next));
+}
+
+#[test]
 fn both_can_be_asked_beside_a_run_and_after_a_kill() {
     let simulator = simulator(prompt());
     let answered = std::iter::repeat_n(Forced::Pass, 5);

@@ -1,0 +1,92 @@
+//! What was typed, to be typed again.
+
+/// Flags that only `plan` and `rehearse` have.
+const BARE: [&str; 2] = ["--json", "--keep"];
+/// The same, of those that a value follows.
+const VALUED: [&str; 7] = [
+    "--subjects",
+    "--seed",
+    "--start",
+    "--faults",
+    "--latency",
+    "--kill-every",
+    "--others",
+];
+
+fn words() -> impl Iterator<Item = String> {
+    let words = std::env::args_os().skip(1);
+    words.map(|word| word.to_string_lossy().into_owned())
+}
+
+/// The command as it was typed.
+pub(super) fn command_line() -> String {
+    let words = words().map(|word| quoted(&word));
+    let words = std::iter::once("idferry".to_owned()).chain(words);
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// What was typed to `command`, as it is to be typed after `idferry run`: the same inputs and flags,
+/// but for those that `run` does not have.
+pub(super) fn for_run(command: &str) -> String {
+    kept(command, words())
+}
+
+fn kept(command: &str, mut words: impl Iterator<Item = String>) -> String {
+    let mut kept = Vec::new();
+    let (mut named, mut flags) = (false, true);
+    while let Some(word) = words.next() {
+        let flag = word.split('=').next().unwrap_or_default();
+        if !named && word == command {
+            named = true;
+        } else if flags && VALUED.contains(&flag) {
+            if flag == word {
+                words.next();
+            }
+        } else if !flags || !BARE.contains(&flag) {
+            flags &= word != "--";
+            kept.push(quoted(&word));
+        }
+    }
+    kept.join(" ")
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=,:@+%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_typed_as_its_rehearsal_was() {
+        let words = [
+            "-v",
+            "rehearse",
+            "my fans.csv",
+            "--seed",
+            "7",
+            "--faults=harsh",
+            "--keep",
+            "--quota",
+            "business.hour=5",
+            "--columns",
+            "unionid=会员",
+            "it's",
+            "--",
+            "--json",
+        ];
+        let typed = kept("rehearse", words.into_iter().map(str::to_owned));
+        assert_eq!(
+            typed,
+            r"-v 'my fans.csv' --quota business.hour=5 --columns unionid=会员 'it'\''s' -- --json"
+        );
+        assert_eq!(kept("plan", ["plan".to_owned()].into_iter()), "");
+        assert_eq!(quoted(""), "''");
+    }
+}
