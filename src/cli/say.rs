@@ -37,6 +37,17 @@ pub(super) fn say(line: &str) {
     }
 }
 
+/// The last line of a process that leaves at once: no bar stays behind.
+pub(super) fn say_at_last(line: &str) {
+    match VOICE.get() {
+        Some(Voice::Bar(bar)) => {
+            bar.take_away();
+            write(io::stderr(), line);
+        }
+        _ => say(line),
+    }
+}
+
 /// The last of a run. A program is told however it ended; people, if they want quiet, only what
 /// did not end well.
 pub(super) fn sum_up(summary: &Summary, talk: &Talk) {

@@ -14,7 +14,10 @@ use std::{
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Exit, Failure, say};
+use super::{
+    Exit, Failure,
+    say::{say, say_at_last},
+};
 use crate::runner::Stop;
 
 /// Some senders signal a process and then its whole group: that is one wish, not two.
@@ -94,6 +97,10 @@ impl Signals {
             }
         }
         wish.heard().await;
+        say_at_last(
+            "left at once: everything committed is saved, calls in the air may be asked again; the \
+             same command goes on",
+        );
         leave()
     }
 }

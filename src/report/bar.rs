@@ -201,6 +201,14 @@ pub struct BarWriter {
     screen: MultiProgress,
 }
 
+impl BarWriter {
+    /// Takes the bar away, until it is drawn again.
+    pub fn take_away(&self) {
+        // A terminal that is gone shows none.
+        let _ = self.screen.clear();
+    }
+}
+
 impl Write for BarWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.screen.suspend(|| io::stderr().write(bytes))
