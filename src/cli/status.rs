@@ -59,9 +59,12 @@ fn show(status: &Status, args: &Args) -> bool {
     } else {
         status.text()
     };
-    let home = args.watch && !args.json && out.is_terminal();
-    let clear = if home { "\x1b[H\x1b[2J" } else { "" };
-    write!(out, "{clear}{text}")
+    // Written over itself, line by line, so that it does not flicker.
+    let text = match args.watch && !args.json && out.is_terminal() {
+        true => format!("\x1b[H{}\x1b[J", text.replace('\n', "\x1b[K\n")),
+        false => text,
+    };
+    out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
         .is_ok()
 }
