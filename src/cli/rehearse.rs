@@ -239,12 +239,13 @@ impl Findings {
     fn text(&self, ending: &Ending, timeline: &Timeline) -> String {
         let mut text = timeline.to_string();
         let _ = writeln!(text, "{}\n", ended(ending));
-        for (name, peak) in &self.peaks {
+        for name in sim::Window::ALL.map(sim::Window::name) {
+            let peak = self.peaks.get(name).unwrap_or(&0);
             let limit = self.limits.get(name).copied().flatten();
             let limit = limit.map_or_else(|| "no limit".to_owned(), count);
             let _ = writeln!(text, "  peak {name:15} {:>10} of {limit:>10}", count(*peak));
         }
-        for (errcode, times) in &self.refused {
+        for (errcode, times) in self.refused.iter().filter(|(_, times)| **times > 0) {
             let _ = writeln!(text, "  refused {errcode:12} {:>10}", count(*times));
         }
         for (state, subjects) in self.states.iter().filter(|(_, subjects)| **subjects > 0) {
