@@ -18,7 +18,7 @@ use super::{
     say::sum_up,
     signals::Signals,
     ticket::{self, Consent, Job, Policy, Stage},
-    typed::command_line,
+    typed::{command_line, state_flags},
 };
 use crate::{
     clock::Clock,
@@ -327,6 +327,7 @@ impl Plan {
             ticket_until: asked.ticket_until,
             address: self.remote.address(),
             command: command_line(),
+            state_flags: state_flags(),
             exit_code: exit.code(),
             paint: reporter::paint(),
             report: asked.report,

@@ -31,6 +31,25 @@ pub(super) fn for_run(command: &str) -> String {
     kept(command, words())
 }
 
+/// What was typed to name the state file, each flag after a space.
+pub(super) fn state_flags() -> String {
+    of_state(words())
+}
+
+fn of_state(mut words: impl Iterator<Item = String>) -> String {
+    let mut flags = String::new();
+    while let Some(word) = words.next() {
+        let named = word.strip_prefix("--state=").map(str::to_owned);
+        let file = named.or_else(|| (word == "--state").then(|| words.next()).flatten());
+        if let Some(file) = file {
+            flags += &format!(" --state {}", quoted(&file));
+        } else if word == "--sandbox" {
+            flags += " --sandbox";
+        }
+    }
+    flags
+}
+
 fn kept(command: &str, mut words: impl Iterator<Item = String>) -> String {
     let mut kept = Vec::new();
     let (mut named, mut flags) = (false, true);
@@ -88,5 +107,14 @@ mod tests {
         );
         assert_eq!(kept("plan", ["plan".to_owned()].into_iter()), "");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn other_commands_need_the_state_file_too() {
+        let of = |line: &str| of_state(line.split(' ').map(str::to_owned));
+        assert_eq!(of("run fans.csv --sandbox"), " --sandbox");
+        assert_eq!(of("run --state=a.db x.csv"), " --state a.db");
+        assert_eq!(of("run --state a&b.db x.csv"), " --state 'a&b.db'");
+        assert_eq!(of("run x.csv --stateless"), "");
     }
 }

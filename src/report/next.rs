@@ -64,7 +64,10 @@ impl Summary {
             return Vec::new();
         }
         vec![
-            "`idferry retry --state parked` puts the parked back in the queue; then".into(),
+            format!(
+                "`idferry retry --state parked{}` puts the parked back in the queue; then",
+                self.state_flags
+            ),
             format!("  {}", self.command),
         ]
     }

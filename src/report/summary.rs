@@ -40,6 +40,8 @@ pub struct Summary {
     pub address: String,
     /// What to type to go on.
     pub command: String,
+    /// The flags in it that name the state file, each after a space; other commands need them too.
+    pub state_flags: String,
     /// What the process exits with.
     pub exit_code: u8,
     /// Whether to colour.

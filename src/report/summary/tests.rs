@@ -64,6 +64,7 @@ fn summary(ending: Ending, exit_code: u8, queued: u64) -> Summary {
         ticket_until: None,
         address: "https://qyapi.weixin.qq.com".into(),
         command: "idferry run crm.csv".into(),
+        state_flags: String::new(),
         exit_code,
         paint: Paint::new(false),
     }
