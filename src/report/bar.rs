@@ -136,7 +136,7 @@ impl Bar {
     /// How fast and till when, in several lengths.
     fn tails(&self) -> Vec<String> {
         let rates = match (self.pulse.wait(), self.pulse.per_second()) {
-            (None, Some(calls)) => {
+            (None, Some(calls)) if calls > 0.0 => {
                 let calls = rate(calls);
                 vec![format!(" · {calls} calls/s"), format!(" · {calls}/s")]
             }

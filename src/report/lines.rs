@@ -132,7 +132,7 @@ impl Lines {
             count(answered),
             count(all)
         )];
-        if let Some(per_second) = self.pulse.per_second() {
+        if let Some(per_second) = self.pulse.per_second().filter(|calls| *calls > 0.0) {
             parts.push(format!("{} calls/s", rate(per_second)));
         }
         parts.extend(words::tightest(snapshot).map(words::window));

@@ -184,6 +184,14 @@ fn a_bar_says_why_it_waits() {
 }
 
 #[test]
+fn no_rate_is_shown_before_a_call_has_landed() {
+    let (mut bar, _) = bar(false);
+    bar.event(&RunEvent::Progress(snapshot("12:00:00", 0)));
+    bar.event(&RunEvent::Progress(snapshot("12:00:10", 0)));
+    assert_eq!(bar.texts()[0], "   0 %  ░░░░░░░░░░  0 / 100,000");
+}
+
+#[test]
 fn a_moment_of_waiting_is_not_shown() {
     let (mut bar, _) = bar(false);
     let token = held("12:00:00", 0, Reason::Token, "12:00:01");
