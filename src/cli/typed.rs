@@ -110,6 +110,24 @@ mod tests {
     }
 
     #[test]
+    fn every_flag_that_run_does_not_have_is_left_out() {
+        use clap::CommandFactory;
+        let command = super::super::Cli::command();
+        let flags = |name| {
+            let command = command.find_subcommand(name).unwrap();
+            let flags = command.get_arguments();
+            flags.filter_map(|flag| Some((flag.get_long()?, flag.get_action().takes_values())))
+        };
+        let of_run: Vec<_> = flags("run").collect();
+        for (flag, valued) in flags("rehearse").chain(flags("plan")) {
+            let listed = format!("--{flag}");
+            let list = if valued { &VALUED[..] } else { &BARE[..] };
+            let ours = of_run.iter().any(|(of_run, _)| *of_run == flag);
+            assert_eq!(list.contains(&&*listed), !ours, "{listed}");
+        }
+    }
+
+    #[test]
     fn other_commands_need_the_state_file_too() {
         let of = |line: &str| of_state(line.split(' ').map(str::to_owned));
         assert_eq!(of("run fans.csv --sandbox"), " --sandbox");
