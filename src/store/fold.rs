@@ -55,6 +55,39 @@ impl Marks {
     }
 }
 
+/// The ids of rows once the marked ones are left out: subjects are numbered without gaps, so that
+/// SQLite appends them without looking for their place.
+struct Places<'m> {
+    marks: &'m Marks,
+    /// How many are marked before each word.
+    before: Vec<i64>,
+}
+
+impl<'m> Places<'m> {
+    fn of(marks: &'m Marks) -> Self {
+        let before = marks.bits.iter().scan(0, |marked, word| {
+            let before = *marked;
+            *marked += i64::from(word.count_ones());
+            Some(before)
+        });
+        Self {
+            before: before.collect(),
+            marks,
+        }
+    }
+
+    /// The subject that the row `id` became; those of earlier imports are what they were.
+    fn of_row(&self, id: i64) -> i64 {
+        let Ok(row) = usize::try_from(id - self.marks.first) else {
+            return id;
+        };
+        let word = self.marks.bits.get(row / 64).copied().unwrap_or_default();
+        let before = self.before.get(row / 64).copied().unwrap_or_default();
+        let within = (word & ((1 << (row % 64)) - 1)).count_ones();
+        id - before - i64::from(within)
+    }
+}
+
 /// A row and a subject of the same hash, of which it is most probably a repetition.
 struct Suspect {
     key: u64,
@@ -78,12 +111,13 @@ pub(super) struct Folded {
 impl Folded {
     /// Writes the keys of the new subjects.
     pub(super) fn save(self, db: &Connection) -> Result<()> {
-        self.run.save(db, self.number)?;
+        let places = Places::of(&self.twice);
+        self.run.save(db, self.number, |id| places.of_row(id))?;
         let mut run = RunWriter::new();
         for pair in self.unlucky {
             run.push(pair)?;
         }
-        run.save(db, self.number + 1)?;
+        run.save(db, self.number + 1, |id| places.of_row(id))?;
         if self.melt {
             db.execute("DELETE FROM key_chunks WHERE run < ?1", [self.number])?;
         }
@@ -328,15 +362,15 @@ mod tests {
             }
             let folded = fold(&store.db, sorter, &mut spool, (first, next)).unwrap();
             let kept: Vec<_> = (first..next).map(|id| !folded.twice.has(id)).collect();
-            for ((id, kept), unionid) in (first..).zip(&kept).zip(table.split(' ')) {
+            for (kept, unionid) in kept.iter().zip(table.split(' ')) {
                 if *kept {
-                    let insert = "INSERT INTO subjects VALUES (?1, ?2, 'o', NULL)";
-                    store.db.execute(insert, (id, unionid)).unwrap();
+                    let insert = "INSERT INTO subjects (unionid, openid) VALUES (?1, 'o')";
+                    store.db.execute(insert, [unionid]).unwrap();
+                    first += 1;
                 }
             }
             folded.save(&store.db).unwrap();
             stayed.push(kept);
-            first = next;
         }
         stayed
     }
