@@ -71,9 +71,12 @@ impl Store {
             save_tally(&self.db, &self.tally)?;
         }
         charges::save(&self.db, batch)?;
-        if let Some(upto) = batch.watermark {
-            let mut update = self.db.prepare_cached("UPDATE job SET watermark = ?1")?;
-            update.execute([upto.0])?;
+        let learned = !batch.settled.is_empty();
+        if learned || batch.watermark.is_some() {
+            let mut update = self.db.prepare_cached(
+                "UPDATE job SET watermark = coalesce(?1, watermark), revision = revision + ?2",
+            )?;
+            update.execute(params![batch.watermark.map(|upto| upto.0), learned])?;
         }
         let (run, progress) = batch.progress;
         self.save_progress(run, progress)

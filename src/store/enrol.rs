@@ -12,8 +12,9 @@ use rusqlite::{
 
 use super::{
     Reject, Result, Store,
-    fold::{Marks, fold},
+    fold::fold,
     keys::{Sorter, key_of},
+    marks::Marks,
     rejects, save_tally,
     spool::{Spool, Spooled},
 };
@@ -205,6 +206,10 @@ impl Enrolment<'_> {
         let mut tally = self.store.tally;
         tally.add(State::Queued, new);
         save_tally(&self.store.db, &tally)?;
+        if new > 0 {
+            let db = &self.store.db;
+            db.execute("UPDATE job SET revision = revision + 1", [])?;
+        }
         self.store.db.execute(
             "UPDATE sources SET lines = ?2, rejected = ?3, subjects = ?4, imported_at = ?5
              WHERE id = ?1",

@@ -11,82 +11,12 @@ use rusqlite::Connection;
 use super::{
     Result,
     keys::{Pair, RunWriter, Runs, Sorter},
+    marks::{Marks, Places},
     spool::Spool,
 };
 
 /// Rows compared in one pass: about 30 MB.
 const COMPARED_AT_ONCE: usize = 256 << 10;
-
-/// One bit for each row of this import: whether it falls on an earlier subject.
-pub(super) struct Marks {
-    first: i64,
-    bits: Vec<u64>,
-}
-
-impl Marks {
-    fn new(first: i64, next: i64) -> Self {
-        let rows = usize::try_from(next - first).unwrap_or_default();
-        Self {
-            first,
-            bits: vec![0; rows.div_ceil(64)],
-        }
-    }
-
-    fn set(&mut self, id: i64) {
-        let row = usize::try_from(id - self.first).unwrap_or_default();
-        if let Some(word) = self.bits.get_mut(row / 64) {
-            *word |= 1 << (row % 64);
-        }
-    }
-
-    /// Whether `id` was marked.
-    pub(super) fn has(&self, id: i64) -> bool {
-        let row = usize::try_from(id - self.first).unwrap_or_default();
-        let word = self.bits.get(row / 64).copied().unwrap_or_default();
-        word & (1 << (row % 64)) != 0
-    }
-
-    /// How many were.
-    pub(super) fn count(&self) -> u64 {
-        self.bits
-            .iter()
-            .map(|word| u64::from(word.count_ones()))
-            .sum()
-    }
-}
-
-/// The ids of rows once the marked ones are left out: subjects are numbered without gaps, so that
-/// SQLite appends them without looking for their place.
-struct Places<'m> {
-    marks: &'m Marks,
-    /// How many are marked before each word.
-    before: Vec<i64>,
-}
-
-impl<'m> Places<'m> {
-    fn of(marks: &'m Marks) -> Self {
-        let before = marks.bits.iter().scan(0, |marked, word| {
-            let before = *marked;
-            *marked += i64::from(word.count_ones());
-            Some(before)
-        });
-        Self {
-            before: before.collect(),
-            marks,
-        }
-    }
-
-    /// The subject that the row `id` became; those of earlier imports are what they were.
-    fn of_row(&self, id: i64) -> i64 {
-        let Ok(row) = usize::try_from(id - self.marks.first) else {
-            return id;
-        };
-        let word = self.marks.bits.get(row / 64).copied().unwrap_or_default();
-        let before = self.before.get(row / 64).copied().unwrap_or_default();
-        let within = (word & ((1 << (row % 64)) - 1)).count_ones();
-        id - before - i64::from(within)
-    }
-}
 
 /// A row and a subject of the same hash, of which it is most probably a repetition.
 struct Suspect {

@@ -11,6 +11,8 @@ mod enrol;
 mod error;
 mod fold;
 mod keys;
+mod marks;
+mod published;
 mod reader;
 mod rejects;
 mod runs;
