@@ -44,6 +44,8 @@ fn conduct() -> Result<(), Box<dyn Error>> {
         .arg(here)
         .env("IDFERRY", env!("CARGO_BIN_EXE_idferry"))
         .env("COMPARE", env::current_exe()?)
+        // Its modules would leave their compiled selves in the source tree.
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .status()?;
     status
         .success()
