@@ -10,15 +10,20 @@
 //! The inputs are made in a temporary folder (`BENCH_DIR`), the server is `idferry simulate` on
 //! loopback, contenders take turns (A B A B …) and the result is a Markdown table of medians and
 //! ratios. `measure.py` conducts, as Python can wait for a process and be told its CPU time and
-//! peak memory; this program is only what needs Rust: the generator of inputs, and the bare
-//! client loop that a run is compared with.
+//! peak memory; this program is only what needs Rust: the generator of inputs, the bare
+//! client loop that a run is compared with, and the simulator over TLS.
 //!
-//! Needs python3; wrk, curl, GNU parallel and sqlite3 are left out with a note where missing.
+//! Needs python3; wrk, curl, GNU parallel, sqlite3 and openssl are left out with a note where missing.
 
-#![allow(clippy::print_stdout, reason = "a bench talks to its caller")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench talks to its caller"
+)]
 
 mod bare;
 mod rows;
+mod tls;
 
 use std::{env, error::Error, process::Command};
 
@@ -33,6 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["bare", csv, url, corp, secret, rows, width] => {
             bare::run(csv, url, (corp, secret), rows.parse()?, width.parse()?)
         }
+        ["tls-serve", certificate, key] => tls::serve(certificate, key),
         // Whatever else cargo passes on (--bench, a filter) changes nothing.
         _ => conduct(),
     }

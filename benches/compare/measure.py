@@ -1,7 +1,7 @@
 """Conducts `cargo bench --bench compare`; see main.rs. Standard library only.
 
 ROWS=1000000  rows of the table       ROUNDS=3    turns each contender takes
-CALLS=200000  calls of a timed run    ONLY=a,b    sections: speed import export state rehearse
+CALLS=200000  calls of a timed run    ONLY=a,b    sections: speed tls import export state rehearse
 BENCH_DIR     where files go          BENCH_PIP=1 install aiohttp and uvloop into a venv there
 
 settings.py is what was asked for, used.py what a process cost, server.py and job.py the two sides
@@ -14,7 +14,7 @@ from imports import imports
 from job import make
 from rehearsals import rehearsals
 from settings import DIR, ROUNDS, ROWS, TWICE, say
-from speed import speed
+from speed import speed, tls
 from states import states
 from table import wanted
 
@@ -24,6 +24,8 @@ def main():
     make("rows", ROWS, TWICE, "rows.csv")
     if wanted("speed"):
         speed()
+    if wanted("tls"):
+        tls()
     if wanted("import"):
         imports()
     if wanted("state"):
