@@ -20,5 +20,5 @@ def say(text):
 
 def settings():
     """The settings that were given, as one would type them."""
-    names = ("ROWS", "ROUNDS", "CALLS", "ONLY", "BENCH_PIP")
+    names = ("ROWS", "ROUNDS", "CALLS", "ONLY", "QUICK", "BENCH_PIP")
     return " ".join(f"{name}={os.environ[name]}" for name in names if name in os.environ)
