@@ -32,6 +32,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["rows", rows, twice, path] => rows::write_first(rows.parse()?, twice.parse()?, path),
+        ["part", first, rows, twice, path] => {
+            rows::write_part(first.parse()?, rows.parse()?, twice.parse()?, path)
+        }
         ["nightly", rows, twice, lines, path] => {
             rows::write_nightly(rows.parse()?, twice.parse()?, lines.parse()?, path)
         }

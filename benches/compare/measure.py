@@ -1,7 +1,7 @@
 """Conducts `cargo bench --bench compare`; see main.rs. Standard library only.
 
 ROWS=1000000  rows of the table       ROUNDS=3    turns each contender takes
-CALLS=200000  calls of a timed run    ONLY=a,b    sections: speed tls quota import
+CALLS=200000  calls of a timed run    ONLY=a,b    sections: speed tls quota import grow
 BENCH_DIR     where files go                      export state rehearse
 BENCH_PIP=1   install aiohttp and uvloop into a venv there
 QUICK=1       does not sit through the windows of the quota: a try, not a measurement
@@ -12,7 +12,7 @@ of a call, table.py the result; each section has a file of its own.
 
 import table
 from exports import exports
-from imports import imports
+from imports import grow, imports
 from job import make
 from quota import quotas
 from rehearsals import rehearsals
@@ -33,6 +33,8 @@ def main():
         quotas()
     if wanted("import"):
         imports()
+    if wanted("grow"):
+        grow()
     if wanted("state"):
         states()
     if wanted("export"):
