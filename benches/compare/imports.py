@@ -2,20 +2,22 @@
 
 import os
 
-from job import make, remove, take_in
+from job import everybody, make, remove, take_in
 from settings import ROUNDS, ROWS, TWICE, say
 from table import have, row
 from used import Used, in_turn, median, ratio
 
 
 def imports():
+    csv = everybody()
+
     def theirs():
         remove("theirs.db")
-        return Used(["sqlite3", "theirs.db", "CREATE TABLE t(unionid TEXT, openid TEXT)", ".mode csv", ".import --skip 1 rows.csv t"])
+        return Used(["sqlite3", "theirs.db", "CREATE TABLE t(unionid TEXT, openid TEXT)", ".mode csv", f".import --skip 1 {csv} t"])
 
     def ours():
         remove("ours.db")
-        return take_in("ours.db", "rows.csv")
+        return take_in("ours.db", csv)
 
     contenders = {"idferry": ours}
     if have("sqlite3"):

@@ -2,7 +2,7 @@
 
 import os, signal, sqlite3, subprocess, time
 
-from settings import COMPARE, IDFERRY, say
+from settings import COMPARE, IDFERRY, ROWS, TWICE, say
 from used import Used
 
 FAST = ["--quota", "none", "--concurrency", "64"]
@@ -19,9 +19,9 @@ def run(server, state, csv, *more, **how):
     return Used(command(server, state, csv, *more), env=server.env() if server else None, **how)
 
 
-def take_in(state, csv):
+def take_in(state, csv, **how):
     """Import only: no call, and the reader of the results is gone before they are written."""
-    return run(None, state, csv, "--budget", "0", "--output", "-", quit_output=True, allow=(75, 0))
+    return run(None, state, csv, "--budget", "0", "--output", "-", quit_output=True, allow=(75, 0), **how)
 
 
 def restart(server, state):
@@ -48,6 +48,13 @@ def make(kind, *words):
     subprocess.run([COMPARE, kind, *map(str, words)], check=True)
 
 
+def everybody():
+    """The table of ROWS rows that most sections work on, made once."""
+    if not os.path.exists("rows.csv"):
+        make("rows", ROWS, TWICE, "rows.csv")
+    return "rows.csv"
+
+
 def remove(*states):
     for state in states:
         for suffix in ("", "-wal", "-shm"):
@@ -69,9 +76,9 @@ def answer(state, upto):
         corps = [corp for (corp,) in db.execute("SELECT id FROM corps ORDER BY id DESC LIMIT 2")]
         which = f"id <= {upto} AND id > (SELECT watermark FROM job) AND id NOT IN (SELECT subject FROM outcomes WHERE subject > (SELECT watermark FROM job))"
         db.execute(f"CREATE TEMP TABLE asked AS SELECT id FROM subjects WHERE {which} ORDER BY id")
-        db.execute("INSERT INTO outcomes SELECT id, CASE WHEN id % 100 < 62 THEN 1 ELSE 2 END, 0, 1, 1795000000 + id / 100 FROM asked")
+        db.execute("INSERT INTO outcomes (subject, state, errcode, attempts, at) SELECT id, CASE WHEN id % 100 < 62 THEN 1 ELSE 2 END, 0, 1, 1795000000 + id / 100 FROM asked")
         for corp, share in zip(corps, (62, 16)):
-            db.execute(f"INSERT INTO links SELECT id, {corp}, 'wm' || substr(unionid, 2) || 'AAA' FROM subjects JOIN asked USING (id) WHERE id % 100 < {share}")
+            db.execute(f"INSERT INTO links (subject, corp, external_userid) SELECT id, {corp}, 'wm' || substr(unionid, 2) || 'AAA' FROM subjects JOIN asked USING (id) WHERE id % 100 < {share}")
         db.execute(f"UPDATE job SET watermark = {upto}")
         db.execute("UPDATE tallies SET subjects = (SELECT count(*) FROM outcomes o WHERE o.state = tallies.state) WHERE state > 0")
         db.execute("UPDATE tallies SET subjects = (SELECT count(*) FROM subjects) - (SELECT count(*) FROM outcomes) WHERE state = 0")

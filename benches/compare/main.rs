@@ -1,15 +1,17 @@
 //! Everything idferry is measured against, side by side in one sitting.
 //!
 //! ```sh
-//! cargo bench --bench compare                       # 1,000,000 rows, about ten minutes
-//! ROWS=10000000 cargo bench --bench compare         # the long one, 6 GB of disk
+//! cargo bench --bench compare                       # 1,000,000 rows, a quarter of an hour
+//! ROWS=10000000 cargo bench --bench compare         # the long one, 8 GB of disk
 //! ONLY=import,export ROUNDS=5 cargo bench --bench compare
+//! ONLY=huge cargo bench --bench compare             # 100,000,000 rows, 30 GB of disk
 //! BENCH_PIP=1 cargo bench --bench compare           # installs aiohttp and uvloop for the peer
 //! ```
 //!
 //! The inputs are made in a temporary folder (`BENCH_DIR`), the server is `idferry simulate` on
 //! loopback, contenders take turns (A B A B …) and the result is a Markdown table of medians and
-//! ratios. `measure.py` conducts, as Python can wait for a process and be told its CPU time and
+//! ratios. `measure.py` conducts and each
+//! section of the table has a file beside it, as Python can wait for a process and be told its CPU time and
 //! peak memory; this program is only what needs Rust: the generator of inputs, the bare
 //! client loop that a run is compared with, and the simulator over TLS.
 //!

@@ -2,7 +2,7 @@
 
 import os, shutil, sqlite3
 
-from job import answer, make, one, remove, restart, run, take_in
+from job import answer, everybody, make, one, remove, restart, run, take_in
 from server import Server
 from settings import CALLS, ROUNDS, ROWS, TWICE, say
 from table import note, row
@@ -12,7 +12,7 @@ from used import median
 def states():
     server = Server()
     remove("big.db")
-    take_in("big.db", "rows.csv")
+    take_in("big.db", everybody())
     peak = asked_to_the_end(server)
     memory(server, peak)
     size()

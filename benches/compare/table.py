@@ -1,15 +1,16 @@
-"""The result: rows of a Markdown table, and notes below it."""
+"""The result: rows of Markdown tables, and notes below them."""
 
 import datetime, os, shutil
 
 from settings import ONLY, ROUNDS, say, settings
 
-rows, notes = [], []
+tables, notes = {}, []
+COMPARED, HUGE = "what", "a huge table"
 
 
-def row(what, measured, target="", met=None):
+def row(what, measured, target="", met=None, under=COMPARED):
     verdict = {True: "met", False: "**missed**", None: ""}[met]
-    rows.append((what, measured, target, verdict))
+    tables.setdefault(under, []).append((what, measured, target, verdict))
     say(f"| {what} | {measured} | {target} | {verdict} |")
 
 
@@ -42,8 +43,10 @@ def machine():
 def show():
     command = f"{settings()} cargo bench --bench compare".strip()
     print(f"{datetime.date.today()}, {machine()}, `{command}`, medians of {ROUNDS}:\n")
-    print("| what | measured | target | |\n| --- | --- | --- | --- |")
-    for cells in rows:
-        print("| " + " | ".join(cells) + " |")
+    for heading, rows in tables.items():
+        print(f"| {heading} | measured | target | |\n| --- | --- | --- | --- |")
+        for cells in rows:
+            print("| " + " | ".join(cells) + " |")
+        print()
     for text in notes:
-        print(f"\n{text}")
+        print(f"{text}\n")

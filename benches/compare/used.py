@@ -10,7 +10,8 @@ median = statistics.median
 class Used:
     """What a process cost: seconds, CPU seconds, peak memory in MB, exit code, output."""
 
-    def __init__(self, command, allow=(0,), quit_output=False, env=None):
+    def __init__(self, command, allow=(0,), quit_output=False, env=None, look=None):
+        """`look` is called with the process id now and then, while it lives."""
         with open("out.txt", "w+b") as out:
             stdout = out
             if quit_output:  # a reader who has left ends the export at once
@@ -22,7 +23,7 @@ class Used:
             # Not ru_maxrss: a child inherits this process's own through the fork, and that is more
             # than most of what is measured here.
             self.mb, done = 0.0, threading.Event()
-            watcher = threading.Thread(target=self.watch, args=(child.pid, done))
+            watcher = threading.Thread(target=self.watch, args=(child.pid, done, look))
             watcher.start()
             _, status, usage = os.wait4(child.pid, 0)
             self.seconds = time.monotonic() - started
@@ -37,7 +38,7 @@ class Used:
         if self.code not in allow:
             raise SystemExit(f"{command}: exit {self.code}\n{self.text[-2000:]}")
 
-    def watch(self, pid, done):
+    def watch(self, pid, done, look):
         """Peak memory: the kernel's own high-water mark, read 50 times a second."""
         while not done.wait(0.02):
             try:
@@ -47,6 +48,8 @@ class Used:
                 return
             if peak:
                 self.mb = max(self.mb, int(peak.split()[1]) / 1024)
+            if look:
+                look(pid)
 
     def __repr__(self):
         return f"{self.seconds:.2f} s, CPU {self.cpu:.2f} s, {self.mb:.0f} MB"
