@@ -10,18 +10,15 @@
 //!
 //! The inputs are made in a temporary folder (`BENCH_DIR`), the server is `idferry simulate` on
 //! loopback, contenders take turns (A B A B …) and the result is a Markdown table of medians and
-//! ratios. `measure.py` conducts and each
-//! section of the table has a file beside it, as Python can wait for a process and be told its CPU time and
-//! peak memory; this program is only what needs Rust: the generator of inputs, the bare
-//! client loop that a run is compared with, and the simulator over TLS.
+//! ratios. `measure.py` conducts, as Python can wait for a process and be told its CPU time and
+//! peak memory, and each section of the table has a file beside it. This program is only what
+//! needs Rust: the generator of inputs, the bare client loop that a run is compared with, and the
+//! simulator over TLS.
 //!
-//! Needs python3; wrk, curl, GNU parallel, sqlite3 and openssl are left out with a note where missing.
+//! Needs python3; wrk, curl, GNU parallel, sqlite3 and openssl are left out with a note where
+//! missing.
 
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a bench talks to its caller"
-)]
+#![allow(clippy::print_stdout, reason = "a bench talks to its caller")]
 
 mod bare;
 mod rows;
