@@ -11,6 +11,8 @@ settings.py is what was asked for, used.py what a process cost, server.py and jo
 of a call, table.py the result; each section has a file of its own.
 """
 
+import traceback
+
 import table
 from exports import exports
 from huge import huge
@@ -20,7 +22,7 @@ from rehearsals import rehearsals
 from settings import DIR, ROUNDS, ROWS, say
 from speed import speed, tls
 from states import states
-from table import wanted
+from table import note, wanted
 
 
 SECTIONS = {
@@ -31,10 +33,19 @@ SECTIONS = {
 
 def main():
     say(f"{ROWS:,} rows in {DIR}, {ROUNDS} rounds")
+    broken = []
     for name, section in SECTIONS.items():
-        if wanted(name, unasked=section is not huge):
+        if not wanted(name, unasked=section is not huge):
+            continue
+        try:
             section()
+        except (Exception, SystemExit) as why:  # the others' hours of work are not lost for it
+            traceback.print_exc()
+            note(f"**{name} broke off: {why}**")
+            broken.append(name)
     table.show()
+    if broken:
+        raise SystemExit(f"broke off: {', '.join(broken)}")
 
 
 main()
