@@ -11,7 +11,7 @@ use rusqlite::{
 };
 
 use super::{
-    Reject, Result, Store,
+    Reject, Result, Store, corp_number,
     fold::fold,
     keys::{Sorter, key_of},
     marks::Marks,
@@ -108,10 +108,9 @@ impl Enrolment<'_> {
     ///
     /// What the disk says.
     pub fn add(&mut self, row: &Row<'_>) -> Result<()> {
-        let corp = row
-            .corpid
-            .map(|corpid| self.store.corp(corpid))
-            .transpose()?;
+        let Store { db, corps, .. } = &mut *self.store;
+        let number = |corpid| corp_number(db, corps, corpid);
+        let corp = row.corpid.map(number).transpose()?;
         self.spool.push(row, corp)?;
         self.last += 1;
         self.sorter.push((key_of(row), self.last))
