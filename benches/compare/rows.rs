@@ -38,7 +38,18 @@ fn fan_in(n: u64, twice: u64) -> u64 {
 
 /// A first table.
 pub(crate) fn write_first(rows: u64, twice: u64, path: &str) -> Result<(), Box<dyn Error>> {
-    write(path, (0..rows).map(|n| fan_in(n, twice)))
+    write_part(0, rows, twice, path)
+}
+
+/// The `rows` of it from row `first` on: tables that grow, part by part. Who repeats may have stood
+/// in an earlier part.
+pub(crate) fn write_part(
+    first: u64,
+    rows: u64,
+    twice: u64,
+    path: &str,
+) -> Result<(), Box<dyn Error>> {
+    write(path, (first..first + rows).map(|n| fan_in(n, twice)))
 }
 
 /// A later table of `lines`: one in a hundred is new to who has taken in the first.

@@ -3,7 +3,7 @@
 use super::{Failure, say};
 use crate::{
     clock::Clock,
-    intake::{Input, IntakeError, Line, Options, RowError, Rows, digest},
+    intake::{Ahead, Input, IntakeError, Line, Options, RowError, Rows, digest},
     report::style::{count, counted},
     store::{Reject, Store},
 };
@@ -42,13 +42,13 @@ fn enrol_one(
         }
         return Ok(());
     }
-    let mut rows = Rows::open(input, options)?;
+    let mut lines = Ahead::of(Rows::open(input, options)?);
     let mut broken = None;
     // A source that breaks off is no source that is known: its digest is not kept.
     let mut enrolment = store.enrol(&name, digest.as_ref().map(<[u8; 16]>::as_slice))?;
     let mut rejected = 0;
     loop {
-        match rows.next() {
+        match lines.next() {
             Ok(Line::Row(row)) => enrolment.add(&row)?,
             Ok(Line::Bad(error)) => {
                 rejected += 1;
@@ -61,6 +61,7 @@ fn enrol_one(
             }
         }
     }
+    let rows = lines.ended();
     if broken.is_none() {
         rows.ensure_yield()?;
     } else {

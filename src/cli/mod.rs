@@ -12,6 +12,7 @@ mod rehearse;
 mod rejects;
 mod remote;
 mod reporter;
+mod results;
 mod retry;
 mod run;
 mod say;

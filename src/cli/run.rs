@@ -15,6 +15,7 @@ use super::{
     log, rejects,
     remote::Remote,
     reporter::{self, Progress},
+    results,
     say::sum_up,
     signals::Signals,
     ticket::{self, Consent, Job, Policy, Stage},
@@ -23,7 +24,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::File,
-    export::{Filter, Target, publish_csv},
+    export::Target,
     gate::Quota,
     intake::Input,
     model::{State, SubjectId},
@@ -308,13 +309,10 @@ impl Plan {
         let bad_lines = bad_lines(store)?;
         let exit = Exit::of(&asked.report.ending, &asked.report.tally, bad_lines);
         let ended_at = self.clock.now();
-        let written = match publish_csv(&reader, &self.results, &Filter::default()) {
-            Err(why) if why.is_closed_pipe() => Ok(None),
-            written => written.map(|lines| Some((self.results.to_string(), lines))),
-        };
+        let written = results::publish(store, &self.results);
         let exit = written.as_ref().map_or(Exit::Internal, |_| exit);
         let (written, unwritten) = match written {
-            Ok(written) => (written, None),
+            Ok(lines) => (lines.map(|lines| (self.results.to_string(), lines)), None),
             Err(why) => (None, Some(why)),
         };
         let summary = Summary {
@@ -334,7 +332,7 @@ impl Plan {
         };
         sum_up(&summary, talk);
         // What the run came to is said before why its results are not where they should be.
-        unwritten.map_or(Ok(exit), |why| Err(why.into()))
+        unwritten.map_or(Ok(exit), Err)
     }
 }
 

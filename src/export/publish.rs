@@ -8,7 +8,7 @@ use std::{
     fmt,
     fs::{self, File},
     io::{self, BufWriter, Write},
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -36,6 +36,24 @@ impl Target {
         } else {
             Self::File(name.to_owned())
         }
+    }
+
+    /// What tells the file that lies there from any other, and from itself once it was touched.
+    /// `None` if none lies there, or what does is no file. Not the same for another version of
+    /// idferry, which may write other results.
+    #[must_use]
+    pub fn mark(&self) -> Option<String> {
+        let Self::File(path) = self else { return None };
+        let there = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        Some(format!(
+            "{} {} {} {}.{:09} {}",
+            there.dev(),
+            there.ino(),
+            there.size(),
+            there.ctime(),
+            there.ctime_nsec(),
+            env!("CARGO_PKG_VERSION")
+        ))
     }
 
     /// Tries, before the work, whether it could be written after it.

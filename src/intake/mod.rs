@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+mod ahead;
 mod csv;
 mod digest;
 mod encoding;
@@ -37,6 +38,7 @@ mod reject;
 mod rows;
 mod window;
 
+pub use ahead::Ahead;
 pub use digest::digest;
 pub use encoding::Encoding;
 pub use error::IntakeError;

@@ -1,5 +1,6 @@
 //! What a whole source comes to, from its bytes on disk.
 
+mod ahead;
 mod damage;
 mod encodings;
 mod refusals;
@@ -65,7 +66,28 @@ impl File {
         assert!(matches!(rows.next(), Ok(Line::End)));
         read.unusual = rows.unusual();
         read.lines = rows.lines();
+        self.is_the_same_read_ahead(options, &read);
         read
+    }
+
+    fn is_the_same_read_ahead(&self, options: &Options, read: &Lent) {
+        let mut lines = Ahead::of(self.open(options).unwrap());
+        let (mut good, mut bad) = (read.good.iter(), read.bad.iter());
+        let failure = loop {
+            match lines.next() {
+                Ok(Line::Row(row)) => {
+                    let (_, unionid, openid, corpid) = good.next().unwrap();
+                    assert_eq!((row.unionid, row.openid), (&**unionid, &**openid));
+                    assert_eq!(row.corpid, corpid.as_deref());
+                }
+                Ok(Line::Bad(error)) => assert!(bad.next() == Some(&error)),
+                Ok(Line::End) => break None,
+                Err(error) => break Some(error.to_string()),
+            }
+        };
+        let said = read.failure.as_ref().map(ToString::to_string);
+        assert_eq!((good.len(), bad.len(), failure), (0, 0, said));
+        assert_eq!(lines.ended().lines(), read.lines);
     }
 }
 

@@ -21,8 +21,13 @@ use axum::{
     handler::HandlerWithoutStateExt,
     http::{HeaderValue, Method as HttpMethod, StatusCode, header},
     response::Response,
+    serve::Listener,
 };
-use tokio::{net::TcpListener, sync::oneshot, time::sleep};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    time::sleep,
+};
 
 use self::wound::{Fragile, Wound};
 use super::{
@@ -47,13 +52,30 @@ const LONGEST_BODY: usize = 64 * 1024;
 ///
 /// If `listener` is bound to anything but a loopback address.
 pub async fn serve(listener: TcpListener, remote: Shared) -> io::Result<()> {
+    serve_through(listener, |stream| stream, remote).await
+}
+
+/// The same through a listener that wraps its sockets, such as one that speaks TLS. `socket` finds
+/// the socket in a connection: a reset is one of that, whatever is spoken on top.
+///
+/// # Errors
+///
+/// If `listener` is bound to anything but a loopback address.
+pub async fn serve_through<L>(
+    listener: L,
+    socket: fn(&L::Io) -> &TcpStream,
+    remote: Shared,
+) -> io::Result<()>
+where
+    L: Listener<Addr = SocketAddr>,
+{
     loopback_only(listener.local_addr()?)?;
     let handler = move |ConnectInfo(wound): ConnectInfo<Wound>, request: Request| {
         let remote = Arc::clone(&remote);
         async move { handle(&remote, &wound, request).await }
     };
     let service = handler.into_make_service_with_connect_info::<Wound>();
-    axum::serve(Fragile::new(listener), service)
+    axum::serve(Fragile::new(listener, socket), service)
         .into_future()
         .await
 }

@@ -2,11 +2,11 @@
 
 use rusqlite::params;
 
-use super::{Result, RunId, Store, charges, runs::Progress, save_tally};
+use super::{Result, RunId, Store, charges, corp_number, runs::Progress, save_tally};
 use crate::{
     clock::{Reading, Timestamp},
     gate::{Block, Change, Open, Permit, Purse},
-    model::{Outcome, State, SubjectId},
+    model::{Link, Outcome, State, SubjectId},
 };
 
 /// One subject's outcome on its way to disk.
@@ -64,52 +64,62 @@ impl Store {
     }
 
     fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
-        for settled in batch.settled {
-            self.settle(settled)?;
-        }
         if !batch.settled.is_empty() {
+            self.settle(batch.settled)?;
             save_tally(&self.db, &self.tally)?;
         }
         charges::save(&self.db, batch)?;
-        if let Some(upto) = batch.watermark {
-            let mut update = self.db.prepare_cached("UPDATE job SET watermark = ?1")?;
-            update.execute([upto.0])?;
+        let learned = !batch.settled.is_empty();
+        if learned || batch.watermark.is_some() {
+            let mut update = self.db.prepare_cached(
+                "UPDATE job SET watermark = coalesce(?1, watermark), revision = revision + ?2",
+            )?;
+            update.execute(params![batch.watermark.map(|upto| upto.0), learned])?;
         }
         let (run, progress) = batch.progress;
         self.save_progress(run, progress)
     }
 
-    fn settle(&mut self, settled: &Settled) -> Result<()> {
-        let Settled {
-            subject, outcome, ..
-        } = settled;
-        if settled.was != State::Queued {
-            let mut unlink = self
-                .db
-                .prepare_cached("DELETE FROM links WHERE subject = ?1")?;
-            unlink.execute([subject.0])?;
-        }
-        let mut insert = self.db.prepare_cached(
+    fn settle(&mut self, settled: &[Settled]) -> Result<()> {
+        let Self {
+            db, corps, tally, ..
+        } = self;
+        let mut unlink = db.prepare_cached("DELETE FROM links WHERE subject = ?1")?;
+        let mut answer = db.prepare_cached(
             "INSERT INTO outcomes (subject, state, errcode, attempts, at) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (subject) DO UPDATE SET state = excluded.state,
                 errcode = excluded.errcode, attempts = excluded.attempts, at = excluded.at",
         )?;
-        insert.execute(params![
-            subject.0,
-            outcome.state as u8,
-            outcome.errcode,
-            outcome.attempts,
-            settled.at.as_millis().div_euclid(1000),
-        ])?;
-        drop(insert);
-        for link in &outcome.links {
-            let corp = self.corp(&link.corpid)?;
-            let mut insert = self.db.prepare_cached(
-                "INSERT OR IGNORE INTO links (subject, corp, external_userid) VALUES (?1, ?2, ?3)",
-            )?;
-            insert.execute(params![subject.0, corp, link.external_userid])?;
+        let mut link = db.prepare_cached(
+            "INSERT OR IGNORE INTO links (subject, corp, external_userid) VALUES (?1, ?2, ?3)",
+        )?;
+        for Settled {
+            subject,
+            was,
+            outcome,
+            at,
+        } in settled
+        {
+            if *was != State::Queued {
+                unlink.execute([subject.0])?;
+            }
+            answer.execute(params![
+                subject.0,
+                outcome.state as u8,
+                outcome.errcode,
+                outcome.attempts,
+                at.as_millis().div_euclid(1000),
+            ])?;
+            for Link {
+                corpid,
+                external_userid,
+            } in &outcome.links
+            {
+                let corp = corp_number(db, corps, corpid)?;
+                link.execute(params![subject.0, corp, external_userid])?;
+            }
+            tally.shift(*was, outcome.state);
         }
-        self.tally.shift(settled.was, outcome.state);
         Ok(())
     }
 }

@@ -11,49 +11,12 @@ use rusqlite::Connection;
 use super::{
     Result,
     keys::{Pair, RunWriter, Runs, Sorter},
+    marks::{Marks, Places},
     spool::Spool,
 };
 
 /// Rows compared in one pass: about 30 MB.
 const COMPARED_AT_ONCE: usize = 256 << 10;
-
-/// One bit for each row of this import: whether it falls on an earlier subject.
-pub(super) struct Marks {
-    first: i64,
-    bits: Vec<u64>,
-}
-
-impl Marks {
-    fn new(first: i64, next: i64) -> Self {
-        let rows = usize::try_from(next - first).unwrap_or_default();
-        Self {
-            first,
-            bits: vec![0; rows.div_ceil(64)],
-        }
-    }
-
-    fn set(&mut self, id: i64) {
-        let row = usize::try_from(id - self.first).unwrap_or_default();
-        if let Some(word) = self.bits.get_mut(row / 64) {
-            *word |= 1 << (row % 64);
-        }
-    }
-
-    /// Whether `id` was marked.
-    pub(super) fn has(&self, id: i64) -> bool {
-        let row = usize::try_from(id - self.first).unwrap_or_default();
-        let word = self.bits.get(row / 64).copied().unwrap_or_default();
-        word & (1 << (row % 64)) != 0
-    }
-
-    /// How many were.
-    pub(super) fn count(&self) -> u64 {
-        self.bits
-            .iter()
-            .map(|word| u64::from(word.count_ones()))
-            .sum()
-    }
-}
 
 /// A row and a subject of the same hash, of which it is most probably a repetition.
 struct Suspect {
@@ -78,12 +41,13 @@ pub(super) struct Folded {
 impl Folded {
     /// Writes the keys of the new subjects.
     pub(super) fn save(self, db: &Connection) -> Result<()> {
-        self.run.save(db, self.number)?;
+        let places = Places::of(&self.twice);
+        self.run.save(db, self.number, |id| places.of_row(id))?;
         let mut run = RunWriter::new();
         for pair in self.unlucky {
             run.push(pair)?;
         }
-        run.save(db, self.number + 1)?;
+        run.save(db, self.number + 1, |id| places.of_row(id))?;
         if self.melt {
             db.execute("DELETE FROM key_chunks WHERE run < ?1", [self.number])?;
         }
@@ -328,15 +292,15 @@ mod tests {
             }
             let folded = fold(&store.db, sorter, &mut spool, (first, next)).unwrap();
             let kept: Vec<_> = (first..next).map(|id| !folded.twice.has(id)).collect();
-            for ((id, kept), unionid) in (first..).zip(&kept).zip(table.split(' ')) {
+            for (kept, unionid) in kept.iter().zip(table.split(' ')) {
                 if *kept {
-                    let insert = "INSERT INTO subjects VALUES (?1, ?2, 'o', NULL)";
-                    store.db.execute(insert, (id, unionid)).unwrap();
+                    let insert = "INSERT INTO subjects (unionid, openid) VALUES (?1, 'o')";
+                    store.db.execute(insert, [unionid]).unwrap();
+                    first += 1;
                 }
             }
             folded.save(&store.db).unwrap();
             stayed.push(kept);
-            first = next;
         }
         stayed
     }

@@ -192,7 +192,11 @@ impl Stream for Stored<'_> {
                 return Ok(None);
             };
             self.chunk = row.get(0)?;
-            self.pairs = decode(row.get_ref(1)?.as_blob().unwrap_or_default()).into_iter();
+            self.pairs = {
+                let pairs = row.get_ref(1)?.as_blob().unwrap_or_default();
+                let pairs: Vec<Pair> = pairs.chunks_exact(PAIR).map(unpack).collect();
+                pairs.into_iter()
+            };
         }
     }
 }
@@ -286,16 +290,18 @@ impl RunWriter {
         }
     }
 
-    pub(super) fn push(&mut self, (key, id): Pair) -> Result<(), StoreError> {
-        let mut bytes = [0; PAIR];
-        bytes[..8].copy_from_slice(&key.to_le_bytes());
-        bytes[8..].copy_from_slice(&id.to_le_bytes()[..PAIR - 8]);
-        self.pairs.write_all(&bytes)?;
+    pub(super) fn push(&mut self, pair: Pair) -> Result<(), StoreError> {
+        self.pairs.write_all(&pack(pair))?;
         Ok(())
     }
 
-    /// Writes it into the state file, chunk by chunk.
-    pub(super) fn save(self, db: &Connection, run: i64) -> Result<(), StoreError> {
+    /// Writes it into the state file, chunk by chunk, every id as `place` has it.
+    pub(super) fn save(
+        self,
+        db: &Connection,
+        run: i64,
+        place: impl Fn(i64) -> i64,
+    ) -> Result<(), StoreError> {
         let mut pairs = self
             .pairs
             .into_inner()
@@ -310,19 +316,28 @@ impl RunWriter {
             if (&mut pairs).take(most).read_to_end(&mut chunk)? == 0 {
                 return Ok(());
             }
+            for pair in chunk.chunks_exact_mut(PAIR) {
+                let (key, id) = unpack(pair);
+                pair.copy_from_slice(&pack((key, place(id))));
+            }
             insert.execute(params![run, chunk])?;
         }
     }
 }
 
-fn decode(blob: &[u8]) -> Vec<Pair> {
-    let pair = |bytes: &[u8]| {
-        let (mut key, mut id) = ([0; 8], [0; 8]);
-        key.copy_from_slice(&bytes[..8]);
-        id[..PAIR - 8].copy_from_slice(&bytes[8..]);
-        (u64::from_le_bytes(key), i64::from_le_bytes(id))
-    };
-    blob.chunks_exact(PAIR).map(pair).collect()
+/// A pair as it is stored.
+fn pack((key, id): Pair) -> [u8; PAIR] {
+    let mut bytes = [0; PAIR];
+    bytes[..8].copy_from_slice(&key.to_le_bytes());
+    bytes[8..].copy_from_slice(&id.to_le_bytes()[..PAIR - 8]);
+    bytes
+}
+
+fn unpack(bytes: &[u8]) -> Pair {
+    let (mut key, mut id) = ([0; 8], [0; 8]);
+    key.copy_from_slice(&bytes[..8]);
+    id[..PAIR - 8].copy_from_slice(&bytes[8..]);
+    (u64::from_le_bytes(key), i64::from_le_bytes(id))
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ mod enrol;
 mod error;
 mod fold;
 mod keys;
+mod marks;
+mod published;
 mod reader;
 mod rejects;
 mod runs;
@@ -44,7 +46,7 @@ pub struct Store {
     db: Connection,
     path: std::path::PathBuf,
     tally: Tally,
-    corps: HashMap<Box<str>, i64>,
+    corps: Corps,
     _lock: File,
 }
 
@@ -160,19 +162,20 @@ impl Store {
         self.corps = corps(&self.db)?;
         Ok(())
     }
+}
 
-    /// The number of a corp, given one if it is new.
-    fn corp(&mut self, corpid: &str) -> Result<i64> {
-        if let Some(corp) = self.corps.get(corpid) {
-            return Ok(*corp);
-        }
-        let mut insert = self
-            .db
-            .prepare_cached("INSERT INTO corps (corpid) VALUES (?1) RETURNING id")?;
-        let corp = insert.query_row([corpid], |row| row.get(0))?;
-        self.corps.insert(corpid.into(), corp);
-        Ok(corp)
+/// Corps and their numbers.
+type Corps = HashMap<Box<str>, i64>;
+
+/// The number of a corp, given one if it is new.
+fn corp_number(db: &Connection, corps: &mut Corps, corpid: &str) -> Result<i64> {
+    if let Some(corp) = corps.get(corpid) {
+        return Ok(*corp);
     }
+    let mut insert = db.prepare_cached("INSERT INTO corps (corpid) VALUES (?1) RETURNING id")?;
+    let corp = insert.query_row([corpid], |row| row.get(0))?;
+    corps.insert(corpid.into(), corp);
+    Ok(corp)
 }
 
 /// The corp that the file is bound to, if something in it is that corp's.
@@ -200,7 +203,7 @@ fn save_tally(db: &Connection, tally: &Tally) -> Result<()> {
     Ok(())
 }
 
-fn corps(db: &Connection) -> Result<HashMap<Box<str>, i64>> {
+fn corps(db: &Connection) -> Result<Corps> {
     let mut list = db.prepare("SELECT corpid, id FROM corps")?;
     let corps = list.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(corps.collect::<std::result::Result<_, _>>()?)

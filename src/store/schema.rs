@@ -24,6 +24,7 @@ use crate::clock::Timestamp;
 const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../migrations/0001_job.sql")),
     M::up(include_str!("../../migrations/0002_rejects.sql")),
+    M::up(include_str!("../../migrations/0003_published.sql")),
 ];
 
 /// No mutex: a connection belongs to one thread.

@@ -34,12 +34,12 @@ impl Store {
         attempts: u8,
         errcodes: &[i64],
     ) -> Result<Vec<Subject>> {
-        // No index on states: this scan happens once, at the end of a run that parked something.
+        // "IN (3, 4)" is how SQLite knows that the index of the refused has them all.
         self.page(
             &format!(
                 "SELECT s.id, unionid, openid, corpid FROM outcomes o
                  JOIN subjects s ON s.id = o.subject LEFT JOIN corps c ON c.id = corp
-                 WHERE o.subject > ?1 AND o.state = {} AND o.attempts <= {attempts}
+                 WHERE o.subject > ?1 AND o.state IN (3, 4) AND o.state = {} AND o.attempts <= {attempts}
                     AND (errcode IS NULL OR errcode IN ({}))
                  ORDER BY o.subject LIMIT ?2",
                 State::Parked as u8,
@@ -126,7 +126,7 @@ impl Store {
         self.db
             .execute(&format!("DELETE FROM outcomes WHERE {chosen}"), [])?;
         self.db.execute(
-            "UPDATE job SET watermark = min(watermark, ?1)",
+            "UPDATE job SET watermark = min(watermark, ?1), revision = revision + 1",
             [lowest - 1],
         )?;
         save_tally(&self.db, &tally)?;

@@ -21,6 +21,7 @@ mod plan;
 mod progress;
 mod readme;
 mod rejects;
+mod results;
 mod secrets;
 mod server;
 mod settings;

@@ -5,6 +5,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -19,7 +20,7 @@ use axum::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
 };
 
 const WHOLE: usize = usize::MAX;
@@ -41,46 +42,56 @@ impl Wound {
     }
 }
 
-impl Connected<IncomingStream<'_, Fragile>> for Wound {
-    fn connect_info(stream: IncomingStream<'_, Fragile>) -> Self {
+impl<L: Listener<Addr = SocketAddr>> Connected<IncomingStream<'_, Fragile<L>>> for Wound {
+    fn connect_info(stream: IncomingStream<'_, Fragile<L>>) -> Self {
         stream.io().wound.clone()
     }
 }
 
-/// Accepts connections that can be broken.
-pub(super) struct Fragile(TcpListener);
+/// Accepts connections that can be broken, over the socket that `socket` finds in them.
+pub(super) struct Fragile<L: Listener> {
+    listener: L,
+    socket: fn(&L::Io) -> &TcpStream,
+}
 
-impl Fragile {
-    pub(super) const fn new(listener: TcpListener) -> Self {
-        Self(listener)
+impl<L: Listener> Fragile<L> {
+    pub(super) const fn new(listener: L, socket: fn(&L::Io) -> &TcpStream) -> Self {
+        Self { listener, socket }
     }
 }
 
-impl Listener for Fragile {
-    type Io = FragileStream;
-    type Addr = std::net::SocketAddr;
+impl<L: Listener<Addr = SocketAddr>> Listener for Fragile<L> {
+    type Io = FragileStream<L::Io>;
+    type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
+        let (stream, address) = self.listener.accept().await;
+        let socket = self.socket;
         // Without it small replies wait for the client's acknowledgement; where it cannot be had
         // they are only slower.
-        let _ = stream.set_nodelay(true);
+        let _ = socket(&stream).set_nodelay(true);
         let wound = Wound(Arc::new(AtomicUsize::new(WHOLE)));
-        (FragileStream { stream, wound }, address)
+        let stream = FragileStream {
+            stream,
+            socket,
+            wound,
+        };
+        (stream, address)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 
 /// One connection. Writes are not vectored, so that head and body of a small reply are one write.
-pub(super) struct FragileStream {
-    stream: TcpStream,
+pub(super) struct FragileStream<S> {
+    stream: S,
+    socket: fn(&S) -> &TcpStream,
     wound: Wound,
 }
 
-impl AsyncRead for FragileStream {
+impl<S: AsyncRead + Unpin> AsyncRead for FragileStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -90,7 +101,7 @@ impl AsyncRead for FragileStream {
     }
 }
 
-impl AsyncWrite for FragileStream {
+impl<S: AsyncWrite + Unpin> AsyncWrite for FragileStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -100,7 +111,7 @@ impl AsyncWrite for FragileStream {
             WHOLE => return Pin::new(&mut self.stream).poll_write(cx, buf),
             SEVERED => {
                 // A reset, not an orderly end. If the system refuses, an end it is.
-                let _ = self.stream.set_zero_linger();
+                let _ = (self.socket)(&self.stream).set_zero_linger();
                 return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
             }
             left_out => buf.len().saturating_sub(left_out),

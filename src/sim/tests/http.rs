@@ -1,10 +1,11 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    sync::{Arc, Mutex},
 };
 
 use super::{
-    super::{Fault, Latency, Simulator},
+    super::{Fault, Latency, Simulator, server::serve_through},
     *,
 };
 
@@ -18,7 +19,10 @@ fn start() -> Simulator {
 
 /// One exchange on a connection of its own: everything that came, and how it ended.
 fn exchange(simulator: &Simulator, request: &str) -> (String, std::io::Result<()>) {
-    let address = simulator.base_url().replace("http://", "");
+    exchange_with(&simulator.base_url().replace("http://", ""), request)
+}
+
+fn exchange_with(address: &str, request: &str) -> (String, std::io::Result<()>) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(5)))
@@ -161,4 +165,70 @@ fn a_simulator_that_is_dropped_serves_no_more() {
     let address = simulator.base_url().replace("http://", "");
     drop(simulator);
     assert!(TcpStream::connect(address).is_err());
+}
+
+/// Sockets in a wrapper, as those of a listener that speaks TLS are.
+struct Wrapping(tokio::net::TcpListener);
+
+impl axum::serve::Listener for Wrapping {
+    type Io = Box<tokio::net::TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (socket, address) = axum::serve::Listener::accept(&mut self.0).await;
+        (Box::new(socket), address)
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}
+
+/// Serves in a wrapper on `address`, on a thread of its own; says what it is bound to.
+fn wrapped(
+    address: [u8; 4],
+    faults: &[Fault],
+) -> (String, std::thread::JoinHandle<std::io::Result<()>>) {
+    let listener = std::net::TcpListener::bind((std::net::IpAddr::from(address), 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let bound = listener.local_addr().unwrap().to_string();
+    let mut remote = Remote::new(Clock::system(), Options::default());
+    remote.script(faults.iter().map(|fault| Forced::Fault(*fault)));
+    let remote = Arc::new(Mutex::new(remote));
+    let serving = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let listener = Wrapping(tokio::net::TcpListener::from_std(listener)?);
+            serve_through(listener, |wrapped| wrapped, remote).await
+        })
+    });
+    (bound, serving)
+}
+
+#[test]
+fn a_listener_that_wraps_its_sockets_serves_the_same() {
+    let (address, _) = wrapped([127, 0, 0, 1], &[]);
+    let request = "GET /_sim/stats HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let (seen, end) = exchange_with(&address, request);
+    assert!(seen.starts_with("HTTP/1.1 200"), "{seen}");
+    assert!(end.is_ok());
+}
+
+#[test]
+fn a_reset_reaches_through_a_wrapper() {
+    let (address, _) = wrapped([127, 0, 0, 1], &[Fault::ResetBefore]);
+    let path = Api::Convert.path();
+    let request = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n");
+    let (seen, end) = exchange_with(&address, &request);
+    assert_eq!(seen, "");
+    assert_eq!(end.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_listener_bound_beyond_loopback_is_not_served() {
+    let (_, serving) = wrapped([0, 0, 0, 0], &[]);
+    let error = serving.join().unwrap().unwrap_err().to_string();
+    assert!(error.contains("loopback"), "{error}");
 }

@@ -66,6 +66,7 @@ fn a_second_interrupt_leaves_at_once_and_loses_nothing_committed() {
         let status = desk.idferry("status --json").done();
         status.out.contains(r#""unlinked":5"#)
     });
+    run.until("a call that hangs", || server.lookups() > 5);
     run.signal(Signal::INT);
     run.says("once more to leave at once");
     run.insists(Signal::INT)
