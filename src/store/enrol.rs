@@ -11,7 +11,9 @@ use rusqlite::{
 };
 
 use super::{
-    Reject, Result, Store, corp_number,
+    Reject, Result, Store,
+    checkpoint::Checkpoints,
+    corp_number,
     fold::fold,
     keys::{Sorter, key_of},
     marks::Marks,
@@ -124,6 +126,7 @@ impl Enrolment<'_> {
         let new = rows_in(self.first, self.last) - twice.count();
         let in_ones = new - new % ROWS_A_STATEMENT as u64;
         let (mut appended, mut bound) = (0, 0);
+        let mut checkpoints = Checkpoints::of(self.store.path.clone());
         for id in self.first..=self.last {
             if twice.has(id) {
                 rows.skip(1)?;
@@ -143,7 +146,9 @@ impl Enrolment<'_> {
                 appended += bound as u64;
                 bound = 0;
                 if appended.is_multiple_of(ROWS_A_TRANSACTION) {
-                    db.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
+                    db.execute_batch("COMMIT")?;
+                    checkpoints.committed()?;
+                    db.execute_batch("BEGIN IMMEDIATE")?;
                 }
             }
         }
@@ -188,10 +193,7 @@ impl Enrolment<'_> {
         let sorter = std::mem::replace(&mut self.sorter, Sorter::new(folder));
         let ids = (self.first, self.last + 1);
         let folded = fold(&self.store.db, sorter, &mut self.spool, ids)?;
-        // Fewer, longer checkpoints: nobody waits for a commit here.
-        self.store
-            .db
-            .pragma_update(None, "wal_autocheckpoint", 16_000)?;
+        self.store.db.pragma_update(None, "wal_autocheckpoint", 0)?;
         self.append(&folded.twice)?;
         self.store
             .db

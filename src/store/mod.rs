@@ -6,6 +6,7 @@
 //! exists; access tokens and secrets are never in it, the ticket is, which is why its mode is 0600.
 
 mod charges;
+mod checkpoint;
 mod commit;
 mod enrol;
 mod error;

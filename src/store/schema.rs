@@ -28,7 +28,8 @@ const MIGRATIONS: &[M<'static>] = &[
 ];
 
 /// No mutex: a connection belongs to one thread.
-const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+pub(super) const FLAGS: OpenFlags =
+    OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
 /// Opens the state file for writing: locked, upgraded, ready.
 pub(super) fn open_locked(path: &Path) -> Result<(Connection, File), StoreError> {
