@@ -2,11 +2,11 @@
 
 use rusqlite::params;
 
-use super::{Result, RunId, Store, charges, corp_number, runs::Progress, save_tally};
+use super::{Result, RunId, Store, charges, corp_number, many::Insert, runs::Progress, save_tally};
 use crate::{
     clock::{Reading, Timestamp},
     gate::{Block, Change, Open, Permit, Purse},
-    model::{Link, Outcome, State, SubjectId},
+    model::{Outcome, State, SubjectId},
 };
 
 /// One subject's outcome on its way to disk.
@@ -84,42 +84,57 @@ impl Store {
         let Self {
             db, corps, tally, ..
         } = self;
-        let mut unlink = db.prepare_cached("DELETE FROM links WHERE subject = ?1")?;
-        let mut answer = db.prepare_cached(
-            "INSERT INTO outcomes (subject, state, errcode, attempts, at) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (subject) DO UPDATE SET state = excluded.state,
-                errcode = excluded.errcode, attempts = excluded.attempts, at = excluded.at",
-        )?;
-        let mut link = db.prepare_cached(
-            "INSERT OR IGNORE INTO links (subject, corp, external_userid) VALUES (?1, ?2, ?3)",
-        )?;
+        let mut links = Vec::with_capacity(settled.len());
         for Settled {
             subject,
             was,
             outcome,
-            at,
+            ..
         } in settled
         {
             if *was != State::Queued {
+                let mut unlink = db.prepare_cached("DELETE FROM links WHERE subject = ?1")?;
                 unlink.execute([subject.0])?;
             }
-            answer.execute(params![
-                subject.0,
-                outcome.state as u8,
-                outcome.errcode,
-                outcome.attempts,
-                at.as_millis().div_euclid(1000),
-            ])?;
-            for Link {
-                corpid,
-                external_userid,
-            } in &outcome.links
-            {
-                let corp = corp_number(db, corps, corpid)?;
-                link.execute(params![subject.0, corp, external_userid])?;
+            for link in &outcome.links {
+                let corp = corp_number(db, corps, &link.corpid)?;
+                links.push((subject.0, corp, &*link.external_userid));
             }
             tally.shift(*was, outcome.state);
         }
-        Ok(())
+        OUTCOMES.all(db, settled, |insert, place, settled| {
+            let Outcome {
+                state,
+                errcode,
+                attempts,
+                ..
+            } = settled.outcome;
+            let before = place * 5;
+            insert.raw_bind_parameter(before + 1, settled.subject.0)?;
+            insert.raw_bind_parameter(before + 2, state as u8)?;
+            insert.raw_bind_parameter(before + 3, errcode)?;
+            insert.raw_bind_parameter(before + 4, attempts)?;
+            insert.raw_bind_parameter(before + 5, settled.at.as_millis().div_euclid(1000))
+        })?;
+        LINKS.all(db, &links, |insert, place, (subject, corp, userid)| {
+            let before = place * 3;
+            insert.raw_bind_parameter(before + 1, subject)?;
+            insert.raw_bind_parameter(before + 2, corp)?;
+            insert.raw_bind_parameter(before + 3, userid)
+        })
     }
 }
+
+/// Of a subject that was asked again, the later answer stands.
+const OUTCOMES: Insert = Insert {
+    into: "INSERT INTO outcomes (subject, state, errcode, attempts, at)",
+    row: "(?, ?, ?, ?, ?)",
+    then: "ON CONFLICT (subject) DO UPDATE SET state = excluded.state, errcode = excluded.errcode,
+           attempts = excluded.attempts, at = excluded.at",
+};
+
+const LINKS: Insert = Insert {
+    into: "INSERT OR IGNORE INTO links (subject, corp, external_userid)",
+    row: "(?, ?, ?)",
+    then: "",
+};

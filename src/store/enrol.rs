@@ -6,7 +6,7 @@
 //! command reads the source again, which takes seconds.
 
 use rusqlite::{
-    CachedStatement, Connection, OptionalExtension, Statement, params,
+    Connection, OptionalExtension, Statement, params,
     types::{ToSqlOutput, ValueRef},
 };
 
@@ -16,6 +16,7 @@ use super::{
     corp_number,
     fold::fold,
     keys::{Sorter, key_of},
+    many::{Insert, MANY},
     marks::Marks,
     rejects, save_tally,
     spool::{Spool, Spooled},
@@ -27,9 +28,6 @@ use crate::{
 
 /// Rows appended in one transaction.
 const ROWS_A_TRANSACTION: u64 = 100_000;
-
-/// Rows inserted by one statement: a tenth of an import's CPU time less than one by one.
-const ROWS_A_STATEMENT: usize = 32;
 
 /// What came of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,10 +119,10 @@ impl Enrolment<'_> {
     /// Appends every row that is not marked.
     fn append(&mut self, twice: &Marks) -> Result<()> {
         let db = &self.store.db;
-        let (mut many, mut one) = (insert_of(db, ROWS_A_STATEMENT)?, insert_of(db, 1)?);
+        let (mut many, mut one) = (SUBJECTS.of(db, MANY)?, SUBJECTS.of(db, 1)?);
         let mut rows = self.spool.read()?;
         let new = rows_in(self.first, self.last) - twice.count();
-        let in_ones = new - new % ROWS_A_STATEMENT as u64;
+        let in_ones = new - new % MANY as u64;
         let (mut appended, mut bound) = (0, 0);
         let mut checkpoints = Checkpoints::of(self.store.path.clone());
         for id in self.first..=self.last {
@@ -141,7 +139,7 @@ impl Enrolment<'_> {
             }
             bind(&mut many, bound, &row)?;
             bound += 1;
-            if bound == ROWS_A_STATEMENT {
+            if bound == MANY {
                 many.raw_execute()?;
                 appended += bound as u64;
                 bound = 0;
@@ -235,13 +233,13 @@ fn rows_in(first: i64, last: i64) -> u64 {
     u64::try_from(last + 1 - first).unwrap_or_default()
 }
 
-/// A statement that inserts so many subjects. It names no id: SQLite gives each the next one, and
-/// knows without a search that its place is at the end.
-fn insert_of(db: &Connection, rows: usize) -> Result<CachedStatement<'_>> {
-    let values = vec!["(?, ?, ?)"; rows].join(", ");
-    let sql = format!("INSERT INTO subjects (unionid, openid, corp) VALUES {values}");
-    Ok(db.prepare_cached(&sql)?)
-}
+/// It names no id: SQLite gives each subject the next one, and knows without a search that its
+/// place is at the end.
+const SUBJECTS: Insert = Insert {
+    into: "INSERT INTO subjects (unionid, openid, corp)",
+    row: "(?, ?, ?)",
+    then: "",
+};
 
 /// Binds the subject in the `place`th row of values.
 fn bind(insert: &mut Statement<'_>, place: usize, row: &Spooled<'_>) -> Result<()> {

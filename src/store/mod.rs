@@ -12,6 +12,7 @@ mod enrol;
 mod error;
 mod fold;
 mod keys;
+mod many;
 mod marks;
 mod published;
 mod reader;
