@@ -1,6 +1,6 @@
 //! The three calls this program makes, each a future that owns all it needs.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
 use super::{
     errcode::Call,
@@ -17,7 +17,7 @@ use crate::{clock::Timestamp, gate::Paid, model::Subject, secret::Secret};
 pub struct Client {
     transport: Rc<dyn Transport>,
     corp_id: Rc<str>,
-    corp_secret: Rc<Secret<String>>,
+    corp_secret: Arc<Secret<String>>,
 }
 
 impl Client {
@@ -27,7 +27,7 @@ impl Client {
         Self {
             transport,
             corp_id: corp_id.into(),
-            corp_secret: Rc::new(corp_secret),
+            corp_secret: Arc::new(corp_secret),
         }
     }
 
@@ -46,8 +46,8 @@ impl Client {
     pub fn fetch_token(&self) -> impl Future<Output = Result<Token, CallError>> + use<> {
         let client = self.clone();
         async move {
-            let corp_id = Secret::new(String::from(&*client.corp_id));
-            let corp_secret = Secret::clone(&client.corp_secret);
+            let corp_id = Arc::new(Secret::new(String::from(&*client.corp_id)));
+            let corp_secret = Arc::clone(&client.corp_secret);
             let query = vec![("corpid", corp_id), ("corpsecret", corp_secret)];
             let response = client.get(wire::GETTOKEN, query).await?;
             reply::decode_token(response, &[client.corp_secret.expose()])
@@ -66,9 +66,9 @@ impl Client {
         token: &Token,
         now: Timestamp,
     ) -> impl Future<Output = Result<Ticket, CallError>> + use<> {
-        let (client, token) = (self.clone(), Rc::clone(&token.secret));
+        let (client, token) = (self.clone(), Arc::clone(&token.secret));
         async move {
-            let query = vec![("access_token", Secret::clone(&token))];
+            let query = vec![("access_token", Arc::clone(&token))];
             let response = client.get(wire::APPLY_MASS_CALL_TICKET, query).await?;
             let sent = [token.expose().as_str(), client.corp_secret.expose()];
             reply::decode_ticket(response, now, &sent)
@@ -94,7 +94,7 @@ impl Client {
         let request = Request {
             method: Method::Post,
             path: wire::UNIONID_TO_EXTERNAL_USERID,
-            query: vec![("access_token", Secret::clone(&token.secret))],
+            query: vec![("access_token", Arc::clone(&token.secret))],
             body: convert_body(subject, corpid, ticket),
         };
         let sent = Sent::new(self, subject, token, ticket);
@@ -111,7 +111,7 @@ impl Client {
     async fn get(
         &self,
         path: &'static str,
-        query: Vec<(&'static str, Secret<String>)>,
+        query: Vec<(&'static str, Arc<Secret<String>>)>,
     ) -> Result<Response, Failure> {
         let request = Request {
             method: Method::Get,
@@ -138,9 +138,9 @@ fn convert_body(subject: &Subject, corpid: Option<&str>, ticket: Option<&Ticket>
 struct Sent {
     unionid: Box<str>,
     openid: Box<str>,
-    token: Rc<Secret<String>>,
-    ticket: Option<Rc<Secret<String>>>,
-    corp_secret: Rc<Secret<String>>,
+    token: Arc<Secret<String>>,
+    ticket: Option<Arc<Secret<String>>>,
+    corp_secret: Arc<Secret<String>>,
 }
 
 impl Sent {
@@ -148,9 +148,9 @@ impl Sent {
         Self {
             unionid: subject.unionid.clone(),
             openid: subject.openid.clone(),
-            token: Rc::clone(&token.secret),
+            token: Arc::clone(&token.secret),
             ticket: ticket.map(Ticket::share),
-            corp_secret: Rc::clone(&client.corp_secret),
+            corp_secret: Arc::clone(&client.corp_secret),
         }
     }
 

@@ -1,7 +1,7 @@
 //! A reply's bytes to what they mean. `errcode` is tested first, always: an error reply may carry
 //! an empty list too, and an empty list means "nobody" only beside `errcode` 0.
 
-use std::{borrow::Cow, fmt, rc::Rc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use serde::Deserialize;
 
@@ -163,7 +163,7 @@ pub(super) fn decode_token(response: Response, sent: &[&str]) -> Result<Token, C
         return Err(Failure::Body.into());
     }
     Ok(Token {
-        secret: Rc::new(secret),
+        secret: Arc::new(secret),
         expires_in: Duration::from_secs(reply.expires_in),
     })
 }

@@ -1,6 +1,6 @@
 //! The bulk ticket (大批量调用凭据): at most one per corp, ever; seven days (D96250).
 
-use std::{fmt, rc::Rc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{clock::Timestamp, secret::Secret};
 
@@ -12,7 +12,7 @@ const EARLY: Duration = Duration::from_secs(3600);
 /// A `mass_call_ticket`. Clones share the secret.
 #[derive(Clone)]
 pub struct Ticket {
-    secret: Rc<Secret<String>>,
+    secret: Arc<Secret<String>>,
     obtained_at: Timestamp,
     expires_at: Timestamp,
 }
@@ -44,7 +44,7 @@ impl Ticket {
             return Err(NotATicket { length });
         }
         Ok(Self {
-            secret: Rc::new(text),
+            secret: Arc::new(text),
             obtained_at: now,
             expires_at: now.plus(LIFE),
         })
@@ -75,8 +75,8 @@ impl Ticket {
     }
 
     /// The shared secret, for a future that outlives the borrow.
-    pub(super) fn share(&self) -> Rc<Secret<String>> {
-        Rc::clone(&self.secret)
+    pub(super) fn share(&self) -> Arc<Secret<String>> {
+        Arc::clone(&self.secret)
     }
 }
 

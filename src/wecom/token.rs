@@ -1,6 +1,6 @@
 //! The access token: short-lived, fetched again before it dies, never written anywhere.
 
-use std::{fmt, rc::Rc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{clock::Timestamp, secret::Secret};
 
@@ -12,7 +12,7 @@ const EARLY: Duration = Duration::from_secs(300);
 #[derive(Clone)]
 pub struct Token {
     /// At most 512 bytes by the page (D91039); up to [`Token::LONGEST`] here.
-    pub secret: Rc<Secret<String>>,
+    pub secret: Arc<Secret<String>>,
     /// Life from the moment of fetching; normally 7200 s (D91039). Never zero.
     pub expires_in: Duration,
 }
@@ -44,7 +44,7 @@ mod tests {
     fn a_token_is_renewed_five_minutes_or_a_tenth_before_its_end() {
         for (life, fresh) in [(7200, 6900), (3000, 2700), (1000, 900), (10, 9)] {
             let token = Token {
-                secret: Rc::new(Secret::new(String::from("t"))),
+                secret: Arc::new(Secret::new(String::from("t"))),
                 expires_in: Duration::from_secs(life),
             };
             let until = token.fresh_until(Timestamp::from_millis(5));

@@ -3,7 +3,7 @@
 //! [`Transport`] is the one seam: real HTTPS here ([`HttpTransport`]), the simulator's memory in
 //! [`sim::transport`](crate::sim::transport).
 
-use std::{fmt, future::Future, pin::Pin, time::Duration};
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use crate::secret::Secret;
 
@@ -39,7 +39,7 @@ pub struct Request {
     /// The path, from `/cgi-bin/` on.
     pub path: &'static str,
     /// Query parameters in order.
-    pub query: Vec<(&'static str, Secret<String>)>,
+    pub query: Vec<(&'static str, Arc<Secret<String>>)>,
     /// The JSON body of a POST; empty for a GET.
     pub body: Vec<u8>,
 }

@@ -5,7 +5,7 @@ mod http;
 mod lookups;
 mod rules;
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ impl Bench {
 
     async fn gettoken(&self, id: &str, secret: &str) -> Value {
         let query = [("corpid", id), ("corpsecret", secret)];
-        let query = query.map(|(name, value)| (name, Secret::new(value.to_owned())));
+        let query = query.map(|(name, value)| (name, Arc::new(Secret::new(value.to_owned()))));
         let request = Request {
             method: Method::Get,
             path: Api::Token.path(),
@@ -82,7 +82,7 @@ impl Bench {
         let request = Request {
             method: Method::Post,
             path: api.path(),
-            query: vec![("access_token", Secret::new(self.token.clone()))],
+            query: vec![("access_token", Arc::new(Secret::new(self.token.clone())))],
             body: body.into(),
         };
         self.send(request).await

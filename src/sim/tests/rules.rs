@@ -168,7 +168,7 @@ async fn malformed_requests_are_told_apart() {
 #[tokio::test(start_paused = true)]
 async fn a_get_where_the_page_says_post_and_a_wrong_path_are_refused() {
     let bench = Bench::new(Options::default()).await;
-    let query = vec![("access_token", Secret::new(bench.token.clone()))];
+    let query = vec![("access_token", Arc::new(Secret::new(bench.token.clone())))];
     let (path, body) = (Api::Convert.path(), Vec::new());
     let get = Request {
         method: Method::Get,

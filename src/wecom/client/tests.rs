@@ -57,7 +57,7 @@ fn subject(corpid: Option<&str>) -> Subject {
 
 fn token() -> Token {
     Token {
-        secret: Rc::new(Secret::new(TOKEN.into())),
+        secret: Arc::new(Secret::new(TOKEN.into())),
         expires_in: Duration::from_secs(7200),
     }
 }

@@ -101,9 +101,31 @@ fn post(token: &str) -> Request {
     Request {
         method: Method::Post,
         path: "/cgi-bin/x",
-        query: vec![("access_token", Secret::new(token.into()))],
+        query: vec![("access_token", Arc::new(Secret::new(token.into())))],
         body: br#"{"a":1}"#.to_vec(),
     }
+}
+
+#[tokio::test(flavor = "local")]
+async fn every_token_is_sent_as_itself() {
+    let ok = Act::Reply(reply("200 OK", "{}"));
+    let server = Server::playing(vec![ok; 4]).await;
+    let transport = server.transport();
+    let token = |text: &str| Arc::new(Secret::new(text.to_owned()));
+    let (one, other) = (token("one"), token("other"));
+    for token in [&one, &one, &other, &one] {
+        let mut request = post("");
+        request.query = vec![("access_token", Arc::clone(token))];
+        transport.send(request).await.unwrap();
+    }
+    let read = server.read.borrow();
+    let sent: Vec<_> = read
+        .iter()
+        .map(|(_, request)| request.lines().next())
+        .collect();
+    let line = |token| Some(format!("POST /cgi-bin/x?access_token={token} HTTP/1.1"));
+    let expected = ["one", "one", "other", "one"].map(line);
+    assert_eq!(sent, expected.each_ref().map(Option::as_deref));
 }
 
 async fn failing(act: Act) -> Failure {
@@ -124,8 +146,8 @@ async fn a_request_arrives_as_it_was_meant() {
         method: Method::Get,
         path: "/cgi-bin/gettoken",
         query: vec![
-            ("corpid", Secret::new("ww1".into())),
-            ("corpsecret", Secret::new("s-_.~".into())),
+            ("corpid", Arc::new(Secret::new("ww1".into()))),
+            ("corpsecret", Arc::new(Secret::new("s-_.~".into()))),
         ],
         body: vec![],
     };
@@ -297,11 +319,8 @@ async fn it_is_told_apart_why_there_is_no_connection() {
     let base = BaseUrl::parse("https://nobody.invalid").unwrap();
     let timeouts = Timeouts::default();
     let builder = builder(&base, timeouts).no_proxy();
-    let lost = HttpTransport {
-        client: builder.dns_resolver(Nobody).build().unwrap(),
-        base,
-        total: timeouts.total,
-    };
+    let client = builder.dns_resolver(Nobody).build().unwrap();
+    let lost = HttpTransport::over(client, base, timeouts);
     assert_eq!(not_reached(lost).await, Failure::Connect(NoConnection::Dns));
 }
 
@@ -311,11 +330,8 @@ async fn a_proxy_that_turns_us_away_is_one() {
     let base = BaseUrl::official();
     let proxy = reqwest::Proxy::https(format!("http://{}", server.address)).unwrap();
     let timeouts = Timeouts::default();
-    let behind = HttpTransport {
-        client: builder(&base, timeouts).proxy(proxy).build().unwrap(),
-        base,
-        total: timeouts.total,
-    };
+    let client = builder(&base, timeouts).proxy(proxy).build().unwrap();
+    let behind = HttpTransport::over(client, base, timeouts);
     let proxy = Failure::Connect(NoConnection::Proxy);
     assert_eq!(not_reached(behind).await, proxy);
 }
