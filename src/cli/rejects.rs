@@ -6,7 +6,6 @@ use std::{io, path::Path};
 use super::Failure;
 use crate::{
     export::{ExportError, Target, publish_rejects},
-    intake::IntakeError,
     store::Reader,
 };
 
@@ -25,7 +24,11 @@ pub(super) fn publish(reader: &Reader, path: &Path) -> Result<(), Failure> {
                 ExportError::NoFolder { .. } => io::ErrorKind::NotFound.into(),
                 ExportError::ClosedPipe | ExportError::Store(_) => io::ErrorKind::BrokenPipe.into(),
             };
-            Err(IntakeError::Rejects { path, reason }.into())
+            Err(Failure::usage(format!(
+                "cannot write the rejects to {}: {reason}. Make room there, or name another place \
+                 with --rejects",
+                path.display()
+            )))
         }
     }
 }

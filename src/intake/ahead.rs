@@ -12,8 +12,9 @@ use crate::model::Row;
 
 use super::{IntakeError, Line, RowError, Rows};
 
-/// Lines handed over at once.
+/// Lines handed over at once, unless they are long: bad ones are kept as they are.
 const LINES_A_PAGE: usize = 2048;
+const BYTES_A_PAGE: usize = 256 * 1024;
 /// Pages read and not yet taken.
 const PAGES_AHEAD: usize = 4;
 
@@ -126,10 +127,14 @@ impl Page {
     /// Answers whether there may be more.
     fn fill(&mut self, rows: &mut Rows) -> bool {
         self.lines.reserve_exact(LINES_A_PAGE);
-        while self.lines.len() < LINES_A_PAGE {
+        let mut bad = 0;
+        while self.lines.len() < LINES_A_PAGE && self.text.len() + bad < BYTES_A_PAGE {
             let kept = match rows.next() {
                 Ok(Line::Row(row)) => self.keep(&row),
-                Ok(Line::Bad(error)) => Kept::Bad(error.into()),
+                Ok(Line::Bad(error)) => {
+                    bad += error.fields.iter().map(String::len).sum::<usize>();
+                    Kept::Bad(error.into())
+                }
                 Ok(Line::End) => return false,
                 Err(error) => {
                     self.lines.push(Kept::Failed(error.into()));

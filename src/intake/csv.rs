@@ -1,6 +1,6 @@
-//! Cutting bytes into the fields of one record, and writing fields as CSV.
+//! Cutting bytes into the fields of one record.
 //!
-//! Writing is the `csv` crate's. Reading is not, for three reasons: fields are lent straight
+//! Writing is the `csv` crate's ([`export`](crate::export)). Reading is not, for three reasons: fields are lent straight
 //! out of the read buffer instead of being copied; a quote that is never closed is *noticed*
 //! (RFC 4180 readers take the rest of the file for one field, or for one line of it); and no
 //! record can grow without bound. On well-formed input both cut alike, which a test holds.
@@ -11,14 +11,6 @@ use super::Reason;
 pub(super) const FIELD_MAX: usize = 64 * 1024;
 /// The longest record, in bytes.
 pub(super) const RECORD_MAX: usize = 1024 * 1024;
-
-/// Writes records of any width.
-pub(super) type Writer<W> = csv::Writer<W>;
-
-/// A writer into `sink`.
-pub(super) fn writer<W: std::io::Write>(sink: W) -> Writer<W> {
-    csv::WriterBuilder::new().flexible(true).from_writer(sink)
-}
 
 /// Where a field lies in the bytes it was cut from, without its quotes.
 ///
@@ -287,7 +279,7 @@ mod tests {
         ) {
             // A lone empty field is an empty line, which is no record.
             prop_assume!(fields_in != [""]);
-            let mut sink = writer(Vec::new());
+            let mut sink = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
             sink.write_record(&fields_in).unwrap();
             let mut line = String::from_utf8(sink.into_inner().unwrap()).unwrap();
             if crlf {

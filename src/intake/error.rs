@@ -1,7 +1,7 @@
 //! What stops a source from being read at all. A bad line does not: that is a
 //! [`RowError`](super::RowError).
 
-use std::{io, path::PathBuf};
+use std::io;
 
 use thiserror::Error;
 
@@ -133,15 +133,5 @@ pub enum IntakeError {
         corpid: String,
         /// What is wrong with it.
         reason: String,
-    },
-    /// The rejects file cannot be written.
-    #[error(
-        "cannot write the rejects to {}: {reason}. Make room there, or name another place with --rejects", path.display()
-    )]
-    Rejects {
-        /// Where it was to go.
-        path: PathBuf,
-        /// What the system said.
-        reason: io::Error,
     },
 }

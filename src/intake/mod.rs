@@ -3,23 +3,21 @@
 //! [`Rows::open`] finds out what the bytes are (gzip or zstd, the [`Encoding`], the
 //! delimiter, the columns) and then lends one row at a time, straight out of its read buffer:
 //! no allocation per row, and never more than a little over 1 MiB in memory whatever the file
-//! holds. What cannot be a subject comes out as a [`RowError`]; the caller hands it to a
-//! [`RejectsFile`] and goes on.
+//! holds. What cannot be a subject comes out as a [`RowError`], and the rest goes on. [`Ahead`]
+//! does the same on a thread of its own.
 //!
 //! ```no_run
-//! use idferry::intake::{Input, Line, Options, RejectsFile, Rows};
+//! use idferry::intake::{Input, Line, Options, Rows};
 //!
 //! # fn main() -> Result<(), idferry::intake::IntakeError> {
-//! let mut rejects = RejectsFile::new("fans.rejects.csv");
 //! let mut rows = Rows::open(&Input::parse("fans.csv.gz".as_ref()), &Options::default())?;
 //! loop {
 //!     match rows.next()? {
 //!         Line::Row(row) => { /* enrol row.unionid, row.openid, row.corpid */ }
-//!         Line::Bad(error) => rejects.write(&error)?,
+//!         Line::Bad(error) => eprintln!("{error}"),
 //!         Line::End => break,
 //!     }
 //! }
-//! rejects.finish()?;
 //! rows.ensure_yield()
 //! # }
 //! ```
@@ -44,7 +42,7 @@ pub use encoding::Encoding;
 pub use error::IntakeError;
 pub use input::Input;
 pub use options::{Columns, Options, parse_delimiter};
-pub use reject::{Reason, RejectsFile, RowError};
+pub use reject::{Reason, RowError};
 pub use rows::{Line, Rows, Unusual};
 
 #[cfg(test)]

@@ -1,14 +1,6 @@
-//! Lines that cannot be a subject: what is wrong with them, and the file they go to.
+//! Lines that cannot be a subject, and what is wrong with them.
 
-use std::{
-    fmt, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
-
-use tempfile::NamedTempFile;
-
-use super::{IntakeError, csv};
+use std::{fmt, sync::Arc};
 
 /// What is wrong with a line; it reads on from the name of the column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,169 +105,19 @@ impl fmt::Debug for RowError {
     }
 }
 
-/// The CSV file of all lines that cost no call: `source,line,column,reason` and then the
-/// original fields.
-///
-/// It comes into being with the first reject and appears under its name with
-/// [`finish`](Self::finish): half a file is never seen, and a run without rejects leaves the
-/// one of an earlier run alone. Only its owner can read it, for it holds personal ids.
-pub struct RejectsFile {
-    path: PathBuf,
-    sink: Option<csv::Writer<NamedTempFile>>,
-    rows: u64,
-}
-
-impl RejectsFile {
-    /// A rejects file that will stand at `path`.
-    #[must_use]
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            sink: None,
-            rows: 0,
-        }
-    }
-
-    /// Rejects written so far.
-    #[must_use]
-    pub const fn rows(&self) -> u64 {
-        self.rows
-    }
-
-    /// Adds one line.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn write(&mut self, error: &RowError) -> Result<(), IntakeError> {
-        self.try_write(error)
-            .map_err(|reason| failed(&self.path, reason))?;
-        self.rows += 1;
-        Ok(())
-    }
-
-    /// Puts the file under its name; the path, if there was anything to write.
-    ///
-    /// # Errors
-    /// If it cannot be written or renamed.
-    pub fn finish(self) -> Result<Option<PathBuf>, IntakeError> {
-        let Self { path, sink, .. } = self;
-        match sink.map(|sink| publish(sink, &path)) {
-            None => Ok(None),
-            Some(Ok(())) => Ok(Some(path)),
-            Some(Err(reason)) => Err(failed(&path, reason)),
-        }
-    }
-
-    fn try_write(&mut self, error: &RowError) -> io::Result<()> {
-        let sink = match &mut self.sink {
-            Some(sink) => sink,
-            None => self.sink.insert(create(&self.path)?),
-        };
-        let line = error.line.to_string();
-        let reason = error.reason.to_string();
-        let own = [&*error.source, &line, &error.column, &reason];
-        let fields = error.fields.iter().map(String::as_str);
-        Ok(sink.write_record(own.into_iter().chain(fields))?)
-    }
-}
-
-/// A temporary file beside `path` (mode 0600) with the header in it.
-fn create(path: &Path) -> io::Result<csv::Writer<NamedTempFile>> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let file = tempfile::Builder::new()
-        .prefix(".idferry-rejects-")
-        .tempfile_in(folder.unwrap_or(Path::new(".")))?;
-    let mut sink = csv::writer(file);
-    sink.write_record(["source", "line", "column", "reason", "fields"])?;
-    Ok(sink)
-}
-
-fn publish(sink: csv::Writer<NamedTempFile>, path: &Path) -> io::Result<()> {
-    let file = sink.into_inner().map_err(|error| error.into_error())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
-}
-
-fn failed(path: &Path, reason: io::Error) -> IntakeError {
-    IntakeError::Rejects {
-        path: path.to_owned(),
-        reason,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt};
-
     use super::*;
-
-    fn error(line: u64, fields: &[&str]) -> RowError {
-        RowError {
-            source: "fans.csv".into(),
-            line,
-            column: "openid".into(),
-            reason: Reason::Character(','),
-            fields: fields.iter().map(|field| (*field).to_owned()).collect(),
-        }
-    }
-
-    #[test]
-    fn without_rejects_there_is_no_file_and_an_old_one_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("fans.rejects.csv");
-        assert_eq!(RejectsFile::new(&path).finish().unwrap(), None);
-        assert!(!path.exists());
-        fs::write(&path, "old").unwrap();
-        RejectsFile::new(&path).finish().unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-    }
-
-    #[test]
-    fn rejects_are_escaped_and_appear_when_finished() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("fans.rejects.csv");
-        let mut rejects = RejectsFile::new(&path);
-        rejects
-            .write(&error(7, &["u", "a,b", "say \"hi\""]))
-            .unwrap();
-        rejects.write(&error(9, &[])).unwrap();
-        assert!(!path.exists());
-        assert_eq!(rejects.rows(), 2);
-        assert_eq!(rejects.finish().unwrap().as_deref(), Some(path.as_path()));
-        let text = fs::read_to_string(&path).unwrap();
-        let reason = "\"has the character ','; ids are made of A-Z a-z 0-9 _ -\"";
-        let first = format!("fans.csv,7,openid,{reason},u,\"a,b\",\"say \"\"hi\"\"\"");
-        let second = format!("fans.csv,9,openid,{reason}");
-        let header = "source,line,column,reason,fields";
-        assert_eq!(text, format!("{header}\n{first}\n{second}\n"));
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
-    }
-
-    #[test]
-    fn an_unfinished_file_leaves_nothing_behind() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut rejects = RejectsFile::new(folder.path().join("fans.rejects.csv"));
-        rejects.write(&error(7, &["u"])).unwrap();
-        drop(rejects);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn a_folder_that_is_not_there_is_named() {
-        let mut rejects = RejectsFile::new("nowhere/fans.rejects.csv");
-        let told = rejects.write(&error(7, &[])).unwrap_err().to_string();
-        assert!(told.starts_with("cannot write the rejects to nowhere/fans.rejects.csv:"));
-    }
 
     #[test]
     fn neither_debug_nor_display_shows_the_fields() {
-        let error = error(7, &["oSECRET"]);
+        let error = RowError {
+            source: "fans.csv".into(),
+            line: 7,
+            column: "openid".into(),
+            reason: Reason::Character(','),
+            fields: vec!["oSECRET".to_owned()],
+        };
         assert!(!format!("{error:?} {error}").contains("oSECRET"));
     }
 }

@@ -17,6 +17,18 @@ fn pages_are_lent_one_after_the_other() {
 }
 
 #[test]
+fn long_lines_make_short_pages() {
+    let wide = vec!["x".repeat(200); 250].join(",");
+    let rows = 2000;
+    let text = format!("unionid,openid\n{}", format!("{wide}\n").repeat(rows));
+    let file = File::new("fans.csv", text);
+    let mut lines = Ahead::of(file.open(&Options::default()).unwrap());
+    assert!(matches!(lines.next(), Ok(Line::Bad(_))));
+    // Some five lines a page, five or six pages ahead.
+    assert!(lines.ended().lines() < 100);
+}
+
+#[test]
 fn whoever_stops_reading_stops_the_thread() {
     let file = File::new("fans.csv", tidy(100_000));
     let mut lines = Ahead::of(file.open(&Options::default()).unwrap());
