@@ -42,7 +42,7 @@ fn enrol_one(
         }
         return Ok(());
     }
-    let mut lines = Ahead::of(Rows::open(input, options)?);
+    let mut lines = Ahead::of(Rows::open(input, options)?)?;
     let mut broken = None;
     // A source that breaks off is no source that is known: its digest is not kept.
     let mut enrolment = store.enrol(&name, digest.as_ref().map(<[u8; 16]>::as_slice))?;

@@ -3,8 +3,11 @@
 
 use std::{
     panic::resume_unwind,
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
-    thread::JoinHandle,
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::{Builder, JoinHandle},
     vec,
 };
 
@@ -49,17 +52,26 @@ enum Kept {
 
 impl Ahead {
     /// Begins to read on.
-    #[must_use]
-    pub fn of(rows: Rows) -> Self {
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn of(rows: Rows) -> Result<Self, IntakeError> {
         let (send, pages) = sync_channel(PAGES_AHEAD);
-        let thread = std::thread::spawn(|| read(rows, send));
-        Self {
+        let name = Arc::clone(rows.name());
+        let thread = Builder::new()
+            .name("intake".to_owned())
+            .spawn(|| read(rows, send))
+            .map_err(|reason| IntakeError::NoThread {
+                name: name.to_string(),
+                reason,
+            })?;
+        Ok(Self {
             pages,
             text: String::new(),
             lent: 0,
             lines: Vec::new().into_iter(),
             thread,
-        }
+        })
     }
 
     /// As [`Rows::next`].

@@ -134,4 +134,14 @@ pub enum IntakeError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The system gives no thread to read on.
+    #[error(
+        "{name} cannot be read: no thread can be started ({reason}). Raise the limit of processes (ulimit -u) and run the same command"
+    )]
+    NoThread {
+        /// The source.
+        name: String,
+        /// What the system said.
+        reason: io::Error,
+    },
 }

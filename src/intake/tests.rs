@@ -71,7 +71,7 @@ impl File {
     }
 
     fn is_the_same_read_ahead(&self, options: &Options, read: &Lent) {
-        let mut lines = Ahead::of(self.open(options).unwrap());
+        let mut lines = Ahead::of(self.open(options).unwrap()).unwrap();
         let (mut good, mut bad) = (read.good.iter(), read.bad.iter());
         let failure = loop {
             match lines.next() {

@@ -4,8 +4,9 @@
 //! minute. An import writes the log as fast as it can, and would wait for every copy of it.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::mpsc::{Receiver, Sender, channel},
+    thread::JoinHandle,
 };
 
 use rusqlite::Connection;
@@ -15,10 +16,12 @@ use super::{Result, StoreError, schema::FLAGS};
 /// Transactions after which the copying is waited for, so that the log begins anew: some 60 MB.
 const MOST_BEHIND: usize = 8;
 
-/// A thread that copies the log, once there is one to copy.
+/// A thread that copies the log, once there is one to copy. It has ended when this is dropped: no
+/// connection may outlive the lock on the file.
 pub(super) struct Checkpoints {
     path: PathBuf,
-    copier: Option<(Sender<()>, Receiver<rusqlite::Result<()>>)>,
+    copier: Option<Copier>,
+    /// Transactions whose copying was not waited for yet.
     behind: usize,
 }
 
@@ -34,19 +37,28 @@ impl Checkpoints {
     /// A transaction more is in the log. Between two of them: the log can only begin anew while
     /// nobody writes.
     pub(super) fn committed(&mut self) -> Result<()> {
-        let (ask, told) = match &mut self.copier {
+        let copier = match &mut self.copier {
             Some(copier) => copier,
-            none => none.insert(start(self.path.clone())?),
+            none => none.insert(Copier::start(&self.path)?),
         };
         // If the thread is gone, so is the other end of what it would have told.
-        let _ = ask.send(());
+        let _ = copier.ask.send(());
         self.behind += 1;
         if self.behind == MOST_BEHIND {
             for _ in 0..std::mem::take(&mut self.behind) {
-                told.recv().map_err(|_| gone())??;
+                copier.told.recv().map_err(|_| gone())??;
             }
         }
         Ok(())
+    }
+}
+
+impl Drop for Checkpoints {
+    fn drop(&mut self) {
+        if let Some(Copier { ask, thread, .. }) = self.copier.take() {
+            drop(ask);
+            let _ = thread.join();
+        }
     }
 }
 
@@ -54,14 +66,19 @@ fn gone() -> StoreError {
     std::io::Error::other("the thread that copies the log is gone").into()
 }
 
-/// Both ends of a thread that makes one checkpoint whenever it is asked, and ends with its asker.
-fn start(path: PathBuf) -> Result<(Sender<()>, Receiver<rusqlite::Result<()>>)> {
-    let (ask, asked) = channel();
-    let (tell, told) = channel();
-    let db = Connection::open_with_flags(path, FLAGS)?;
-    std::thread::Builder::new()
-        .name("checkpoints".to_owned())
-        .spawn(move || {
+/// It makes one checkpoint whenever it is asked, and ends with its asker.
+struct Copier {
+    ask: Sender<()>,
+    told: Receiver<rusqlite::Result<()>>,
+    thread: JoinHandle<()>,
+}
+
+impl Copier {
+    fn start(path: &Path) -> Result<Self> {
+        let (ask, asked) = channel();
+        let (tell, told) = channel();
+        let db = Connection::open_with_flags(path, FLAGS)?;
+        let copy = move || {
             for () in asked {
                 // Passive: it takes what is whole in the log, and never makes the writer wait.
                 let copied = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
@@ -69,8 +86,12 @@ fn start(path: PathBuf) -> Result<(Sender<()>, Receiver<rusqlite::Result<()>>)> 
                     return;
                 }
             }
-        })?;
-    Ok((ask, told))
+        };
+        let thread = std::thread::Builder::new()
+            .name("checkpoints".to_owned())
+            .spawn(copy)?;
+        Ok(Self { ask, told, thread })
+    }
 }
 
 #[cfg(test)]

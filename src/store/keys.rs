@@ -204,35 +204,46 @@ impl Stream for Stored<'_> {
 /// Merges sorted streams into one.
 pub(super) struct Merge<S> {
     streams: Vec<S>,
-    heads: BinaryHeap<Reverse<(Pair, usize)>>,
+    /// The least pair, and where it is from.
+    head: Option<(Pair, usize)>,
+    /// Those of the other streams.
+    others: BinaryHeap<Reverse<(Pair, usize)>>,
 }
 
 impl<S: Stream> Merge<S> {
     fn new(mut streams: Vec<S>) -> Result<Self, StoreError> {
-        let mut heads = BinaryHeap::new();
+        let mut others = BinaryHeap::new();
         for (place, stream) in streams.iter_mut().enumerate() {
             if let Some(pair) = stream.next()? {
-                heads.push(Reverse((pair, place)));
+                others.push(Reverse((pair, place)));
             }
         }
-        Ok(Self { streams, heads })
+        Ok(Self {
+            streams,
+            head: others.pop().map(|Reverse(head)| head),
+            others,
+        })
     }
 
     pub(super) fn peek(&self) -> Option<Pair> {
-        self.heads.peek().map(|Reverse((pair, _))| *pair)
+        self.head.map(|(pair, _)| pair)
     }
 
     pub(super) fn next(&mut self) -> Result<Option<Pair>, StoreError> {
-        let Some(mut head) = self.heads.peek_mut() else {
+        let Some((pair, place)) = self.head else {
             return Ok(None);
         };
-        let Reverse((pair, place)) = *head;
-        match self.streams[place].next()? {
-            Some(next) => *head = Reverse((next, place)),
-            None => {
-                std::collections::binary_heap::PeekMut::pop(head);
-            }
-        }
+        let next = self.streams[place].next()?.map(|next| (next, place));
+        // Mostly the same stream goes on, or there is no other.
+        self.head = match next {
+            None => self.others.pop().map(|Reverse(head)| head),
+            Some(next) => Some(match self.others.peek_mut() {
+                Some(mut least) if least.0 < next => {
+                    std::mem::replace(&mut *least, Reverse(next)).0
+                }
+                _ => next,
+            }),
+        };
         Ok(Some(pair))
     }
 }
