@@ -1,5 +1,7 @@
 //! The one commit of the loop: what landed is settled and the next block is charged, together.
 
+use std::sync::LazyLock;
+
 use rusqlite::params;
 
 use super::{Result, RunId, Store, charges, corp_number, many::Insert, runs::Progress, save_tally};
@@ -126,15 +128,14 @@ impl Store {
 }
 
 /// Of a subject that was asked again, the later answer stands.
-const OUTCOMES: Insert = Insert {
-    into: "INSERT INTO outcomes (subject, state, errcode, attempts, at)",
-    row: "(?, ?, ?, ?, ?)",
-    then: "ON CONFLICT (subject) DO UPDATE SET state = excluded.state, errcode = excluded.errcode,
-           attempts = excluded.attempts, at = excluded.at",
-};
+static OUTCOMES: LazyLock<Insert> = LazyLock::new(|| {
+    let into = "INSERT INTO outcomes (subject, state, errcode, attempts, at)";
+    let again = "ON CONFLICT (subject) DO UPDATE SET state = excluded.state,
+        errcode = excluded.errcode, attempts = excluded.attempts, at = excluded.at";
+    Insert::new(into, "(?, ?, ?, ?, ?)", again)
+});
 
-const LINKS: Insert = Insert {
-    into: "INSERT OR IGNORE INTO links (subject, corp, external_userid)",
-    row: "(?, ?, ?)",
-    then: "",
-};
+static LINKS: LazyLock<Insert> = LazyLock::new(|| {
+    let into = "INSERT OR IGNORE INTO links (subject, corp, external_userid)";
+    Insert::new(into, "(?, ?, ?)", "")
+});

@@ -5,6 +5,8 @@
 //! before the end, the next one to open the file removes what it had appended and the same
 //! command reads the source again, which takes seconds.
 
+use std::sync::LazyLock;
+
 use rusqlite::{
     Connection, OptionalExtension, Statement, params,
     types::{ToSqlOutput, ValueRef},
@@ -119,7 +121,7 @@ impl Enrolment<'_> {
     /// Appends every row that is not marked.
     fn append(&mut self, twice: &Marks) -> Result<()> {
         let db = &self.store.db;
-        let (mut many, mut one) = (SUBJECTS.of(db, MANY)?, SUBJECTS.of(db, 1)?);
+        let (mut many, mut one) = (SUBJECTS.many(db)?, SUBJECTS.one(db)?);
         let mut rows = self.spool.read()?;
         let new = rows_in(self.first, self.last) - twice.count();
         let in_ones = new - new % MANY as u64;
@@ -235,11 +237,10 @@ fn rows_in(first: i64, last: i64) -> u64 {
 
 /// It names no id: SQLite gives each subject the next one, and knows without a search that its
 /// place is at the end.
-const SUBJECTS: Insert = Insert {
-    into: "INSERT INTO subjects (unionid, openid, corp)",
-    row: "(?, ?, ?)",
-    then: "",
-};
+static SUBJECTS: LazyLock<Insert> = LazyLock::new(|| {
+    let into = "INSERT INTO subjects (unionid, openid, corp)";
+    Insert::new(into, "(?, ?, ?)", "")
+});
 
 /// Binds the subject in the `place`th row of values.
 fn bind(insert: &mut Statement<'_>, place: usize, row: &Spooled<'_>) -> Result<()> {

@@ -8,22 +8,27 @@ use super::Result;
 /// Rows a statement, where there are as many.
 pub(super) const MANY: usize = 32;
 
-/// An `INSERT`, without its rows.
+/// An `INSERT` for one row and one for [`MANY`].
 pub(super) struct Insert {
-    /// `INSERT INTO table (columns)`
-    pub(super) into: &'static str,
-    /// The values of one row: `(?, ?)`
-    pub(super) row: &'static str,
-    /// What follows the rows.
-    pub(super) then: &'static str,
+    one: String,
+    many: String,
 }
 
 impl Insert {
-    /// The statement for so many rows.
-    pub(super) fn of<'d>(&self, db: &'d Connection, rows: usize) -> Result<CachedStatement<'d>> {
-        let Self { into, row, then } = self;
-        let rows = vec![*row; rows].join(", ");
-        Ok(db.prepare_cached(&format!("{into} VALUES {rows} {then}"))?)
+    /// `INSERT INTO table (columns)`, the values of one row such as `(?, ?)`, and what follows.
+    pub(super) fn new(into: &str, row: &str, then: &str) -> Self {
+        Self {
+            one: format!("{into} VALUES {row} {then}"),
+            many: format!("{into} VALUES {} {then}", [row; MANY].join(", ")),
+        }
+    }
+
+    pub(super) fn one<'d>(&self, db: &'d Connection) -> Result<CachedStatement<'d>> {
+        Ok(db.prepare_cached(&self.one)?)
+    }
+
+    pub(super) fn many<'d>(&self, db: &'d Connection) -> Result<CachedStatement<'d>> {
+        Ok(db.prepare_cached(&self.many)?)
     }
 
     /// Inserts `rows`; `bind` puts one in its place among those of a statement, 0 to [`MANY`] - 1.
@@ -35,7 +40,7 @@ impl Insert {
     ) -> Result<()> {
         let (many, rest) = rows.as_chunks::<MANY>();
         if !many.is_empty() {
-            let mut insert = self.of(db, MANY)?;
+            let mut insert = self.many(db)?;
             for rows in many {
                 for (place, row) in rows.iter().enumerate() {
                     bind(&mut insert, place, row)?;
@@ -44,7 +49,7 @@ impl Insert {
             }
         }
         if !rest.is_empty() {
-            let mut insert = self.of(db, 1)?;
+            let mut insert = self.one(db)?;
             for row in rest {
                 bind(&mut insert, 0, row)?;
                 insert.raw_execute()?;
