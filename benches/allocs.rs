@@ -23,11 +23,11 @@ use desk::{Desk, charge_and_land, full_books};
 use idferry::{
     clock::{Clock, Timestamp},
     export::{Filter, write_csv},
-    gate::{Concurrency, Counting, Fare, Ledger, Limits, Paid, Quota},
-    intake::{Input, Line, Options, Rows},
+    gate::{CallKind, Concurrency, Ledger, Limits, Paid, Quota, WindowKind},
+    intake::{Input, Line, Options, RowReader},
     model::{Row, Subject, SubjectId},
     rehearsal::{Quiet, Rehearsal},
-    runner::{Cadence, Orders, Runner, begin, open_gate},
+    runner::{CommitPolicy, RunOptions, Runner, begin, open_gate},
     secret::Secret,
     store::Store,
     wecom::{BaseUrl, Client, HttpTransport, Timeouts},
@@ -104,7 +104,7 @@ fn intake(folder: &Path) -> Result<Cost> {
     for (unionid, openid) in ids(0..ROWS) {
         writeln!(file, "{unionid},{openid}")?;
     }
-    let mut rows = Rows::open(&Input::Path(path), &Options::default())?;
+    let mut rows = RowReader::open(&Input::Path(path), &Options::default())?;
     let (cost, read) = cost(ROWS, || -> Result<()> {
         while let Line::Row(row) = rows.next()? {
             black_box(row);
@@ -251,8 +251,8 @@ fn calls() -> Result<Cost> {
 
 /// Claims for `calls` calls, paid by a commit that writes nothing.
 fn paid(calls: u32) -> Result<Vec<Paid>> {
-    let mut books = Ledger::new(Limits::none(), Counting::Sliding);
-    let permit = books.charge(Timestamp::default(), Fare::Metered, calls);
+    let mut books = Ledger::new(Limits::none(), WindowKind::Sliding);
+    let permit = books.charge(Timestamp::default(), CallKind::Standard, calls);
     let permit = permit.map_err(|hold| format!("{hold:?}"))?;
     let mut purse = permit.pay(|| Ok::<(), Box<dyn Error>>(()))?;
     Ok(std::iter::from_fn(|| purse.take()).collect())
@@ -272,8 +272,8 @@ fn run(folder: &Path) -> Result<Cost> {
     let mut store = Store::open(&folder.join("run.db"), clock.now())?;
     enrol(&mut store, &ids(0..ROWS))?;
     let client = simulator.client()?;
-    store.belongs_to(client.corp_id())?;
-    let (orders, quota) = (Orders::default(), unlimited());
+    store.bind_corp(client.corp_id())?;
+    let (orders, quota) = (RunOptions::default(), unlimited());
     let (width, patience) = (Concurrency::Fixed(64), orders.call_timeout);
     let (gate, books) = open_gate(&store, &quota, width, clock, patience)?;
     let run = begin(&store, "bench", &quota, clock)?;
@@ -306,7 +306,7 @@ fn rehearsal(folder: &Path) -> Result<Cost> {
         quota: unlimited(),
         ..Rehearsal::default()
     };
-    rehearsal.orders.cadence = Cadence::rehearsed();
+    rehearsal.orders.commit_policy = CommitPolicy::rehearsed();
     rehearsal.remote.limits = idferry::sim::Limits::none();
     let (cost, played) = cost(ROWS, || rehearsal.play(&path, &mut Quiet));
     black_box(played?.report);

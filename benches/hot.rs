@@ -7,8 +7,8 @@ use std::{cell::RefCell, hint::black_box, io::Write, time::Duration};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use desk::{Desk, charge_and_land, full_books};
 use idferry::{
-    gate::{Counting, Ledger, Limits},
-    intake::{Input, Line, Options, Rows},
+    gate::{Ledger, Limits, WindowKind},
+    intake::{Input, Line, Options, RowReader},
     wecom::{Call, errcode::class_of},
 };
 
@@ -23,7 +23,7 @@ fn windows(bench: &mut Criterion) {
             charge_and_land(&mut books, now);
         });
     });
-    let mut nothing = Ledger::new(Limits::none(), Counting::Sliding);
+    let mut nothing = Ledger::new(Limits::none(), WindowKind::Sliding);
     bench.bench_function("gate: the same without limits", |bench| {
         bench.iter(|| charge_and_land(&mut nothing, now));
     });
@@ -50,7 +50,7 @@ fn intake(bench: &mut Criterion) {
     group.throughput(Throughput::Elements(LINES as u64));
     group.bench_function("10,000 CSV lines to rows", |bench| {
         bench.iter(|| {
-            let mut rows = Rows::open(&input, &Options::default()).expect("a table");
+            let mut rows = RowReader::open(&input, &Options::default()).expect("a table");
             while let Line::Row(row) = rows.next().expect("a line") {
                 black_box(row);
             }

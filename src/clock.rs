@@ -2,7 +2,7 @@
 //!
 //! Three questions are kept apart. *What is the date?* is [`Clock::now`]. *How much time has
 //! passed, whatever anybody did to the date?* is [`Clock::steady`]. *What time is it in the
-//! books?* is [`Chronometer::now`]: it never runs backwards, counts a suspended laptop's sleep,
+//! books?* is [`LedgerClock::now`]: it never runs backwards, counts a suspended laptop's sleep,
 //! and does not believe a wall clock that was set forward, because the remote would not.
 
 use std::{
@@ -114,7 +114,7 @@ impl fmt::Display for Timestamp {
 
 /// A reading of the steady clock: time since boot, suspended time included, and which boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Steady {
+pub struct MonotonicTime {
     /// Tells two boots apart; 0 where the system does not say.
     pub boot: u64,
     /// Milliseconds since some moment of that boot.
@@ -124,7 +124,7 @@ pub struct Steady {
 /// What a rehearsal does to its clocks: milliseconds that the wall clock is off, and milliseconds
 /// that passed while the machine was suspended.
 #[derive(Debug, Default)]
-pub struct Skew {
+pub struct ClockSkew {
     /// Added to the wall clock alone: somebody set the date.
     pub wall: AtomicI64,
     /// Added to wall and steady clock: the lid was closed.
@@ -139,7 +139,7 @@ enum Kind {
     Virtual {
         anchor: tokio::time::Instant,
         wall: Timestamp,
-        skew: Option<&'static Skew>,
+        skew: Option<&'static ClockSkew>,
     },
 }
 
@@ -166,7 +166,7 @@ impl Clock {
 
     /// The same clock, whose wall time and suspends follow `skew`.
     #[must_use]
-    pub fn skewed(self, skew: &'static Skew) -> Self {
+    pub fn skewed(self, skew: &'static ClockSkew) -> Self {
         match self.0 {
             Kind::Virtual { anchor, wall, .. } => Self(Kind::Virtual {
                 anchor,
@@ -193,13 +193,13 @@ impl Clock {
 
     /// Time passed since boot, which no setting of the date changes.
     #[must_use]
-    pub fn steady(self) -> Steady {
+    pub fn steady(self) -> MonotonicTime {
         match self.0 {
-            Kind::System { boot } => Steady {
+            Kind::System { boot } => MonotonicTime {
                 boot,
                 millis: system_steady(),
             },
-            Kind::Virtual { anchor, wall, skew } => Steady {
+            Kind::Virtual { anchor, wall, skew } => MonotonicTime {
                 boot: 1,
                 // Counted from the epoch, so that clocks made in one rehearsal one after the
                 // other agree with each other.
@@ -237,29 +237,29 @@ fn boot_id() -> u64 {
 
 /// What a chronometer needs to go on in another process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reading {
+pub struct ClockReading {
     /// The time in the books.
     pub at: Timestamp,
     /// The wall clock at that moment.
     pub wall: Timestamp,
     /// The steady clock at that moment.
-    pub steady: Steady,
+    pub steady: MonotonicTime,
 }
 
 /// Time for the books: wall time at first, then moved by the steady clock alone.
 #[derive(Debug, Clone, Copy)]
-pub struct Chronometer {
+pub struct LedgerClock {
     clock: Clock,
-    last: Reading,
+    last: ClockReading,
 }
 
-impl Chronometer {
+impl LedgerClock {
     /// Goes on from the last reading, or starts at the wall clock's.
     ///
     /// Within one boot the steady clock says how long the books were closed. Across a reboot only
     /// the wall clock can, and a wall clock that went back counts as no time at all.
     #[must_use]
-    pub fn resume(clock: Clock, last: Option<Reading>) -> Self {
+    pub fn resume(clock: Clock, last: Option<ClockReading>) -> Self {
         let (wall, steady) = (clock.now(), clock.steady());
         let at = match last {
             None => wall,
@@ -269,7 +269,7 @@ impl Chronometer {
             }
             Some(last) => last.at.plus(wall.since(last.wall)),
         };
-        let last = Reading { at, wall, steady };
+        let last = ClockReading { at, wall, steady };
         Self { clock, last }
     }
 
@@ -281,10 +281,10 @@ impl Chronometer {
 
     /// All three clocks at once, to be written with the books.
     #[must_use]
-    pub fn reading(&self) -> Reading {
+    pub fn reading(&self) -> ClockReading {
         let steady = self.clock.steady();
         let passed = (steady.millis - self.last.steady.millis).max(0);
-        Reading {
+        ClockReading {
             at: Timestamp(self.last.at.0.saturating_add(passed)),
             wall: self.clock.now(),
             steady,
@@ -299,7 +299,7 @@ impl Chronometer {
 
     /// What the wall clock will show when the books reach `at`, if nobody sets it till then.
     #[must_use]
-    pub fn on_the_wall(&self, at: Timestamp) -> Timestamp {
+    pub fn to_wall_time(&self, at: Timestamp) -> Timestamp {
         let now = self.reading();
         Timestamp(at.0.saturating_add(now.wall.0 - now.at.0))
     }
@@ -326,15 +326,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_books_do_not_believe_a_clock_that_was_set() {
-        let skew: &'static Skew = Box::leak(Box::default());
-        let books = Chronometer::resume(Clock::starting_at(noon()).skewed(skew), None);
+        let skew: &'static ClockSkew = Box::leak(Box::default());
+        let books = LedgerClock::resume(Clock::starting_at(noon()).skewed(skew), None);
         skew.wall.store(7_200_000, Relaxed);
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(books.now(), noon().plus(Duration::from_secs(1)));
         skew.wall.store(-7_200_000, Relaxed);
         assert_eq!(books.now(), noon().plus(Duration::from_secs(1)));
         assert_eq!(
-            books.on_the_wall(books.now()),
+            books.to_wall_time(books.now()),
             books.clock().now(),
             "what people read follows their clock"
         );
@@ -342,8 +342,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_books_count_a_suspend() {
-        let skew: &'static Skew = Box::leak(Box::default());
-        let books = Chronometer::resume(Clock::starting_at(noon()).skewed(skew), None);
+        let skew: &'static ClockSkew = Box::leak(Box::default());
+        let books = LedgerClock::resume(Clock::starting_at(noon()).skewed(skew), None);
         skew.suspended.store(3_600_000, Relaxed);
         assert_eq!(books.now(), noon().plus(Duration::from_secs(3600)));
     }
@@ -351,11 +351,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn after_a_reboot_the_books_never_go_back() {
         let clock = Clock::starting_at(noon());
-        let ahead = Reading {
+        let ahead = ClockReading {
             at: noon().plus(Duration::from_secs(60)),
             wall: noon().plus(Duration::from_secs(60)),
-            steady: Steady { boot: 7, millis: 5 },
+            steady: MonotonicTime { boot: 7, millis: 5 },
         };
-        assert_eq!(Chronometer::resume(clock, Some(ahead)).now(), ahead.at);
+        assert_eq!(LedgerClock::resume(clock, Some(ahead)).now(), ahead.at);
     }
 }

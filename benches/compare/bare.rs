@@ -6,8 +6,8 @@ use std::{error::Error, rc::Rc};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use idferry::{
     clock::{Clock, Timestamp},
-    gate::{Counting, Fare, Ledger, Limits, Paid},
-    intake::{Input, Line, Options, Rows},
+    gate::{CallKind, Ledger, Limits, Paid, WindowKind},
+    intake::{Input, Line, Options, RowReader},
     model::{Subject, SubjectId},
     secret::Secret,
     wecom::{BaseUrl, Client, HttpTransport, Timeouts, Verdict},
@@ -23,7 +23,7 @@ pub(crate) fn run(
     let transport = HttpTransport::new(BaseUrl::parse(url)?, Timeouts::default())?;
     let client = Client::new(Rc::new(transport), corp, Secret::new(secret.to_owned()));
     let fans = Fans {
-        rows: Rows::open(&Input::parse(csv.as_ref()), &Options::default())?,
+        rows: RowReader::open(&Input::parse(csv.as_ref()), &Options::default())?,
         left: rows,
     };
     tokio::runtime::Builder::new_current_thread()
@@ -34,7 +34,7 @@ pub(crate) fn run(
 
 async fn ask_all(client: Client, mut fans: Fans, width: usize) -> Result<(), Box<dyn Error>> {
     let token = client.fetch_token().await?;
-    let mut books = Ledger::new(Limits::none(), Counting::Sliding);
+    let mut books = Ledger::new(Limits::none(), WindowKind::Sliding);
     let mut calls = FuturesUnordered::new();
     let clock = Clock::system();
     let (mut answered, began) = (0_u64, clock.steady().millis);
@@ -57,14 +57,14 @@ async fn ask_all(client: Client, mut fans: Fans, width: usize) -> Result<(), Box
 
 /// Nothing but a commit pays for a call; here it is one that writes nothing.
 fn one_call(books: &mut Ledger) -> Result<Paid, Box<dyn Error>> {
-    let permit = books.charge(Timestamp::default(), Fare::Metered, 1);
+    let permit = books.charge(Timestamp::default(), CallKind::Standard, 1);
     let permit = permit.map_err(|hold| format!("{hold:?}"))?;
     let mut purse = permit.pay(|| Ok::<(), Box<dyn Error>>(()))?;
     purse.take().ok_or_else(|| "an empty purse".into())
 }
 
 struct Fans {
-    rows: Rows,
+    rows: RowReader,
     left: u64,
 }
 

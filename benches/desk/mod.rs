@@ -3,8 +3,8 @@
 use std::{hint::black_box, time::Duration};
 
 use idferry::{
-    clock::{Chronometer, Clock, Reading, Timestamp},
-    gate::{Block, Counting, Fare, Ledger, Limits, Quota},
+    clock::{Clock, ClockReading, LedgerClock, Timestamp},
+    gate::{CallKind, Ledger, Limits, Lockout, Quota, WindowKind},
     model::{Link, Outcome, Row, State, SubjectId},
     runner::begin,
     store::{Batch, Progress, RunId, Settled, Store},
@@ -13,11 +13,11 @@ use idferry::{
 /// Books as they are in the second week: every slot of every window holds something.
 pub(crate) fn full_books() -> (Ledger, Timestamp) {
     let limits = Quota::default().allowed();
-    let mut books = Ledger::new(limits, Counting::Sliding);
+    let mut books = Ledger::new(limits, WindowKind::Sliding);
     let mut now = Timestamp::default();
     for _ in 0..15 * 24 * 60 {
         now = now.plus(Duration::from_secs(60));
-        books.land_many(now, Fare::Metered, 100);
+        books.land_many(now, CallKind::Standard, 100);
         books.take_changes();
     }
     (books, now)
@@ -25,9 +25,9 @@ pub(crate) fn full_books() -> (Ledger, Timestamp) {
 
 /// One call through the books, as the loop does it but for the commit.
 pub(crate) fn charge_and_land(books: &mut Ledger, now: Timestamp) {
-    let permit = books.charge(now, Fare::Metered, 1);
+    let permit = books.charge(now, CallKind::Standard, 1);
     let paid = permit.map(|permit| permit.pay(|| Ok::<(), ()>(())));
-    books.land(now, Fare::Metered);
+    books.land(now, CallKind::Standard);
     let _ = black_box((paid, books.take_changes()));
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Desk {
     pub(crate) store: Store,
     run: RunId,
     books: Ledger,
-    reading: Reading,
+    reading: ClockReading,
     next: i64,
 }
 
@@ -66,8 +66,8 @@ impl Desk {
             _folder: folder,
             store,
             run,
-            books: Ledger::new(Limits::none(), Counting::Sliding),
-            reading: Chronometer::resume(clock, None).reading(),
+            books: Ledger::new(Limits::none(), WindowKind::Sliding),
+            reading: LedgerClock::resume(clock, None).reading(),
             next: 1,
         }
     }
@@ -100,15 +100,16 @@ impl Desk {
     pub(crate) fn commit(&mut self, settled: &[Settled]) {
         let calls = u32::try_from(settled.len()).expect("few");
         let now = self.reading.at;
-        self.books.land_many(now, Fare::Metered, u64::from(calls));
-        let permit = self.books.charge(now, Fare::Metered, calls);
+        self.books
+            .land_many(now, CallKind::Standard, u64::from(calls));
+        let permit = self.books.charge(now, CallKind::Standard, calls);
         let progress = Progress::default();
         let batch = Batch {
             settled,
             charges: &self.books.take_changes(),
             open: self.books.open(),
             reading: self.reading,
-            block: Block::default(),
+            block: Lockout::default(),
             watermark: settled.last().map(|settled| settled.subject),
             progress: (self.run, &progress),
         };

@@ -137,7 +137,7 @@ pub(super) struct QuotaFlags {
     reserve: Option<f64>,
     /// How windows are counted: sliding or calendar [default: sliding].
     #[arg(long, value_name = "HOW")]
-    window: Option<crate::gate::Counting>,
+    window: Option<crate::gate::WindowKind>,
     /// The most calls in flight [default: adaptive, from 4 up to 64].
     #[arg(long, value_name = "N")]
     concurrency: Option<Concurrency>,
@@ -191,7 +191,7 @@ impl QuotaFlags {
     }
 }
 
-fn window_limit(flag: &str) -> Result<(crate::gate::Span, u64), String> {
+fn window_limit(flag: &str) -> Result<(crate::gate::QuotaWindow, u64), String> {
     let wrong = || {
         format!("--quota {flag}: write none, or a window and a number such as business.hour=50000")
     };

@@ -3,7 +3,7 @@
 use super::{Failure, say};
 use crate::{
     clock::Clock,
-    intake::{Ahead, Input, IntakeError, Line, Options, RowError, Rows, digest},
+    intake::{Input, IntakeError, Line, Options, ReadAhead, RowError, RowReader, digest},
     report::style::{count, counted},
     store::{Reject, Store},
 };
@@ -42,7 +42,7 @@ fn enrol_one(
         }
         return Ok(());
     }
-    let mut lines = Ahead::of(Rows::open(input, options)?)?;
+    let mut lines = ReadAhead::of(RowReader::open(input, options)?)?;
     let mut broken = None;
     // A source that breaks off is no source that is known: its digest is not kept.
     let mut enrolment = store.enrol(&name, digest.as_ref().map(<[u8; 16]>::as_slice))?;
@@ -93,7 +93,7 @@ fn reject(error: RowError) -> Reject {
     }
 }
 
-fn taken_in(rows: &Rows, new: u64, duplicates: u64, rejected: u64) -> String {
+fn taken_in(rows: &RowReader, new: u64, duplicates: u64, rejected: u64) -> String {
     let mut line = format!(
         "{}: {}, {}",
         rows.name(),
@@ -109,7 +109,7 @@ fn taken_in(rows: &Rows, new: u64, duplicates: u64, rejected: u64) -> String {
     line
 }
 
-fn warn_of_unusual(rows: &Rows) {
+fn warn_of_unusual(rows: &RowReader) {
     let unusual = rows.unusual();
     if let Some(first) = unusual.first_line {
         say(&format!(

@@ -2,7 +2,7 @@
 
 use crate::{
     model::{State, Tally},
-    runner::event::Ending,
+    runner::event::StopReason,
 };
 
 /// How a command ends.
@@ -40,18 +40,19 @@ impl Exit {
 
     /// What a run's ending, its subjects and its rejected lines come to.
     #[must_use]
-    pub fn of(ending: &Ending, tally: &Tally, rejected_lines: u64) -> Self {
+    pub fn of(ending: &StopReason, tally: &Tally, rejected_lines: u64) -> Self {
         let refused = tally.of(State::Rejected) + tally.of(State::Parked) + rejected_lines;
         match ending {
-            Ending::Finished if refused > 0 => Self::SomeRefused,
-            Ending::Finished => Self::Done,
-            Ending::Quota(_) | Ending::Budget | Ending::Time | Ending::Unreachable(_) => {
-                Self::WorkLeft
-            }
-            Ending::Interrupted => Self::Interrupted,
-            Ending::Refused(halt) if halt.bug => Self::Internal,
-            Ending::Refused(_) | Ending::TokensRefused => Self::Halted,
-            Ending::Breaker(_) => Self::ErrorBudget,
+            StopReason::Finished if refused > 0 => Self::SomeRefused,
+            StopReason::Finished => Self::Done,
+            StopReason::Quota(_)
+            | StopReason::Budget
+            | StopReason::Time
+            | StopReason::Unreachable(_) => Self::WorkLeft,
+            StopReason::Interrupted => Self::Interrupted,
+            StopReason::Refused(halt) if halt.bug => Self::Internal,
+            StopReason::Refused(_) | StopReason::TokensRefused => Self::Halted,
+            StopReason::Breaker(_) => Self::ErrorBudget,
         }
     }
 }

@@ -47,7 +47,7 @@ impl Job {
             Reader::open(&origin)?.copy_to(&path)?;
         }
         let mut store = Store::open(&path, Clock::system().now())?;
-        store.relax()?;
+        store.disable_fsync()?;
         enrol(&mut store, &list, &inputs.options(file)?, true)?;
         let sources = store.reader()?.sources()?;
         let rejected = sources.iter().map(|source| source.rejected).sum();

@@ -18,18 +18,18 @@ pub(super) fn event(event: &RunEvent) {
     match event {
         RunEvent::Started { tally } => info!(subjects = tally.total(), "the run begins to ask"),
         RunEvent::TokenFetched => info!("access token fetched"),
-        RunEvent::Blocked { rung, until } => {
+        RunEvent::LockedOut { rung, until } => {
             info!(?rung, %until, "the API answered 45009 and is left alone");
         }
-        RunEvent::Unblocked => info!("the probe was answered: the block is over"),
-        RunEvent::Narrowed { calls } => info!(calls, "fewer calls at once"),
+        RunEvent::LockoutEnded => info!("the probe was answered: the block is over"),
+        RunEvent::ConcurrencyReduced { calls } => info!(calls, "fewer calls at once"),
         RunEvent::Unreachable { failure, until } => {
             info!(%failure, %until, "the API cannot be reached");
         }
-        RunEvent::ReachedAgain => info!("the API can be reached again"),
-        RunEvent::TicketDead => info!("the ticket does not work any more"),
+        RunEvent::Reconnected => info!("the API can be reached again"),
+        RunEvent::TicketRejected => info!("the ticket does not work any more"),
         RunEvent::Draining { in_flight } => info!(in_flight, "no new calls"),
-        RunEvent::SecondTry => info!("parked subjects are asked once more"),
+        RunEvent::RetryPassStarted => info!("parked subjects are asked once more"),
         RunEvent::Progress(at) => debug!(
             answered = at.tally.answered(),
             calls = at.calls,
@@ -37,7 +37,7 @@ pub(super) fn event(event: &RunEvent) {
             width = at.width,
             "progress"
         ),
-        RunEvent::Outlook(outlook) => debug!(per_second = outlook.per_second, "outlook"),
+        RunEvent::ForecastInput(outlook) => debug!(per_second = outlook.per_second, "outlook"),
     }
 }
 

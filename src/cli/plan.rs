@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    gate::{Fare, Outlook},
+    gate::{CallKind, ForecastInput},
     model::State,
     plan::{Plan, Tally, render},
     runner::{open_gate, ticket},
@@ -61,19 +61,21 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 
 impl Args {
     /// The very gate that would admit the calls, over the books as they were left.
-    fn outlook(&self, job: &Job, clock: Clock) -> Result<Outlook, Failure> {
+    fn outlook(&self, job: &Job, clock: Clock) -> Result<ForecastInput, Failure> {
         let file = self.state.file()?.run;
         let store = Store::open(&job.scratch.state(), clock.now())?;
         let quota = self.quota.quota(&file)?;
         let concurrency = self.quota.concurrency(&file);
-        let timeout = crate::runner::Orders::default().call_timeout;
+        let timeout = crate::runner::RunOptions::default().call_timeout;
         let (gate, books) = open_gate(&store, &quota, concurrency, clock, timeout)?;
         let (now, wall) = (books.now(), clock.now());
         let stored = ticket::stored(&store, clock)?;
-        Ok(Outlook {
+        Ok(ForecastInput {
             ledger: gate.ledger,
             now,
-            fare: stored.as_ref().map_or(Fare::Metered, |_| Fare::Ticketed),
+            fare: stored
+                .as_ref()
+                .map_or(CallKind::Standard, |_| CallKind::WithTicket),
             ticket_until: stored.map(|ticket| now.plus(ticket.usable_until().since(wall))),
             blocked_until: gate.block.until,
             per_second: None,

@@ -16,12 +16,12 @@ use super::{
 use crate::{
     clock::{Clock, Timestamp},
     config::Run,
-    gate::{Counting, Fare, Quota, Span},
+    gate::{CallKind, Quota, QuotaWindow, WindowKind},
     model::{State, Tally},
     plan::ideal_seconds,
     rehearsal::{Rehearsal, Rehearsed, Scratch, invent},
     report::style::{count, duration},
-    runner::{Cadence, Orders, event::Ending},
+    runner::{CommitPolicy, RunOptions, event::StopReason},
     sim::{self, Faults, Latency},
     store::{Reader, Store},
     wecom::wire::UNIONID_TO_EXTERNAL_USERID,
@@ -121,8 +121,8 @@ impl Args {
                 seed,
                 limits: the_same(&quota),
                 counting: match quota.counting {
-                    Counting::Sliding => sim::Counting::Sliding,
-                    Counting::Calendar => sim::Counting::Calendar,
+                    WindowKind::Sliding => sim::Counting::Sliding,
+                    WindowKind::Calendar => sim::Counting::Calendar,
                 },
                 faults: self.faults,
                 latency: self.latency,
@@ -131,17 +131,17 @@ impl Args {
             },
             quota,
             concurrency: self.quota.concurrency(file),
-            orders: Orders {
+            orders: RunOptions {
                 budget: self.stop.budget,
                 deadline: self.stop.deadline(start),
                 on_quota: self.stop.on_quota(file)?,
                 error_budget: self.stop.error_budget(file)?,
                 seed,
-                cadence: match self.kill_every {
-                    Some(_) => Cadence::default(),
-                    None => Cadence::rehearsed(),
+                commit_policy: match self.kill_every {
+                    Some(_) => CommitPolicy::default(),
+                    None => CommitPolicy::rehearsed(),
                 },
-                ..Orders::default()
+                ..RunOptions::default()
             },
             ticket: policy == Some(Policy::Apply),
             start,
@@ -153,7 +153,7 @@ impl Args {
         let Some(subjects) = self.subjects else {
             let scratch = Job::copy(&self.inputs, &self.state, file)?.scratch;
             // The simulator has a corp of its own.
-            Store::open(&scratch.state(), Clock::system().now())?.unbind()?;
+            Store::open(&scratch.state(), Clock::system().now())?.clear_corp()?;
             return Ok(scratch);
         };
         let scratch = Scratch::new().map_err(|why| Failure::internal(why.to_string()))?;
@@ -167,7 +167,7 @@ impl Args {
 fn the_same(quota: &Quota) -> sim::Limits {
     let windows = sim::Window::ALL.into_iter();
     windows.fold(sim::Limits::none(), |limits, window| {
-        let span = Span::ALL
+        let span = QuotaWindow::ALL
             .into_iter()
             .find(|span| span.name() == window.name());
         limits.with(window, span.and_then(|span| quota.limits.of(span)))
@@ -208,9 +208,9 @@ impl Findings {
         let lane = lane.cloned().unwrap_or_default();
         let subjects = before.of(State::Queued);
         let fare = if rehearsal.ticket {
-            Fare::Ticketed
+            CallKind::WithTicket
         } else {
-            Fare::Metered
+            CallKind::Standard
         };
         let ideal = ideal_seconds(&rehearsal.quota.limits, fare, subjects);
         let windows = sim::Window::ALL.into_iter().map(sim::Window::name);
@@ -236,7 +236,7 @@ impl Findings {
         }
     }
 
-    fn text(&self, ending: &Ending, timeline: &Timeline) -> String {
+    fn text(&self, ending: &StopReason, timeline: &Timeline) -> String {
         let mut text = timeline.to_string();
         let _ = writeln!(text, "{}\n", ended(ending));
         for name in sim::Window::ALL.map(sim::Window::name) {
@@ -281,17 +281,17 @@ fn lasting(seconds: f64) -> String {
     duration(Duration::from_secs_f64(seconds))
 }
 
-fn ended(ending: &Ending) -> String {
+fn ended(ending: &StopReason) -> String {
     match ending {
-        Ending::Finished => "Finished: every subject has been asked.".to_owned(),
-        Ending::Quota(wait) => format!("Stopped: {}.", wait.reason),
-        Ending::Budget => "Stopped: the budget of calls is used up.".to_owned(),
-        Ending::Time => "Stopped: the time is up.".to_owned(),
-        Ending::Unreachable(failure) => format!("Stopped: {failure}."),
-        Ending::Interrupted => "Stopped.".to_owned(),
-        Ending::TokensRefused => "Halted: every token was refused.".to_owned(),
-        Ending::Refused(halt) => format!("Halted: {}.", halt.entry),
-        Ending::Breaker(trip) => {
+        StopReason::Finished => "Finished: every subject has been asked.".to_owned(),
+        StopReason::Quota(wait) => format!("Stopped: {}.", wait.reason),
+        StopReason::Budget => "Stopped: the budget of calls is used up.".to_owned(),
+        StopReason::Time => "Stopped: the time is up.".to_owned(),
+        StopReason::Unreachable(failure) => format!("Stopped: {failure}."),
+        StopReason::Interrupted => "Stopped.".to_owned(),
+        StopReason::TokensRefused => "Halted: every token was refused.".to_owned(),
+        StopReason::Refused(halt) => format!("Halted: {}.", halt.entry),
+        StopReason::Breaker(trip) => {
             format!(
                 "Halted: {} of the last {} answers were errors.",
                 trip.errors, trip.answers

@@ -30,9 +30,9 @@ use crate::{
     model::{State, SubjectId},
     report::{Reporter, Summary},
     runner::{
-        Orders, Runner, begin,
+        RunOptions, Runner, begin,
         decide::ATTEMPTS,
-        event::{Ending, RunEvent, RunReport, Snapshot},
+        event::{RunEvent, RunReport, Snapshot, StopReason},
         open_gate,
     },
     store::{Reader, RunId, Store, StoreError},
@@ -81,7 +81,7 @@ struct Plan {
     rejects: PathBuf,
     remote: Remote,
     quota: Quota,
-    orders: Orders,
+    orders: RunOptions,
     policy: Policy,
     consent: Consent,
     clock: Clock,
@@ -187,13 +187,13 @@ impl Args {
             true => Consent::Given,
             false => Consent::Ask,
         };
-        let orders = Orders {
+        let orders = RunOptions {
             budget: self.stop.budget,
             deadline: self.stop.deadline(clock.now()),
             on_quota: self.stop.on_quota(&file.run)?,
             error_budget: self.stop.error_budget(&file.run)?,
             seed: fastrand::u64(..),
-            ..Orders::default()
+            ..RunOptions::default()
         };
         Ok(Plan {
             file,
@@ -239,13 +239,13 @@ impl Plan {
         let queued = store.tally().of(State::Queued);
         if self.orders.budget == Some(0) || !has_work(store)? {
             let ending = match queued {
-                0 => Ending::Finished,
-                _ => Ending::Budget,
+                0 => StopReason::Finished,
+                _ => StopReason::Budget,
             };
             return Ok(unasked(store, ending));
         }
         let who = self.remote.credentials(&self.file)?;
-        store.belongs_to(&who.corp_id)?;
+        store.bind_corp(&who.corp_id)?;
         let client = self.remote.client(who, self.orders.call_timeout)?;
         let (gate, books) = open_gate(
             store,
@@ -265,9 +265,9 @@ impl Plan {
         };
         let (ticket, token) = match ticket::choose(self.policy, self.consent, job).await? {
             Stage::GoOn(ticket, token) => (ticket, token),
-            Stage::Halted(halt) => return Ok(unasked(store, Ending::Refused(*halt))),
+            Stage::Halted(halt) => return Ok(unasked(store, StopReason::Refused(*halt))),
             Stage::Unreachable(failure) => {
-                return Ok(unasked(store, Ending::Unreachable(failure)));
+                return Ok(unasked(store, StopReason::Unreachable(failure)));
             }
         };
         let ticket_until = ticket.as_ref().map(crate::wecom::Ticket::usable_until);
@@ -337,7 +337,7 @@ impl Plan {
 }
 
 /// A run that ends before it has asked anything.
-fn unasked(store: &Store, ending: Ending) -> Asked {
+fn unasked(store: &Store, ending: StopReason) -> Asked {
     Asked {
         report: RunReport {
             ending,

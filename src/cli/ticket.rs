@@ -8,9 +8,9 @@ use clap::ValueEnum;
 use super::{Failure, say, signals::Signals};
 use crate::{
     clock::{Clock, Timestamp},
-    gate::{Ledger, Span},
+    gate::{Ledger, QuotaWindow},
     report::style,
-    runner::{event::Halt, ticket},
+    runner::{event::FatalRefusal, ticket},
     store::Store,
     wecom::{Client, Ticket, Token, transport::Failure as CallFailure},
 };
@@ -51,7 +51,7 @@ pub(super) enum Stage {
     /// Go on, with a ticket or without.
     GoOn(Option<Ticket>, Option<Token>),
     /// The API refuses.
-    Halted(Box<Halt>),
+    Halted(Box<FatalRefusal>),
     /// The API cannot be reached.
     Unreachable(CallFailure),
 }
@@ -125,7 +125,7 @@ fn is_wanted(job: &Job<'_>) -> Result<bool, Failure> {
 fn room_today(ledger: &Ledger, now: Timestamp) -> u64 {
     let mut ledger = ledger.clone();
     let limits = ledger.limits();
-    let rooms = [Span::BusinessDay, Span::BusinessMonth].map(|span| {
+    let rooms = [QuotaWindow::BusinessDay, QuotaWindow::BusinessMonth].map(|span| {
         let used = ledger.used(now, span);
         limits
             .of(span)
@@ -157,20 +157,20 @@ fn agrees(consent: Consent) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::{Counting, Fare, Limits};
+    use crate::gate::{CallKind, Limits, WindowKind};
 
     #[test]
     fn a_short_job_before_midnight_is_no_reason_to_spend_the_ticket() {
         let now = Timestamp::parse("2026-11-22T23:50:00+08:00").unwrap();
-        let mut ledger = Ledger::new(Limits::published(), Counting::Sliding);
+        let mut ledger = Ledger::new(Limits::published(), WindowKind::Sliding);
         assert_eq!(room_today(&ledger, now), 480_000);
-        ledger.land_many(now, Fare::Metered, 400_000);
+        ledger.land_many(now, CallKind::Standard, 400_000);
         assert_eq!(room_today(&ledger, now), 80_000);
         // What was used yesterday at this time is free again.
         let tomorrow = now.plus(std::time::Duration::from_secs(25 * 3600));
         assert_eq!(room_today(&ledger, tomorrow), 480_000);
         assert_eq!(
-            room_today(&Ledger::new(Limits::none(), Counting::Sliding), now),
+            room_today(&Ledger::new(Limits::none(), WindowKind::Sliding), now),
             u64::MAX
         );
     }
@@ -178,8 +178,8 @@ mod tests {
     #[test]
     fn the_month_counts_where_it_is_the_narrower() {
         let now = Timestamp::parse("2026-11-22T09:00:00+08:00").unwrap();
-        let mut ledger = Ledger::new(Limits::published(), Counting::Sliding);
-        ledger.land_many(now, Fare::Metered, 7_400_000);
+        let mut ledger = Ledger::new(Limits::published(), WindowKind::Sliding);
+        ledger.land_many(now, CallKind::Standard, 7_400_000);
         let later = now.plus(std::time::Duration::from_secs(3 * 86_400));
         assert_eq!(room_today(&ledger, later), 100_000);
     }

@@ -58,14 +58,14 @@ impl Stage for Timeline {
                 let answered = tally.answered();
                 self.last = Some((Timestamp::default(), answered, None));
             }
-            RunEvent::Blocked { rung, until } => {
+            RunEvent::LockedOut { rung, until } => {
                 self.note(&format!(
                     "blocked by the API (45009), taken for {rung:?}, until {until}"
                 ));
             }
-            RunEvent::Unblocked => self.note("the probe was answered: the block is over"),
-            RunEvent::TicketDead => self.note("the ticket does not work any more"),
-            RunEvent::SecondTry => self.note("parked subjects are asked once more"),
+            RunEvent::LockoutEnded => self.note("the probe was answered: the block is over"),
+            RunEvent::TicketRejected => self.note("the ticket does not work any more"),
+            RunEvent::RetryPassStarted => self.note("parked subjects are asked once more"),
             _ => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Span;
+use super::QuotaWindow;
 use crate::clock::Timestamp;
 
 /// The one reason for waiting.
@@ -11,7 +11,7 @@ pub struct Hold {
     /// When to ask again, in the time of the books; `None` if something must land first.
     pub until: Option<Timestamp>,
     /// Why.
-    pub reason: Reason,
+    pub reason: HoldReason,
 }
 
 impl Hold {
@@ -24,7 +24,7 @@ impl Hold {
         now: Timestamp,
         until: Timestamp,
         in_flight: usize,
-        reason: Reason,
+        reason: HoldReason,
     ) -> Result<(), Self> {
         match (now < until, in_flight) {
             (true, _) => Err(Self {
@@ -42,15 +42,15 @@ impl Hold {
 
 /// What makes us wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub enum HoldReason {
     /// The minute's calls are spread over the minute.
     Pace,
     /// A window is full.
-    Window(Span),
+    Window(QuotaWindow),
     /// The remote has shut the API (45009).
-    Block,
+    Lockout,
     /// As many calls in the air as the remote bears (45033); with a time, it has its rest.
-    Width,
+    Concurrency,
     /// A subject waits for its next attempt.
     Retry,
     /// An access token is being fetched.
@@ -61,25 +61,25 @@ pub enum Reason {
     Outage,
 }
 
-impl Reason {
+impl HoldReason {
     /// Whether the wait is long enough to tell people about, and to leave for `--on-quota exit`.
     #[must_use]
     pub const fn is_quota(self) -> bool {
         match self {
-            Self::Block => true,
-            Self::Window(span) => !matches!(span, Span::BasicMinute),
+            Self::Lockout => true,
+            Self::Window(span) => !matches!(span, QuotaWindow::BasicMinute),
             _ => false,
         }
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pace => f.write_str("pace of the minute limit"),
             Self::Window(span) => write!(f, "{span} is used up"),
-            Self::Block => f.write_str("blocked by the API (45009 接口调用超过限制)"),
-            Self::Width => {
+            Self::Lockout => f.write_str("blocked by the API (45009 接口调用超过限制)"),
+            Self::Concurrency => {
                 f.write_str("the API bears no more calls at once (45033 接口并发调用超过限制)")
             }
             Self::Retry => f.write_str("next attempt"),

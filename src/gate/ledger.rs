@@ -1,6 +1,8 @@
 //! The books of a lane: five windows, and the calls that are charged and have not landed.
 
-use super::{Counting, Fare, Hold, Limits, Permit, Purse, Reason, Span, Window};
+use super::{
+    CallKind, Hold, HoldReason, Limits, PaidCalls, Permit, QuotaWindow, SlidingWindow, WindowKind,
+};
 use crate::clock::Timestamp;
 
 /// Calls charged and not landed, by fare.
@@ -8,43 +10,43 @@ use crate::clock::Timestamp;
 /// They count in every window of their fare for as long as they are open, whatever the time: the
 /// remote counts a call somewhere between its sending and its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Open {
+pub struct InFlight {
     /// Without a ticket.
-    pub metered: u64,
+    pub standard: u64,
     /// With one.
-    pub ticketed: u64,
+    pub with_ticket: u64,
 }
 
-impl Open {
+impl InFlight {
     /// Open calls that `span` counts.
     #[must_use]
-    pub const fn in_window(&self, span: Span) -> u64 {
+    pub const fn in_window(&self, span: QuotaWindow) -> u64 {
         if span.is_business() {
-            self.metered
+            self.standard
         } else {
-            self.metered + self.ticketed
+            self.standard + self.with_ticket
         }
     }
 
     /// All of them.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.metered + self.ticketed
+        self.standard + self.with_ticket
     }
 
-    const fn of(&mut self, fare: Fare) -> &mut u64 {
+    const fn of(&mut self, fare: CallKind) -> &mut u64 {
         match fare {
-            Fare::Metered => &mut self.metered,
-            Fare::Ticketed => &mut self.ticketed,
+            CallKind::Standard => &mut self.standard,
+            CallKind::WithTicket => &mut self.with_ticket,
         }
     }
 }
 
 /// A line of the books as the state file keeps it: calls landed in one slot of one window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Change {
+pub struct SlotUpdate {
     /// The window.
-    pub span: Span,
+    pub span: QuotaWindow,
     /// The slot's start.
     pub slot: Timestamp,
     /// The calls in it, all told.
@@ -53,19 +55,19 @@ pub struct Change {
 
 /// The books as they were left by the last commit.
 #[derive(Debug, Clone, Default)]
-pub struct Books {
+pub struct LedgerSnapshot {
     /// Every slot that has not left its window.
-    pub slots: Vec<Change>,
+    pub slots: Vec<SlotUpdate>,
     /// What was open.
-    pub open: Open,
+    pub open: InFlight,
 }
 
 /// All windows of one lane at once.
 #[derive(Debug, Clone)]
 pub struct Ledger {
-    windows: [Window; 5],
-    open: Open,
-    changes: Vec<Change>,
+    windows: [SlidingWindow; 5],
+    open: InFlight,
+    changes: Vec<SlotUpdate>,
     sent: u64,
 }
 
@@ -78,14 +80,15 @@ impl Ledger {
     #[must_use]
     pub fn restore(
         limits: Limits,
-        counting: Counting,
-        books: &Books,
+        counting: WindowKind,
+        books: &LedgerSnapshot,
         landed_by: Timestamp,
     ) -> Self {
-        let windows = Span::ALL.map(|span| Window::new(span, limits.of(span), counting));
+        let windows =
+            QuotaWindow::ALL.map(|span| SlidingWindow::new(span, limits.of(span), counting));
         let mut ledger = Self {
             windows,
-            open: Open::default(),
+            open: InFlight::default(),
             changes: Vec::new(),
             sent: 0,
         };
@@ -97,7 +100,7 @@ impl Ledger {
             if open > 0 {
                 let (slot, calls) = window.land(landed_by, open);
                 let span = window.span();
-                ledger.changes.push(Change { span, slot, calls });
+                ledger.changes.push(SlotUpdate { span, slot, calls });
             }
         }
         ledger
@@ -105,8 +108,13 @@ impl Ledger {
 
     /// Empty books.
     #[must_use]
-    pub fn new(limits: Limits, counting: Counting) -> Self {
-        Self::restore(limits, counting, &Books::default(), Timestamp::default())
+    pub fn new(limits: Limits, counting: WindowKind) -> Self {
+        Self::restore(
+            limits,
+            counting,
+            &LedgerSnapshot::default(),
+            Timestamp::default(),
+        )
     }
 
     /// The limits it holds.
@@ -119,15 +127,15 @@ impl Ledger {
         limits
     }
 
-    /// The windows, in the order of [`Span::ALL`].
+    /// The windows, in the order of [`QuotaWindow::ALL`].
     #[must_use]
-    pub const fn windows(&self) -> &[Window; 5] {
+    pub const fn windows(&self) -> &[SlidingWindow; 5] {
         &self.windows
     }
 
     /// Calls charged and not landed.
     #[must_use]
-    pub const fn open(&self) -> Open {
+    pub const fn open(&self) -> InFlight {
         self.open
     }
 
@@ -138,7 +146,7 @@ impl Ledger {
     }
 
     /// What `span` holds at `now`: landed and open.
-    pub fn used(&mut self, now: Timestamp, span: Span) -> u64 {
+    pub fn used(&mut self, now: Timestamp, span: QuotaWindow) -> u64 {
         let window = &mut self.windows[span as usize];
         window.expire(now);
         window.landed() + self.open.in_window(span)
@@ -149,7 +157,7 @@ impl Ledger {
     /// # Errors
     ///
     /// The hold, if not.
-    pub fn check(&mut self, now: Timestamp, fare: Fare) -> Result<(), Hold> {
+    pub fn check(&mut self, now: Timestamp, fare: CallKind) -> Result<(), Hold> {
         match self.room(now, fare) {
             0 => Err(self.full(fare)),
             _ => Ok(()),
@@ -157,7 +165,7 @@ impl Ledger {
     }
 
     /// How many calls of `fare` fit in every window it counts in.
-    fn room(&mut self, now: Timestamp, fare: Fare) -> u64 {
+    fn room(&mut self, now: Timestamp, fare: CallKind) -> u64 {
         let windows = self.windows.iter_mut();
         let counting = windows.filter(|window| fare.counts_in(window.span()));
         let rooms = counting.map(|window| {
@@ -172,7 +180,7 @@ impl Ledger {
     /// # Errors
     ///
     /// The hold of the window that stays full the longest, if not even one fits.
-    pub fn charge(&mut self, now: Timestamp, fare: Fare, want: u32) -> Result<Permit, Hold> {
+    pub fn charge(&mut self, now: Timestamp, fare: CallKind, want: u32) -> Result<Permit, Hold> {
         let room = u32::try_from(self.room(now, fare)).unwrap_or(u32::MAX);
         let calls = want.max(1).min(room);
         if calls == 0 {
@@ -183,12 +191,12 @@ impl Ledger {
     }
 
     /// One call of `fare` has landed: its charge is dated.
-    pub fn land(&mut self, now: Timestamp, fare: Fare) {
+    pub fn land(&mut self, now: Timestamp, fare: CallKind) {
         self.land_many(now, fare, 1);
     }
 
     /// Many have.
-    pub fn land_many(&mut self, now: Timestamp, fare: Fare, calls: u64) {
+    pub fn land_many(&mut self, now: Timestamp, fare: CallKind, calls: u64) {
         let open = self.open.of(fare);
         *open = open.saturating_sub(calls);
         self.sent += calls;
@@ -196,7 +204,7 @@ impl Ledger {
             if fare.counts_in(window.span()) {
                 let (slot, calls) = window.land(now, calls);
                 let span = window.span();
-                note(&mut self.changes, Change { span, slot, calls });
+                note(&mut self.changes, SlotUpdate { span, slot, calls });
             }
         }
     }
@@ -208,23 +216,23 @@ impl Ledger {
             if window.span().is_business() {
                 let (slot, calls) = window.land(now, 1);
                 let span = window.span();
-                note(&mut self.changes, Change { span, slot, calls });
+                note(&mut self.changes, SlotUpdate { span, slot, calls });
             }
         }
     }
 
     /// Takes back calls that were paid for and will not be sent.
-    pub fn refund(&mut self, purse: Purse) {
+    pub fn refund(&mut self, purse: PaidCalls) {
         let open = self.open.of(purse.fare());
         *open = open.saturating_sub(u64::from(purse.calls()));
     }
 
     /// The slots that changed since this was last asked, to be committed; asking forgets them.
-    pub fn take_changes(&mut self) -> Vec<Change> {
+    pub fn take_changes(&mut self) -> Vec<SlotUpdate> {
         std::mem::take(&mut self.changes)
     }
 
-    fn full(&self, fare: Fare) -> Hold {
+    fn full(&self, fare: CallKind) -> Hold {
         let full = self.windows.iter().filter(|window| {
             fare.counts_in(window.span()) && window.room(self.open.in_window(window.span())) == 0
         });
@@ -235,18 +243,18 @@ impl Ledger {
         // A window that only a landing can free does not know its time: the others may.
         let (until, span) = frees
             .max_by_key(|(until, span)| (*until, *span))
-            .unwrap_or((None, Span::BasicMinute));
-        let reason = Reason::Window(span);
+            .unwrap_or((None, QuotaWindow::BasicMinute));
+        let reason = HoldReason::Window(span);
         Hold { until, reason }
     }
 }
 
 /// Remembers a slot's latest count; the last few entries are where a repeat would stand.
-fn note(changes: &mut Vec<Change>, change: Change) {
+fn note(changes: &mut Vec<SlotUpdate>, change: SlotUpdate) {
     let known = changes
         .iter_mut()
         .rev()
-        .take(Span::ALL.len())
+        .take(QuotaWindow::ALL.len())
         .find(|known| known.span == change.span && known.slot == change.slot);
     match known {
         Some(known) => known.calls = change.calls,

@@ -12,27 +12,27 @@
 //! and forgets at restart. Everything here is pure arithmetic over the time it is given, but for
 //! governor's cell inside the pacer.
 
-mod block;
+mod concurrency;
+mod forecast_input;
 mod hold;
 mod ledger;
-mod outlook;
+mod lockout;
 mod pacer;
 mod permit;
 #[cfg(test)]
 mod properties;
 mod quota;
-mod width;
-mod window;
+mod sliding;
 
-pub use block::{Block, Rung};
-pub use hold::{Hold, Reason};
-pub use ledger::{Books, Change, Ledger, Open};
-pub use outlook::Outlook;
+pub use concurrency::{Concurrency, ConcurrencyLimit};
+pub use forecast_input::ForecastInput;
+pub use hold::{Hold, HoldReason};
+pub use ledger::{InFlight, Ledger, LedgerSnapshot, SlotUpdate};
+pub use lockout::{Lockout, LockoutLevel};
 pub use pacer::Pacer;
-pub use permit::{Fare, Paid, Permit, Purse};
-pub use quota::{Counting, Limits, Quota, Span};
-pub use width::{Concurrency, Width};
-pub use window::Window;
+pub use permit::{CallKind, Paid, PaidCalls, Permit};
+pub use quota::{Limits, Quota, QuotaWindow, WindowKind};
+pub use sliding::SlidingWindow;
 
 use crate::clock::Timestamp;
 
@@ -42,17 +42,17 @@ pub struct Gate {
     pub ledger: Ledger,
     pacer: Pacer,
     /// How many calls may be in the air.
-    pub width: Width,
+    pub width: ConcurrencyLimit,
     /// The penalty in force, if any.
-    pub block: Block,
+    pub block: Lockout,
 }
 
 impl Gate {
     /// A gate over the books as they were left.
     #[must_use]
-    pub fn open(ledger: Ledger, concurrency: Concurrency, block: Block, now: Timestamp) -> Self {
-        let pacer = Pacer::new(ledger.limits().of(Span::BasicMinute), now);
-        let width = Width::new(concurrency);
+    pub fn open(ledger: Ledger, concurrency: Concurrency, block: Lockout, now: Timestamp) -> Self {
+        let pacer = Pacer::new(ledger.limits().of(QuotaWindow::BasicMinute), now);
+        let width = ConcurrencyLimit::new(concurrency);
         Self {
             ledger,
             pacer,
@@ -66,7 +66,7 @@ impl Gate {
     /// # Errors
     ///
     /// The hold, if not even one call fits.
-    pub fn admit(&mut self, now: Timestamp, fare: Fare, want: u32) -> Result<Permit, Hold> {
+    pub fn admit(&mut self, now: Timestamp, fare: CallKind, want: u32) -> Result<Permit, Hold> {
         self.ledger.charge(now, fare, want)
     }
 
@@ -90,7 +90,7 @@ impl Gate {
     }
 
     /// A call has been answered, refused or given up at `now`: from here its charge begins to age.
-    pub fn land(&mut self, now: Timestamp, fare: Fare) {
+    pub fn land(&mut self, now: Timestamp, fare: CallKind) {
         self.ledger.land(now, fare);
     }
 }

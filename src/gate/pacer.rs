@@ -17,7 +17,7 @@ use governor::{
     state::{InMemoryState, NotKeyed},
 };
 
-use super::{Hold, Reason};
+use super::{Hold, HoldReason};
 use crate::clock::Timestamp;
 
 /// Governor's clock, set by hand before each question.
@@ -66,7 +66,7 @@ impl Pacer {
         hand.0.store(at, Relaxed);
         limiter.check().map_err(|not_until| Hold {
             until: Some(now.plus(not_until.wait_time_from(hand.now()))),
-            reason: Reason::Pace,
+            reason: HoldReason::Pace,
         })
     }
 }

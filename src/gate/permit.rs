@@ -1,25 +1,25 @@
 //! Paid before sent.
 
-use super::Span;
+use super::QuotaWindow;
 
 /// Which windows a call is charged in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub enum Fare {
+pub enum CallKind {
     /// Sent without a ticket: all five windows.
-    Metered = 0,
+    Standard = 0,
     /// Sent with a ticket: the basic windows only (D96250).
-    Ticketed = 1,
+    WithTicket = 1,
 }
 
-impl Fare {
+impl CallKind {
     /// Both.
-    pub const ALL: [Self; 2] = [Self::Metered, Self::Ticketed];
+    pub const ALL: [Self; 2] = [Self::Standard, Self::WithTicket];
 
     /// Whether `span` counts a call of this fare.
     #[must_use]
-    pub const fn counts_in(self, span: Span) -> bool {
-        matches!(self, Self::Metered) || !span.is_business()
+    pub const fn counts_in(self, span: QuotaWindow) -> bool {
+        matches!(self, Self::Standard) || !span.is_business()
     }
 }
 
@@ -27,17 +27,17 @@ impl Fare {
 #[must_use = "a permit that is dropped stays charged"]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Permit {
-    fare: Fare,
+    fare: CallKind,
     calls: u32,
 }
 
 impl Permit {
-    pub(super) const fn new(fare: Fare, calls: u32) -> Self {
+    pub(super) const fn new(fare: CallKind, calls: u32) -> Self {
         Self { fare, calls }
     }
 
     /// A permit for no call, for a commit that only settles.
-    pub const fn nothing(fare: Fare) -> Self {
+    pub const fn nothing(fare: CallKind) -> Self {
         Self { fare, calls: 0 }
     }
 
@@ -53,9 +53,9 @@ impl Permit {
     /// # Errors
     ///
     /// Those of `commit`; the charge then stays in memory, which may only over-count.
-    pub fn pay<E>(self, commit: impl FnOnce() -> Result<(), E>) -> Result<Purse, E> {
+    pub fn pay<E>(self, commit: impl FnOnce() -> Result<(), E>) -> Result<PaidCalls, E> {
         commit()?;
-        Ok(Purse {
+        Ok(PaidCalls {
             fare: self.fare,
             calls: self.calls,
         })
@@ -64,21 +64,21 @@ impl Permit {
 
 /// Calls charged and committed, not yet sent.
 #[derive(Debug)]
-pub struct Purse {
-    fare: Fare,
+pub struct PaidCalls {
+    fare: CallKind,
     calls: u32,
 }
 
-impl Purse {
+impl PaidCalls {
     /// An empty one.
     #[must_use]
-    pub const fn empty(fare: Fare) -> Self {
+    pub const fn empty(fare: CallKind) -> Self {
         Self { fare, calls: 0 }
     }
 
     /// What its calls were charged as.
     #[must_use]
-    pub const fn fare(&self) -> Fare {
+    pub const fn fare(&self) -> CallKind {
         self.fare
     }
 
@@ -109,13 +109,13 @@ impl Purse {
 /// there is no other way to one than a commit that succeeded.
 #[derive(Debug)]
 pub struct Paid {
-    fare: Fare,
+    fare: CallKind,
 }
 
 impl Paid {
     /// What it was charged as.
     #[must_use]
-    pub const fn fare(&self) -> Fare {
+    pub const fn fare(&self) -> CallKind {
         self.fare
     }
 
@@ -123,7 +123,7 @@ impl Paid {
     #[cfg(test)]
     pub(crate) const fn for_tests() -> Self {
         Self {
-            fare: Fare::Metered,
+            fare: CallKind::Standard,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use self::world::{Deed, Story, play, share};
-use super::{Counting, Fare, Ledger, Limits, Span};
+use super::{CallKind, Ledger, Limits, QuotaWindow, WindowKind};
 use crate::clock::Timestamp;
 
 /// The ends are where the errors are.
@@ -17,7 +17,7 @@ fn part() -> impl Strategy<Value = f64> {
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
-    let fare = prop_oneof![3 => Just(Fare::Metered), 1 => Just(Fare::Ticketed)];
+    let fare = prop_oneof![3 => Just(CallKind::Standard), 1 => Just(CallKind::WithTicket)];
     let send = (fare, 1_u32..16, any::<bool>(), part(), part(), part());
     let send = send.prop_map(|(fare, want, patient, sent, counted, landed)| Deed::Send {
         fare,
@@ -40,7 +40,7 @@ fn limits() -> impl Strategy<Value = Limits> {
     let limit = proptest::option::weighted(0.7, 1_u64..12);
     proptest::array::uniform5(limit).prop_map(|all| {
         let mut limits = Limits::none();
-        for (span, limit) in Span::ALL.into_iter().zip(all) {
+        for (span, limit) in QuotaWindow::ALL.into_iter().zip(all) {
             limits.set(span, limit);
         }
         limits
@@ -49,12 +49,12 @@ fn limits() -> impl Strategy<Value = Limits> {
 
 fn story() -> impl Strategy<Value = Story> {
     let scale = prop_oneof![
-        Just(Span::BasicMinute),
-        Just(Span::BasicHour),
-        Just(Span::BusinessDay),
-        Just(Span::BusinessMonth)
+        Just(QuotaWindow::BasicMinute),
+        Just(QuotaWindow::BasicHour),
+        Just(QuotaWindow::BusinessDay),
+        Just(QuotaWindow::BusinessMonth)
     ];
-    let counting = prop_oneof![2 => Just(Counting::Sliding), 1 => Just(Counting::Calendar)];
+    let counting = prop_oneof![2 => Just(WindowKind::Sliding), 1 => Just(WindowKind::Calendar)];
     let begins = 0_i64..40 * 86_400_000;
     let deeds = proptest::collection::vec((part(), deed()), 1..60);
     let pace = (2_i64..40, 1.0_f64..30.0);
@@ -103,9 +103,9 @@ proptest! {
 #[test]
 fn a_request_that_slept_through_its_time_out_is_still_counted_after_a_restart() {
     let mut limits = Limits::none();
-    limits.set(Span::BasicMinute, Some(1));
+    limits.set(QuotaWindow::BasicMinute, Some(1));
     let send = |patient| Deed::Send {
-        fare: Fare::Metered,
+        fare: CallKind::Standard,
         want: 1,
         patient,
         sent: 1.0,
@@ -114,7 +114,7 @@ fn a_request_that_slept_through_its_time_out_is_still_counted_after_a_restart() 
     };
     play(&Story {
         limits,
-        counting: Counting::Sliding,
+        counting: WindowKind::Sliding,
         start: Timestamp::from_millis(1_795_320_000_000),
         step_millis: 50_000,
         timeout_millis: 5_000,
@@ -130,10 +130,10 @@ fn a_request_that_slept_through_its_time_out_is_still_counted_after_a_restart() 
 
 /// Calls that a greedy caller sends from the first span's end on, for `spans` spans, under one
 /// limit; each burst lands after the next of `latencies_millis`.
-fn greed(span: Span, limit: u64, latencies_millis: &[i64], spans: u32) -> u64 {
+fn greed(span: QuotaWindow, limit: u64, latencies_millis: &[i64], spans: u32) -> u64 {
     let mut limits = Limits::none();
     limits.set(span, Some(limit));
-    let mut ledger = Ledger::new(limits, Counting::Sliding);
+    let mut ledger = Ledger::new(limits, WindowKind::Sliding);
     let start = Timestamp::from_millis(1_795_320_000_000);
     let (from, end) = (
         start.plus(span.length()),
@@ -145,12 +145,12 @@ fn greed(span: Span, limit: u64, latencies_millis: &[i64], spans: u32) -> u64 {
     while now < end {
         in_flight.retain(|(lands, calls)| {
             if *lands <= now {
-                ledger.land_many(now, Fare::Metered, *calls);
+                ledger.land_many(now, CallKind::Standard, *calls);
             }
             *lands > now
         });
         let landing = in_flight.iter().map(|(lands, _)| *lands).min();
-        match ledger.charge(now, Fare::Metered, u32::MAX) {
+        match ledger.charge(now, CallKind::Standard, u32::MAX) {
             Ok(permit) => {
                 let calls = u64::from(permit.calls());
                 let latency = latencies.next().copied().unwrap_or(0).unsigned_abs();
@@ -168,7 +168,7 @@ proptest! {
 
     #[test]
     fn greed_uses_all_but_three_hundredths_of_a_limit(
-        span in proptest::sample::select(Span::ALL.to_vec()),
+        span in proptest::sample::select(QuotaWindow::ALL.to_vec()),
         limit in prop_oneof![Just(1_u64), 2_u64..50, Just(9_800), 100_u64..500_000],
         latencies_millis in proptest::collection::vec(0_i64..=1000, 1..8),
     ) {

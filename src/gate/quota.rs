@@ -10,7 +10,7 @@ const SECOND: i64 = 1000;
 /// (D90454, D95818).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
-pub enum Span {
+pub enum QuotaWindow {
     /// 60 s, every call.
     BasicMinute,
     /// 60 min, every call.
@@ -23,7 +23,7 @@ pub enum Span {
     BusinessMonth,
 }
 
-impl Span {
+impl QuotaWindow {
     /// All five, the ones that apply to every call first.
     pub const ALL: [Self; 5] = [
         Self::BasicMinute,
@@ -93,13 +93,13 @@ impl Span {
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for QuotaWindow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl FromStr for Span {
+impl FromStr for QuotaWindow {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
@@ -113,7 +113,7 @@ impl FromStr for Span {
 
 /// How windows are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Counting {
+pub enum WindowKind {
     /// Over the last span, whenever that began: safe on every reading of the remote's rules.
     #[default]
     Sliding,
@@ -121,7 +121,7 @@ pub enum Counting {
     Calendar,
 }
 
-impl FromStr for Counting {
+impl FromStr for WindowKind {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
@@ -141,7 +141,7 @@ impl Limits {
     /// What the pages say.
     #[must_use]
     pub fn published() -> Self {
-        Self(Span::ALL.map(|span| Some(span.published())))
+        Self(QuotaWindow::ALL.map(|span| Some(span.published())))
     }
 
     /// No limit at all: for loopback.
@@ -152,12 +152,12 @@ impl Limits {
 
     /// The limit of one window.
     #[must_use]
-    pub const fn of(&self, span: Span) -> Option<u64> {
+    pub const fn of(&self, span: QuotaWindow) -> Option<u64> {
         self.0[span as usize]
     }
 
     /// Sets the limit of one window.
-    pub const fn set(&mut self, span: Span, limit: Option<u64>) {
+    pub const fn set(&mut self, span: QuotaWindow, limit: Option<u64>) {
         self.0[span as usize] = limit;
     }
 
@@ -178,7 +178,7 @@ pub struct Quota {
     /// A further share left to other systems of the same corp, 0 to 1.
     pub reserve: f64,
     /// How windows are counted.
-    pub counting: Counting,
+    pub counting: WindowKind,
 }
 
 impl Default for Quota {
@@ -187,7 +187,7 @@ impl Default for Quota {
             limits: Limits::published(),
             margin: 0.02,
             reserve: 0.0,
-            counting: Counting::Sliding,
+            counting: WindowKind::Sliding,
         }
     }
 }
@@ -216,9 +216,9 @@ fn scaled(limit: u64, share: f64) -> u64 {
     ((limit as f64 * share + 1e-6).floor() as u64).clamp(u64::from(limit > 0), limit)
 }
 
-impl Counting {
+impl WindowKind {
     /// When a charge that landed in the slot beginning at `slot` leaves `span`'s window.
-    pub(super) fn leaves(self, span: Span, slot: Timestamp) -> Timestamp {
+    pub(super) fn leaves(self, span: QuotaWindow, slot: Timestamp) -> Timestamp {
         match self {
             Self::Sliding => {
                 Timestamp::from_millis(slot.as_millis() + span.slot_millis() + span.millis())
@@ -229,17 +229,17 @@ impl Counting {
 }
 
 /// The next turn of the natural minute, hour, day or month (UTC+8) after `at`.
-fn turn_after(span: Span, at: Timestamp) -> Timestamp {
+fn turn_after(span: QuotaWindow, at: Timestamp) -> Timestamp {
     match span {
-        Span::BusinessDay => at.next_natural_day(),
-        Span::BusinessMonth => {
+        QuotaWindow::BusinessDay => at.next_natural_day(),
+        QuotaWindow::BusinessMonth => {
             let month = at.civil().date().first_of_month();
             let next = month.checked_add(jiff::Span::new().months(1));
             next.map_or(Timestamp::MAX, |day| {
                 Timestamp::from_civil(day.at(0, 0, 0, 0))
             })
         }
-        Span::BasicMinute | Span::BasicHour | Span::BusinessHour => {
+        QuotaWindow::BasicMinute | QuotaWindow::BasicHour | QuotaWindow::BusinessHour => {
             let millis = span.millis();
             Timestamp::from_millis((at.as_millis().div_euclid(millis) + 1) * millis)
         }
@@ -253,11 +253,11 @@ mod tests {
     #[test]
     fn margin_and_reserve_leave_their_share() {
         let mut quota = Quota::default();
-        assert_eq!(quota.allowed().of(Span::BusinessHour), Some(98_000));
+        assert_eq!(quota.allowed().of(QuotaWindow::BusinessHour), Some(98_000));
         quota.reserve = 0.08;
-        assert_eq!(quota.allowed().of(Span::BusinessHour), Some(90_000));
-        quota.limits.set(Span::BusinessHour, Some(1));
-        assert_eq!(quota.allowed().of(Span::BusinessHour), Some(1));
+        assert_eq!(quota.allowed().of(QuotaWindow::BusinessHour), Some(90_000));
+        quota.limits.set(QuotaWindow::BusinessHour, Some(1));
+        assert_eq!(quota.allowed().of(QuotaWindow::BusinessHour), Some(1));
         quota.margin = 0.0;
         quota.reserve = 0.0;
         assert_eq!(quota.allowed(), quota.limits);
@@ -267,9 +267,12 @@ mod tests {
     fn natural_windows_turn_at_plus_eight() {
         let at = Timestamp::parse("2026-11-30T23:59:30+08:00").unwrap();
         let turn = |span| turn_after(span, at).rfc3339();
-        assert_eq!(turn(Span::BasicMinute), "2026-12-01T00:00:00+08:00");
-        assert_eq!(turn(Span::BusinessHour), "2026-12-01T00:00:00+08:00");
-        assert_eq!(turn(Span::BusinessDay), "2026-12-01T00:00:00+08:00");
-        assert_eq!(turn(Span::BusinessMonth), "2026-12-01T00:00:00+08:00");
+        assert_eq!(turn(QuotaWindow::BasicMinute), "2026-12-01T00:00:00+08:00");
+        assert_eq!(turn(QuotaWindow::BusinessHour), "2026-12-01T00:00:00+08:00");
+        assert_eq!(turn(QuotaWindow::BusinessDay), "2026-12-01T00:00:00+08:00");
+        assert_eq!(
+            turn(QuotaWindow::BusinessMonth),
+            "2026-12-01T00:00:00+08:00"
+        );
     }
 }

@@ -4,8 +4,8 @@ use super::{
     IntakeError, Options, Reason,
     csv::{Cut, Dialect, Span},
     input::Source,
-    judge,
     records::{Records, Step},
+    validate,
 };
 
 /// In the order of preference when a header has none of them.
@@ -59,7 +59,7 @@ impl Header {
                 openid,
                 corpid,
             }),
-            _ if names.iter().any(|name| judge::looks_like_id(name)) => {
+            _ if names.iter().any(|name| validate::looks_like_id(name)) => {
                 Err(IntakeError::NoHeader {
                     name: source.to_owned(),
                 })

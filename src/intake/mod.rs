@@ -1,9 +1,9 @@
 //! Intake: bytes of a source become [`Row`](crate::model::Row)s, or [`RowError`]s that cost no call.
 //!
-//! [`Rows::open`] finds out what the bytes are (gzip or zstd, the [`Encoding`], the
+//! [`RowReader::open`] finds out what the bytes are (gzip or zstd, the [`Encoding`], the
 //! delimiter, the columns) and then lends one row at a time, straight out of its read buffer:
 //! no allocation per row, and never more than a little over 1 MiB in memory whatever the file
-//! holds. What cannot be a subject comes out as a [`RowError`], and the rest goes on. [`Ahead`]
+//! holds. What cannot be a subject comes out as a [`RowError`], and the rest goes on. [`ReadAhead`]
 //! does the same on a thread of its own.
 //!
 //! ```no_run
@@ -22,28 +22,28 @@
 //! # }
 //! ```
 
-mod ahead;
+mod buffer;
 mod csv;
 mod digest;
 mod encoding;
 mod error;
 mod header;
 mod input;
-mod judge;
 mod options;
+mod read_ahead;
 mod records;
 mod reject;
 mod rows;
-mod window;
+mod validate;
 
-pub use ahead::Ahead;
 pub use digest::digest;
 pub use encoding::Encoding;
 pub use error::IntakeError;
 pub use input::Input;
 pub use options::{Columns, Options, parse_delimiter};
+pub use read_ahead::ReadAhead;
 pub use reject::{Reason, RowError};
-pub use rows::{Line, Rows, Unusual};
+pub use rows::{Line, RowReader, UnusualIds};
 
 #[cfg(test)]
 mod tests;

@@ -9,8 +9,8 @@ use std::io;
 
 use super::{
     Reason,
+    buffer::Window,
     csv::{Cut, Dialect, RECORD_MAX, Span},
-    window::Window,
 };
 
 /// What the next record is.

@@ -9,12 +9,12 @@ use crate::model::Row;
 
 use super::{
     Encoding, Input, IntakeError, Options, Reason, RowError,
+    buffer::Window,
     encoding::decode,
     header::Header,
     input::{Source, read_up_to},
-    judge::{self, Complaint},
     records::{Records, Step},
-    window::Window,
+    validate::{self, FieldError},
 };
 
 /// How much is looked at to find the encoding.
@@ -35,7 +35,7 @@ pub enum Line<'a> {
 
 /// Rows whose ids have a length not seen so far: worth one warning, rejected by nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Unusual {
+pub struct UnusualIds {
     /// How many rows.
     pub rows: u64,
     /// The line of the first.
@@ -43,7 +43,7 @@ pub struct Unusual {
 }
 
 /// A streaming reader of one source, in bounded memory.
-pub struct Rows {
+pub struct RowReader {
     source: Source,
     encoding: Encoding,
     records: Records,
@@ -51,14 +51,14 @@ pub struct Rows {
     corpid: Option<String>,
     lines: u64,
     good: u64,
-    unusual: Unusual,
+    unusual: UnusualIds,
     first_bad: Option<String>,
     /// The record just told to be bad swallowed lines that are to be read again.
     give_up: bool,
     ended: bool,
 }
 
-impl Rows {
+impl RowReader {
     /// Opens `input` and reads its header.
     ///
     /// # Errors
@@ -84,7 +84,7 @@ impl Rows {
             corpid,
             lines: 0,
             good: 0,
-            unusual: Unusual::default(),
+            unusual: UnusualIds::default(),
             first_bad: None,
             give_up: false,
             ended: false,
@@ -103,12 +103,12 @@ impl Rows {
         self.lines += 1;
         let judged = match complaint {
             Some(complaint) => Err(complaint),
-            None => judge::row(&self.records, &self.header, self.corpid.as_deref()),
+            None => validate::row(&self.records, &self.header, self.corpid.as_deref()),
         };
         match judged {
             Ok(row) => {
                 self.good += 1;
-                if judge::is_unusual(&row) {
+                if validate::is_unusual(&row) {
                     self.unusual.rows += 1;
                     self.unusual.first_line.get_or_insert(self.records.line());
                 }
@@ -161,7 +161,7 @@ impl Rows {
 
     /// Rows with ids of unusual length so far.
     #[must_use]
-    pub const fn unusual(&self) -> Unusual {
+    pub const fn unusual(&self) -> UnusualIds {
         self.unusual
     }
 
@@ -184,7 +184,7 @@ impl Rows {
 
     /// Goes to the next record with something in it: its line breaks, and what is wrong with it
     /// whatever its ids are.
-    fn step(&mut self) -> Result<Option<(u64, Option<Complaint>)>, IntakeError> {
+    fn step(&mut self) -> Result<Option<(u64, Option<FieldError>)>, IntakeError> {
         if std::mem::take(&mut self.give_up) {
             self.records.give_up();
         }
@@ -194,13 +194,13 @@ impl Rows {
                 self.source.failed(self.lines, reason)
             })?;
             match step {
-                Step::Record { .. } if judge::is_blank(&self.records) => {}
+                Step::Record { .. } if validate::is_blank(&self.records) => {}
                 Step::Record { breaks, nul } => {
-                    return Ok(Some((breaks, nul.then_some(Complaint::NUL))));
+                    return Ok(Some((breaks, nul.then_some(FieldError::NUL))));
                 }
                 Step::Fault { field, reason } => {
                     let column = Some(field);
-                    return Ok(Some((0, Some(Complaint { column, reason }))));
+                    return Ok(Some((0, Some(FieldError { column, reason }))));
                 }
                 Step::End => self.ended = true,
             }
@@ -209,7 +209,7 @@ impl Rows {
     }
 }
 
-impl fmt::Debug for Rows {
+impl fmt::Debug for RowReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Rows({} line {})", self.source.name, self.line())
     }
@@ -217,7 +217,7 @@ impl fmt::Debug for Rows {
 
 fn check_corpid(corpid: Option<&str>) -> Result<(), IntakeError> {
     let Some(corpid) = corpid else { return Ok(()) };
-    match judge::corpid(corpid) {
+    match validate::corpid(corpid) {
         Ok(trimmed) if trimmed == corpid => Ok(()),
         Ok(_) => Err(Reason::Character(' ')),
         Err(reason) => Err(reason),
@@ -255,7 +255,7 @@ fn row_error(
     source: &Arc<str>,
     records: &Records,
     header: &Header,
-    complaint: &Complaint,
+    complaint: &FieldError,
 ) -> RowError {
     let column = complaint.column.map_or("", |column| header.name(column));
     let mut fields: Vec<_> = (0..records.width().min(FIELDS_KEPT))

@@ -17,7 +17,7 @@ struct Lent {
     good: Vec<(u64, String, String, Option<String>)>,
     bad: Vec<RowError>,
     failure: Option<IntakeError>,
-    unusual: Unusual,
+    unusual: UnusualIds,
     lines: u64,
 }
 
@@ -35,8 +35,8 @@ impl File {
         Self { folder, path }
     }
 
-    fn open(&self, options: &Options) -> Result<Rows, IntakeError> {
-        Rows::open(&Input::Path(self.path.clone()), options)
+    fn open(&self, options: &Options) -> Result<RowReader, IntakeError> {
+        RowReader::open(&Input::Path(self.path.clone()), options)
     }
 
     fn read(&self, options: &Options) -> Lent {
@@ -71,7 +71,7 @@ impl File {
     }
 
     fn is_the_same_read_ahead(&self, options: &Options, read: &Lent) {
-        let mut lines = Ahead::of(self.open(options).unwrap()).unwrap();
+        let mut lines = ReadAhead::of(self.open(options).unwrap()).unwrap();
         let (mut good, mut bad) = (read.good.iter(), read.bad.iter());
         let failure = loop {
             match lines.next() {
@@ -155,7 +155,7 @@ fn a_tidy_file_gives_its_rows_in_order() {
     let read = file.read(&Options::default());
     assert_eq!(read.lines_of_good(), [2, 3, 4]);
     assert_eq!(read.good[1], (3, id(1), id(500_001), None));
-    assert_eq!(read.unusual, Unusual::default());
+    assert_eq!(read.unusual, UnusualIds::default());
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn unusual_lengths_are_told_and_not_rejected() {
     let first_line = Some(3);
     assert_eq!(
         read.unusual,
-        Unusual {
+        UnusualIds {
             rows: 1,
             first_line
         }

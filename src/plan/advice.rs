@@ -4,7 +4,7 @@ use super::{
     Road, TicketRoad,
     render::{grouped, lasting},
 };
-use crate::{clock::Timestamp, gate::Span};
+use crate::{clock::Timestamp, gate::QuotaWindow};
 
 const DAY_SECONDS: u64 = 86_400;
 const ONLY_ONCE: &str = "A ticket can be obtained once, within 3 months of the authorisation, \
@@ -75,8 +75,10 @@ pub(super) fn advise(calls: u64, without: &Road, with: &TicketRoad, stored: bool
 
 /// Within a day, with no day or month window in the way.
 fn is_done_today(road: &Road) -> bool {
-    let held = |span: Span| !road.forecast.held[span as usize].is_zero();
-    road.seconds <= DAY_SECONDS && !held(Span::BusinessDay) && !held(Span::BusinessMonth)
+    let held = |span: QuotaWindow| !road.forecast.held[span as usize].is_zero();
+    road.seconds <= DAY_SECONDS
+        && !held(QuotaWindow::BusinessDay)
+        && !held(QuotaWindow::BusinessMonth)
 }
 
 /// Less than a tenth of the time, or less than an hour.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::play::Play;
 use crate::{
     clock::Timestamp,
-    gate::{Outlook, Span},
+    gate::{ForecastInput, QuotaWindow},
 };
 
 /// When a job will be done, and what it will have waited for.
@@ -27,12 +27,12 @@ pub struct Forecast {
     /// From the outlook's now till then, rounded up.
     pub seconds: u64,
     /// The window that held longest in total; `None` if none did.
-    pub binding: Option<Span>,
-    /// How long each window held, in the order of [`Span::ALL`].
+    pub binding: Option<QuotaWindow>,
+    /// How long each window held, in the order of [`QuotaWindow::ALL`].
     pub held: [Duration; 5],
     /// The days from now, counted from 0, on which each window held; windows that never did are
     /// left out, and so is what lies beyond a play that was cut off.
-    pub bound_days: Vec<(Span, Vec<u32>)>,
+    pub bound_days: Vec<(QuotaWindow, Vec<u32>)>,
     /// The first moment at which the month window holds.
     pub month_wall: Option<Timestamp>,
     /// Calls sent by then, all told; at most 256 points, the first at now, the last at the finish.
@@ -46,7 +46,7 @@ pub struct Forecast {
 /// Calls that are charged already, in the air or about to be, are taken to land now, and to answer
 /// as many of them.
 #[must_use]
-pub fn forecast(outlook: &Outlook, calls: u64) -> Forecast {
+pub fn forecast(outlook: &ForecastInput, calls: u64) -> Forecast {
     let mut play = Play::new(outlook, calls);
     play.run();
     play.forecast()
@@ -60,13 +60,13 @@ mod tests {
         super::{ideal_seconds, play::interval_millis},
         *,
     };
-    use crate::gate::{Counting, Fare, Ledger, Limits};
+    use crate::gate::{CallKind, Ledger, Limits, WindowKind};
 
     const DAY: f64 = 86_400.0;
 
-    fn outlook(limits: Limits, fare: Fare) -> Outlook {
-        Outlook {
-            ledger: Ledger::new(limits, Counting::Sliding),
+    fn outlook(limits: Limits, fare: CallKind) -> ForecastInput {
+        ForecastInput {
+            ledger: Ledger::new(limits, WindowKind::Sliding),
             now: Timestamp::parse("2026-11-22T09:17:23+08:00").unwrap(),
             fare,
             ticket_until: None,
@@ -77,14 +77,14 @@ mod tests {
 
     fn limits(all: [Option<u64>; 5]) -> Limits {
         let mut limits = Limits::none();
-        for (span, limit) in Span::ALL.into_iter().zip(all) {
+        for (span, limit) in QuotaWindow::ALL.into_iter().zip(all) {
             limits.set(span, limit);
         }
         limits
     }
 
     /// The same, one call after the other; answers the seconds and what the ticket left.
-    fn call_by_call(outlook: &Outlook, calls: u64) -> (f64, u64) {
+    fn call_by_call(outlook: &ForecastInput, calls: u64) -> (f64, u64) {
         let mut ledger = outlook.ledger.clone();
         let interval = interval_millis(&ledger.limits(), outlook.per_second);
         let (start, mut fare) = (outlook.now.max(outlook.blocked_until), outlook.fare);
@@ -92,8 +92,10 @@ mod tests {
         while sent < calls {
             let earliest = Timestamp::from_millis(start.as_millis() + paced.ceil() as i64);
             now = now.max(earliest);
-            if fare == Fare::Ticketed && outlook.ticket_until.is_some_and(|until| now >= until) {
-                (fare, left) = (Fare::Metered, calls - sent);
+            if fare == CallKind::WithTicket
+                && outlook.ticket_until.is_some_and(|until| now >= until)
+            {
+                (fare, left) = (CallKind::Standard, calls - sent);
             }
             match ledger.charge(now, fare, 1) {
                 Ok(_) => {
@@ -141,16 +143,16 @@ mod tests {
             ticket_seconds in proptest::option::of(600_u64..200_000),
             before in 0_u64..400,
         ) {
-            let mut outlook = outlook(limits, Fare::Metered);
+            let mut outlook = outlook(limits, CallKind::Standard);
             for minute in (0..before).rev() {
                 let ago = i64::try_from(minute * 60_000).unwrap();
                 let at = Timestamp::from_millis(outlook.now.as_millis() - ago);
-                if let Ok(permit) = outlook.ledger.charge(at, Fare::Metered, 3) {
-                    outlook.ledger.land_many(at, Fare::Metered, u64::from(permit.calls()));
+                if let Ok(permit) = outlook.ledger.charge(at, CallKind::Standard, 3) {
+                    outlook.ledger.land_many(at, CallKind::Standard, u64::from(permit.calls()));
                 }
             }
             if let Some(seconds) = ticket_seconds {
-                outlook.fare = Fare::Ticketed;
+                outlook.fare = CallKind::WithTicket;
                 outlook.ticket_until = Some(outlook.now.plus(Duration::from_secs(seconds)));
             }
             let (seconds, left) = call_by_call(&outlook, calls);
@@ -167,18 +169,18 @@ mod tests {
     #[test]
     fn seven_and_a_half_million_calls_take_fifteen_days_without_a_ticket() {
         let limits = Limits::published();
-        let forecast = forecast(&outlook(limits, Fare::Metered), 7_500_000);
-        let ideal = ideal_seconds(&limits, Fare::Metered, 7_500_000);
+        let forecast = forecast(&outlook(limits, CallKind::Standard), 7_500_000);
+        let ideal = ideal_seconds(&limits, CallKind::Standard, 7_500_000);
         let seconds = forecast.seconds as f64;
         assert!(ideal <= seconds && seconds < ideal * 1.01, "{seconds}");
         assert!((15.0..15.2).contains(&(seconds / DAY)), "{seconds}");
-        assert_eq!(forecast.binding, Some(Span::BusinessDay));
+        assert_eq!(forecast.binding, Some(QuotaWindow::BusinessDay));
         assert_eq!(forecast.month_wall, None);
         assert_eq!(forecast.left_at_ticket_end, None);
         let days = forecast
             .bound_days
             .iter()
-            .find(|(span, _)| *span == Span::BusinessDay);
+            .find(|(span, _)| *span == QuotaWindow::BusinessDay);
         assert_eq!(days.unwrap().1, (0..=15).collect::<Vec<_>>());
         assert_eq!(forecast.done_by.first().unwrap().1, 0);
         assert_eq!(forecast.done_by.last(), Some(&(forecast.finish, 7_500_000)));
@@ -186,17 +188,17 @@ mod tests {
 
     #[test]
     fn seven_million_calls_take_two_days_with_a_ticket() {
-        let mut outlook = outlook(Limits::published(), Fare::Ticketed);
+        let mut outlook = outlook(Limits::published(), CallKind::WithTicket);
         outlook.ticket_until = Some(outlook.now.plus(Duration::from_secs(7 * 86_400 - 3600)));
         let forecast = forecast(&outlook, 7_000_000);
         assert!((46.0..46.5).contains(&(forecast.seconds as f64 / 3600.0)));
-        assert_eq!(forecast.binding, Some(Span::BasicHour));
+        assert_eq!(forecast.binding, Some(QuotaWindow::BasicHour));
         assert_eq!(forecast.left_at_ticket_end, Some(0));
     }
 
     #[test]
     fn a_job_beyond_the_month_meets_the_month_wall() {
-        let forecast = forecast(&outlook(Limits::published(), Fare::Metered), 7_500_100);
+        let forecast = forecast(&outlook(Limits::published(), CallKind::Standard), 7_500_100);
         let days = forecast
             .month_wall
             .unwrap()
@@ -209,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_the_ticket_leaves_goes_on_metered() {
-        let mut outlook = outlook(Limits::published(), Fare::Ticketed);
+        let mut outlook = outlook(Limits::published(), CallKind::WithTicket);
         outlook.ticket_until = Some(outlook.now.plus(Duration::from_secs(3600)));
         let forecast = forecast(&outlook, 1_000_000);
         let left = forecast.left_at_ticket_end.unwrap();
@@ -219,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_block_and_a_slow_rate_are_waited_for() {
-        let mut outlook = outlook(Limits::published(), Fare::Metered);
+        let mut outlook = outlook(Limits::published(), CallKind::Standard);
         outlook.blocked_until = outlook.now.plus(Duration::from_secs(3600));
         outlook.per_second = Some(10.0);
         assert_eq!(forecast(&outlook, 10_001).seconds, 3600 + 1000);
@@ -228,24 +230,27 @@ mod tests {
 
     #[test]
     fn calls_in_the_air_do_not_hold_for_ever() {
-        let mut outlook = outlook(limits([Some(1), None, None, None, None]), Fare::Metered);
-        let _ = outlook.ledger.charge(outlook.now, Fare::Metered, 1);
+        let mut outlook = outlook(
+            limits([Some(1), None, None, None, None]),
+            CallKind::Standard,
+        );
+        let _ = outlook.ledger.charge(outlook.now, CallKind::Standard, 1);
         assert_eq!(forecast(&outlook, 2).seconds, 61);
         assert_eq!(forecast(&outlook, 1).seconds, 0, "it is in the air");
     }
 
     #[test]
     fn without_limits_there_is_nothing_to_wait_for() {
-        let forecast = forecast(&outlook(Limits::none(), Fare::Metered), u64::MAX);
+        let forecast = forecast(&outlook(Limits::none(), CallKind::Standard), u64::MAX);
         assert_eq!((forecast.seconds, forecast.binding), (0, None));
     }
 
     #[test]
     fn a_limit_of_nothing_is_never_done() {
         let limits = limits([None, None, None, Some(0), None]);
-        let forecast = forecast(&outlook(limits, Fare::Metered), 5);
+        let forecast = forecast(&outlook(limits, CallKind::Standard), 5);
         assert_eq!(forecast.finish, Timestamp::MAX);
-        assert_eq!(forecast.binding, Some(Span::BusinessDay));
+        assert_eq!(forecast.binding, Some(QuotaWindow::BusinessDay));
         assert_eq!(forecast.done_by.last(), Some(&(Timestamp::MAX, 0)));
     }
 
@@ -258,14 +263,14 @@ mod tests {
             (tiny, 10_u64.pow(9)),
             (tiny, 10_u64.pow(12)),
         ] {
-            let seconds = forecast(&outlook(limits, Fare::Metered), calls).seconds as f64;
-            let ideal = ideal_seconds(&limits, Fare::Metered, calls);
+            let seconds = forecast(&outlook(limits, CallKind::Standard), calls).seconds as f64;
+            let ideal = ideal_seconds(&limits, CallKind::Standard, calls);
             assert!(
                 (1.0..1.01).contains(&(seconds / ideal)),
                 "{seconds} for {ideal}"
             );
         }
-        let mut slow = outlook(tiny, Fare::Ticketed);
+        let mut slow = outlook(tiny, CallKind::WithTicket);
         slow.per_second = Some(1e-9);
         slow.ticket_until = Some(slow.now.plus(Duration::from_secs(86_400 * 365 * 4000)));
         assert!(forecast(&slow, u64::MAX).seconds > 1_000_000_000);

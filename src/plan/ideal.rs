@@ -17,7 +17,7 @@
 //! months as fit, then days, hours, minutes) is the best one; in general it need not be, so a
 //! branch and bound over at most five windows looks for better, which costs microseconds.
 
-use crate::gate::{Fare, Limits, Span};
+use crate::gate::{CallKind, Limits, QuotaWindow};
 
 /// Looks at most at so many branches. Any answer is a chain of waits that no scheduler can
 /// avoid, so giving up early stays on the safe side.
@@ -30,23 +30,26 @@ const BRANCHES: u32 = 200_000;
     clippy::cast_precision_loss,
     reason = "centuries of milliseconds are below 2^52"
 )]
-pub fn ideal_seconds(limits: &Limits, fare: Fare, calls: u64) -> f64 {
-    let length = |span: Span| span.length().as_millis();
+pub fn ideal_seconds(limits: &Limits, fare: CallKind, calls: u64) -> f64 {
+    let length = |span: QuotaWindow| span.length().as_millis();
     earliest_millis(limits, fare, calls, length).map_or(f64::INFINITY, |at| at as f64 / 1000.0)
 }
 
 /// The same in milliseconds, for windows of any `length`; `None` for never.
 pub(super) fn earliest_millis(
     limits: &Limits,
-    fare: Fare,
+    fare: CallKind,
     calls: u64,
-    length: impl Fn(Span) -> u128,
+    length: impl Fn(QuotaWindow) -> u128,
 ) -> Option<u128> {
     if calls == 0 {
         return Some(0);
     }
-    let mut waits = Vec::with_capacity(Span::ALL.len());
-    for span in Span::ALL.into_iter().filter(|span| fare.counts_in(*span)) {
+    let mut waits = Vec::with_capacity(QuotaWindow::ALL.len());
+    for span in QuotaWindow::ALL
+        .into_iter()
+        .filter(|span| fare.counts_in(*span))
+    {
         match limits.of(span) {
             Some(0) => return None,
             Some(limit) => waits.push(Wait {
@@ -125,8 +128,10 @@ mod tests {
 
     use super::*;
 
-    fn brute(limits: &Limits, fare: Fare, calls: usize) -> f64 {
-        let spans = Span::ALL.into_iter().filter(|span| fare.counts_in(*span));
+    fn brute(limits: &Limits, fare: CallKind, calls: usize) -> f64 {
+        let spans = QuotaWindow::ALL
+            .into_iter()
+            .filter(|span| fare.counts_in(*span));
         let waits: Vec<(usize, u64)> = spans
             .filter_map(|span| Some((limits.of(span)?, span.length().as_secs())))
             .map(|(limit, seconds)| (usize::try_from(limit).unwrap(), seconds))
@@ -152,10 +157,10 @@ mod tests {
             ticketed in any::<bool>(),
         ) {
             let mut limits = Limits::none();
-            for (span, limit) in Span::ALL.into_iter().zip(all) {
+            for (span, limit) in QuotaWindow::ALL.into_iter().zip(all) {
                 limits.set(span, limit);
             }
-            let fare = if ticketed { Fare::Ticketed } else { Fare::Metered };
+            let fare = if ticketed { CallKind::WithTicket } else { CallKind::Standard };
             let found = ideal_seconds(&limits, fare, calls as u64);
             prop_assert_eq!(found, brute(&limits, fare, calls));
         }
@@ -164,7 +169,7 @@ mod tests {
     #[test]
     fn the_published_limits_take_their_known_times() {
         let limits = Limits::published();
-        let metered = |calls| ideal_seconds(&limits, Fare::Metered, calls);
+        let metered = |calls| ideal_seconds(&limits, CallKind::Standard, calls);
         let day = 86_400.0;
         assert_eq!(metered(0), 0.0);
         assert_eq!(metered(10_000), 0.0);
@@ -172,30 +177,33 @@ mod tests {
         assert_eq!(metered(480_001), day);
         assert_eq!(metered(7_500_000), 15.0 * day + 2.0 * 3600.0 + 540.0);
         assert_eq!(metered(7_500_001), 30.0 * day);
-        let ticketed = ideal_seconds(&limits, Fare::Ticketed, 7_000_000);
+        let ticketed = ideal_seconds(&limits, CallKind::WithTicket, 7_000_000);
         assert_eq!(ticketed, 46.0 * 3600.0 + 540.0);
     }
 
     #[test]
     fn a_window_that_allows_nothing_never_ends() {
         let mut limits = Limits::published();
-        limits.set(Span::BusinessDay, Some(0));
-        assert!(ideal_seconds(&limits, Fare::Metered, 1).is_infinite());
-        assert_eq!(ideal_seconds(&limits, Fare::Ticketed, 1), 0.0);
-        assert_eq!(ideal_seconds(&Limits::none(), Fare::Metered, u64::MAX), 0.0);
+        limits.set(QuotaWindow::BusinessDay, Some(0));
+        assert!(ideal_seconds(&limits, CallKind::Standard, 1).is_infinite());
+        assert_eq!(ideal_seconds(&limits, CallKind::WithTicket, 1), 0.0);
+        assert_eq!(
+            ideal_seconds(&Limits::none(), CallKind::Standard, u64::MAX),
+            0.0
+        );
     }
 
     #[test]
     fn odd_limits_and_many_calls_stay_cheap() {
         let mut limits = Limits::none();
         for (span, limit) in
-            Span::ALL
+            QuotaWindow::ALL
                 .into_iter()
                 .zip([9_973, 598_379, 598_381, 14_361_097, 430_832_011])
         {
             limits.set(span, Some(limit));
         }
-        let seconds = ideal_seconds(&limits, Fare::Metered, 10_000_000_000);
+        let seconds = ideal_seconds(&limits, CallKind::Standard, 10_000_000_000);
         assert!(
             (seconds / (10e9 / 9_973.0 * 60.0) - 1.0).abs() < 0.01,
             "{seconds}"

@@ -19,7 +19,7 @@ pub use render::render;
 
 use crate::{
     clock::Timestamp,
-    gate::{Fare, Outlook},
+    gate::{CallKind, ForecastInput},
 };
 
 /// A ticket lives seven days (D96250) and is laid down an hour early.
@@ -105,8 +105,8 @@ impl Plan {
     ///
     /// An outlook of ticketed fare means that a valid ticket is stored.
     #[must_use]
-    pub fn draw(tally: Tally, outlook: &Outlook, wall: Timestamp, inputs: &str) -> Self {
-        let stored = outlook.fare == Fare::Ticketed;
+    pub fn draw(tally: Tally, outlook: &ForecastInput, wall: Timestamp, inputs: &str) -> Self {
+        let stored = outlook.fare == CallKind::WithTicket;
         let without_ticket = Road::without_ticket(outlook, wall, tally.calls);
         let with_ticket = TicketRoad::with_ticket(outlook, wall, tally.calls);
         let advice = advice::advise(tally.calls, &without_ticket, &with_ticket, stored);
@@ -125,35 +125,35 @@ impl Plan {
 }
 
 impl Road {
-    fn without_ticket(outlook: &Outlook, wall: Timestamp, calls: u64) -> Self {
+    fn without_ticket(outlook: &ForecastInput, wall: Timestamp, calls: u64) -> Self {
         let mut outlook = outlook.clone();
-        outlook.fare = Fare::Metered;
+        outlook.fare = CallKind::Standard;
         outlook.ticket_until = None;
         let forecast = forecast(&outlook, calls);
         let month_wall = forecast.month_wall;
         Self {
             seconds: forecast.seconds,
-            finish: on_the_wall(forecast.finish, outlook.now, wall),
-            binding: forecast.binding.map(crate::gate::Span::name),
-            month_wall: month_wall.and_then(|at| on_the_wall(at, outlook.now, wall)),
+            finish: to_wall_time(forecast.finish, outlook.now, wall),
+            binding: forecast.binding.map(crate::gate::QuotaWindow::name),
+            month_wall: month_wall.and_then(|at| to_wall_time(at, outlook.now, wall)),
             forecast,
         }
     }
 }
 
 impl TicketRoad {
-    fn with_ticket(outlook: &Outlook, wall: Timestamp, calls: u64) -> Self {
+    fn with_ticket(outlook: &ForecastInput, wall: Timestamp, calls: u64) -> Self {
         let mut outlook = outlook.clone();
-        if outlook.fare == Fare::Metered {
+        if outlook.fare == CallKind::Standard {
             outlook.ticket_until = Some(outlook.now.plus(TICKET_USABLE));
         }
-        outlook.fare = Fare::Ticketed;
+        outlook.fare = CallKind::WithTicket;
         let forecast = forecast(&outlook, calls);
         let until = outlook.ticket_until;
         let left_over = forecast.left_at_ticket_end.unwrap_or(0);
         Self {
             seconds: forecast.seconds,
-            finish: on_the_wall(forecast.finish, outlook.now, wall),
+            finish: to_wall_time(forecast.finish, outlook.now, wall),
             fits: left_over == 0 && forecast.finish < Timestamp::MAX,
             left_over,
             usable_seconds: until.map(|until| until.since(outlook.now).as_secs()),
@@ -163,7 +163,7 @@ impl TicketRoad {
 }
 
 /// The books' `at` on the wall, if a calendar of four-digit years holds it.
-fn on_the_wall(at: Timestamp, now: Timestamp, wall: Timestamp) -> Option<String> {
+fn to_wall_time(at: Timestamp, now: Timestamp, wall: Timestamp) -> Option<String> {
     const YEAR_9999: i64 = 253_370_000_000_000;
     let millis = at.as_millis().saturating_sub(now.as_millis());
     let at = wall.as_millis().saturating_add(millis);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Forecast, ideal::earliest_millis};
 use crate::{
     clock::Timestamp,
-    gate::{Fare, Hold, Ledger, Limits, Outlook, Reason, Span},
+    gate::{CallKind, ForecastInput, Hold, HoldReason, Ledger, Limits, QuotaWindow},
 };
 
 /// Steps of one play: 7.5 million calls take a twentieth of it.
@@ -22,7 +22,7 @@ const DAY_SECONDS: u64 = 86_400;
 pub(super) struct Play {
     ledger: Ledger,
     limits: Limits,
-    fare: Fare,
+    fare: CallKind,
     ticket_until: Option<Timestamp>,
     /// What days are counted from.
     from: Timestamp,
@@ -49,18 +49,18 @@ pub(super) struct Play {
 }
 
 impl Play {
-    pub(super) fn new(outlook: &Outlook, calls: u64) -> Self {
+    pub(super) fn new(outlook: &ForecastInput, calls: u64) -> Self {
         let from = outlook.now;
         let mut ledger = outlook.ledger.clone();
         let open = ledger.open();
         // Their answers are among those that are wanted.
         let calls = calls.saturating_sub(open.total());
-        ledger.land_many(from, Fare::Metered, open.metered);
-        ledger.land_many(from, Fare::Ticketed, open.ticketed);
+        ledger.land_many(from, CallKind::Standard, open.standard);
+        ledger.land_many(from, CallKind::WithTicket, open.with_ticket);
         let limits = ledger.limits();
         let interval = interval_millis(&limits, outlook.per_second);
         let start = from.max(outlook.blocked_until);
-        let is_ticketed = outlook.fare == Fare::Ticketed;
+        let is_ticketed = outlook.fare == CallKind::WithTicket;
         Self {
             ledger,
             limits,
@@ -107,7 +107,7 @@ impl Play {
         if self.ticket_until.is_some_and(|until| self.now >= until) {
             self.ticket_until = None;
             self.left_at_ticket_end = Some(self.left);
-            self.fare = Fare::Metered;
+            self.fare = CallKind::Standard;
             self.at_fare = 0;
         }
     }
@@ -144,10 +144,10 @@ impl Play {
 
     fn wait(&mut self, hold: Hold) {
         let until = hold.until.unwrap_or(Timestamp::MAX);
-        if let Reason::Window(span) = hold.reason {
+        if let HoldReason::Window(span) = hold.reason {
             self.held[span as usize] =
                 self.held[span as usize].saturating_add(until.since(self.now));
-            if span == Span::BusinessMonth {
+            if span == QuotaWindow::BusinessMonth {
                 self.month_wall.get_or_insert(self.now);
             }
             self.note_days(span, until);
@@ -157,7 +157,7 @@ impl Play {
     }
 
     /// The days from now till `until`; a hold without an end counts as a month.
-    fn note_days(&mut self, span: Span, until: Timestamp) {
+    fn note_days(&mut self, span: QuotaWindow, until: Timestamp) {
         let day = |at: Timestamp| (at.since(self.from).as_secs() / DAY_SECONDS) as u32;
         let first = day(self.now);
         // The moment at which it ends does not belong to it.
@@ -207,7 +207,7 @@ impl Play {
 
     fn millis_for(&self, calls: u64) -> u128 {
         // A charge leaves a slot later than its span: a three-hundredth of it.
-        let length = |span: Span| span.length().as_millis() * 301 / 300;
+        let length = |span: QuotaWindow| span.length().as_millis() * 301 / 300;
         let earliest = |calls| earliest_millis(&self.limits, self.fare, calls, length);
         let (before, after) = (earliest(self.at_fare), earliest(self.at_fare + calls));
         let windows = after.unwrap_or(u128::MAX) - before.unwrap_or(0);
@@ -234,10 +234,10 @@ impl Play {
         }
         thin(&mut self.done_by, POINTS - 1);
         self.done_by.push((self.last, self.sent));
-        let longest = Span::ALL
+        let longest = QuotaWindow::ALL
             .into_iter()
             .max_by_key(|span| self.held[*span as usize]);
-        let bound = Span::ALL.into_iter().zip(self.bound);
+        let bound = QuotaWindow::ALL.into_iter().zip(self.bound);
         Forecast {
             finish: self.last,
             seconds: self.last.since(self.from).as_millis().div_ceil(1000) as u64,
@@ -253,7 +253,7 @@ impl Play {
 
 /// Between two calls: the pace of the minute limit, or a slower rate that was measured.
 pub(super) fn interval_millis(limits: &Limits, per_second: Option<f64>) -> f64 {
-    let minute = limits.of(Span::BasicMinute);
+    let minute = limits.of(QuotaWindow::BasicMinute);
     let paced = minute.map_or(0.0, |calls| 60_000.0 / calls.max(1) as f64);
     let rate = per_second.filter(|rate| rate.is_finite() && *rate > 0.0);
     rate.map_or(paced, |rate| paced.max(1000.0 / rate))

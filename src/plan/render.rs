@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Forecast, Plan, Series, chart};
-use crate::{clock::Timestamp, gate::Span};
+use crate::{clock::Timestamp, gate::QuotaWindow};
 
 const WIDTH: usize = 72;
 const DAY: u64 = 86_400;
@@ -80,7 +80,7 @@ fn finish(text: &mut String, road: &str, seconds: u64, finish: Option<&str>) {
 /// held: it does so for moments all the time.
 fn bound(text: &mut String, forecast: &Forecast) {
     for (span, days) in &forecast.bound_days {
-        if *span == Span::BasicMinute && forecast.binding != Some(Span::BasicMinute) {
+        if *span == QuotaWindow::BasicMinute && forecast.binding != Some(QuotaWindow::BasicMinute) {
             continue;
         }
         let held = lasting(forecast.held[*span as usize].as_secs().max(1));

@@ -16,7 +16,7 @@ use crate::{
     gate::{Concurrency, Quota},
     model::Row,
     runner::{
-        Orders, Runner, Stop, begin,
+        RunOptions, Runner, Stop, begin,
         event::{RunEvent, RunReport},
         open_gate, ticket,
     },
@@ -36,7 +36,7 @@ pub struct Rehearsal {
     /// Calls in the air.
     pub concurrency: Concurrency,
     /// How the run is driven.
-    pub orders: Orders,
+    pub orders: RunOptions,
     /// Apply for a ticket before the run, and send it.
     pub ticket: bool,
     /// The date at which it begins.
@@ -51,7 +51,7 @@ impl Default for Rehearsal {
             remote: sim::Options::default(),
             quota: Quota::default(),
             concurrency: Concurrency::default(),
-            orders: Orders::default(),
+            orders: RunOptions::default(),
             ticket: false,
             // A Sunday, as most of these jobs begin on one.
             start: Timestamp::from_millis(1_795_309_200_000),
@@ -152,9 +152,9 @@ impl Rehearsal {
         stage: &mut dyn Stage,
     ) -> Result<Option<RunReport>> {
         let mut store = Store::open(path, clock.now())?;
-        store.relax()?;
+        store.disable_fsync()?;
         let client = self.client(remote);
-        store.belongs_to(client.corp_id())?;
+        store.bind_corp(client.corp_id())?;
         let (gate, books) = open_gate(
             &store,
             &self.quota,
@@ -197,7 +197,7 @@ impl Rehearsal {
 /// What the disk says.
 pub fn invent(path: &Path, subjects: u64, seed: u64, now: Timestamp) -> Result<()> {
     let mut store = Store::open(path, now)?;
-    store.relax()?;
+    store.disable_fsync()?;
     let mut chance = fastrand::Rng::with_seed(seed);
     let mut enrolment = store.enrol("invented", None)?;
     for _ in 0..subjects {

@@ -16,7 +16,7 @@ use std::{
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
-    Eta, Reason, Reporter, RunEvent, Snapshot, Waiting, WindowUse,
+    Eta, HoldReason, Reporter, RunEvent, Snapshot, Waiting, WindowUse,
     pulse::Pulse,
     style::{Paint, about, columns, count, duration, rate, share, share_of},
     words,
@@ -41,7 +41,7 @@ pub struct Bar {
     pulse: Pulse,
     paint: Paint,
     draining: Option<String>,
-    drawn: Option<(Timestamp, Option<Reason>)>,
+    drawn: Option<(Timestamp, Option<HoldReason>)>,
 }
 
 impl Bar {
@@ -177,7 +177,7 @@ impl Reporter for Bar {
                 self.draining = Some(words::draining(*in_flight));
             }
             // The line that says why it waits would not outlive these two.
-            RunEvent::TicketDead | RunEvent::Blocked { .. } => {
+            RunEvent::TicketRejected | RunEvent::LockedOut { .. } => {
                 let sentence = words::notable(event, now).unwrap_or_default();
                 // A terminal that is gone is no reason to end a run.
                 let _ = self.screen.println(self.paint.warn(&sentence));

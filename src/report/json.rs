@@ -9,7 +9,8 @@ mod ended;
 pub use ended::ended;
 
 use super::{
-    Eta, Out, Reason, Reporter, RunEvent, Rung, Snapshot, Waiting, WindowUse, pulse::Pulse,
+    Eta, HoldReason, LockoutLevel, Out, Reporter, RunEvent, Snapshot, Waiting, WindowUse,
+    pulse::Pulse,
 };
 use crate::{
     clock::Timestamp,
@@ -42,7 +43,7 @@ pub struct Json {
     out: Out,
     pulse: Pulse,
     /// The time of the last progress written, and why it waited.
-    written: Option<(Timestamp, Option<Reason>)>,
+    written: Option<(Timestamp, Option<HoldReason>)>,
     unwritten: bool,
 }
 
@@ -104,26 +105,26 @@ impl Reporter for Json {
             RunEvent::Started { tally } => Event::Started {
                 subjects: Subjects::of(*tally),
             },
-            RunEvent::Outlook(_) => Event::Outlook {
+            RunEvent::ForecastInput(_) => Event::ForecastInput {
                 finish_at: self.pulse.finish().map(Timestamp::rfc3339),
             },
             RunEvent::TokenFetched => Event::TokenFetched,
-            RunEvent::Blocked { rung, until } => Event::Blocked {
+            RunEvent::LockedOut { rung, until } => Event::LockedOut {
                 limit: limit(*rung),
                 until: until.rfc3339(),
             },
-            RunEvent::Unblocked => Event::Unblocked,
-            RunEvent::Narrowed { calls } => Event::Narrowed { width: *calls },
+            RunEvent::LockoutEnded => Event::LockoutEnded,
+            RunEvent::ConcurrencyReduced { calls } => Event::ConcurrencyReduced { width: *calls },
             RunEvent::Unreachable { failure, until } => Event::Unreachable {
                 failure: failure.to_string(),
                 until: until.rfc3339(),
             },
-            RunEvent::ReachedAgain => Event::ReachedAgain,
-            RunEvent::TicketDead => Event::TicketDead,
+            RunEvent::Reconnected => Event::Reconnected,
+            RunEvent::TicketRejected => Event::TicketRejected,
             RunEvent::Draining { in_flight } => Event::Draining {
                 in_flight: *in_flight,
             },
-            RunEvent::SecondTry => Event::SecondTry,
+            RunEvent::RetryPassStarted => Event::RetryPassStarted,
         };
         self.write(event);
     }
@@ -135,7 +136,7 @@ impl Reporter for Json {
     }
 }
 
-fn reason(snapshot: &Snapshot) -> Option<Reason> {
+fn reason(snapshot: &Snapshot) -> Option<HoldReason> {
     snapshot.hold.map(|hold| hold.reason)
 }
 
@@ -163,28 +164,28 @@ enum Event {
         windows: Vec<Window>,
         waiting: Option<Wait>,
     },
-    Outlook {
+    ForecastInput {
         finish_at: Option<String>,
     },
     TokenFetched,
-    Blocked {
+    LockedOut {
         limit: &'static str,
         until: String,
     },
-    Unblocked,
-    Narrowed {
+    LockoutEnded,
+    ConcurrencyReduced {
         width: u16,
     },
     Unreachable {
         failure: String,
         until: String,
     },
-    ReachedAgain,
-    TicketDead,
+    Reconnected,
+    TicketRejected,
     Draining {
         in_flight: usize,
     },
-    SecondTry,
+    RetryPassStarted,
     Message {
         text: String,
     },
@@ -257,14 +258,14 @@ struct Wait {
 impl Wait {
     fn of(wait: &Waiting) -> Self {
         let (reason, window) = match wait.reason {
-            Reason::Pace => ("pace", None),
-            Reason::Window(span) => ("window", Some(span.name())),
-            Reason::Block => ("block", None),
-            Reason::Width => ("width", None),
-            Reason::Retry => ("retry", None),
-            Reason::Token => ("token", None),
-            Reason::Ticket => ("ticket", None),
-            Reason::Outage => ("outage", None),
+            HoldReason::Pace => ("pace", None),
+            HoldReason::Window(span) => ("window", Some(span.name())),
+            HoldReason::Lockout => ("block", None),
+            HoldReason::Concurrency => ("width", None),
+            HoldReason::Retry => ("retry", None),
+            HoldReason::Token => ("token", None),
+            HoldReason::Ticket => ("ticket", None),
+            HoldReason::Outage => ("outage", None),
         };
         Self {
             reason,
@@ -277,11 +278,11 @@ impl Wait {
 
 /// The limit that a penalty is taken for.
 #[must_use]
-pub const fn limit(rung: Rung) -> &'static str {
+pub const fn limit(rung: LockoutLevel) -> &'static str {
     match rung {
-        Rung::Clear | Rung::Minute => "minute",
-        Rung::Hour => "hour",
-        Rung::Day => "day",
-        Rung::Month => "month",
+        LockoutLevel::Clear | LockoutLevel::Minute => "minute",
+        LockoutLevel::Hour => "hour",
+        LockoutLevel::Day => "day",
+        LockoutLevel::Month => "month",
     }
 }

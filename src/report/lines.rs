@@ -6,7 +6,7 @@
 use std::{io::Write, time::Duration};
 
 use super::{
-    Eta, Out, Reason, Reporter, RunEvent, Snapshot,
+    Eta, HoldReason, Out, Reporter, RunEvent, Snapshot,
     pulse::{Pulse, lasts},
     style::{about, count, date, duration, rate, share, time_of_day},
     words,
@@ -33,7 +33,7 @@ pub struct Lines {
 
 /// A wait whose beginning was told.
 struct LongWait {
-    reason: Reason,
+    reason: HoldReason,
     since: Timestamp,
 }
 
@@ -111,7 +111,7 @@ impl Lines {
         }
     }
 
-    fn begin_wait(&mut self, reason: Reason, since: Timestamp) {
+    fn begin_wait(&mut self, reason: HoldReason, since: Timestamp) {
         self.wait = Some(LongWait { reason, since });
     }
 
@@ -149,21 +149,21 @@ impl Lines {
         let told_before = match event {
             // Every failed try is an event; one line for the whole outage is enough.
             RunEvent::Unreachable { .. } => std::mem::replace(&mut self.out_of_reach, true),
-            RunEvent::ReachedAgain => !std::mem::take(&mut self.out_of_reach),
+            RunEvent::Reconnected => !std::mem::take(&mut self.out_of_reach),
             _ => false,
         };
         let now = self.pulse.now();
         if let Some(sentence) = words::notable(event, now).filter(|_| !told_before) {
             match event {
-                RunEvent::Unblocked | RunEvent::ReachedAgain => self.undated = Some(sentence),
+                RunEvent::LockoutEnded | RunEvent::Reconnected => self.undated = Some(sentence),
                 _ => self.say(&sentence),
             }
         }
         // These sentences say till when, so the wait that follows needs no other.
         if let Some(now) = now {
             match event {
-                RunEvent::Blocked { .. } => self.begin_wait(Reason::Block, now),
-                RunEvent::Unreachable { .. } => self.begin_wait(Reason::Outage, now),
+                RunEvent::LockedOut { .. } => self.begin_wait(HoldReason::Lockout, now),
+                RunEvent::Unreachable { .. } => self.begin_wait(HoldReason::Outage, now),
                 _ => {}
             }
         }
@@ -171,8 +171,8 @@ impl Lines {
 }
 
 /// Whether an event tells the end of such a wait.
-fn has_its_own_end(reason: Reason) -> bool {
-    matches!(reason, Reason::Block | Reason::Outage)
+fn has_its_own_end(reason: HoldReason) -> bool {
+    matches!(reason, HoldReason::Lockout | HoldReason::Outage)
 }
 
 impl Reporter for Lines {

@@ -9,8 +9,8 @@ use std::{fmt, io::Write, time::Duration};
 
 // The words in which events speak; the files below take them from here.
 use crate::runner::event::{
-    Entry, Failure, NoConnection, Outlook, Reason, RunEvent, Rung, Snapshot, Span, Waiting,
-    WindowUse,
+    Entry, Failure, ForecastInput, HoldReason, LockoutLevel, NoConnection, QuotaWindow, RunEvent,
+    Snapshot, Waiting, WindowUse,
 };
 
 mod bar;
@@ -29,7 +29,7 @@ pub use summary::Summary;
 
 /// Says how long it takes from an outlook's `now` until so many calls are answered; `None` if
 /// that is not in sight.
-pub type Eta = Box<dyn Fn(&Outlook, u64) -> Option<Duration>>;
+pub type Eta = Box<dyn Fn(&ForecastInput, u64) -> Option<Duration>>;
 
 /// Tells people how a run goes.
 pub trait Reporter {

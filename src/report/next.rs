@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{Failure, NoConnection, Summary, Waiting, style::moment_and_wait};
 use crate::{
     model::State,
-    runner::event::{Ending, Halt},
+    runner::event::{FatalRefusal, StopReason},
 };
 
 /// Of the server's words, at most so many characters.
@@ -15,7 +15,7 @@ impl Summary {
     /// A sentence a line; commands to type are indented.
     pub(super) fn advice(&self) -> Vec<String> {
         let mut advice = self.next_steps();
-        if !matches!(self.report.ending, Ending::Finished) {
+        if !matches!(self.report.ending, StopReason::Finished) {
             advice.push(format!("  {}", self.command));
         }
         if let Some((path, _)) = self.bad_lines() {
@@ -28,28 +28,31 @@ impl Summary {
 
     fn next_steps(&self) -> Vec<String> {
         match &self.report.ending {
-            Ending::Finished => self.after_finish(),
-            Ending::Quota(Waiting {
+            StopReason::Finished => self.after_finish(),
+            StopReason::Quota(Waiting {
                 until: Some(until), ..
             }) => {
                 let back = moment_and_wait(*until, self.ended_at);
                 vec![format!("come back at {back}; the same command goes on")]
             }
-            Ending::Quota(_) | Ending::Budget | Ending::Time | Ending::Interrupted => {
+            StopReason::Quota(_)
+            | StopReason::Budget
+            | StopReason::Time
+            | StopReason::Interrupted => {
                 vec!["the same command goes on".into()]
             }
-            Ending::Unreachable(failure) => vec![
+            StopReason::Unreachable(failure) => vec![
                 unreachable(failure, &self.address),
                 "then the same command goes on".into(),
             ],
-            Ending::Refused(halt) => after_refusal(halt),
-            Ending::TokensRefused => vec![
+            StopReason::Refused(halt) => after_refusal(halt),
+            StopReason::TokensRefused => vec![
                 "check that the secret is that of the upstream app (上游应用) shared with the \
                  downstream corps, and that WECOM_CORP_ID is the upstream corp's"
                     .into(),
                 "then the same command goes on".into(),
             ],
-            Ending::Breaker(_) => vec![
+            StopReason::Breaker(_) => vec![
                 "the input is probably not what it should be: see the refusals above, and whether \
                  unionid and openid of a line are of one person and one mini program (WeCom locks \
                  out callers who go on like this; --error-budget allows more)"
@@ -121,7 +124,7 @@ fn unreachable(failure: &Failure, address: &str) -> String {
     }
 }
 
-fn after_refusal(halt: &Halt) -> Vec<String> {
+fn after_refusal(halt: &FatalRefusal) -> Vec<String> {
     let mut advice = Vec::new();
     let words = printable(&halt.errmsg);
     if !words.is_empty() {

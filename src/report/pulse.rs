@@ -52,7 +52,7 @@ impl Pulse {
         match event {
             RunEvent::Started { tally } => self.started = Some(*tally),
             RunEvent::Progress(snapshot) => self.see_snapshot(snapshot),
-            RunEvent::Outlook(outlook) => {
+            RunEvent::ForecastInput(outlook) => {
                 let left = self.tally().of(State::Queued);
                 let eta = (self.eta)(outlook, left).filter(|eta| *eta < IN_SIGHT);
                 self.finish = eta.and_then(|eta| Some(self.now()?.plus(eta)));

@@ -3,13 +3,13 @@
 use std::fmt;
 
 use super::{
-    Entry, Failure, Span, WindowUse,
+    Entry, Failure, QuotaWindow, WindowUse,
     style::{Paint, count, counted, duration, folded, moment_and_wait, rate, share},
 };
 use crate::{
     clock::Timestamp,
     model::State,
-    runner::event::{Ending, RunReport, Trip},
+    runner::event::{BreakerTrip, RunReport, StopReason},
 };
 
 /// Refusals that are spelled out.
@@ -83,8 +83,8 @@ impl Summary {
         // In one line, however long: people search their logs for it.
         let sentence = self.sentence();
         let sentence = match self.report.ending {
-            Ending::Finished if self.exit_code == 0 => self.paint.good(&sentence),
-            Ending::Refused(_) | Ending::TokensRefused | Ending::Breaker(_) => {
+            StopReason::Finished if self.exit_code == 0 => self.paint.good(&sentence),
+            StopReason::Refused(_) | StopReason::TokensRefused | StopReason::Breaker(_) => {
                 self.paint.bad(&sentence)
             }
             _ => self.paint.warn(&sentence),
@@ -98,28 +98,28 @@ impl Summary {
     pub(super) fn sentence(&self) -> String {
         let left = format!("{} left", counted(self.left(), "subject"));
         match &self.report.ending {
-            Ending::Finished => self.finished(),
-            Ending::Quota(wait) => format!("Stopped: {}, {left}.", wait.reason),
-            Ending::Budget => format!("Stopped: the budget of calls is used up, {left}."),
-            Ending::Time => format!("Stopped: the time is up, {left}."),
-            Ending::Unreachable(failure @ (Failure::Status(..500) | Failure::Body)) => {
+            StopReason::Finished => self.finished(),
+            StopReason::Quota(wait) => format!("Stopped: {}, {left}.", wait.reason),
+            StopReason::Budget => format!("Stopped: the budget of calls is used up, {left}."),
+            StopReason::Time => format!("Stopped: the time is up, {left}."),
+            StopReason::Unreachable(failure @ (Failure::Status(..500) | Failure::Body)) => {
                 format!("Stopped: what answers is not the WeCom API ({failure}), {left}.")
             }
-            Ending::Unreachable(failure @ (Failure::Status(_) | Failure::Busy)) => {
+            StopReason::Unreachable(failure @ (Failure::Status(_) | Failure::Busy)) => {
                 format!("Stopped: the API is out of order ({failure}), {left}.")
             }
-            Ending::Unreachable(failure) => {
+            StopReason::Unreachable(failure) => {
                 format!("Stopped: the API cannot be reached ({failure}), {left}.")
             }
-            Ending::Interrupted => format!("Interrupted: every answer is saved, {left}."),
-            Ending::Refused(halt) => {
+            StopReason::Interrupted => format!("Interrupted: every answer is saved, {left}."),
+            StopReason::Refused(halt) => {
                 let refusal = refusal(halt.errcode, halt.entry);
                 format!("Halted: the API refused {} with {refusal}.", halt.call)
             }
-            Ending::TokensRefused => {
+            StopReason::TokensRefused => {
                 "Halted: the API hands out access tokens and then refuses every one of them.".into()
             }
-            Ending::Breaker(trip) => format!("Halted: {}, {left}.", self.trip(trip)),
+            StopReason::Breaker(trip) => format!("Halted: {}, {left}.", self.trip(trip)),
         }
     }
 
@@ -142,7 +142,7 @@ impl Summary {
         }
     }
 
-    fn trip(&self, trip: &Trip) -> String {
+    fn trip(&self, trip: &BreakerTrip) -> String {
         let (mostly, times) = trip.mostly;
         let mostly = match mostly {
             Some(errcode) => refusal(errcode, (self.lookup)(errcode)),
@@ -213,7 +213,8 @@ impl Summary {
     /// The windows that somebody who comes back later meets again, so not the minute's; one a
     /// line, in columns.
     fn windows(&self) -> Vec<String> {
-        let lasting = |window: &&WindowUse| window.used > 0 && window.span != Span::BasicMinute;
+        let lasting =
+            |window: &&WindowUse| window.used > 0 && window.span != QuotaWindow::BasicMinute;
         let windows = self.windows.iter().filter(lasting);
         let windows =
             windows.map(|window| (count(window.used), count(window.limit), window.span.name()));

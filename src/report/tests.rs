@@ -5,7 +5,7 @@ use std::{cell::RefCell, io, rc::Rc};
 use super::*;
 use crate::{
     clock::Timestamp,
-    gate::{Counting, Fare, Ledger, Limits},
+    gate::{CallKind, Ledger, Limits, WindowKind},
     model::{State, Tally},
     wecom::transport::{Failure, NoConnection},
 };
@@ -53,15 +53,15 @@ pub(super) fn snapshot(time: &str, answered: u64) -> Snapshot {
         in_flight: 12,
         width: 16,
         windows: vec![
-            window(Span::BasicMinute, 9_800, 9_800),
-            window(Span::BusinessHour, answered.min(98_000), 98_000),
-            window(Span::BusinessDay, answered, 470_400),
+            window(QuotaWindow::BasicMinute, 9_800, 9_800),
+            window(QuotaWindow::BusinessHour, answered.min(98_000), 98_000),
+            window(QuotaWindow::BusinessDay, answered, 470_400),
         ],
         hold: None,
     }
 }
 
-pub(super) fn held(time: &str, answered: u64, reason: Reason, until: &str) -> Snapshot {
+pub(super) fn held(time: &str, answered: u64, reason: HoldReason, until: &str) -> Snapshot {
     Snapshot {
         hold: Some(Waiting {
             reason,
@@ -72,11 +72,11 @@ pub(super) fn held(time: &str, answered: u64, reason: Reason, until: &str) -> Sn
     }
 }
 
-pub(super) fn outlook() -> Outlook {
-    Outlook {
-        ledger: Ledger::new(Limits::published(), Counting::Sliding),
+pub(super) fn outlook() -> ForecastInput {
+    ForecastInput {
+        ledger: Ledger::new(Limits::published(), WindowKind::Sliding),
         now: at("12:00:00"),
-        fare: Fare::Metered,
+        fare: CallKind::Standard,
         ticket_until: None,
         blocked_until: Timestamp::default(),
         per_second: Some(100.0),
@@ -90,46 +90,46 @@ pub(super) fn eta() -> Eta {
 
 /// An hour's quota is used up, the API blocks, cannot be reached, and the run is stopped.
 fn script() -> Vec<RunEvent> {
-    let hour = Reason::Window(Span::BusinessHour);
+    let hour = HoldReason::Window(QuotaWindow::BusinessHour);
     vec![
         RunEvent::Started {
             tally: tally(100_000, 0, 0),
         },
         RunEvent::TokenFetched,
-        RunEvent::Outlook(Box::new(outlook())),
+        RunEvent::ForecastInput(Box::new(outlook())),
         RunEvent::Progress(snapshot("12:04:00", 0)),
         RunEvent::Progress(snapshot("12:04:10", 1_660)),
-        RunEvent::Narrowed { calls: 8 },
+        RunEvent::ConcurrencyReduced { calls: 8 },
         RunEvent::Progress(snapshot("12:04:20", 3_320)),
         RunEvent::Progress(snapshot("12:04:30", 31_204)),
-        RunEvent::Outlook(Box::new(outlook())),
+        RunEvent::ForecastInput(Box::new(outlook())),
         RunEvent::Progress(snapshot("12:04:40", 32_000)),
         RunEvent::Progress(held("12:05:00", 50_000, hour, "12:05:30")),
         RunEvent::Progress(held("12:10:31", 98_000, hour, "12:41:02")),
         RunEvent::Progress(held("12:10:32", 98_000, hour, "12:41:02")),
         RunEvent::Progress(held("12:21:00", 98_000, hour, "12:41:02")),
         RunEvent::Progress(snapshot("12:41:02", 98_000)),
-        RunEvent::TicketDead,
-        RunEvent::Blocked {
-            rung: Rung::Minute,
+        RunEvent::TicketRejected,
+        RunEvent::LockedOut {
+            rung: LockoutLevel::Minute,
             until: at("12:42:05"),
         },
-        RunEvent::Progress(held("12:41:03", 98_000, Reason::Block, "12:42:05")),
-        RunEvent::Unblocked,
+        RunEvent::Progress(held("12:41:03", 98_000, HoldReason::Lockout, "12:42:05")),
+        RunEvent::LockoutEnded,
         RunEvent::Progress(snapshot("12:42:06", 98_001)),
         RunEvent::Unreachable {
             failure: Failure::Connect(NoConnection::Refused),
             until: at("12:42:08"),
         },
-        RunEvent::Progress(held("12:42:07", 98_001, Reason::Outage, "12:42:08")),
+        RunEvent::Progress(held("12:42:07", 98_001, HoldReason::Outage, "12:42:08")),
         RunEvent::Unreachable {
             failure: Failure::Timeout(Duration::from_secs(10)),
             until: at("12:43:30"),
         },
-        RunEvent::Progress(held("12:42:20", 98_001, Reason::Outage, "12:43:30")),
-        RunEvent::ReachedAgain,
+        RunEvent::Progress(held("12:42:20", 98_001, HoldReason::Outage, "12:43:30")),
+        RunEvent::Reconnected,
         RunEvent::Progress(snapshot("12:43:31", 98_010)),
-        RunEvent::SecondTry,
+        RunEvent::RetryPassStarted,
         RunEvent::Draining { in_flight: 1 },
         RunEvent::Progress(Snapshot {
             at: Timestamp::parse("2026-11-23T00:00:01+08:00").unwrap(),
@@ -237,7 +237,7 @@ fn quiet_is_quiet() {
 #[test]
 fn the_rate_leaves_waits_out() {
     let mut pulse = pulse::Pulse::new(eta());
-    let hour = Reason::Window(Span::BusinessHour);
+    let hour = HoldReason::Window(QuotaWindow::BusinessHour);
     for snapshot in [
         snapshot("12:00:00", 0),
         held("12:00:05", 500, hour, "12:30:00"),

@@ -1,7 +1,7 @@
 //! The sentences that bar and lines share.
 
 use super::{
-    Reason, RunEvent, Rung, Snapshot, Span, Waiting, WindowUse,
+    HoldReason, LockoutLevel, QuotaWindow, RunEvent, Snapshot, Waiting, WindowUse,
     style::{count, counted, moment_and_wait, share_of},
 };
 use crate::clock::Timestamp;
@@ -16,29 +16,29 @@ pub(super) fn notable(event: &RunEvent, now: Option<Timestamp>) -> Option<String
         None => at.to_string(),
     };
     let sentence = match event {
-        RunEvent::Blocked { rung, until } => format!(
+        RunEvent::LockedOut { rung, until } => format!(
             "{}, taken for {}: one probe at {}",
-            Reason::Block,
+            HoldReason::Lockout,
             penalty(*rung),
             when(*until)
         ),
-        RunEvent::Unblocked => "the block is over: the probe was answered".into(),
+        RunEvent::LockoutEnded => "the block is over: the probe was answered".into(),
         RunEvent::Unreachable { failure, until } => format!(
             "{} ({failure}), next try at {}",
-            Reason::Outage,
+            HoldReason::Outage,
             when(*until)
         ),
-        RunEvent::ReachedAgain => "the API can be reached again".into(),
-        RunEvent::TicketDead => {
+        RunEvent::Reconnected => "the API can be reached again".into(),
+        RunEvent::TicketRejected => {
             "the ticket does not work any more: the business windows apply from here".into()
         }
         RunEvent::Draining { in_flight } => draining(*in_flight),
-        RunEvent::SecondTry => "asking the parked subjects once more".into(),
+        RunEvent::RetryPassStarted => "asking the parked subjects once more".into(),
         RunEvent::Started { .. }
         | RunEvent::Progress(_)
-        | RunEvent::Outlook(_)
+        | RunEvent::ForecastInput(_)
         | RunEvent::TokenFetched
-        | RunEvent::Narrowed { .. } => return None,
+        | RunEvent::ConcurrencyReduced { .. } => return None,
     };
     Some(sentence)
 }
@@ -49,12 +49,12 @@ pub(super) fn draining(in_flight: usize) -> String {
     format!("stopping: no new calls, {calls} in the air awaited")
 }
 
-fn penalty(rung: Rung) -> &'static str {
+fn penalty(rung: LockoutLevel) -> &'static str {
     match rung {
-        Rung::Clear | Rung::Minute => "the minute limit",
-        Rung::Hour => "the hour limit",
-        Rung::Day => "the day limit",
-        Rung::Month => "the 30-day limit",
+        LockoutLevel::Clear | LockoutLevel::Minute => "the minute limit",
+        LockoutLevel::Hour => "the hour limit",
+        LockoutLevel::Day => "the day limit",
+        LockoutLevel::Month => "the 30-day limit",
     }
 }
 
@@ -74,7 +74,7 @@ pub(super) fn waiting(wait: &Waiting, now: Timestamp, between: &str) -> String {
 /// The windows worth showing: the one that holds, and those at least half full.
 pub(super) fn worth_showing(snapshot: &Snapshot) -> impl Iterator<Item = &WindowUse> {
     let binding = snapshot.hold.and_then(|hold| match hold.reason {
-        Reason::Window(span) => Some(span),
+        HoldReason::Window(span) => Some(span),
         _ => None,
     });
     snapshot.windows.iter().filter(move |window| {
@@ -87,7 +87,7 @@ pub(super) fn worth_showing(snapshot: &Snapshot) -> impl Iterator<Item = &Window
 pub(super) fn tightest(snapshot: &Snapshot) -> Option<&WindowUse> {
     worth_showing(snapshot).max_by(|one, other| {
         let rank = |window: &WindowUse| {
-            let lasting = window.span != Span::BasicMinute;
+            let lasting = window.span != QuotaWindow::BasicMinute;
             (lasting, share_of(window.used, window.limit))
         };
         let ((lasting, share), (others_lasting, others)) = (rank(one), rank(other));

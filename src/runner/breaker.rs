@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::event::Trip;
+use super::event::BreakerTrip;
 use crate::{
     model::{Outcome, State},
     wecom::errcode::{Class, lookup},
@@ -41,7 +41,7 @@ impl Breaker {
     }
 
     /// Takes note of one outcome; answers whether that was one too many.
-    pub fn note(&mut self, outcome: &Outcome) -> Option<Trip> {
+    pub fn note(&mut self, outcome: &Outcome) -> Option<BreakerTrip> {
         let class = outcome.errcode.map(|errcode| lookup(errcode).class);
         let fault = matches!(outcome.state, State::Rejected | State::Parked).then_some(Fault {
             errcode: outcome.errcode,
@@ -66,13 +66,13 @@ impl Breaker {
             || (self.answers.len() == ANSWERS && share(faults.count()) > self.budget)
     }
 
-    fn trip(&self) -> Trip {
+    fn trip(&self) -> BreakerTrip {
         let mut counts: BTreeMap<Option<i64>, usize> = BTreeMap::new();
         for fault in self.answers.iter().flatten() {
             *counts.entry(fault.errcode).or_default() += 1;
         }
         let mostly = counts.into_iter().max_by_key(|(_, count)| *count);
-        Trip {
+        BreakerTrip {
             errors: self.answers.iter().flatten().count(),
             answers: self.answers.len(),
             mostly: mostly.unwrap_or_default(),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::event::Halt;
+use super::event::FatalRefusal;
 use crate::{
     model::{Outcome, State},
     wecom::{
@@ -24,7 +24,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
 /// What the asking so far says about the next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Try {
+pub struct Attempt {
     /// The attempt that this verdict answers; 1 is the first.
     pub attempt: u8,
     /// The last attempt there is.
@@ -43,7 +43,7 @@ pub enum Decision {
     /// Ask later; no attempt is used up.
     Snooze(Snooze),
     /// End the run.
-    Halt(Box<Halt>),
+    Halt(Box<FatalRefusal>),
 }
 
 /// Why a subject goes back in the queue unharmed.
@@ -63,7 +63,7 @@ pub enum Snooze {
 
 /// Decides. `chance` is between 0 and 1.
 #[must_use]
-pub fn decide(verdict: Verdict, tried: Try, chance: f64) -> Decision {
+pub fn decide(verdict: Verdict, tried: Attempt, chance: f64) -> Decision {
     match verdict {
         Verdict::Answered(links) => Decision::Settle(Outcome {
             state: if links.is_empty() {
@@ -81,7 +81,7 @@ pub fn decide(verdict: Verdict, tried: Try, chance: f64) -> Decision {
     }
 }
 
-fn refused(refusal: Refusal, tried: Try, chance: f64) -> Decision {
+fn refused(refusal: Refusal, tried: Attempt, chance: f64) -> Decision {
     let errcode = Some(refusal.errcode);
     match refusal.class {
         Class::Retry => again(errcode, tried, chance),
@@ -103,8 +103,8 @@ fn refused(refusal: Refusal, tried: Try, chance: f64) -> Decision {
 
 /// The refusal of `call` that ends the run.
 #[must_use]
-pub fn halt(refusal: Refusal, call: &'static str) -> Halt {
-    Halt {
+pub fn halt(refusal: Refusal, call: &'static str) -> FatalRefusal {
+    FatalRefusal {
         entry: lookup(refusal.errcode),
         errcode: refusal.errcode,
         errmsg: refusal.errmsg,
@@ -113,7 +113,7 @@ pub fn halt(refusal: Refusal, call: &'static str) -> Halt {
     }
 }
 
-fn again(errcode: Option<i64>, tried: Try, chance: f64) -> Decision {
+fn again(errcode: Option<i64>, tried: Attempt, chance: f64) -> Decision {
     if tried.attempt < tried.last {
         Decision::Retry(backoff(tried.attempt, chance))
     } else {
@@ -121,7 +121,7 @@ fn again(errcode: Option<i64>, tried: Try, chance: f64) -> Decision {
     }
 }
 
-fn settle(state: State, errcode: Option<i64>, tried: Try) -> Decision {
+fn settle(state: State, errcode: Option<i64>, tried: Attempt) -> Decision {
     Decision::Settle(Outcome {
         state,
         errcode,
@@ -142,22 +142,22 @@ mod tests {
     use super::*;
     use crate::model::Link;
 
-    const FIRST: Try = Try {
+    const FIRST: Attempt = Attempt {
         attempt: 1,
         last: ATTEMPTS,
         ticketed: false,
     };
-    const LAST: Try = Try {
+    const LAST: Attempt = Attempt {
         attempt: 3,
         ..FIRST
     };
-    const TICKETED: Try = Try {
+    const TICKETED: Attempt = Attempt {
         ticketed: true,
         ..FIRST
     };
 
     /// What a decision is, in a word.
-    fn word(verdict: Verdict, tried: Try) -> String {
+    fn word(verdict: Verdict, tried: Attempt) -> String {
         match decide(verdict, tried, 0.5) {
             Decision::Settle(outcome) => {
                 format!("{} {:?}", outcome.state, outcome.errcode)

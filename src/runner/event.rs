@@ -8,7 +8,7 @@ use crate::{clock::Timestamp, model::Tally};
 
 // What events carry belongs to them: whoever listens needs no other room.
 pub use crate::{
-    gate::{Outlook, Reason, Rung, Span},
+    gate::{ForecastInput, HoldReason, LockoutLevel, QuotaWindow},
     wecom::{
         errcode::Entry,
         transport::{Failure, NoConnection},
@@ -26,20 +26,20 @@ pub enum RunEvent {
     Progress(Snapshot),
     /// What the forecast needs; at the start, once a minute and when the reason for waiting
     /// changes, right after the [`Progress`](Self::Progress) it goes with.
-    Outlook(Box<Outlook>),
+    ForecastInput(Box<ForecastInput>),
     /// An access token was fetched.
     TokenFetched,
     /// The remote answered 45009 and is left alone for a while.
-    Blocked {
+    LockedOut {
         /// How long a penalty it is taken for.
-        rung: Rung,
+        rung: LockoutLevel,
         /// When one probe may be sent.
         until: Timestamp,
     },
     /// The penalty is over: the probe was answered.
-    Unblocked,
+    LockoutEnded,
     /// The remote groaned (45033 or a time-out): fewer calls in the air.
-    Narrowed {
+    ConcurrencyReduced {
         /// How many from now on.
         calls: u16,
     },
@@ -51,16 +51,16 @@ pub enum RunEvent {
         until: Timestamp,
     },
     /// The API can be reached again.
-    ReachedAgain,
+    Reconnected,
     /// The ticket does not work any more; business windows apply from here.
-    TicketDead,
+    TicketRejected,
     /// No new calls; what is in the air is awaited.
     Draining {
         /// Calls in the air.
         in_flight: usize,
     },
     /// Subjects parked after their attempts are asked once more.
-    SecondTry,
+    RetryPassStarted,
 }
 
 /// How a run stands.
@@ -76,7 +76,7 @@ pub struct Snapshot {
     pub in_flight: usize,
     /// How many there may be.
     pub width: u16,
-    /// Use of the windows that apply, in the order of [`Span::ALL`]; those without a limit left
+    /// Use of the windows that apply, in the order of [`QuotaWindow::ALL`]; those without a limit left
     /// out.
     pub windows: Vec<WindowUse>,
     /// Why nothing leaves just now, if it is worth telling: quota, block, outage, token.
@@ -87,7 +87,7 @@ pub struct Snapshot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowUse {
     /// Which.
-    pub span: Span,
+    pub span: QuotaWindow,
     /// Calls charged in it.
     pub used: u64,
     /// The most it may hold.
@@ -98,14 +98,14 @@ pub struct WindowUse {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
     /// Why.
-    pub reason: Reason,
+    pub reason: HoldReason,
     /// Till when; `None` if something must land first.
     pub until: Option<Timestamp>,
 }
 
 /// Why a run ended.
 #[derive(Debug, Clone)]
-pub enum Ending {
+pub enum StopReason {
     /// Everything queued is answered.
     Finished,
     /// Stopped with work left: a window or a block, and `--on-quota exit`.
@@ -119,16 +119,16 @@ pub enum Ending {
     /// Interrupted by a signal; drained.
     Interrupted,
     /// The API says that trying will not help, or that our request is wrong.
-    Refused(Halt),
+    Refused(FatalRefusal),
     /// Several fresh tokens in a row were refused by the lookup itself.
     TokensRefused,
     /// Too many answers in a row were errors.
-    Breaker(Trip),
+    Breaker(BreakerTrip),
 }
 
 /// A refusal that ends the run.
 #[derive(Debug, Clone)]
-pub struct Halt {
+pub struct FatalRefusal {
     /// The code, its class, the official term and the next step.
     pub entry: &'static Entry,
     /// The code the server sent; differs from the entry's if that is unlisted.
@@ -143,7 +143,7 @@ pub struct Halt {
 
 /// Why the breaker tripped.
 #[derive(Debug, Clone)]
-pub struct Trip {
+pub struct BreakerTrip {
     /// Errors among the last `answers`.
     pub errors: usize,
     /// Answers looked at.
@@ -156,7 +156,7 @@ pub struct Trip {
 #[derive(Debug, Clone)]
 pub struct RunReport {
     /// Why it ended.
-    pub ending: Ending,
+    pub ending: StopReason,
     /// The subjects at the end.
     pub tally: Tally,
     /// Calls of the lane that landed.

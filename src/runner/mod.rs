@@ -12,28 +12,28 @@
 //! | [`event`] | what it tells |
 
 pub mod breaker;
+mod completion;
 pub mod decide;
-pub mod drive;
+mod dispatch;
 pub mod event;
-mod feed;
-mod launch;
 mod outage;
-mod settle;
+mod progress;
+mod queue;
+mod rate;
+pub mod run_loop;
 mod stop;
-mod tell;
-mod tempo;
 pub mod ticket;
 mod tokens;
 
-pub use drive::Runner;
+pub use rate::CommitPolicy;
+pub use run_loop::Runner;
 pub use stop::Stop;
-pub use tempo::Cadence;
 
 use std::time::Duration;
 
 use crate::{
-    clock::{Chronometer, Clock, Timestamp},
-    gate::{Concurrency, Counting, Gate, Ledger, Quota, Span},
+    clock::{Clock, LedgerClock, Timestamp},
+    gate::{Concurrency, Gate, Ledger, Quota, QuotaWindow, WindowKind},
     store::{Result, RunId, Store},
 };
 
@@ -48,9 +48,9 @@ pub fn open_gate(
     concurrency: Concurrency,
     clock: Clock,
     call_timeout: Duration,
-) -> Result<(Gate, Chronometer)> {
+) -> Result<(Gate, LedgerClock)> {
     let (books, block, reading) = store.books()?;
-    let time = Chronometer::resume(clock, reading);
+    let time = LedgerClock::resume(clock, reading);
     let landed_by = time.now().plus(call_timeout);
     let ledger = Ledger::restore(quota.allowed(), counting(quota, &time), &books, landed_by);
     let gate = Gate::open(ledger, concurrency, block, time.now());
@@ -59,11 +59,11 @@ pub fn open_gate(
 
 /// Calendar windows turn with the wall clock, and only books that agree with it can count them; if
 /// somebody has set it, sliding windows are safe on every reading.
-fn counting(quota: &Quota, time: &Chronometer) -> Counting {
+fn counting(quota: &Quota, time: &LedgerClock) -> WindowKind {
     const AGREE: Duration = Duration::from_secs(5);
     let (wall, books) = (time.clock().now(), time.now());
     if wall.since(books) > AGREE || books.since(wall) > AGREE {
-        return Counting::Sliding;
+        return WindowKind::Sliding;
     }
     quota.counting
 }
@@ -79,11 +79,11 @@ pub fn begin(store: &Store, command: &str, quota: &Quota, clock: Clock) -> Resul
 
 fn quota_json(quota: &Quota) -> String {
     let counting = match quota.counting {
-        Counting::Sliding => "sliding",
-        Counting::Calendar => "calendar",
+        WindowKind::Sliding => "sliding",
+        WindowKind::Calendar => "calendar",
     };
     let limits = quota.allowed();
-    let windows = Span::ALL.into_iter().filter_map(|span| {
+    let windows = QuotaWindow::ALL.into_iter().filter_map(|span| {
         let limit = limits.of(span)?;
         Some(format!(",\"{span}\":{limit}"))
     });
@@ -103,7 +103,7 @@ pub enum OnQuota {
 
 /// How a run is to be driven.
 #[derive(Debug, Clone)]
-pub struct Orders {
+pub struct RunOptions {
     /// The most calls to send.
     pub budget: Option<u64>,
     /// When to stop sending, by the wall.
@@ -115,7 +115,7 @@ pub struct Orders {
     /// How long a call may take before the transport gives it up.
     pub call_timeout: Duration,
     /// How often to commit.
-    pub cadence: Cadence,
+    pub commit_policy: CommitPolicy,
     /// Chance: jitter of backoffs and probes.
     pub seed: u64,
     /// Rehearsals only: forget everything that is not on disk after this many commits that
@@ -123,7 +123,7 @@ pub struct Orders {
     pub crash_after: Option<u64>,
 }
 
-impl Default for Orders {
+impl Default for RunOptions {
     fn default() -> Self {
         Self {
             budget: None,
@@ -131,7 +131,7 @@ impl Default for Orders {
             on_quota: OnQuota::Wait,
             error_budget: 0.5,
             call_timeout: Duration::from_secs(30),
-            cadence: Cadence::default(),
+            commit_policy: CommitPolicy::default(),
             seed: 0,
             crash_after: None,
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{
     clock::Timestamp,
-    gate::{Hold, Reason},
+    gate::{Hold, HoldReason},
 };
 
 /// Tries before a run that never reached the API gives up.
@@ -52,6 +52,6 @@ impl Outage {
         if self.tries == 0 {
             return Ok(());
         }
-        Hold::one_probe(now, self.until, in_flight, Reason::Outage)
+        Hold::one_probe(now, self.until, in_flight, HoldReason::Outage)
     }
 }

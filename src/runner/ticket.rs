@@ -3,7 +3,7 @@
 //! At most once per corp, ever (D96250): the application is written down before it is made, the
 //! ticket before it is used, and nothing here repeats itself.
 
-use super::{decide::halt, event::Halt};
+use super::{decide::halt, event::FatalRefusal};
 use crate::{
     clock::Clock,
     store::{Result, Store},
@@ -15,7 +15,7 @@ pub enum Applied {
     /// A ticket, in custody; and the token it was obtained with, still good.
     Ticket(Ticket, Token),
     /// The API refused.
-    Refused(Box<Halt>),
+    Refused(Box<FatalRefusal>),
     /// No answer: the one chance may be used up. It is remembered and not repeated.
     Unanswered(Failure),
     /// The API could not be reached; nothing was applied for.
@@ -54,10 +54,10 @@ pub async fn apply(store: &Store, client: &Client, clock: Clock) -> Result<Appli
         Err(CallError::Failed(failure)) => return Ok(Applied::Unreachable(failure)),
     };
     let now = clock.now();
-    store.note_application(now)?;
+    store.record_application(now)?;
     match client.apply_ticket(&token, now).await {
         Ok(ticket) => {
-            store.keep_ticket(ticket.secret(), ticket.expires_at())?;
+            store.save_ticket(ticket.secret(), ticket.expires_at())?;
             Ok(Applied::Ticket(ticket, token))
         }
         Err(CallError::Refused(refusal)) => {

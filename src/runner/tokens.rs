@@ -6,7 +6,7 @@ use std::{collections::VecDeque, time::Duration};
 use super::decide::backoff;
 use crate::{
     clock::Timestamp,
-    gate::{Hold, Reason},
+    gate::{Hold, HoldReason},
     wecom::{CallError, Token, errcode::Class, transport::Failure},
 };
 
@@ -28,7 +28,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// What a fetch that failed means.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum TokenError {
     /// It will be tried again.
     Passing,
     /// The API cannot be reached, or not just now: the outage decides when to try again.
@@ -76,7 +76,7 @@ impl Tokens {
     ///
     /// The hold, if one is under way or must wait.
     pub(super) fn may_fetch(&mut self, now: Timestamp) -> Result<(), Hold> {
-        let reason = Reason::Token;
+        let reason = HoldReason::Token;
         while self
             .fetched
             .front()
@@ -126,12 +126,12 @@ impl Tokens {
     }
 
     /// A fetch failed.
-    pub(super) fn failed(&mut self, error: CallError, now: Timestamp, chance: f64) -> Trouble {
+    pub(super) fn failed(&mut self, error: CallError, now: Timestamp, chance: f64) -> TokenError {
         self.fetching = false;
         if let CallError::Failed(failure @ Failure::Connect(_)) = error {
             // Nothing was sent: it is neither a fetch nor a failure of one.
             self.fetched.pop_back();
-            return Trouble::Outage(failure);
+            return TokenError::Outage(failure);
         }
         self.failures = self.failures.saturating_add(1);
         let failure = match error {
@@ -139,20 +139,20 @@ impl Tokens {
             CallError::Refused(refusal) => match refusal.class {
                 Class::Wait => {
                     self.retry_at = now.plus(SHUT_OUT);
-                    return Trouble::Passing;
+                    return TokenError::Passing;
                 }
                 Class::Retry | Class::Slow => Failure::Busy,
-                _ => return Trouble::Refused(Box::new(refusal)),
+                _ => return TokenError::Refused(Box::new(refusal)),
             },
         };
         match (self.failures >= FAILURES, &self.last) {
-            (true, None) => return Trouble::GiveUp(failure),
+            (true, None) => return TokenError::GiveUp(failure),
             // It has worked before, so it will again: nobody gives up a job of days for that.
-            (true, Some(_)) if self.current(now).is_none() => return Trouble::Outage(failure),
+            (true, Some(_)) if self.current(now).is_none() => return TokenError::Outage(failure),
             _ => {}
         }
         self.retry_at = now.plus(backoff(self.failures, chance));
-        Trouble::Passing
+        TokenError::Passing
     }
 
     /// A call was answered with token `generation`: it works.

@@ -26,7 +26,7 @@ use super::{
     world::World,
 };
 use crate::{
-    clock::{Chronometer, Clock, Timestamp},
+    clock::{Clock, LedgerClock, Timestamp},
     wecom::transport::Request,
 };
 
@@ -59,7 +59,7 @@ pub struct Remote {
     pub(super) stats: Stats,
     pub(super) corp_id: String,
     pub(super) corp_secret: String,
-    books: Chronometer,
+    books: LedgerClock,
     meter: Meter,
     air: [Air; Api::COUNT],
     answered: [u64; Api::COUNT],
@@ -82,7 +82,7 @@ impl Remote {
     /// A remote that opens its books now.
     #[must_use]
     pub fn new(clock: Clock, options: Options) -> Self {
-        let books = Chronometer::resume(clock, None);
+        let books = LedgerClock::resume(clock, None);
         let seed = options.seed;
         // The real ones are `ww` + 16 hex and 43 characters; these say what they are.
         let (corp, secret) = (seed & 0x0fff_ffff, seed.rotate_left(17) ^ 0x5eed);

@@ -4,10 +4,12 @@ use std::sync::LazyLock;
 
 use rusqlite::params;
 
-use super::{Result, RunId, Store, charges, corp_number, many::Insert, runs::Progress, save_tally};
+use super::{
+    Result, RunId, Store, corp_number, ledger, multi_insert::Insert, runs::Progress, save_tally,
+};
 use crate::{
-    clock::{Reading, Timestamp},
-    gate::{Block, Change, Open, Permit, Purse},
+    clock::{ClockReading, Timestamp},
+    gate::{InFlight, Lockout, PaidCalls, Permit, SlotUpdate},
     model::{Outcome, State, SubjectId},
 };
 
@@ -28,13 +30,13 @@ pub struct Batch<'a> {
     /// In id order, so that they are appended.
     pub settled: &'a [Settled],
     /// Slots of the books that changed.
-    pub charges: &'a [Change],
+    pub charges: &'a [SlotUpdate],
     /// Calls charged and not landed, the permit's among them.
-    pub open: Open,
+    pub open: InFlight,
     /// The books' time.
-    pub reading: Reading,
+    pub reading: ClockReading,
     /// The penalty in force.
-    pub block: Block,
+    pub block: Lockout,
     /// Every subject up to here has an outcome, these ones included: where the queue begins after
     /// a restart. Too low costs a scan.
     pub watermark: Option<SubjectId>,
@@ -48,7 +50,7 @@ impl Store {
     /// # Errors
     ///
     /// What the disk says; then nothing of it was written.
-    pub fn commit(&mut self, batch: &Batch<'_>, permit: Permit) -> Result<Purse> {
+    pub fn commit(&mut self, batch: &Batch<'_>, permit: Permit) -> Result<PaidCalls> {
         permit.pay(|| {
             self.db.execute_batch("BEGIN IMMEDIATE")?;
             let before = self.tally;
@@ -70,7 +72,7 @@ impl Store {
             self.settle(batch.settled)?;
             save_tally(&self.db, &self.tally)?;
         }
-        charges::save(&self.db, batch)?;
+        ledger::save(&self.db, batch)?;
         let learned = !batch.settled.is_empty();
         if learned || batch.watermark.is_some() {
             let mut update = self.db.prepare_cached(

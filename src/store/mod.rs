@@ -5,35 +5,30 @@
 //! outcomes and links are appended too. Everything valuable is in a transaction the moment it
 //! exists; access tokens and secrets are never in it, the ticket is, which is why its mode is 0600.
 
-mod charges;
-mod checkpoint;
 mod commit;
-mod enrol;
 mod error;
-mod fold;
-mod keys;
-mod many;
-mod marks;
-mod published;
+mod exports;
+mod import;
+mod ledger;
+mod multi_insert;
 mod reader;
 mod rejects;
 mod runs;
 mod schema;
-mod spool;
 mod subjects;
-mod vault;
+mod ticket;
 
 use std::{collections::HashMap, fs::File, path::Path};
 
 use rusqlite::{Connection, OptionalExtension};
 
 pub use commit::{Batch, Settled};
-pub use enrol::{Enrolled, Enrolment};
 pub use error::StoreError;
-pub use reader::{Answer, LaneStatus, Reader, SourceStatus};
+pub use import::{Import, ImportStats};
+pub use reader::{Answer, QuotaStatus, Reader, SourceStatus};
 pub use rejects::Reject;
 pub use runs::{Progress, RunId, RunStatus};
-pub use vault::Application;
+pub use ticket::Application;
 
 use crate::{
     clock::Timestamp,
@@ -65,7 +60,7 @@ impl Store {
             "UPDATE job SET holder_pid = ?1, held_since = ?2",
             (std::process::id(), now.as_millis()),
         )?;
-        enrol::undo_unfinished(&db)?;
+        import::undo_unfinished(&db)?;
         let (tally, corps) = (tally(&db)?, corps(&db)?);
         let path = path.to_owned();
         Ok(Self {
@@ -105,7 +100,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::OtherCorp`].
-    pub fn belongs_to(&mut self, corp_id: &str) -> Result<()> {
+    pub fn bind_corp(&mut self, corp_id: &str) -> Result<()> {
         self.check_corp(corp_id)?;
         self.db.execute(
             "UPDATE job SET corp_id = ?1 WHERE corp_id IS NULL OR corp_id <> ?1 COLLATE NOCASE",
@@ -120,7 +115,7 @@ impl Store {
     /// # Errors
     ///
     /// What the disk says.
-    pub fn unbind(&mut self) -> Result<()> {
+    pub fn clear_corp(&mut self) -> Result<()> {
         self.db
             .execute_batch("UPDATE job SET corp_id = NULL; DELETE FROM tickets")?;
         Ok(())
@@ -144,7 +139,7 @@ impl Store {
     /// # Errors
     ///
     /// What the disk says.
-    pub fn relax(&self) -> Result<()> {
+    pub fn disable_fsync(&self) -> Result<()> {
         self.db.pragma_update(None, "synchronous", "off")?;
         Ok(())
     }

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use rusqlite::{Connection, Rows};
 
-use super::{Reject, Result, RunStatus, charges, rejects, runs, schema, tally};
+use super::{Reject, Result, RunStatus, ledger, rejects, runs, schema, tally};
 use crate::{
-    clock::{Reading, Timestamp},
-    gate::{Block, Books},
+    clock::{ClockReading, Timestamp},
+    gate::{LedgerSnapshot, Lockout},
     model::{Link, State, Tally},
 };
 
@@ -17,13 +17,13 @@ pub struct Reader {
 }
 
 /// The books of the lane, as the last commit left them.
-pub struct LaneStatus {
+pub struct QuotaStatus {
     /// Slots and open calls.
-    pub books: Books,
+    pub books: LedgerSnapshot,
     /// The penalty in force.
-    pub block: Block,
+    pub block: Lockout,
     /// The clocks at that commit.
-    pub reading: Option<Reading>,
+    pub reading: Option<ClockReading>,
 }
 
 /// A source that was taken in.
@@ -133,9 +133,9 @@ impl Reader {
     /// # Errors
     ///
     /// What the disk says.
-    pub fn lane(&self) -> Result<LaneStatus> {
-        let (books, block, reading) = charges::load(&self.db)?;
-        Ok(LaneStatus {
+    pub fn lane(&self) -> Result<QuotaStatus> {
+        let (books, block, reading) = ledger::load(&self.db)?;
+        Ok(QuotaStatus {
             books,
             block,
             reading,

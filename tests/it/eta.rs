@@ -5,13 +5,13 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use idferry::{
     clock::Timestamp,
-    gate::{Concurrency, Fare, Limits, Outlook, Quota},
+    gate::{CallKind, Concurrency, ForecastInput, Limits, Quota},
     model::{State, Tally},
     plan::{forecast, ideal_seconds},
     rehearsal::{Rehearsal, Rehearsed, Scratch, Stage, invent},
     runner::{
-        Cadence,
-        event::{Ending, RunEvent},
+        CommitPolicy,
+        event::{RunEvent, StopReason},
     },
     sim::{self, Latency, Remote},
 };
@@ -40,7 +40,7 @@ impl Bar {
         }
     }
 
-    fn foretell(&mut self, outlook: &Outlook) {
+    fn foretell(&mut self, outlook: &ForecastInput) {
         let foretold = forecast(outlook, self.tally.of(State::Queued));
         self.finish = Some(foretold.finish);
     }
@@ -51,7 +51,7 @@ impl Stage for Bar {
         match event {
             RunEvent::Started { tally } => self.see(*tally),
             RunEvent::Progress(snapshot) => self.see(snapshot.tally),
-            RunEvent::Outlook(outlook) => self.foretell(outlook),
+            RunEvent::ForecastInput(outlook) => self.foretell(outlook),
             _ => {}
         }
     }
@@ -68,7 +68,7 @@ impl Job {
         let mut play = Rehearsal::default();
         play.quota.margin = 0.0;
         play.start = at("2026-11-22T09:17:23+08:00");
-        play.orders.cadence = Cadence::rehearsed();
+        play.orders.commit_policy = CommitPolicy::rehearsed();
         Self { play, subjects }
     }
 
@@ -104,7 +104,7 @@ impl Job {
             printed: Vec::new(),
         };
         let rehearsed = self.play.play(&path, &mut bar).unwrap();
-        assert!(matches!(rehearsed.report.ending, Ending::Finished));
+        assert!(matches!(rehearsed.report.ending, StopReason::Finished));
         let lane = &rehearsed.stats.lanes[idferry::wecom::wire::UNIONID_TO_EXTERNAL_USERID];
         assert_eq!((lane.blocks, lane.calls), (0, self.subjects));
         (rehearsed, bar)
@@ -130,7 +130,11 @@ impl Job {
     /// till then, so that every minute's window turns one latency later.
     fn is_no_slower_than_it_must(&self) {
         let (rehearsed, _) = self.run();
-        let ideal = ideal_seconds(&self.play.quota.allowed(), Fare::Metered, self.subjects);
+        let ideal = ideal_seconds(
+            &self.play.quota.allowed(),
+            CallKind::Standard,
+            self.subjects,
+        );
         let latency = match self.play.remote.latency.max.as_secs_f64() {
             short if short < 0.1 => 0.0,
             long => long * (ideal / 60.0 + 1.0),
@@ -206,7 +210,7 @@ fn a_hundred_thousand_with_slow_answers_take_as_long_as_they_must() {
     let job = job.with(|play| {
         play.concurrency = Concurrency::Fixed(512);
         // What is charged ahead takes room: as much as in reality.
-        play.orders.cadence = Cadence::default();
+        play.orders.commit_policy = CommitPolicy::default();
     });
     job.is_no_slower_than_it_must();
 }
@@ -214,7 +218,7 @@ fn a_hundred_thousand_with_slow_answers_take_as_long_as_they_must() {
 #[test]
 fn a_hundred_thousand_by_the_calendar_take_as_long_as_they_must() {
     let job = Job::new(100_000).with(|play| {
-        play.quota.counting = idferry::gate::Counting::Calendar;
+        play.quota.counting = idferry::gate::WindowKind::Calendar;
         play.remote.counting = sim::Counting::Calendar;
     });
     job.is_no_slower_than_it_must();

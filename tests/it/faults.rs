@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use idferry::{
     model::State,
-    runner::event::{Ending, Halt, RunEvent, Trip},
+    runner::event::{BreakerTrip, FatalRefusal, RunEvent, StopReason},
     sim::{Fault, Faults, Forced, Remote},
     wecom::{transport::Failure, wire},
 };
@@ -14,16 +14,16 @@ use crate::{
     world::{DAY, HOUR, Told, World, same, secs},
 };
 
-fn halt(told: &Told) -> &Halt {
+fn halt(told: &Told) -> &FatalRefusal {
     match &told.report.ending {
-        Ending::Refused(halt) => halt,
+        StopReason::Refused(halt) => halt,
         other => panic!("ended with {other:?}"),
     }
 }
 
-fn trip(told: &Told) -> &Trip {
+fn trip(told: &Told) -> &BreakerTrip {
     match &told.report.ending {
-        Ending::Breaker(trip) => trip,
+        StopReason::Breaker(trip) => trip,
         other => panic!("ended with {other:?}"),
     }
 }
@@ -139,7 +139,7 @@ fn a_second_try_that_dies_all_the_time_comes_to_its_end() {
             }
         })
         .heeding(move |event, remote, _| {
-            if matches!(event, RunEvent::SecondTry) {
+            if matches!(event, RunEvent::RetryPassStarted) {
                 for id in &freed {
                     remote.force(id, None);
                 }
@@ -271,7 +271,7 @@ fn tokens_that_are_always_refused_end_the_run_after_three() {
     let refused = std::iter::repeat_n(Forced::Errcode(40_014), 1_000);
     let mut world = World::new(100).remote(|remote| remote.script(refused));
     let told = world.run();
-    assert!(matches!(told.report.ending, Ending::TokensRefused));
+    assert!(matches!(told.report.ending, StopReason::TokensRefused));
     assert_eq!(told.stats.tokens_fetched, 3);
     assert_eq!(told.of(State::Queued), 100);
 }
@@ -458,7 +458,7 @@ fn a_line_dead_from_the_start_is_given_up() {
     let told = world.run();
     assert!(matches!(
         told.report.ending,
-        Ending::Unreachable(Failure::Connect(_))
+        StopReason::Unreachable(Failure::Connect(_))
     ));
     assert!(told.took < secs(120));
     assert_eq!(told.of(State::Queued), 50);
@@ -474,7 +474,7 @@ fn a_line_that_dies_while_the_process_dies_too_loses_nothing() {
     let world = World::new(300).limits("none,basic.minute=600");
     let mut world = down(world, 4, 500).dying_after_millis([5_000, 100_000, 300_000]);
     let told = world.run();
-    assert!(matches!(told.report.ending, Ending::Unreachable(_)));
+    assert!(matches!(told.report.ending, StopReason::Unreachable(_)));
     world.sim().set_down(false);
     let told = world.run();
     same(&quiet.results(), &told.results());

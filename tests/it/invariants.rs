@@ -10,9 +10,9 @@ use std::{
 
 use idferry::{
     clock::Timestamp,
-    gate::{Books, Counting, Quota, Span},
+    gate::{LedgerSnapshot, Quota, QuotaWindow, WindowKind},
     model::{State, Tally},
-    runner::event::Ending,
+    runner::event::StopReason,
     sim::{self, Remote, Window},
     store::{Answer, Reader, StoreError},
     wecom::{errcode, wire},
@@ -71,8 +71,8 @@ pub(crate) fn books_hold(
     let books = Reader::open(path).unwrap().lane().unwrap().books;
     let counting = world.play.quota.counting;
     // What happened longer ago than a window is long, the remote has not yet looked at.
-    let fresh = |span: &Span| now.since(at) < span.length();
-    for span in Span::ALL.into_iter().filter(fresh) {
+    let fresh = |span: &QuotaWindow| now.since(at) < span.length();
+    for span in QuotaWindow::ALL.into_iter().filter(fresh) {
         let (ours, theirs) = (held(&books, span, at, counting), lane.windows[span.name()]);
         // Whether a ticket works is not known before its call has landed.
         let doubtful = if span.is_business() { doubtful } else { 0 };
@@ -85,11 +85,11 @@ pub(crate) fn books_hold(
 }
 
 /// What `span` holds in the books at `now`.
-fn held(books: &Books, span: Span, now: Timestamp, counting: Counting) -> u64 {
+fn held(books: &LedgerSnapshot, span: QuotaWindow, now: Timestamp, counting: Counting) -> u64 {
     let length = span.length();
     let live = |slot: Timestamp| match counting {
-        Counting::Sliding => slot.plus(length / 300).plus(length) > now,
-        Counting::Calendar => turn(span, slot) >= turn(span, now),
+        WindowKind::Sliding => slot.plus(length / 300).plus(length) > now,
+        WindowKind::Calendar => turn(span, slot) >= turn(span, now),
     };
     let slots = books.slots.iter().filter(|slot| slot.span == span);
     let landed: u64 = slots
@@ -100,11 +100,11 @@ fn held(books: &Books, span: Span, now: Timestamp, counting: Counting) -> u64 {
 }
 
 /// In which natural period of `span` a moment lies.
-fn turn(span: Span, at: Timestamp) -> i64 {
+fn turn(span: QuotaWindow, at: Timestamp) -> i64 {
     let date = at.civil().date();
     match span {
-        Span::BusinessMonth => i64::from(date.year()) * 12 + i64::from(date.month()),
-        Span::BusinessDay => at.next_natural_day().as_millis(),
+        QuotaWindow::BusinessMonth => i64::from(date.year()) * 12 + i64::from(date.month()),
+        QuotaWindow::BusinessDay => at.next_natural_day().as_millis(),
         _ => at.as_millis().div_euclid(span.length().as_millis() as i64),
     }
 }
@@ -117,8 +117,8 @@ fn no_call_is_missing_in_the_books(world: &World) {
     let month = books
         .slots
         .iter()
-        .filter(|slot| slot.span == Span::BusinessMonth);
-    let charged = month.map(|slot| slot.calls).sum::<u64>() + books.open.metered;
+        .filter(|slot| slot.span == QuotaWindow::BusinessMonth);
+    let charged = month.map(|slot| slot.calls).sum::<u64>() + books.open.standard;
     let heap = scene.heap.borrow();
     // A code that nobody knows casts doubt on the ticket, so that its call is charged in full.
     let doubtful = |back: Back| matches!(back, Back::Errcode(code) if errcode::lookup(code).class == errcode::Class::Unlisted);
@@ -132,7 +132,7 @@ fn no_call_is_missing_in_the_books(world: &World) {
         assert_eq!(charged, sent, "charged and sent");
     } else {
         // A crash over-counts by a block at most.
-        let most = sent + scene.kills * u64::from(world.play.orders.cadence.most);
+        let most = sent + scene.kills * u64::from(world.play.orders.commit_policy.most);
         assert!(
             charged >= sent && charged <= most,
             "{sent} {charged} {most}"
@@ -159,7 +159,7 @@ fn no_window_was_exceeded(world: &World, told: &Told) {
 impl World {
     /// Sliding windows of ours satisfy both of the remote's ways to count.
     fn same_counting(&self) -> bool {
-        self.play.quota.counting == Counting::Sliding
+        self.play.quota.counting == WindowKind::Sliding
             || self.play.remote.counting == sim::Counting::Calendar
     }
 
@@ -203,7 +203,7 @@ fn every_subject_is_in_one_state(world: &World, told: &Told) {
     assert_eq!(counted, told.tally, "counted and kept");
     assert_eq!(counted.total(), world.subjects);
     assert_eq!(told.report.tally, told.tally);
-    if matches!(told.report.ending, Ending::Finished) {
+    if matches!(told.report.ending, StopReason::Finished) {
         assert_eq!(counted.of(State::Queued), 0);
     }
 }
@@ -240,7 +240,7 @@ fn the_export_is_a_function_of_the_store(world: &World, told: &Told) {
 fn no_answer_was_asked_for_twice(world: &World) {
     let scene = world.scene();
     let heap = scene.heap.borrow();
-    let interval = world.play.orders.cadence.settle_after + Duration::from_millis(2);
+    let interval = world.play.orders.commit_policy.settle_after + Duration::from_millis(2);
     let mut answered: HashMap<&str, (u64, Timestamp)> = HashMap::new();
     let mut failed: HashMap<(u64, &str), u32> = HashMap::new();
     for call in heap.lookups() {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use idferry::{
     clock::Timestamp,
-    gate::{Limits, Reason, Rung, Span},
+    gate::{HoldReason, Limits, LockoutLevel, QuotaWindow},
     model::State,
-    runner::event::{Ending, RunEvent, Waiting},
+    runner::event::{RunEvent, StopReason, Waiting},
     sim::{self, Forced},
 };
 
@@ -20,7 +20,7 @@ const TINY: &str =
 
 fn quota(told: &Told) -> Waiting {
     match &told.report.ending {
-        Ending::Quota(waiting) => *waiting,
+        StopReason::Quota(waiting) => *waiting,
         other => panic!("ended with {other:?}"),
     }
 }
@@ -116,7 +116,10 @@ fn at_an_exhausted_hour_it_leaves_if_told_so_and_names_the_time_to_come_back() {
     let mut world = World::new(120).limits("business.hour=50").on_quota_exit();
     let told = world.run();
     let waiting = quota(&told);
-    assert_eq!(waiting.reason, Reason::Window(Span::BusinessHour));
+    assert_eq!(
+        waiting.reason,
+        HoldReason::Window(QuotaWindow::BusinessHour)
+    );
     assert_eq!(told.of(State::Queued), 70);
     let until = waiting.until.unwrap();
     let wait = until.since(world.play.start);
@@ -194,7 +197,7 @@ fn shut() -> World {
 fn a_refusal_without_a_reason_in_the_books_is_waited_out_longer_each_time() {
     let mut world = shut();
     let told = world.run();
-    assert_eq!(quota(&told).reason, Reason::Block);
+    assert_eq!(quota(&told).reason, HoldReason::Lockout);
     let rungs: Vec<_> = told
         .events
         .iter()
@@ -244,7 +247,7 @@ fn a_refusal_without_a_reason_in_the_books_is_waited_out_longer_each_time() {
     // A month is never waited for unasked, and a restart does not probe.
     let sent = world.heap().lookups().count();
     world.rests(DAY);
-    assert_eq!(quota(&world.run()).reason, Reason::Block);
+    assert_eq!(quota(&world.run()).reason, HoldReason::Lockout);
     assert_eq!(world.heap().lookups().count(), sent);
 }
 
@@ -272,7 +275,7 @@ fn a_penalty_outlives_the_process() {
 fn a_long_penalty_is_a_reason_to_leave_and_is_probed_once_when_it_is_over() {
     let mut world = shut().on_quota_exit();
     let waiting = quota(&world.run());
-    assert_eq!(waiting.reason, Reason::Block);
+    assert_eq!(waiting.reason, HoldReason::Lockout);
     let sent = world.heap().lookups().count();
     let wait = waiting.until.unwrap().since(world.now());
     assert!(wait > 59 * MINUTE && wait < 61 * MINUTE, "{wait:?}");
@@ -346,9 +349,9 @@ fn a_window_that_the_books_know_to_be_full_is_taken_for_the_reason() {
         .play(|play| play.remote.others = 0.01)
         .on_quota_exit()
         .heeding(move |event, _, _| {
-            if let RunEvent::Blocked { rung, .. } = event {
+            if let RunEvent::LockedOut { rung, .. } = event {
                 rungs.push(*rung);
-                assert_eq!(rungs, [Rung::Hour]);
+                assert_eq!(rungs, [LockoutLevel::Hour]);
             }
         });
     world.rests(secs(200));
@@ -361,10 +364,10 @@ fn a_window_that_the_books_know_to_be_full_is_taken_for_the_reason() {
 fn a_budget_is_spent_to_the_last_call_and_not_beyond() {
     let mut world = World::new(200).play(|play| play.orders.budget = Some(70));
     let told = world.run();
-    assert!(matches!(told.report.ending, Ending::Budget));
+    assert!(matches!(told.report.ending, StopReason::Budget));
     assert_eq!(world.heap().lookups().count(), 70);
     assert_eq!(told.of(State::Queued), 130);
-    assert!(matches!(world.run().report.ending, Ending::Budget));
+    assert!(matches!(world.run().report.ending, StopReason::Budget));
     world.play.orders.budget = Some(60);
     assert!(world.run().finished(), "the budget is just enough");
     assert_eq!(world.heap().lookups().count(), 200);
@@ -377,7 +380,7 @@ fn a_deadline_ends_the_run_even_in_the_middle_of_a_wait() {
         .limits("basic.minute=10,business.hour=50")
         .play(|play| play.orders.deadline = Some(start.plus(30 * MINUTE)));
     let told = world.run();
-    assert!(matches!(told.report.ending, Ending::Time));
+    assert!(matches!(told.report.ending, StopReason::Time));
     assert_eq!(world.heap().lookups().count(), 50);
     let late = told.ended.since(start.plus(30 * MINUTE));
     assert!(
@@ -391,17 +394,17 @@ fn a_deadline_ends_the_run_even_in_the_middle_of_a_wait() {
 fn a_deadline_in_the_past_sends_nothing() {
     let start = World::new(0).play.start;
     let mut world = World::new(20).play(|play| play.orders.deadline = Some(start));
-    assert!(matches!(world.run().report.ending, Ending::Time));
+    assert!(matches!(world.run().report.ending, StopReason::Time));
     assert_eq!(world.heap().lookups().count(), 0);
 }
 
 /// The share of a steady minute limit that is used, over whole minutes.
-fn utilisation(per_minute: u64, minutes: u64, cadence: impl FnOnce(&mut World)) -> f64 {
+fn utilisation(per_minute: u64, minutes: u64, commit_policy: impl FnOnce(&mut World)) -> f64 {
     let mut world = World::new(per_minute * minutes)
         .limits(&format!("none,basic.minute={per_minute}"))
         .latency_millis(20, 100)
         .concurrency(256);
-    cadence(&mut world);
+    commit_policy(&mut world);
     let told = world.run();
     assert!(told.finished());
     (per_minute * minutes) as f64 / (per_minute as f64 * told.took.as_secs_f64() / 60.0)

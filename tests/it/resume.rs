@@ -3,8 +3,8 @@
 use idferry::{
     model::{Row, State},
     rehearsal::{Quiet, invent},
-    runner::event::{Ending, RunEvent},
-    store::{Enrolled, Store},
+    runner::event::{RunEvent, StopReason},
+    store::{ImportStats, Store},
 };
 
 use crate::world::{World, same, secs};
@@ -52,7 +52,7 @@ fn killed_after_any_commit_and_resumed_it_exports_the_same_bytes_where_nothing_t
     let make = || {
         World::timeless(150).play(|play| {
             // Small blocks: many commits.
-            play.orders.cadence.most = 3;
+            play.orders.commit_policy.most = 3;
             play.concurrency = idferry::gate::Concurrency::Fixed(3);
         })
     };
@@ -134,7 +134,7 @@ fn asked_to_stop_it_drains_commits_and_goes_on_later() {
     let undisturbed = World::new(500).run();
     let mut world = World::new(500).stopping_after(100);
     let stopped = world.run();
-    assert!(matches!(stopped.report.ending, Ending::Interrupted));
+    assert!(matches!(stopped.report.ending, StopReason::Interrupted));
     assert_eq!(stopped.times("draining"), 1);
     let queued = stopped.of(State::Queued);
     assert!((300..=400).contains(&queued), "{queued}");
@@ -174,7 +174,7 @@ fn a_wish_to_stop_before_the_first_call_sends_nothing() {
         }
     });
     let told = world.run();
-    assert!(matches!(told.report.ending, Ending::Interrupted));
+    assert!(matches!(told.report.ending, StopReason::Interrupted));
     assert!(world.heap().lookups().count() <= 4);
     assert!(world.run().finished());
 }
@@ -190,7 +190,7 @@ fn row<'a>(unionid: &'a str, openid: &'a str, corpid: Option<&'a str>) -> Row<'a
     }
 }
 
-fn enrol(world: &mut World, name: &str, rows: &[Row<'_>]) -> Enrolled {
+fn enrol(world: &mut World, name: &str, rows: &[Row<'_>]) -> ImportStats {
     let now = world.now();
     let mut store = world.store();
     let mut enrolment = store.enrol(name, Some(name.as_bytes())).unwrap();

@@ -6,7 +6,7 @@ use std::{
 };
 
 use idferry::{
-    clock::{Clock, Skew},
+    clock::{Clock, ClockSkew},
     report::{Json, Lines, Reporter},
     runner::{
         Runner, Stop, begin,
@@ -28,7 +28,7 @@ use crate::{
 
 /// What a listener of a scenario may do when it hears something.
 pub(crate) type Heed = Box<dyn FnMut(&RunEvent, &mut Remote, &Stop)>;
-pub(crate) type Act = Box<dyn FnOnce(&mut Remote, &'static Skew)>;
+pub(crate) type Act = Box<dyn FnOnce(&mut Remote, &'static ClockSkew)>;
 
 /// When the process dies.
 #[derive(Default)]
@@ -62,7 +62,7 @@ impl Deaths {
 /// Does what was planned, each in its time, and then waits for ever.
 pub(crate) async fn act(
     mut acts: Vec<(Duration, Act)>,
-    skew: &'static Skew,
+    skew: &'static ClockSkew,
     remote: &Rc<RefCell<Remote>>,
 ) {
     acts.sort_by_key(|(wait, _)| *wait);
@@ -118,9 +118,9 @@ impl Stage<'_> {
     ) -> Option<RunReport> {
         let play = &self.world.play;
         let mut store = Store::open(&self.path, self.clock.now()).unwrap();
-        store.relax().unwrap();
+        store.disable_fsync().unwrap();
         let client = self.client();
-        store.belongs_to(client.corp_id()).unwrap();
+        store.bind_corp(client.corp_id()).unwrap();
         let (gate, books) = open_gate(
             &store,
             &play.quota,
@@ -236,17 +236,17 @@ impl Listener {
 fn word(event: &RunEvent) -> Option<String> {
     Some(match event {
         RunEvent::Progress(snapshot) => format!("waiting: {}", snapshot.hold?.reason),
-        RunEvent::Outlook(_) => return None,
+        RunEvent::ForecastInput(_) => return None,
         RunEvent::Started { .. } => "started".into(),
         RunEvent::TokenFetched => "token fetched".into(),
-        RunEvent::Blocked { rung, .. } => format!("blocked {rung:?}"),
-        RunEvent::Unblocked => "unblocked".into(),
-        RunEvent::Narrowed { calls } => format!("narrowed to {calls}"),
+        RunEvent::LockedOut { rung, .. } => format!("blocked {rung:?}"),
+        RunEvent::LockoutEnded => "unblocked".into(),
+        RunEvent::ConcurrencyReduced { calls } => format!("narrowed to {calls}"),
         RunEvent::Unreachable { failure, .. } => format!("unreachable: {failure}"),
-        RunEvent::ReachedAgain => "reached again".into(),
-        RunEvent::TicketDead => "ticket dead".into(),
+        RunEvent::Reconnected => "reached again".into(),
+        RunEvent::TicketRejected => "ticket dead".into(),
         RunEvent::Draining { .. } => "draining".into(),
-        RunEvent::SecondTry => "second try".into(),
+        RunEvent::RetryPassStarted => "second try".into(),
     })
 }
 

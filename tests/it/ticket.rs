@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use idferry::{
-    gate::Reason,
+    gate::HoldReason,
     model::State,
-    runner::event::Ending,
+    runner::event::StopReason,
     secret::Secret,
     sim::{Forced, Remote},
     wecom::wire,
@@ -95,9 +95,9 @@ fn forged(subjects: u64) -> World {
     let mut world = World::new(subjects).limits(TIGHT);
     let now = world.now();
     let store = world.store();
-    store.note_application(now).unwrap();
+    store.record_application(now).unwrap();
     let ticket = Secret::new("forged-0123456789-0123456789".to_owned());
-    store.keep_ticket(&ticket, now.plus(7 * DAY)).unwrap();
+    store.save_ticket(&ticket, now.plus(7 * DAY)).unwrap();
     drop(store);
     world
 }
@@ -108,7 +108,7 @@ fn a_ticket_that_does_not_work_is_found_out_and_buried_and_nobody_is_harmed() {
     let told = world.run();
     assert_eq!(told.times("ticket dead"), 1);
     match &told.report.ending {
-        Ending::Quota(waiting) => assert!(matches!(waiting.reason, Reason::Window(_))),
+        StopReason::Quota(waiting) => assert!(matches!(waiting.reason, HoldReason::Window(_))),
         other => panic!("business windows apply: {other:?}"),
     }
     // Only those that were in the air together were refused, and each was asked again.

@@ -12,14 +12,14 @@ use std::{
 };
 
 use idferry::{
-    clock::{Clock, Skew, Timestamp},
+    clock::{Clock, ClockSkew, Timestamp},
     export::{Filter, write_csv},
     gate::{Concurrency, Limits, Quota},
     model::{State, Tally},
     rehearsal::{Rehearsal, invent},
     runner::{
         OnQuota, Stop,
-        event::{Ending, RunEvent, RunReport},
+        event::{RunEvent, RunReport, StopReason},
     },
     sim::{self, Counting, Faults, LaneStats, Latency, Remote, Stats},
     store::{Reader, Store},
@@ -51,7 +51,7 @@ pub(crate) struct World {
     /// Something was put back in the queue, so that answers may be asked for again.
     pub(crate) requeued: bool,
     /// Clocks that can be set.
-    pub(crate) skew: Option<&'static Skew>,
+    pub(crate) skew: Option<&'static ClockSkew>,
     scene: Option<Scene>,
 }
 
@@ -98,7 +98,7 @@ impl Told {
     }
 
     pub(crate) fn finished(&self) -> bool {
-        matches!(self.report.ending, Ending::Finished)
+        matches!(self.report.ending, StopReason::Finished)
     }
 
     pub(crate) fn of(&self, state: State) -> u64 {
@@ -181,7 +181,7 @@ impl World {
     }
 
     pub(crate) fn calendar(mut self) -> Self {
-        self.play.quota.counting = idferry::gate::Counting::Calendar;
+        self.play.quota.counting = idferry::gate::WindowKind::Calendar;
         self.play.remote.counting = Counting::Calendar;
         self
     }
@@ -248,7 +248,7 @@ impl World {
     pub(crate) fn after(
         mut self,
         wait: Duration,
-        act: impl FnOnce(&mut Remote, &'static Skew) + 'static,
+        act: impl FnOnce(&mut Remote, &'static ClockSkew) + 'static,
     ) -> Self {
         self.acts.push((wait, Box::new(act)));
         self

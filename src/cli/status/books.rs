@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use super::WindowJson;
 use crate::{
-    clock::{Chronometer, Clock, Timestamp},
-    gate::{Block, Counting, Fare, Ledger, Limits, Outlook, Rung, Span},
+    clock::{Clock, LedgerClock, Timestamp},
+    gate::{
+        CallKind, ForecastInput, Ledger, Limits, Lockout, LockoutLevel, QuotaWindow, WindowKind,
+    },
     plan,
-    store::{LaneStatus, RunStatus},
+    store::{QuotaStatus, RunStatus},
 };
 
 /// A block (45009) in force.
 #[derive(Clone, Copy)]
 pub(super) struct Penalty {
-    pub(super) rung: Rung,
+    pub(super) rung: LockoutLevel,
     /// By the wall.
     pub(super) until: Timestamp,
 }
@@ -22,21 +24,21 @@ pub(super) struct Penalty {
 pub(super) struct Books {
     ledger: Ledger,
     now: Timestamp,
-    block: Block,
+    block: Lockout,
     /// When the block ends, by the wall.
     block_until: Timestamp,
 }
 
 impl Books {
-    pub(super) fn of(lane: LaneStatus, held: &Held, clock: Clock) -> Self {
-        let books = Chronometer::resume(clock, lane.reading);
+    pub(super) fn of(lane: QuotaStatus, held: &Held, clock: Clock) -> Self {
+        let books = LedgerClock::resume(clock, lane.reading);
         let now = books.now();
         let ledger = Ledger::restore(held.limits, held.counting, &lane.books, now);
         Self {
             ledger,
             now,
             block: lane.block,
-            block_until: books.on_the_wall(lane.block.until),
+            block_until: books.to_wall_time(lane.block.until),
         }
     }
 
@@ -48,7 +50,7 @@ impl Books {
 
     pub(super) fn windows(&mut self) -> Vec<WindowJson> {
         let limits = self.ledger.limits();
-        let windows = Span::ALL.into_iter().filter_map(|span| {
+        let windows = QuotaWindow::ALL.into_iter().filter_map(|span| {
             let (limit, used) = (limits.of(span)?, self.ledger.used(self.now, span));
             let left = limit.saturating_sub(used);
             let window = span.name();
@@ -71,10 +73,10 @@ impl Books {
     ) -> Option<Timestamp> {
         const EARLY: Duration = Duration::from_secs(3600);
         let until = ticket.map(|expires| self.now.plus(expires.since(wall).saturating_sub(EARLY)));
-        let outlook = Outlook {
+        let outlook = ForecastInput {
             ledger: self.ledger.clone(),
             now: self.now,
-            fare: until.map_or(Fare::Metered, |_| Fare::Ticketed),
+            fare: until.map_or(CallKind::Standard, |_| CallKind::WithTicket),
             ticket_until: until,
             blocked_until: self.block.until,
             per_second: None,
@@ -87,28 +89,28 @@ impl Books {
 /// The limits that a run held, and how it counted.
 pub(super) struct Held {
     limits: Limits,
-    counting: Counting,
+    counting: WindowKind,
 }
 
 impl Held {
     pub(super) fn published() -> Self {
         Self {
             limits: Limits::published(),
-            counting: Counting::default(),
+            counting: WindowKind::default(),
         }
     }
 
     pub(super) const fn counting_name(&self) -> &'static str {
         match self.counting {
-            Counting::Sliding => "sliding",
-            Counting::Calendar => "calendar",
+            WindowKind::Sliding => "sliding",
+            WindowKind::Calendar => "calendar",
         }
     }
 
     pub(super) fn by(run: &RunStatus) -> Self {
         let held: serde_json::Value = serde_json::from_str(&run.quota).unwrap_or_default();
         let mut limits = Limits::none();
-        for span in Span::ALL {
+        for span in QuotaWindow::ALL {
             limits.set(span, held[span.name()].as_u64());
         }
         let counting = held["counting"].as_str().unwrap_or_default().parse();

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{Doing, RunJson, Status};
 use crate::{
     clock::Timestamp,
-    gate::Rung,
+    gate::LockoutLevel,
     model::State,
     report::style::{
         about, count, counted, date, duration, folded, moment, moment_and_wait, share, time_of_day,
@@ -158,11 +158,11 @@ const fn meaning(code: i64) -> &'static str {
     }
 }
 
-const fn limit(rung: Rung) -> &'static str {
+const fn limit(rung: LockoutLevel) -> &'static str {
     match rung {
-        Rung::Clear | Rung::Minute => "minute limit",
-        Rung::Hour => "hour limit",
-        Rung::Day => "day limit",
-        Rung::Month => "30-day limit",
+        LockoutLevel::Clear | LockoutLevel::Minute => "minute limit",
+        LockoutLevel::Hour => "hour limit",
+        LockoutLevel::Day => "day limit",
+        LockoutLevel::Month => "30-day limit",
     }
 }

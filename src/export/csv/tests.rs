@@ -2,9 +2,9 @@ use std::{fs, path::Path};
 
 use super::*;
 use crate::{
-    clock::{Clock, Reading},
+    clock::{Clock, ClockReading},
     export::{Target, publish_csv},
-    gate::{Block, Fare, Open, Permit},
+    gate::{CallKind, InFlight, Lockout, Permit},
     model::{Link, Outcome, Row, SubjectId},
     store::{Batch, Progress, Settled, Store},
 };
@@ -70,18 +70,18 @@ fn store(folder: &Path) -> Store {
             settled(5, State::Parked, None, vec![]),
         ],
         charges: &[],
-        open: Open::default(),
-        reading: Reading {
+        open: InFlight::default(),
+        reading: ClockReading {
             at: noon(),
             wall: noon(),
             steady: Clock::system().steady(),
         },
-        block: Block::default(),
+        block: Lockout::default(),
         watermark: None,
         progress: (run, &Progress::default()),
     };
     store
-        .commit(&batch, Permit::nothing(Fare::Metered))
+        .commit(&batch, Permit::nothing(CallKind::Standard))
         .unwrap();
     store
 }

@@ -2,15 +2,15 @@
 
 use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed, time::Duration};
 
-use super::super::{Books, Counting, Fare, Ledger, Limits, Open, Span};
-use crate::clock::{Chronometer, Clock, Reading, Skew, Timestamp};
+use super::super::{CallKind, InFlight, Ledger, LedgerSnapshot, Limits, QuotaWindow, WindowKind};
+use crate::clock::{Clock, ClockReading, ClockSkew, LedgerClock, Timestamp};
 
 /// What happens next, some time after what happened last.
 #[derive(Debug, Clone)]
 pub(super) enum Deed {
     /// Charge, commit, send; `patient` waits for a hold to end, so that the very moment is hit.
     Send {
-        fare: Fare,
+        fare: CallKind,
         want: u32,
         patient: bool,
         /// How many of the paid calls are sent, 0 to 1; the others are refunded.
@@ -32,7 +32,7 @@ pub(super) enum Deed {
 #[derive(Debug, Clone)]
 pub(super) struct Story {
     pub(super) limits: Limits,
-    pub(super) counting: Counting,
+    pub(super) counting: WindowKind,
     pub(super) start: Timestamp,
     /// The longest pause between two deeds; what brings minutes, hours, days or months into play.
     pub(super) step_millis: i64,
@@ -46,7 +46,7 @@ pub(super) struct Story {
 /// A call in the air: when the remote counts it and when its answer lands, in the remote's time.
 #[derive(Debug, Clone, Copy)]
 struct Flight {
-    fare: Fare,
+    fare: CallKind,
     counted: i64,
     lands: i64,
 }
@@ -54,15 +54,15 @@ struct Flight {
 /// What a state file would hold.
 #[derive(Default)]
 struct Disk {
-    slots: BTreeMap<(Span, Timestamp), u64>,
-    open: Open,
-    reading: Option<Reading>,
+    slots: BTreeMap<(QuotaWindow, Timestamp), u64>,
+    open: InFlight,
+    reading: Option<ClockReading>,
 }
 
 impl Disk {
-    fn books(&self) -> Books {
-        let slot = |(&(span, slot), &calls)| super::super::Change { span, slot, calls };
-        Books {
+    fn books(&self) -> LedgerSnapshot {
+        let slot = |(&(span, slot), &calls)| super::super::SlotUpdate { span, slot, calls };
+        LedgerSnapshot {
             slots: self.slots.iter().map(slot).collect(),
             open: self.open,
         }
@@ -72,26 +72,26 @@ impl Disk {
 /// One process after the other, one disk and the remote.
 struct World<'a> {
     story: &'a Story,
-    skew: &'static Skew,
+    skew: &'static ClockSkew,
     clock: Clock,
-    books: Chronometer,
+    books: LedgerClock,
     ledger: Ledger,
     disk: Disk,
     in_flight: Vec<Flight>,
     /// Calls of processes that are dead.
     orphans: Vec<Flight>,
-    counted: Vec<(i64, Fare)>,
+    counted: Vec<(i64, CallKind)>,
 }
 
 impl<'a> World<'a> {
     fn new(story: &'a Story) -> Self {
-        let skew: &'static Skew = Box::leak(Box::default());
+        let skew: &'static ClockSkew = Box::leak(Box::default());
         let clock = Clock::starting_at(story.start).skewed(skew);
         let mut world = Self {
             story,
             skew,
             clock,
-            books: Chronometer::resume(clock, None),
+            books: LedgerClock::resume(clock, None),
             ledger: Ledger::new(story.limits, story.counting),
             disk: Disk::default(),
             in_flight: Vec::new(),
@@ -150,7 +150,7 @@ impl<'a> World<'a> {
     /// Memory and disk agree.
     fn compare_disk(&mut self) {
         let now = self.books.now();
-        for span in Span::ALL {
+        for span in QuotaWindow::ALL {
             self.ledger.used(now, span);
             let live = self.disk.slots.iter().filter(|((of, slot), _)| {
                 *of == span && self.story.counting.leaves(span, *slot) > now
@@ -167,7 +167,7 @@ impl<'a> World<'a> {
             Deed::Settle => self.commit(),
             Deed::Kill { charging } => self.kill(charging),
             Deed::SetWall(steps) => {
-                if self.story.counting == Counting::Sliding {
+                if self.story.counting == WindowKind::Sliding {
                     self.skew.wall.fetch_add(share(steps, step), Relaxed);
                 }
             }
@@ -187,7 +187,7 @@ impl<'a> World<'a> {
         self.land_due();
     }
 
-    async fn send(&mut self, fare: Fare, want: u32, deed: &Deed) {
+    async fn send(&mut self, fare: CallKind, want: u32, deed: &Deed) {
         let &Deed::Send {
             patient,
             sent,
@@ -230,8 +230,8 @@ impl<'a> World<'a> {
     fn kill(&mut self, charging: u32) {
         let now = self.books.now();
         let before = self.ledger.clone();
-        let _ = self.ledger.charge(now, Fare::Metered, charging);
-        self.books = Chronometer::resume(self.clock, self.disk.reading);
+        let _ = self.ledger.charge(now, CallKind::Standard, charging);
+        self.books = LedgerClock::resume(self.clock, self.disk.reading);
         assert_eq!(self.books.now(), now, "the books go on");
         let books = self.disk.books();
         let timeout = Duration::from_millis(self.story.timeout_millis.unsigned_abs());
@@ -244,11 +244,14 @@ impl<'a> World<'a> {
     /// After a restart the books never hold less than before, now or later.
     fn compare_memory(&self, mut before: Ledger) {
         let now = self.books.now();
-        let Open { metered, ticketed } = before.open();
-        before.land_many(now, Fare::Metered, metered);
-        before.land_many(now, Fare::Ticketed, ticketed);
+        let InFlight {
+            standard,
+            with_ticket,
+        } = before.open();
+        before.land_many(now, CallKind::Standard, standard);
+        before.land_many(now, CallKind::WithTicket, with_ticket);
         let mut after = self.ledger.clone();
-        for span in Span::ALL {
+        for span in QuotaWindow::ALL {
             for part in 0..=8 {
                 let at = now.plus(span.length() * part / 8);
                 assert!(after.used(at, span) >= before.used(at, span), "{span}");
@@ -262,15 +265,15 @@ impl<'a> World<'a> {
             self.counted.push((flight.counted, flight.fare));
         }
         self.counted.sort_unstable_by_key(|(at, _)| *at);
-        for span in Span::ALL {
+        for span in QuotaWindow::ALL {
             let Some(limit) = self.story.limits.of(span) else {
                 continue;
             };
             let counts = self.counted.iter().filter(|(_, fare)| fare.counts_in(span));
             let times: Vec<i64> = counts.map(|(at, _)| *at).collect();
             let peak = match self.story.counting {
-                Counting::Sliding => sliding_peak(&times, span),
-                Counting::Calendar => calendar_peak(&times, span),
+                WindowKind::Sliding => sliding_peak(&times, span),
+                WindowKind::Calendar => calendar_peak(&times, span),
             };
             assert!(peak <= limit, "{span}: {peak} of {limit} in {times:?}");
         }
@@ -278,7 +281,7 @@ impl<'a> World<'a> {
 }
 
 /// The most calls in any span, both of its ends included.
-fn sliding_peak(times: &[i64], span: Span) -> u64 {
+fn sliding_peak(times: &[i64], span: QuotaWindow) -> u64 {
     let within = |last: &i64| {
         let first = last - i64::try_from(span.length().as_millis()).unwrap();
         times
@@ -290,15 +293,15 @@ fn sliding_peak(times: &[i64], span: Span) -> u64 {
 }
 
 /// The most calls in any natural minute, hour, day or month at +08:00.
-fn calendar_peak(times: &[i64], span: Span) -> u64 {
+fn calendar_peak(times: &[i64], span: QuotaWindow) -> u64 {
     let mut windows: BTreeMap<String, u64> = BTreeMap::new();
     for at in times {
         let written = Timestamp::from_millis(*at).rfc3339();
         let named = match span {
-            Span::BasicMinute => "2026-11-22T12:00",
-            Span::BasicHour | Span::BusinessHour => "2026-11-22T12",
-            Span::BusinessDay => "2026-11-22",
-            Span::BusinessMonth => "2026-11",
+            QuotaWindow::BasicMinute => "2026-11-22T12:00",
+            QuotaWindow::BasicHour | QuotaWindow::BusinessHour => "2026-11-22T12",
+            QuotaWindow::BusinessDay => "2026-11-22",
+            QuotaWindow::BusinessMonth => "2026-11",
         };
         *windows
             .entry(written[..named.len()].to_owned())

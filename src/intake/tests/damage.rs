@@ -125,7 +125,7 @@ proptest! {
             writeln!(file, "{noise}\n{}", pair(n)).unwrap();
         }
         let input = Input::Path(file.path().to_owned());
-        let mut rows = Rows::open(&input, &Options::default()).unwrap();
+        let mut rows = RowReader::open(&input, &Options::default()).unwrap();
         let mut found = Vec::new();
         loop {
             match rows.next().unwrap() {

@@ -91,6 +91,6 @@ fn what_is_not_csv_is_called_by_its_name() {
     assert!(refusal(b"\"unionid,openid\n").contains("cannot be read: it starts with a quote"));
     let folder = File::new("fans.csv", "");
     let input = Input::Path(folder.folder.path().to_owned());
-    let error = Rows::open(&input, &Options::default()).unwrap_err();
+    let error = RowReader::open(&input, &Options::default()).unwrap_err();
     assert!(matches!(error, IntakeError::Directory { .. }));
 }

@@ -1,18 +1,18 @@
 use super::{super::Tally, *};
-use crate::gate::{Counting, Fare, Ledger, Limits, Outlook};
+use crate::gate::{CallKind, ForecastInput, Ledger, Limits, WindowKind};
 
 fn morning() -> Timestamp {
     Timestamp::parse("2026-11-22T09:17:23+08:00").unwrap()
 }
 
 fn drawn_with(limits: Limits, calls: u64, ticket_until: Option<Timestamp>) -> Plan {
-    let outlook = Outlook {
-        ledger: Ledger::new(limits, Counting::Sliding),
+    let outlook = ForecastInput {
+        ledger: Ledger::new(limits, WindowKind::Sliding),
         now: morning(),
         fare: if ticket_until.is_some() {
-            Fare::Ticketed
+            CallKind::WithTicket
         } else {
-            Fare::Metered
+            CallKind::Standard
         },
         ticket_until,
         blocked_until: Timestamp::default(),
@@ -164,7 +164,7 @@ fn nothing_to_ask_is_said() {
 #[test]
 fn a_ticket_that_lifts_nothing_that_holds_is_kept() {
     let mut limits = Limits::none();
-    limits.set(Span::BasicHour, Some(1_000));
+    limits.set(QuotaWindow::BasicHour, Some(1_000));
     let plan = drawn_with(limits, 100_000, None);
     assert_eq!(plan.command, "idferry run members.csv");
     insta::assert_snapshot!(plan.advice, @"A ticket would gain little: 4 d 4 h without, 4 d 4 h with one. A ticket can be obtained once, within 3 months of the authorisation, and lives 7 days (D96250): keep it.");
@@ -173,7 +173,7 @@ fn a_ticket_that_lifts_nothing_that_holds_is_kept() {
 #[test]
 fn never_is_said_and_not_dated() {
     let mut limits = Limits::published();
-    limits.set(Span::BasicHour, Some(0));
+    limits.set(QuotaWindow::BasicHour, Some(0));
     let plan = drawn_with(limits, 100_000, None);
     assert_eq!(plan.without_ticket.finish, None);
     assert!(!plan.with_ticket.fits);

@@ -4,7 +4,7 @@ use indicatif::TermLike;
 
 use super::*;
 use crate::report::{
-    Span,
+    QuotaWindow,
     tests::{eta, held, outlook, snapshot, tally},
 };
 
@@ -68,7 +68,7 @@ fn under_way(width: fn() -> usize) -> Bar {
     let (mut bar, _) = of_width(width, false);
     bar.event(&RunEvent::Progress(snapshot("12:00:00", 70_000)));
     bar.event(&RunEvent::Progress(snapshot("12:00:10", 71_660)));
-    bar.event(&RunEvent::Outlook(Box::new(outlook())));
+    bar.event(&RunEvent::ForecastInput(Box::new(outlook())));
     bar
 }
 
@@ -113,14 +113,14 @@ fn no_line_of_the_longest_job_is_wider_than_eighty_columns() {
     );
     bar.event(&RunEvent::Progress(millions(snapshot("12:00:00", 0))));
     bar.event(&RunEvent::Progress(millions(snapshot("12:00:10", 1_660))));
-    bar.event(&RunEvent::Outlook(Box::new(outlook())));
+    bar.event(&RunEvent::ForecastInput(Box::new(outlook())));
     let mut texts = bar.texts();
-    let month = Reason::Window(Span::BusinessMonth);
+    let month = HoldReason::Window(QuotaWindow::BusinessMonth);
     for (reason, until) in [
         (month, "2026-12-18T12:41:02+08:00"),
-        (Reason::Block, "2026-11-23T00:00:00+08:00"),
-        (Reason::Width, "2026-11-23T00:00:00+08:00"),
-        (Reason::Outage, "2026-11-23T00:00:00+08:00"),
+        (HoldReason::Lockout, "2026-11-23T00:00:00+08:00"),
+        (HoldReason::Concurrency, "2026-11-23T00:00:00+08:00"),
+        (HoldReason::Outage, "2026-11-23T00:00:00+08:00"),
     ] {
         let until = Timestamp::parse(until).ok();
         let hold = Some(Waiting { reason, until });
@@ -158,8 +158,8 @@ fn no_line_of_the_longest_job_is_wider_than_eighty_columns() {
 #[test]
 fn a_bar_says_why_it_waits() {
     let (mut bar, _) = bar(false);
-    let day = Reason::Window(Span::BusinessDay);
-    bar.event(&RunEvent::Outlook(Box::new(outlook())));
+    let day = HoldReason::Window(QuotaWindow::BusinessDay);
+    bar.event(&RunEvent::ForecastInput(Box::new(outlook())));
     bar.event(&RunEvent::Progress(held(
         "12:00:00", 50_000, day, "17:40:00",
     )));
@@ -170,7 +170,7 @@ fn a_bar_says_why_it_waits() {
     business.day    █░░░░░░░░░  50,000 / 470,400
     waiting: business.day is used up · goes on at 17:40 (in 5 h 40 min)
     ");
-    let block = held("12:00:01", 50_000, Reason::Block, "12:01:04");
+    let block = held("12:00:01", 50_000, HoldReason::Lockout, "12:01:04");
     bar.event(&RunEvent::Progress(block));
     bar.event(&RunEvent::Draining { in_flight: 3 });
     insta::assert_snapshot!(bar.texts().join("\n"), @"
@@ -194,7 +194,7 @@ fn no_rate_is_shown_before_a_call_has_landed() {
 #[test]
 fn a_moment_of_waiting_is_not_shown() {
     let (mut bar, _) = bar(false);
-    let token = held("12:00:00", 0, Reason::Token, "12:00:01");
+    let token = held("12:00:00", 0, HoldReason::Token, "12:00:01");
     bar.event(&RunEvent::Progress(token));
     assert!(!bar.texts().concat().contains("waiting"));
 }
@@ -202,8 +202,8 @@ fn a_moment_of_waiting_is_not_shown() {
 #[test]
 fn what_is_drawn_is_coloured_and_taken_away_at_the_end() {
     let (mut bar, terminal) = bar(true);
-    let day = Reason::Window(Span::BusinessDay);
-    bar.event(&RunEvent::Outlook(Box::new(outlook())));
+    let day = HoldReason::Window(QuotaWindow::BusinessDay);
+    bar.event(&RunEvent::ForecastInput(Box::new(outlook())));
     bar.event(&RunEvent::Progress(snapshot("12:00:00", 50_000)));
     terminal.sent();
     bar.event(&RunEvent::Progress(held(
@@ -212,7 +212,7 @@ fn what_is_drawn_is_coloured_and_taken_away_at_the_end() {
     let sent = terminal.sent();
     assert!(sent.contains("waiting: business.day is used up"), "{sent}");
     assert!(sent.contains("\x1b[33m"), "{sent}");
-    bar.event(&RunEvent::TicketDead);
+    bar.event(&RunEvent::TicketRejected);
     assert!(
         terminal
             .sent()
@@ -241,7 +241,7 @@ fn what_does_not_fit_all_the_same_is_cut_before_it_wraps() {
     bar.event(&RunEvent::Progress(snapshot("12:00:10", 71_660)));
     terminal.sent();
     // It has just been made smaller.
-    bar.event(&RunEvent::Outlook(Box::new(outlook())));
+    bar.event(&RunEvent::ForecastInput(Box::new(outlook())));
     let (line, sent) = (bar.headline(120), terminal.sent());
     assert!(columns(&line) > 80, "{line}");
     assert!(!sent.contains(&line), "{sent}");

@@ -6,7 +6,7 @@ use super::{Subjects, Window};
 use crate::{
     clock::Timestamp,
     report::Summary,
-    runner::event::{Ending, RunReport},
+    runner::event::{RunReport, StopReason},
 };
 
 /// All that the summary says as one JSON object, without a line break.
@@ -103,7 +103,7 @@ impl<'a> Ended<'a> {
                 })
                 .collect(),
             come_back_at: match ending {
-                Ending::Quota(wait) => wait.until.map(Timestamp::rfc3339),
+                StopReason::Quota(wait) => wait.until.map(Timestamp::rfc3339),
                 _ => None,
             },
             next: next.map(|line| line.trim().to_owned()).collect(),
@@ -113,16 +113,16 @@ impl<'a> Ended<'a> {
     }
 }
 
-const fn name(ending: &Ending) -> &'static str {
+const fn name(ending: &StopReason) -> &'static str {
     match ending {
-        Ending::Finished => "finished",
-        Ending::Quota(_) => "quota",
-        Ending::Budget => "budget",
-        Ending::Time => "time",
-        Ending::Unreachable(_) => "unreachable",
-        Ending::Interrupted => "interrupted",
-        Ending::Refused(_) => "refused",
-        Ending::TokensRefused => "tokens_refused",
-        Ending::Breaker(_) => "breaker",
+        StopReason::Finished => "finished",
+        StopReason::Quota(_) => "quota",
+        StopReason::Budget => "budget",
+        StopReason::Time => "time",
+        StopReason::Unreachable(_) => "unreachable",
+        StopReason::Interrupted => "interrupted",
+        StopReason::Refused(_) => "refused",
+        StopReason::TokensRefused => "tokens_refused",
+        StopReason::Breaker(_) => "breaker",
     }
 }

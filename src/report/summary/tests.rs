@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::*;
 use crate::{
     model::Tally,
-    report::{Reason, Waiting, tests::at},
-    runner::event::Halt,
+    report::{HoldReason, Waiting, tests::at},
+    runner::event::FatalRefusal,
     wecom::{
         errcode::Class,
         transport::{Failure, NoConnection},
@@ -37,7 +37,7 @@ fn lookup(code: i64) -> &'static Entry {
     }
 }
 
-fn summary(ending: Ending, exit_code: u8, queued: u64) -> Summary {
+fn summary(ending: StopReason, exit_code: u8, queued: u64) -> Summary {
     let mut tally = Tally::default();
     tally.set(State::Queued, queued);
     tally.set(State::Linked, 61_204);
@@ -56,10 +56,10 @@ fn summary(ending: Ending, exit_code: u8, queued: u64) -> Summary {
         refusals: Vec::new(),
         lookup,
         windows: vec![
-            window(Span::BasicMinute, 9_800, 9_800),
-            window(Span::BasicHour, 99_412, 147_000),
-            window(Span::BusinessDay, 99_412, 470_400),
-            window(Span::BusinessMonth, 0, 7_350_000),
+            window(QuotaWindow::BasicMinute, 9_800, 9_800),
+            window(QuotaWindow::BasicHour, 99_412, 147_000),
+            window(QuotaWindow::BusinessDay, 99_412, 470_400),
+            window(QuotaWindow::BusinessMonth, 0, 7_350_000),
         ],
         ticket_until: None,
         address: "https://qyapi.weixin.qq.com".into(),
@@ -70,7 +70,7 @@ fn summary(ending: Ending, exit_code: u8, queued: u64) -> Summary {
     }
 }
 
-fn stopped(ending: Ending) -> String {
+fn stopped(ending: StopReason) -> String {
     summary(ending, 75, 52_000).to_string()
 }
 
@@ -83,7 +83,7 @@ fn first_and_next(text: &str) -> String {
 
 #[test]
 fn a_finished_run_says_what_it_came_to_and_where_the_results_are() {
-    insta::assert_snapshot!(summary(Ending::Finished, 0, 0), @"
+    insta::assert_snapshot!(summary(StopReason::Finished, 0, 0), @"
     Finished: every subject is answered.
 
       linked    61,204   61.6 %
@@ -98,7 +98,7 @@ fn a_finished_run_says_what_it_came_to_and_where_the_results_are() {
 
 #[test]
 fn a_run_that_parked_something_says_how_to_bring_it_back() {
-    let mut summary = summary(Ending::Finished, 3, 0);
+    let mut summary = summary(StopReason::Finished, 3, 0);
     summary.report.tally.set(State::Rejected, 612);
     summary.report.tally.set(State::Parked, 82);
     summary.rejects = Some(("crm.rejects.csv".into(), 1));
@@ -149,8 +149,8 @@ fn a_run_that_parked_something_says_how_to_bring_it_back() {
 
 #[test]
 fn a_run_out_of_quota_names_the_time_to_come_back() {
-    let ending = Ending::Quota(Waiting {
-        reason: Reason::Window(Span::BusinessDay),
+    let ending = StopReason::Quota(Waiting {
+        reason: HoldReason::Window(QuotaWindow::BusinessDay),
         until: Some(at("17:54:03")),
     });
     let mut summary = summary(ending, 75, 52_000);
@@ -176,8 +176,12 @@ fn a_run_out_of_quota_names_the_time_to_come_back() {
 
 #[test]
 fn every_other_stop_says_that_the_same_command_goes_on() {
-    let texts = [Ending::Budget, Ending::Time, Ending::Interrupted]
-        .map(|ending| first_and_next(&stopped(ending)));
+    let texts = [
+        StopReason::Budget,
+        StopReason::Time,
+        StopReason::Interrupted,
+    ]
+    .map(|ending| first_and_next(&stopped(ending)));
     insta::assert_snapshot!(texts.concat(), @"
     Stopped: the budget of calls is used up, 52,000 subjects left. (exit 75)
       the same command goes on
@@ -193,7 +197,7 @@ fn every_other_stop_says_that_the_same_command_goes_on() {
 
 #[test]
 fn an_address_that_cannot_be_reached_is_named_with_why_and_what_to_check() {
-    let connect = |why| Ending::Unreachable(Failure::Connect(why));
+    let connect = |why| StopReason::Unreachable(Failure::Connect(why));
     let texts = [
         connect(NoConnection::Dns),
         connect(NoConnection::Refused),
@@ -202,11 +206,11 @@ fn an_address_that_cannot_be_reached_is_named_with_why_and_what_to_check() {
         connect(NoConnection::Tls),
         connect(NoConnection::Proxy),
         connect(NoConnection::Other),
-        Ending::Unreachable(Failure::Timeout(Duration::from_secs(30))),
-        Ending::Unreachable(Failure::Status(404)),
-        Ending::Unreachable(Failure::Status(502)),
-        Ending::Unreachable(Failure::Body),
-        Ending::Unreachable(Failure::Busy),
+        StopReason::Unreachable(Failure::Timeout(Duration::from_secs(30))),
+        StopReason::Unreachable(Failure::Status(404)),
+        StopReason::Unreachable(Failure::Status(502)),
+        StopReason::Unreachable(Failure::Body),
+        StopReason::Unreachable(Failure::Busy),
     ]
     .map(|ending| first_and_next(&stopped(ending)));
     let same = "  then the same command goes on\n    idferry run crm.csv\n";
@@ -254,7 +258,7 @@ fn an_address_that_cannot_be_reached_is_named_with_why_and_what_to_check() {
 
 #[test]
 fn a_refusal_is_explained_with_the_address_that_the_server_saw() {
-    let halt = Halt {
+    let halt = FatalRefusal {
         entry: lookup(60020),
         errcode: 60020,
         errmsg: "not allow to access from your ip, hint: [1], from ip: 203.0.113.7, more info \
@@ -263,7 +267,7 @@ fn a_refusal_is_explained_with_the_address_that_the_server_saw() {
         bug: false,
         call: "gettoken",
     };
-    let text = summary(Ending::Refused(halt), 4, 100_000).to_string();
+    let text = summary(StopReason::Refused(halt), 4, 100_000).to_string();
     insta::assert_snapshot!(first_and_next(&text), @r#"
     Halted: the API refused gettoken with errcode 60020 不安全的访问IP (not allowed to access from your IP). (exit 4)
       the server's words: "not allow to access from your ip, hint: [1], from ip: 203.0.113.7, more info at https://open.work.weixin.qq.com/devtool/query?e=60020[31m"
@@ -276,14 +280,14 @@ fn a_refusal_is_explained_with_the_address_that_the_server_saw() {
 
 #[test]
 fn a_refusal_without_a_term_or_words_is_still_a_sentence() {
-    let halt = Halt {
+    let halt = FatalRefusal {
         entry: lookup(123),
         errcode: 123,
         errmsg: String::new(),
         bug: false,
         call: "unionid_to_external_userid",
     };
-    let text = summary(Ending::Refused(halt), 4, 100_000).to_string();
+    let text = summary(StopReason::Refused(halt), 4, 100_000).to_string();
     insta::assert_snapshot!(first_and_next(&text), @"
     Halted: the API refused unionid_to_external_userid with errcode 123 (a code that is in no published table). (exit 4)
       look the code up, then retry these subjects or leave them parked
@@ -294,12 +298,12 @@ fn a_refusal_without_a_term_or_words_is_still_a_sentence() {
 
 #[test]
 fn a_tripped_breaker_points_at_the_input() {
-    let trip = |errcode| Trip {
+    let trip = |errcode| BreakerTrip {
         errors: 120,
         answers: 200,
         mostly: (errcode, 118),
     };
-    let text = summary(Ending::Breaker(trip(Some(40058))), 5, 1).to_string();
+    let text = summary(StopReason::Breaker(trip(Some(40058))), 5, 1).to_string();
     insta::assert_snapshot!(first_and_next(&text), @"
     Halted: 120 of the last 200 answers were errors, 118 of them errcode 40058 不合法的参数 (an invalid parameter), 1 subject left. (exit 5)
       the input is probably not what it should be: see the refusals above, and
@@ -308,13 +312,13 @@ fn a_tripped_breaker_points_at_the_input() {
       with the input put right, the same command goes on
         idferry run crm.csv
     ");
-    let text = summary(Ending::Breaker(trip(None)), 5, 1).to_string();
+    let text = summary(StopReason::Breaker(trip(None)), 5, 1).to_string();
     assert!(text.contains("118 of them no readable reply"), "{text}");
 }
 
 #[test]
 fn nothing_to_ask_is_a_finish() {
-    let mut summary = summary(Ending::Finished, 0, 0);
+    let mut summary = summary(StopReason::Finished, 0, 0);
     summary.report.tally = Tally::default();
     summary.report.calls = 0;
     summary.windows.clear();

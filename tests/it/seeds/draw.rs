@@ -5,9 +5,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use idferry::{
     clock::Timestamp,
-    gate::{self, Concurrency, Quota, Span},
+    gate::{self, Concurrency, Quota, QuotaWindow},
     rehearsal::Rehearsal,
-    runner::{Cadence, OnQuota, Orders},
+    runner::{CommitPolicy, OnQuota, RunOptions},
     sim::{self, Fault, Faults, Latency, TicketAgain, Window},
 };
 
@@ -192,7 +192,7 @@ impl Drawn {
     /// Ours are the remote's, unless a mutation says otherwise.
     pub(super) fn quota(&self) -> Quota {
         let mut limits = gate::Limits::none();
-        for (span, limit) in Span::ALL.into_iter().zip(self.limits) {
+        for (span, limit) in QuotaWindow::ALL.into_iter().zip(self.limits) {
             limits.set(span, limit);
         }
         Quota {
@@ -200,9 +200,9 @@ impl Drawn {
             margin: self.margin,
             reserve: self.reserve,
             counting: if self.calendar {
-                gate::Counting::Calendar
+                gate::WindowKind::Calendar
             } else {
-                gate::Counting::Sliding
+                gate::WindowKind::Sliding
             },
         }
     }
@@ -243,7 +243,7 @@ impl Drawn {
             remote: self.remote(),
             quota: self.quota(),
             concurrency: self.concurrency,
-            orders: Orders {
+            orders: RunOptions {
                 budget: self.budget,
                 deadline: self
                     .max_seconds
@@ -254,13 +254,13 @@ impl Drawn {
                     OnQuota::Wait
                 },
                 call_timeout: Duration::from_secs(self.call_timeout),
-                cadence: if self.rehearsed {
-                    Cadence::rehearsed()
+                commit_policy: if self.rehearsed {
+                    CommitPolicy::rehearsed()
                 } else {
-                    Cadence::default()
+                    CommitPolicy::default()
                 },
                 seed: self.seed ^ (plays << 32),
-                ..Orders::default()
+                ..RunOptions::default()
             },
             ticket: self.ticket,
             start: self.start,

@@ -3,12 +3,12 @@
 use std::{cell::RefCell, collections::BTreeMap, hash::Hasher, path::Path, rc::Rc, time::Duration};
 
 use idferry::{
-    clock::{Clock, Skew},
+    clock::{Clock, ClockSkew},
     export::{Filter, write_csv},
-    gate::{Limits, Rung, Span},
+    gate::{Limits, LockoutLevel, QuotaWindow},
     model::{Link, State, Tally},
     rehearsal::{Rehearsed, Scratch, invent},
-    runner::{Stop, event::Ending},
+    runner::{Stop, event::StopReason},
     sim::{Faults, Remote, Stats, World},
     store::{Answer, Reader, StoreError},
 };
@@ -59,7 +59,7 @@ fn text(error: impl std::fmt::Display) -> String {
 }
 
 async fn play_on(drawn: &Drawn, mutation: &mut Mutation, path: &Path) -> Result<Played, String> {
-    let skew: &'static Skew = Box::leak(Box::default());
+    let skew: &'static ClockSkew = Box::leak(Box::default());
     let clock = Clock::starting_at(drawn.start).skewed(skew);
     let remote = Rc::new(RefCell::new(Remote::new(clock, drawn.remote())));
     let began = remote.borrow().now();
@@ -118,7 +118,7 @@ async fn play_on(drawn: &Drawn, mutation: &mut Mutation, path: &Path) -> Result<
 }
 
 fn raise(limits: &mut Limits) {
-    for span in Span::ALL {
+    for span in QuotaWindow::ALL {
         limits.set(span, limits.of(span).map(|limit| limit + 1));
     }
 }
@@ -134,7 +134,7 @@ fn next(
     drawn: &Drawn,
     rehearsed: &Rehearsed,
     watch: &mut Watch<'_>,
-    rung: Rung,
+    rung: LockoutLevel,
     clock: Clock,
 ) -> Result<Next, String> {
     let rest = Duration::from_secs(drawn.rest);
@@ -144,14 +144,14 @@ fn next(
         expected.then_some(Next::After(rest)).ok_or_else(why)
     };
     match ending {
-        Ending::Finished => Ok(Next::Ended),
-        Ending::Quota(_) if rung == Rung::Month => Ok(Next::GivenUp),
-        Ending::Quota(waiting) => {
+        StopReason::Finished => Ok(Next::Ended),
+        StopReason::Quota(_) if rung == LockoutLevel::Month => Ok(Next::GivenUp),
+        StopReason::Quota(waiting) => {
             let until = waiting.until.map(|until| until.since(clock.now()));
             let left = until.unwrap_or_default() + Duration::from_millis(1);
             unless(drawn.exits).map(|_| Next::After(left))
         }
-        Ending::Interrupted => {
+        StopReason::Interrupted => {
             let pause = drawn.pauses.get(watch.pauses);
             watch.pauses += 1;
             let seconds = pause.map(|pause| Duration::from_secs(pause.seconds));
@@ -159,12 +159,12 @@ fn next(
                 .map(Next::After)
                 .ok_or_else(|| "interrupted by nobody".into())
         }
-        Ending::Budget => unless(drawn.budget.is_some()),
-        Ending::Time => unless(drawn.max_seconds.is_some()),
-        Ending::Unreachable(_)
-        | Ending::TokensRefused
-        | Ending::Refused(_)
-        | Ending::Breaker(_) => unless(drawn.faults != Faults::none()),
+        StopReason::Budget => unless(drawn.budget.is_some()),
+        StopReason::Time => unless(drawn.max_seconds.is_some()),
+        StopReason::Unreachable(_)
+        | StopReason::TokensRefused
+        | StopReason::Refused(_)
+        | StopReason::Breaker(_) => unless(drawn.faults != Faults::none()),
     }
 }
 

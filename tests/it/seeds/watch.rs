@@ -11,8 +11,8 @@ use std::{
 };
 
 use idferry::{
-    clock::{Chronometer, Clock, Skew, Timestamp},
-    gate::{Ledger, Rung, Span},
+    clock::{Clock, ClockSkew, LedgerClock, Timestamp},
+    gate::{Ledger, LockoutLevel, QuotaWindow},
     rehearsal::Stage,
     runner::{
         Stop,
@@ -47,7 +47,7 @@ pub(super) struct Watch<'w> {
     pub(super) path: &'w Path,
     pub(super) remote: Rc<RefCell<Remote>>,
     pub(super) clock: Clock,
-    pub(super) skew: &'static Skew,
+    pub(super) skew: &'static ClockSkew,
     pub(super) stop: Stop,
     /// The first invariant that broke.
     pub(super) broken: Option<String>,
@@ -69,7 +69,7 @@ impl<'w> Watch<'w> {
         path: &'w Path,
         remote: Rc<RefCell<Remote>>,
         clock: Clock,
-        skew: &'static Skew,
+        skew: &'static ClockSkew,
     ) -> Self {
         let secret = remote.borrow().corp_secret().to_owned();
         Self {
@@ -136,7 +136,7 @@ impl<'w> Watch<'w> {
             let open = lane.books.open;
             self.hold(Err(format!("closed books with open calls: {open:?}")));
         }
-        let now = Chronometer::resume(self.clock, lane.reading).now();
+        let now = LedgerClock::resume(self.clock, lane.reading).now();
         let quota = self.drawn.quota();
         let landed_by = now.plus(Duration::from_secs(self.drawn.call_timeout));
         let ledger = Ledger::restore(quota.allowed(), quota.counting, &lane.books, landed_by);
@@ -203,7 +203,7 @@ impl<'w> Watch<'w> {
         }
     }
 
-    fn raise_penalty(&mut self, rung: Rung, until: Timestamp) {
+    fn raise_penalty(&mut self, rung: LockoutLevel, until: Timestamp) {
         // The probe that was refused is the one that is allowed.
         self.see_penalty(0);
         self.penalties += 1;
@@ -225,12 +225,12 @@ impl Stage for Watch<'_> {
         self.events += 1;
         self.tell(event);
         match event {
-            RunEvent::Outlook(outlook) => {
+            RunEvent::ForecastInput(outlook) => {
                 self.hold_against_the_meter(outlook.ledger.clone(), outlook.now, "while it runs");
             }
             RunEvent::Progress(snapshot) => self.see_snapshot(snapshot),
-            RunEvent::Blocked { rung, until } => self.raise_penalty(*rung, *until),
-            RunEvent::Unblocked => self.penalty = None,
+            RunEvent::LockedOut { rung, until } => self.raise_penalty(*rung, *until),
+            RunEvent::LockoutEnded => self.penalty = None,
             _ => {}
         }
         for place in 0..self.drawn.jumps.len() {
@@ -265,8 +265,8 @@ fn below(
         .get(LOOKUP)
         .map_or(0, |lane| lane.others);
     // Whether a call's ticket still worked is known when it has landed.
-    let ticketed = ledger.open().ticketed;
-    for (span, window) in Span::ALL.into_iter().zip(Window::ALL) {
+    let ticketed = ledger.open().with_ticket;
+    for (span, window) in QuotaWindow::ALL.into_iter().zip(Window::ALL) {
         if drawn.limits[window as usize].is_none() {
             continue;
         }
@@ -288,7 +288,7 @@ fn text(event: &RunEvent) -> String {
     let written = match event {
         RunEvent::Started { tally } => write!(text, "started {tally:?}"),
         RunEvent::Progress(snapshot) => write!(text, "{snapshot:?}"),
-        RunEvent::Outlook(outlook) => write!(
+        RunEvent::ForecastInput(outlook) => write!(
             text,
             "outlook {:?} {:?} {:?} {:?} {:?} {:?}",
             outlook.now,
@@ -299,16 +299,16 @@ fn text(event: &RunEvent) -> String {
             outlook.per_second
         ),
         RunEvent::TokenFetched => write!(text, "token fetched"),
-        RunEvent::Blocked { rung, until } => write!(text, "blocked {rung:?} {until}"),
-        RunEvent::Unblocked => write!(text, "unblocked"),
-        RunEvent::Narrowed { calls } => write!(text, "narrowed {calls}"),
+        RunEvent::LockedOut { rung, until } => write!(text, "blocked {rung:?} {until}"),
+        RunEvent::LockoutEnded => write!(text, "unblocked"),
+        RunEvent::ConcurrencyReduced { calls } => write!(text, "narrowed {calls}"),
         RunEvent::Unreachable { failure, until } => {
             write!(text, "unreachable {failure:?} {failure} {until}")
         }
-        RunEvent::ReachedAgain => write!(text, "reached again"),
-        RunEvent::TicketDead => write!(text, "ticket dead"),
+        RunEvent::Reconnected => write!(text, "reached again"),
+        RunEvent::TicketRejected => write!(text, "ticket dead"),
         RunEvent::Draining { in_flight } => write!(text, "draining {in_flight}"),
-        RunEvent::SecondTry => write!(text, "second try"),
+        RunEvent::RetryPassStarted => write!(text, "second try"),
     };
     written.unwrap();
     text

@@ -1,12 +1,12 @@
 //! Which call leaves now, or why none does.
 
 use super::{
-    drive::{Landed, Landing, Runner, Turn},
-    event::Ending,
-    feed::Claim,
+    event::StopReason,
+    queue::Claim,
+    run_loop::{CompletedCall, Completion, DispatchOutcome, Runner},
 };
 use crate::{
-    gate::{Fare, Hold, Purse, Reason},
+    gate::{CallKind, Hold, HoldReason, PaidCalls},
     model::State,
     store::Result,
     wecom::Token,
@@ -14,16 +14,16 @@ use crate::{
 
 impl Runner<'_> {
     /// Lets calls out until something holds them or the purse is empty.
-    pub(super) fn launch(&mut self) -> Result<Turn> {
+    pub(super) fn launch(&mut self) -> Result<DispatchOutcome> {
         loop {
             if self.ending.is_some() || self.is_at_its_limit()? {
-                return Ok(Turn::Wait(None));
+                return Ok(DispatchOutcome::Wait(None));
             }
             let due = match self.feed.next_due(self.store, self.now)? {
-                None => return Ok(Turn::Wait(None)),
+                None => return Ok(DispatchOutcome::Wait(None)),
                 Some(due) if due > self.now => {
-                    let (until, reason) = (Some(due), Reason::Retry);
-                    return Ok(Turn::Wait(Some(Hold { until, reason })));
+                    let (until, reason) = (Some(due), HoldReason::Retry);
+                    return Ok(DispatchOutcome::Wait(Some(Hold { until, reason })));
                 }
                 Some(due) => due,
             };
@@ -31,13 +31,13 @@ impl Runner<'_> {
             match self.step() {
                 Ok(None) => {}
                 Ok(Some(turn)) => return Ok(turn),
-                Err(hold) => return Ok(Turn::Wait(Some(hold))),
+                Err(hold) => return Ok(DispatchOutcome::Wait(Some(hold))),
             }
         }
     }
 
     /// One call, one charge, or the reason for neither.
-    fn step(&mut self) -> std::result::Result<Option<Turn>, Hold> {
+    fn step(&mut self) -> std::result::Result<Option<DispatchOutcome>, Hold> {
         let in_flight = self.airborne.len();
         self.outage.check(self.now, in_flight)?;
         self.gate.ready(self.now, in_flight)?;
@@ -51,7 +51,7 @@ impl Runner<'_> {
         if self.purse.calls() == 0 {
             let want = self.block_to_charge();
             let permit = self.gate.admit(self.now, fare, want)?;
-            return Ok(Some(Turn::Charge(permit)));
+            return Ok(Some(DispatchOutcome::Charge(permit)));
         }
         let claim = self.next_claim(fare)?;
         if let Some(claim) = claim {
@@ -62,13 +62,13 @@ impl Runner<'_> {
 
     /// Who is asked next. While the ticket is under suspicion that is a suspect, without it; or, if
     /// the metered windows are full, one other subject with it, as a control.
-    fn next_claim(&mut self, fare: Fare) -> std::result::Result<Option<Claim>, Hold> {
-        let reason = Reason::Ticket;
+    fn next_claim(&mut self, fare: CallKind) -> std::result::Result<Option<Claim>, Hold> {
+        let reason = HoldReason::Ticket;
         if self.suspects == 0 {
             self.gate.let_out(self.now)?;
             return Ok(self.feed.take(self.now));
         }
-        if fare == Fare::Metered {
+        if fare == CallKind::Standard {
             let until = self.feed.suspect_due();
             if until.is_none_or(|due| due > self.now) {
                 return Err(Hold { until, reason });
@@ -87,7 +87,7 @@ impl Runner<'_> {
             None => self
                 .gate
                 .ledger
-                .check(self.now, Fare::Metered)
+                .check(self.now, CallKind::Standard)
                 .map(|()| None),
         }
     }
@@ -104,44 +104,48 @@ impl Runner<'_> {
         }
         self.tokens.may_fetch(self.now)?;
         self.fetch_token();
-        let (until, reason) = (None, Reason::Token);
+        let (until, reason) = (None, HoldReason::Token);
         Err(Hold { until, reason })
     }
 
     fn fetch_token(&mut self) {
         let (fetch, sent) = (self.client.fetch_token(), self.now);
-        let flight = async move { Landed::Token(sent, fetch.await) };
+        let flight = async move { Completion::Token(sent, fetch.await) };
         self.in_flight.push(Box::pin(flight));
     }
 
     /// What the next call is charged as. While a ticket is under suspicion calls go without it, if
     /// there is room for that; else one control goes with it.
-    pub(super) fn fare(&mut self) -> Fare {
+    pub(super) fn fare(&mut self) -> CallKind {
         let metered_is_full = match (&self.ticket, self.suspects) {
-            (None, _) => return Fare::Metered,
-            (Some(_), 0) => return Fare::Ticketed,
+            (None, _) => return CallKind::Standard,
+            (Some(_), 0) => return CallKind::WithTicket,
             _ if self.control_refused => false,
-            _ => self.gate.ledger.check(self.now, Fare::Metered).is_err(),
+            _ => self
+                .gate
+                .ledger
+                .check(self.now, CallKind::Standard)
+                .is_err(),
         };
-        let paid = self.purse.fare() == Fare::Metered && self.purse.calls() > 0;
+        let paid = self.purse.fare() == CallKind::Standard && self.purse.calls() > 0;
         if metered_is_full && !paid {
-            Fare::Ticketed
+            CallKind::WithTicket
         } else {
-            Fare::Metered
+            CallKind::Standard
         }
     }
 
     /// Calls paid for at another fare are given back.
-    fn change_fare(&mut self, fare: Fare) {
+    fn change_fare(&mut self, fare: CallKind) {
         if self.purse.fare() != fare {
-            let purse = std::mem::replace(&mut self.purse, Purse::empty(fare));
+            let purse = std::mem::replace(&mut self.purse, PaidCalls::empty(fare));
             self.gate.ledger.refund(purse);
         }
     }
 
     /// Calls to charge in the next commit: no more than can be needed.
     fn block_to_charge(&self) -> u32 {
-        let mut block = self.tempo.block(&self.orders.cadence);
+        let mut block = self.tempo.block(&self.options.commit_policy);
         if self.gate.ledger.limits().is_none() {
             let free = usize::from(self.gate.width.calls()).saturating_sub(self.airborne.len());
             block = block.max(u32::try_from(free).unwrap_or(u32::MAX));
@@ -153,16 +157,16 @@ impl Runner<'_> {
     }
 
     fn budget_left(&self) -> Option<u64> {
-        let budget = self.orders.budget?;
+        let budget = self.options.budget?;
         Some(budget.saturating_sub(self.launched))
     }
 
     /// Whether the operator's limits end the run here, with work left.
     fn is_at_its_limit(&mut self) -> Result<bool> {
         let ending = if self.budget_left() == Some(0) {
-            Ending::Budget
+            StopReason::Budget
         } else if self.deadline.is_some_and(|at| self.now >= at) {
-            Ending::Time
+            StopReason::Time
         } else {
             return Ok(false);
         };
@@ -190,7 +194,7 @@ impl Runner<'_> {
         let ticket = self
             .ticket
             .as_ref()
-            .filter(|_| paid.fare() == Fare::Ticketed);
+            .filter(|_| paid.fare() == CallKind::WithTicket);
         let (fare, sent) = (paid.fare(), self.now);
         self.airborne.push(claim.subject.id);
         self.launched += 1;
@@ -198,7 +202,7 @@ impl Runner<'_> {
         let call = self.client.convert(&claim.subject, token, ticket, paid);
         self.in_flight.push(Box::pin(async move {
             let verdict = call.await;
-            Landed::Call(Box::new(Landing {
+            Completion::Call(Box::new(CompletedCall {
                 claim,
                 fare,
                 sent,

@@ -11,7 +11,7 @@ use std::{
 
 use rusqlite::Connection;
 
-use super::{Result, StoreError, schema::FLAGS};
+use crate::store::{Result, StoreError, schema::FLAGS};
 
 /// Transactions after which the copying is waited for, so that the log begins anew: some 60 MB.
 const MOST_BEHIND: usize = 8;

@@ -13,7 +13,7 @@ use std::{
 
 use crate::model::Row;
 
-use super::{IntakeError, Line, RowError, Rows};
+use super::{IntakeError, Line, RowError, RowReader};
 
 /// Lines handed over at once, unless they are long: bad ones are kept as they are.
 const LINES_A_PAGE: usize = 2048;
@@ -21,14 +21,14 @@ const BYTES_A_PAGE: usize = 256 * 1024;
 /// Pages read and not yet taken.
 const PAGES_AHEAD: usize = 4;
 
-/// [`Rows`] behind a thread. Dropped before the end, the thread ends with its next page.
-pub struct Ahead {
+/// [`RowReader`] behind a thread. Dropped before the end, the thread ends with its next page.
+pub struct ReadAhead {
     pages: Receiver<Page>,
     text: String,
     /// What was lent so far ends here.
     lent: usize,
     lines: vec::IntoIter<Kept>,
-    thread: JoinHandle<Rows>,
+    thread: JoinHandle<RowReader>,
 }
 
 #[derive(Default)]
@@ -50,12 +50,12 @@ enum Kept {
     Failed(Box<IntakeError>),
 }
 
-impl Ahead {
+impl ReadAhead {
     /// Begins to read on.
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn of(rows: Rows) -> Result<Self, IntakeError> {
+    pub fn of(rows: RowReader) -> Result<Self, IntakeError> {
         let (send, pages) = sync_channel(PAGES_AHEAD);
         let name = Arc::clone(rows.name());
         let thread = Builder::new()
@@ -74,7 +74,7 @@ impl Ahead {
         })
     }
 
-    /// As [`Rows::next`].
+    /// As [`RowReader::next`].
     ///
     /// # Errors
     /// As there.
@@ -115,7 +115,7 @@ impl Ahead {
 
     /// The rows after their last line, for what they know of the whole.
     #[must_use]
-    pub fn ended(self) -> Rows {
+    pub fn ended(self) -> RowReader {
         drop(self.pages);
         self.thread
             .join()
@@ -124,7 +124,7 @@ impl Ahead {
 }
 
 /// Reads to the end, or until nobody takes the pages any more.
-fn read(mut rows: Rows, pages: SyncSender<Page>) -> Rows {
+fn read(mut rows: RowReader, pages: SyncSender<Page>) -> RowReader {
     loop {
         let mut page = Page::default();
         let goes_on = page.fill(&mut rows);
@@ -137,7 +137,7 @@ fn read(mut rows: Rows, pages: SyncSender<Page>) -> Rows {
 
 impl Page {
     /// Answers whether there may be more.
-    fn fill(&mut self, rows: &mut Rows) -> bool {
+    fn fill(&mut self, rows: &mut RowReader) -> bool {
         self.lines.reserve_exact(LINES_A_PAGE);
         let mut bad = 0;
         while self.lines.len() < LINES_A_PAGE && self.text.len() + bad < BYTES_A_PAGE {

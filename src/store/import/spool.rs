@@ -10,8 +10,7 @@ use std::{
 
 use tempfile::{SpooledTempFile, spooled_tempfile_in};
 
-use super::Result;
-use crate::model::Row;
+use crate::{model::Row, store::Result};
 
 /// What is kept in memory before there is a file.
 const IN_MEMORY: usize = 4 << 20;
@@ -20,11 +19,11 @@ const BUFFER: usize = 256 << 10;
 const HEAD: usize = 16;
 
 /// Rows in the order in which they came.
-pub(super) struct Spool {
+pub(super) struct RowSpool {
     rows: BufWriter<SpooledTempFile>,
 }
 
-impl Spool {
+impl RowSpool {
     /// An empty one, whose file would lie in `folder`.
     pub(super) fn new(folder: &Path) -> Self {
         let rows = spooled_tempfile_in(IN_MEMORY, folder);

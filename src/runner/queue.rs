@@ -49,12 +49,12 @@ impl Claim {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Queued,
-    Owed,
+    RetryPass,
     Done,
 }
 
 /// The queue of a run.
-pub(super) struct Feed {
+pub(super) struct WorkQueue {
     phase: Phase,
     page: VecDeque<Subject>,
     cursor: SubjectId,
@@ -68,7 +68,7 @@ pub(super) struct Feed {
     retry_codes: Vec<i64>,
 }
 
-impl Feed {
+impl WorkQueue {
     /// Begins after the store's watermark. A parked subject is owed another try if no reply could
     /// be read or its errcode is one of `retry_codes`.
     ///
@@ -126,7 +126,7 @@ impl Feed {
     fn fresh(&mut self, now: Timestamp) -> Option<Claim> {
         let subject = self.page.pop_front()?;
         let (was, attempt) = match self.phase {
-            Phase::Owed => (State::Parked, ATTEMPTS + 1),
+            Phase::RetryPass => (State::Parked, ATTEMPTS + 1),
             Phase::Queued | Phase::Done => (State::Queued, 1),
         };
         Some(Claim {
@@ -193,8 +193,8 @@ impl Feed {
     /// Goes on to the subjects that are owed one more try; answers whether there is another phase.
     pub(super) fn advance(&mut self) -> bool {
         self.phase = match self.phase {
-            Phase::Queued => Phase::Owed,
-            Phase::Owed | Phase::Done => Phase::Done,
+            Phase::Queued => Phase::RetryPass,
+            Phase::RetryPass | Phase::Done => Phase::Done,
         };
         (self.cursor, self.exhausted) = (SubjectId(0), false);
         self.phase != Phase::Done
@@ -226,11 +226,11 @@ impl Feed {
         let (page, upto) = match self.phase {
             Phase::Queued => (store.queued(self.cursor, upto, PAGE)?, upto),
             // Nobody keeps a list of the parked: they are looked for if there are any.
-            Phase::Owed if store.tally().of(State::Parked) > 0 => {
+            Phase::RetryPass if store.tally().of(State::Parked) > 0 => {
                 let page = store.owed(self.cursor, PAGE, ATTEMPTS, &self.retry_codes)?;
                 (page, self.end)
             }
-            Phase::Owed | Phase::Done => (Vec::new(), self.end),
+            Phase::RetryPass | Phase::Done => (Vec::new(), self.end),
         };
         self.exhausted = page.is_empty() && upto >= self.end;
         self.cursor = page.last().map_or(upto.max(self.cursor), |last| last.id);

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Fare, Hold, Ledger, Reason, Span};
-use crate::clock::{Chronometer, Timestamp};
+use super::{CallKind, Hold, HoldReason, Ledger, QuotaWindow};
+use crate::clock::{LedgerClock, Timestamp};
 
 /// How far up the ladder of D90454 we are: the reply does not say which window was crossed, so a
 /// probe that is refused again means a longer one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[repr(u8)]
-pub enum Rung {
+pub enum LockoutLevel {
     /// No penalty.
     #[default]
     Clear = 0,
@@ -23,7 +23,7 @@ pub enum Rung {
     Month = 4,
 }
 
-impl Rung {
+impl LockoutLevel {
     /// The rung stored as `code`; the highest for what is not known.
     #[must_use]
     pub const fn from_code(code: i64) -> Self {
@@ -45,40 +45,40 @@ impl Rung {
         }
     }
 
-    const fn of(span: Span) -> Self {
+    const fn of(span: QuotaWindow) -> Self {
         match span {
-            Span::BasicMinute => Self::Minute,
-            Span::BasicHour | Span::BusinessHour => Self::Hour,
-            Span::BusinessDay => Self::Day,
-            Span::BusinessMonth => Self::Month,
+            QuotaWindow::BasicMinute => Self::Minute,
+            QuotaWindow::BasicHour | QuotaWindow::BusinessHour => Self::Hour,
+            QuotaWindow::BusinessDay => Self::Day,
+            QuotaWindow::BusinessMonth => Self::Month,
         }
     }
 }
 
 /// The penalty in force. It is durable: a restart does not probe early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Block {
+pub struct Lockout {
     /// How long the present one is.
-    pub rung: Rung,
+    pub rung: LockoutLevel,
     /// When one probe may be sent, in the time of the books.
     pub until: Timestamp,
 }
 
-impl Block {
+impl Lockout {
     /// # Errors
     ///
     /// The hold until the probe may be sent, and then, until the probe has landed.
     pub(super) fn check(&self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
-        if self.rung == Rung::Clear {
+        if self.rung == LockoutLevel::Clear {
             return Ok(());
         }
-        Hold::one_probe(now, self.until, in_flight, Reason::Block)
+        Hold::one_probe(now, self.until, in_flight, HoldReason::Lockout)
     }
 
     /// Whether a penalty is in force or a probe is owed.
     #[must_use]
     pub fn stands(&self) -> bool {
-        self.rung != Rung::Clear
+        self.rung != LockoutLevel::Clear
     }
 
     /// A call of `fare` that left at `sent` was refused with 45009. Answers whether that changed anything:
@@ -89,8 +89,8 @@ impl Block {
     pub fn raise(
         &mut self,
         sent: Timestamp,
-        fare: Fare,
-        books: &Chronometer,
+        fare: CallKind,
+        books: &LedgerClock,
         ledger: &mut Ledger,
         jitter: f64,
     ) -> bool {
@@ -99,19 +99,19 @@ impl Block {
             return false;
         }
         let deduced = if self.stands() {
-            Rung::Clear
+            LockoutLevel::Clear
         } else {
             nearly_full(ledger, now, fare)
         };
         self.rung = self.rung.next().max(deduced);
         let span = match self.rung {
-            Rung::Clear | Rung::Minute => Duration::from_secs(60),
-            Rung::Hour => Duration::from_secs(3600),
-            Rung::Day => {
-                let wall = books.on_the_wall(now);
+            LockoutLevel::Clear | LockoutLevel::Minute => Duration::from_secs(60),
+            LockoutLevel::Hour => Duration::from_secs(3600),
+            LockoutLevel::Day => {
+                let wall = books.to_wall_time(now);
                 wall.next_natural_day().since(wall)
             }
-            Rung::Month => Duration::from_secs(30 * 86_400),
+            LockoutLevel::Month => Duration::from_secs(30 * 86_400),
         };
         self.until = now
             .plus(span)
@@ -128,14 +128,16 @@ impl Block {
 }
 
 /// The longest window within 2 % of its limit, of those that count the refused call.
-fn nearly_full(ledger: &mut Ledger, now: Timestamp, fare: Fare) -> Rung {
+fn nearly_full(ledger: &mut Ledger, now: Timestamp, fare: CallKind) -> LockoutLevel {
     let limits = ledger.limits();
-    let counting = Span::ALL.into_iter().filter(|span| fare.counts_in(*span));
+    let counting = QuotaWindow::ALL
+        .into_iter()
+        .filter(|span| fare.counts_in(*span));
     let full = counting.filter(|span| {
         let used = ledger.used(now, *span);
         limits
             .of(*span)
             .is_some_and(|limit| used >= limit - limit / 50)
     });
-    full.map(Rung::of).max().unwrap_or_default()
+    full.map(LockoutLevel::of).max().unwrap_or_default()
 }

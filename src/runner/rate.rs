@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 
 /// How often to commit, and how much at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cadence {
+pub struct CommitPolicy {
     /// The longest an answer waits in memory.
     pub settle_after: Duration,
     /// The least calls charged ahead.
@@ -15,7 +15,7 @@ pub struct Cadence {
     pub most: u32,
 }
 
-impl Default for Cadence {
+impl Default for CommitPolicy {
     /// At 40 calls a second one row a commit and an exact ledger, at 20,000 some hundred.
     fn default() -> Self {
         Self {
@@ -26,7 +26,7 @@ impl Default for Cadence {
     }
 }
 
-impl Cadence {
+impl CommitPolicy {
     /// For rehearsals: commits are what bounds them.
     #[must_use]
     pub const fn rehearsed() -> Self {
@@ -40,7 +40,7 @@ impl Cadence {
 
 /// Measures the rate of launches while nothing holds them.
 #[derive(Debug, Clone)]
-pub(super) struct Tempo {
+pub(super) struct RateEstimator {
     since: Timestamp,
     launched: u32,
     per_second: Option<f64>,
@@ -49,7 +49,7 @@ pub(super) struct Tempo {
 /// A rate is read off at least this often.
 const SAMPLE: Duration = Duration::from_millis(200);
 
-impl Tempo {
+impl RateEstimator {
     /// Nothing is known yet.
     #[must_use]
     pub(super) const fn new(now: Timestamp) -> Self {
@@ -89,10 +89,10 @@ impl Tempo {
         clippy::cast_sign_loss,
         reason = "clamped by the cadence"
     )]
-    pub(super) fn block(&self, cadence: &Cadence) -> u32 {
+    pub(super) fn block(&self, commit_policy: &CommitPolicy) -> u32 {
         let rate = self.per_second.unwrap_or_default();
-        let block = 1.25 * rate * cadence.settle_after.as_secs_f64();
-        (block as u32).clamp(cadence.least, cadence.most)
+        let block = 1.25 * rate * commit_policy.settle_after.as_secs_f64();
+        (block as u32).clamp(commit_policy.least, commit_policy.most)
     }
 }
 
@@ -100,8 +100,8 @@ impl Tempo {
 mod tests {
     use super::*;
 
-    fn steady(per_second: i64) -> Tempo {
-        let mut tempo = Tempo::new(Timestamp::from_millis(0));
+    fn steady(per_second: i64) -> RateEstimator {
+        let mut tempo = RateEstimator::new(Timestamp::from_millis(0));
         for call in 1..=per_second {
             tempo.launched(Timestamp::from_millis(call * 1000 / per_second));
         }
@@ -110,10 +110,10 @@ mod tests {
 
     #[test]
     fn slow_is_row_by_row_and_fast_is_by_the_hundred() {
-        let cadence = Cadence::default();
-        assert_eq!(steady(40).block(&cadence), 1);
-        let fast = steady(20_000).block(&cadence);
+        let commit_policy = CommitPolicy::default();
+        assert_eq!(steady(40).block(&commit_policy), 1);
+        let fast = steady(20_000).block(&commit_policy);
         assert!((400..=600).contains(&fast), "{fast}");
-        assert_eq!(steady(1_000_000).block(&cadence), 2048);
+        assert_eq!(steady(1_000_000).block(&commit_policy), 2048);
     }
 }

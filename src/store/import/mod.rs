@@ -12,16 +12,23 @@ use rusqlite::{
     types::{ToSqlOutput, ValueRef},
 };
 
-use super::{
-    Reject, Result, Store,
+mod bitmap;
+mod checkpoint;
+mod dedup;
+mod key_runs;
+mod spool;
+
+use self::{
+    bitmap::Bitmap,
     checkpoint::Checkpoints,
-    corp_number,
-    fold::fold,
-    keys::{Sorter, key_of},
-    many::{Insert, MANY},
-    marks::Marks,
+    dedup::fold,
+    key_runs::{Sorter, key_of},
+    spool::{RowSpool, Spooled},
+};
+use super::{
+    Reject, Result, Store, corp_number,
+    multi_insert::{Insert, MANY},
     rejects, save_tally,
-    spool::{Spool, Spooled},
 };
 use crate::{
     clock::Timestamp,
@@ -33,7 +40,7 @@ const ROWS_A_TRANSACTION: u64 = 100_000;
 
 /// What came of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Enrolled {
+pub struct ImportStats {
     /// Subjects seen for the first time.
     pub new: u64,
     /// Rows that fell on a subject already known.
@@ -41,7 +48,7 @@ pub struct Enrolled {
 }
 
 /// A source being taken in. Dropped before [`finish`](Self::finish), it leaves nothing behind.
-pub struct Enrolment<'s> {
+pub struct Import<'s> {
     store: &'s mut Store,
     source: i64,
     /// It can be read again under its name.
@@ -51,7 +58,7 @@ pub struct Enrolment<'s> {
     /// The id given out last.
     last: i64,
     sorter: Sorter,
-    spool: Spool,
+    spool: RowSpool,
 }
 
 impl Store {
@@ -72,7 +79,7 @@ impl Store {
     /// # Errors
     ///
     /// What the disk says.
-    pub fn enrol(&mut self, name: &str, digest: Option<&[u8]>) -> Result<Enrolment<'_>> {
+    pub fn enrol(&mut self, name: &str, digest: Option<&[u8]>) -> Result<Import<'_>> {
         let first: i64 =
             self.db
                 .query_row("SELECT coalesce(max(id), 0) + 1 FROM subjects", [], |row| {
@@ -90,20 +97,20 @@ impl Store {
             _ => ".".into(),
         };
         self.db.execute_batch("BEGIN IMMEDIATE")?;
-        Ok(Enrolment {
+        Ok(Import {
             store: self,
             source,
             is_file: digest.is_some(),
             rejects: 0,
             first,
             last: first - 1,
-            spool: Spool::new(&folder),
+            spool: RowSpool::new(&folder),
             sorter: Sorter::new(folder),
         })
     }
 }
 
-impl Enrolment<'_> {
+impl Import<'_> {
     /// Takes one row.
     ///
     /// # Errors
@@ -119,7 +126,7 @@ impl Enrolment<'_> {
     }
 
     /// Appends every row that is not marked.
-    fn append(&mut self, twice: &Marks) -> Result<()> {
+    fn append(&mut self, twice: &Bitmap) -> Result<()> {
         let db = &self.store.db;
         let (mut many, mut one) = (SUBJECTS.many(db)?, SUBJECTS.one(db)?);
         let mut rows = self.spool.read()?;
@@ -187,7 +194,7 @@ impl Enrolment<'_> {
     /// # Errors
     ///
     /// What the disk says.
-    pub fn finish(mut self, lines: u64, rejected: u64, now: Timestamp) -> Result<Enrolled> {
+    pub fn finish(mut self, lines: u64, rejected: u64, now: Timestamp) -> Result<ImportStats> {
         let rows = rows_in(self.first, self.last);
         let folder = self.sorter.folder().to_owned();
         let sorter = std::mem::replace(&mut self.sorter, Sorter::new(folder));
@@ -227,7 +234,7 @@ impl Enrolment<'_> {
         }
         self.store.db.execute_batch("COMMIT")?;
         self.store.tally = tally;
-        Ok(Enrolled { new, duplicates })
+        Ok(ImportStats { new, duplicates })
     }
 }
 
@@ -252,7 +259,7 @@ fn bind(insert: &mut Statement<'_>, place: usize, row: &Spooled<'_>) -> Result<(
     Ok(())
 }
 
-impl Drop for Enrolment<'_> {
+impl Drop for Import<'_> {
     fn drop(&mut self) {
         if !self.store.db.is_autocommit() {
             // Cut short: nothing of it may stay. If this fails too, the next open undoes it.

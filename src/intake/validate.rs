@@ -11,13 +11,13 @@ const USUAL_LENGTHS: std::ops::RangeInclusive<usize> = 28..=29;
 const CORPID_LONGEST: usize = 64;
 
 /// A column and what is wrong with it.
-pub(super) struct Complaint {
+pub(super) struct FieldError {
     /// `None` if it is the line as a whole.
     pub(super) column: Option<usize>,
     pub(super) reason: Reason,
 }
 
-impl Complaint {
+impl FieldError {
     pub(super) const NUL: Self = Self {
         column: None,
         reason: Reason::Nul,
@@ -29,9 +29,9 @@ pub(super) fn row<'a>(
     records: &'a Records,
     header: &Header,
     corpid: Option<&'a str>,
-) -> Result<Row<'a>, Complaint> {
+) -> Result<Row<'a>, FieldError> {
     let complain = |column| {
-        move |reason| Complaint {
+        move |reason| FieldError {
             column: Some(column),
             reason,
         }

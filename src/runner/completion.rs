@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use super::{
-    decide::{Decision, Snooze, Try, decide, halt},
-    drive::{Landed, Landing, Runner},
-    event::{Ending, RunEvent},
-    feed::Claim,
-    tokens::Trouble,
+    decide::{Attempt, Decision, Snooze, decide, halt},
+    event::{RunEvent, StopReason},
+    queue::Claim,
+    run_loop::{CompletedCall, Completion, Runner},
+    tokens::TokenError,
 };
 use crate::{
     clock::Timestamp,
-    gate::Fare,
+    gate::CallKind,
     model::{Outcome, State},
     store::{Result, Settled},
     wecom::{CallError, Token, Verdict, errcode::Class, transport::Failure, wire},
@@ -21,7 +21,7 @@ use crate::{
 #[derive(Clone, Copy)]
 struct Flown {
     sent: Timestamp,
-    fare: Fare,
+    fare: CallKind,
     generation: u32,
 }
 
@@ -30,15 +30,15 @@ impl Runner<'_> {
     pub(super) fn settle_landed(&mut self) -> Result<()> {
         for landed in std::mem::take(&mut self.landed) {
             match landed {
-                Landed::Token(sent, fetched) => self.token_landed(sent, fetched),
-                Landed::Call(landing) => self.call_landed(*landing)?,
+                Completion::Token(sent, fetched) => self.token_landed(sent, fetched),
+                Completion::Call(landing) => self.call_landed(*landing)?,
             }
         }
         Ok(())
     }
 
-    fn call_landed(&mut self, landing: Landing) -> Result<()> {
-        let Landing {
+    fn call_landed(&mut self, landing: CompletedCall) -> Result<()> {
+        let CompletedCall {
             claim,
             fare,
             sent,
@@ -50,15 +50,15 @@ impl Runner<'_> {
             self.airborne.swap_remove(place);
         }
         self.heed(&verdict, sent, generation);
-        let tried = Try {
+        let tried = Attempt {
             attempt: claim.attempt,
             last: claim.last_attempt(),
-            ticketed: fare == Fare::Ticketed,
+            ticketed: fare == CallKind::WithTicket,
         };
         let answered = matches!(verdict, Verdict::Answered(_));
         let decision = decide(verdict, tried, self.chance.f64());
         self.clear_suspicion(&claim, answered, &decision)?;
-        if answered && fare == Fare::Ticketed {
+        if answered && fare == CallKind::WithTicket {
             self.ticket_works(sent);
         }
         self.carry_out(
@@ -83,7 +83,7 @@ impl Runner<'_> {
             Verdict::Refused(refusal) => Some(refusal.class),
         };
         if self.outage.reached() {
-            self.tell(&RunEvent::ReachedAgain);
+            self.tell(&RunEvent::Reconnected);
         }
         if class == Some(Class::Wait) {
             return;
@@ -94,7 +94,7 @@ impl Runner<'_> {
         if self.gate.block.stands() && admitted {
             self.gate.block.lift(sent);
             if !self.gate.block.stands() {
-                self.tell(&RunEvent::Unblocked);
+                self.tell(&RunEvent::LockoutEnded);
             }
         }
         match class {
@@ -110,7 +110,7 @@ impl Runner<'_> {
     fn narrow(&mut self) {
         if self.gate.width.narrow(self.now, self.airborne.len()) {
             let calls = self.gate.width.calls();
-            self.tell(&RunEvent::Narrowed { calls });
+            self.tell(&RunEvent::ConcurrencyReduced { calls });
         }
     }
 
@@ -128,7 +128,7 @@ impl Runner<'_> {
             Decision::Halt(halt) => {
                 // It has no outcome: the feed keeps it, so that no watermark passes it.
                 self.feed.put_back(claim, self.now);
-                self.end(Ending::Refused(*halt));
+                self.end(StopReason::Refused(*halt));
             }
         }
     }
@@ -138,15 +138,15 @@ impl Runner<'_> {
         if self.feed.is_first_pass()
             && let Some(trip) = self.breaker.note(&outcome)
         {
-            self.end(Ending::Breaker(trip));
+            self.end(StopReason::Breaker(trip));
         }
         self.settled.push(Settled {
             subject: claim.subject.id,
             was: claim.was,
             outcome,
-            at: self.books.on_the_wall(self.now),
+            at: self.books.to_wall_time(self.now),
         });
-        let by = self.now.plus(self.orders.cadence.settle_after);
+        let by = self.now.plus(self.options.commit_policy.settle_after);
         self.settle_by.get_or_insert(by);
     }
 
@@ -155,7 +155,7 @@ impl Runner<'_> {
         match snooze {
             Snooze::Token => {
                 if self.tokens.refused(flown.generation) {
-                    self.end(Ending::TokensRefused);
+                    self.end(StopReason::TokensRefused);
                 }
             }
             Snooze::Block => self.raise_block(flown),
@@ -185,11 +185,11 @@ impl Runner<'_> {
             .raise(sent, fare, &self.books, ledger, jitter)
         {
             let block = self.gate.block;
-            let until = self.books.on_the_wall(block.until);
+            let until = self.books.to_wall_time(block.until);
             // The penalty must be on disk before anything else happens.
             self.settle_by = Some(self.now);
             let rung = block.rung;
-            self.tell(&RunEvent::Blocked { rung, until });
+            self.tell(&RunEvent::LockedOut { rung, until });
         }
     }
 
@@ -198,9 +198,9 @@ impl Runner<'_> {
             return;
         };
         if self.outage.is_hopeless() {
-            self.end(Ending::Unreachable(failure));
+            self.end(StopReason::Unreachable(failure));
         } else {
-            let until = self.books.on_the_wall(until);
+            let until = self.books.to_wall_time(until);
             self.tell(&RunEvent::Unreachable { failure, until });
         }
     }
@@ -219,8 +219,9 @@ impl Runner<'_> {
         self.suspects = self.suspects.saturating_sub(1);
         if answered && self.ticket.take().is_some() {
             self.suspects = 0;
-            self.store.bury_ticket(self.books.on_the_wall(self.now))?;
-            self.tell(&RunEvent::TicketDead);
+            self.store
+                .mark_ticket_dead(self.books.to_wall_time(self.now))?;
+            self.tell(&RunEvent::TicketRejected);
         }
         Ok(())
     }
@@ -246,7 +247,7 @@ impl Runner<'_> {
     fn token_landed(&mut self, sent: Timestamp, fetched: std::result::Result<Token, CallError>) {
         let reached = !matches!(fetched, Err(CallError::Failed(_)));
         if reached && self.outage.reached() {
-            self.tell(&RunEvent::ReachedAgain);
+            self.tell(&RunEvent::Reconnected);
         }
         let error = match fetched {
             Ok(token) => {
@@ -256,11 +257,11 @@ impl Runner<'_> {
             Err(error) => error,
         };
         match self.tokens.failed(error, self.now, self.chance.f64()) {
-            Trouble::Passing => {}
-            Trouble::Outage(failure) => self.line_is_dead(sent, failure),
-            Trouble::GiveUp(failure) => self.end(Ending::Unreachable(failure)),
-            Trouble::Refused(refusal) => {
-                self.end(Ending::Refused(halt(*refusal, wire::GETTOKEN)));
+            TokenError::Passing => {}
+            TokenError::Outage(failure) => self.line_is_dead(sent, failure),
+            TokenError::GiveUp(failure) => self.end(StopReason::Unreachable(failure)),
+            TokenError::Refused(refusal) => {
+                self.end(StopReason::Refused(halt(*refusal, wire::GETTOKEN)));
             }
         }
     }

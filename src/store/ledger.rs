@@ -4,8 +4,8 @@ use rusqlite::{Connection, params};
 
 use super::{Batch, Result, Store};
 use crate::{
-    clock::{Reading, Steady, Timestamp},
-    gate::{Block, Books, Change, Open, Rung, Span},
+    clock::{ClockReading, MonotonicTime, Timestamp},
+    gate::{InFlight, LedgerSnapshot, Lockout, LockoutLevel, QuotaWindow, SlotUpdate},
 };
 
 /// The lane of `unionid_to_external_userid`.
@@ -17,7 +17,7 @@ impl Store {
     /// # Errors
     ///
     /// What the disk says.
-    pub fn books(&self) -> Result<(Books, Block, Option<Reading>)> {
+    pub fn books(&self) -> Result<(LedgerSnapshot, Lockout, Option<ClockReading>)> {
         load(&self.db)
     }
 
@@ -31,7 +31,7 @@ impl Store {
         let mut delete = self
             .db
             .prepare_cached("DELETE FROM charges WHERE lane = ?1 AND span = ?2 AND slot < ?3")?;
-        for span in Span::ALL {
+        for span in QuotaWindow::ALL {
             let length = i64::try_from(span.length().as_millis()).unwrap_or(i64::MAX);
             let oldest = now.as_millis() - 2 * length;
             delete.execute(params![LANE, span.code(), oldest])?;
@@ -40,17 +40,19 @@ impl Store {
     }
 }
 
-pub(super) fn load(db: &Connection) -> Result<(Books, Block, Option<Reading>)> {
+pub(super) fn load(db: &Connection) -> Result<(LedgerSnapshot, Lockout, Option<ClockReading>)> {
     let mut list = db.prepare_cached("SELECT span, slot, calls FROM charges WHERE lane = ?1")?;
     let slots = list.query_map([LANE], |row| {
         let code: i64 = row.get(0)?;
-        let span = Span::ALL.into_iter().find(|span| span.code() == code);
+        let span = QuotaWindow::ALL
+            .into_iter()
+            .find(|span| span.code() == code);
         Ok(span.map(|span| (span, row.get::<_, i64>(1), row.get::<_, i64>(2))))
     })?;
-    let mut books = Books::default();
+    let mut books = LedgerSnapshot::default();
     for slot in slots {
         if let Some((span, slot, calls)) = slot? {
-            books.slots.push(Change {
+            books.slots.push(SlotUpdate {
                 span,
                 slot: Timestamp::from_millis(slot?),
                 calls: calls?.unsigned_abs(),
@@ -67,28 +69,28 @@ pub(super) fn load(db: &Connection) -> Result<(Books, Block, Option<Reading>)> {
     Ok((books, block, reading))
 }
 
-fn open(row: &rusqlite::Row<'_>) -> rusqlite::Result<Open> {
-    Ok(Open {
-        metered: row.get::<_, i64>(0)?.unsigned_abs(),
-        ticketed: row.get::<_, i64>(1)?.unsigned_abs(),
+fn open(row: &rusqlite::Row<'_>) -> rusqlite::Result<InFlight> {
+    Ok(InFlight {
+        standard: row.get::<_, i64>(0)?.unsigned_abs(),
+        with_ticket: row.get::<_, i64>(1)?.unsigned_abs(),
     })
 }
 
-fn block(row: &rusqlite::Row<'_>) -> rusqlite::Result<Block> {
-    Ok(Block {
-        rung: Rung::from_code(row.get(2)?),
+fn block(row: &rusqlite::Row<'_>) -> rusqlite::Result<Lockout> {
+    Ok(Lockout {
+        rung: LockoutLevel::from_code(row.get(2)?),
         until: Timestamp::from_millis(row.get(3)?),
     })
 }
 
-fn reading(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Reading>> {
+fn reading(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<ClockReading>> {
     let Some(at) = row.get::<_, Option<i64>>(4)? else {
         return Ok(None);
     };
-    Ok(Some(Reading {
+    Ok(Some(ClockReading {
         at: Timestamp::from_millis(at),
         wall: Timestamp::from_millis(row.get(5)?),
-        steady: Steady {
+        steady: MonotonicTime {
             boot: row.get::<_, i64>(6)?.unsigned_abs(),
             millis: row.get(7)?,
         },
@@ -111,8 +113,8 @@ pub(super) fn save(db: &Connection, batch: &Batch<'_>) -> Result<()> {
     )?;
     update.execute(params![
         LANE,
-        batch.open.metered.cast_signed(),
-        batch.open.ticketed.cast_signed(),
+        batch.open.standard.cast_signed(),
+        batch.open.with_ticket.cast_signed(),
         batch.block.rung as u8,
         batch.block.until.as_millis(),
         batch.reading.at.as_millis(),

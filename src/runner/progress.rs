@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::{
-    drive::Runner,
     event::{RunEvent, Snapshot, Waiting, WindowUse},
+    run_loop::Runner,
 };
 use crate::{
     clock::Timestamp,
-    gate::{Hold, Outlook, Reason, Span},
+    gate::{ForecastInput, Hold, HoldReason, QuotaWindow},
     store::{Progress, Result},
 };
 
@@ -21,7 +21,7 @@ const SHORT: Duration = Duration::from_secs(2);
 
 /// What was told last.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct LastReported {
     snapshot: Timestamp,
     outlook: Timestamp,
     outlook_owed: bool,
@@ -37,7 +37,7 @@ impl Runner<'_> {
     pub(super) fn report(&mut self, hold: Option<Hold>) -> Result<()> {
         let hold = self.worth_telling(hold);
         let changed = hold != self.told.hold;
-        let wall = self.books.on_the_wall(self.now);
+        let wall = self.books.to_wall_time(self.now);
         self.told.outlook_owed |= changed || self.now.since(self.told.outlook) >= OUTLOOKS;
         // What has landed is in the ledger: until it is settled too, it would be counted twice.
         let outlook_due = self.told.outlook_owed && self.settled.is_empty();
@@ -49,7 +49,7 @@ impl Runner<'_> {
         if outlook_due {
             (self.told.outlook, self.told.outlook_owed) = (self.now, false);
             self.store.forget_charges(self.now)?;
-            let outlook = RunEvent::Outlook(Box::new(self.outlook()));
+            let outlook = RunEvent::ForecastInput(Box::new(self.outlook()));
             self.tell(&outlook);
         }
         if changed {
@@ -68,15 +68,19 @@ impl Runner<'_> {
     /// By the wall, and only what a person would want to know of.
     fn worth_telling(&self, hold: Option<Hold>) -> Option<Waiting> {
         let Hold { until, reason } = hold?;
-        let rests = reason == Reason::Width && until.is_some();
-        if matches!(reason, Reason::Pace | Reason::Width | Reason::Retry) && !rests {
+        let rests = reason == HoldReason::Concurrency && until.is_some();
+        if matches!(
+            reason,
+            HoldReason::Pace | HoldReason::Concurrency | HoldReason::Retry
+        ) && !rests
+        {
             return None;
         }
         if until.is_none_or(|until| until.since(self.now) < SHORT) {
             // A short wait for the same reason goes on being that wait.
             return self.told.hold.filter(|told| told.reason == reason);
         }
-        let until = until.map(|until| self.books.on_the_wall(until));
+        let until = until.map(|until| self.books.to_wall_time(until));
         match self.told.hold {
             // The wall and the books read their clocks a moment apart.
             Some(told) if told.reason == reason && near(told.until, until) => Some(told),
@@ -87,16 +91,16 @@ impl Runner<'_> {
     pub(super) fn progress(&self) -> Progress {
         let hold = self.told.hold;
         Progress {
-            seen_at: self.books.on_the_wall(self.now),
+            seen_at: self.books.to_wall_time(self.now),
             calls: self.gate.ledger.sent(),
             hold: hold.map(|hold| hold.reason.to_string()),
             hold_until: hold.and_then(|hold| hold.until),
         }
     }
 
-    fn outlook(&mut self) -> Outlook {
+    fn outlook(&mut self) -> ForecastInput {
         let fare = self.fare();
-        Outlook {
+        ForecastInput {
             ledger: self.gate.ledger.clone(),
             now: self.now,
             fare,
@@ -110,7 +114,9 @@ impl Runner<'_> {
         let (now, fare) = (self.now, self.fare());
         let ledger = &mut self.gate.ledger;
         let limits = ledger.limits();
-        let windows = Span::ALL.into_iter().filter(|span| fare.counts_in(*span));
+        let windows = QuotaWindow::ALL
+            .into_iter()
+            .filter(|span| fare.counts_in(*span));
         let windows = windows.filter_map(|span| {
             let limit = limits.of(span)?;
             let used = ledger.used(now, span);

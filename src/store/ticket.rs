@@ -41,7 +41,7 @@ impl Store {
     /// # Errors
     ///
     /// What the disk says; then it must not be made.
-    pub fn note_application(&self, now: Timestamp) -> Result<()> {
+    pub fn record_application(&self, now: Timestamp) -> Result<()> {
         self.db.execute(
             "INSERT INTO tickets (applied_at) VALUES (?1)",
             [now.as_millis()],
@@ -54,7 +54,7 @@ impl Store {
     /// # Errors
     ///
     /// What the disk says.
-    pub fn keep_ticket(&self, ticket: &Secret<String>, expires_at: Timestamp) -> Result<()> {
+    pub fn save_ticket(&self, ticket: &Secret<String>, expires_at: Timestamp) -> Result<()> {
         self.db.execute(
             "UPDATE tickets SET ticket = ?1, expires_at = ?2
              WHERE id = (SELECT max(id) FROM tickets)",
@@ -81,7 +81,7 @@ impl Store {
     /// # Errors
     ///
     /// What the disk says.
-    pub fn bury_ticket(&self, now: Timestamp) -> Result<()> {
+    pub fn mark_ticket_dead(&self, now: Timestamp) -> Result<()> {
         self.db.execute(
             "UPDATE tickets SET dead_at = ?1 WHERE id = (SELECT max(id) FROM tickets)",
             [now.as_millis()],

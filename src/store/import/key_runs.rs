@@ -19,8 +19,7 @@ use rusqlite::{Connection, params};
 use tempfile::{SpooledTempFile, spooled_tempfile_in};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::StoreError;
-use crate::model::Row;
+use crate::{model::Row, store::StoreError};
 
 /// Pairs sorted at once: 32 MB.
 const SORTED_AT_ONCE: usize = 2 << 20;

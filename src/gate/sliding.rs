@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Counting, Span};
+use super::{QuotaWindow, WindowKind};
 use crate::clock::Timestamp;
 
 /// Slots are counted in time at +08:00, so that natural days begin with one.
@@ -21,16 +21,16 @@ struct Slot {
 /// slot's *end*. The remote counted the call no later than it answered, so at no reading of its
 /// rules (sliding or calendar) does a window there hold more than this one does.
 #[derive(Debug, Clone)]
-pub struct Window {
-    span: Span,
+pub struct SlidingWindow {
+    span: QuotaWindow,
     limit: Option<u64>,
-    counting: Counting,
+    counting: WindowKind,
     slots: VecDeque<Slot>,
     landed: u64,
 }
 
-impl Window {
-    pub(super) const fn new(span: Span, limit: Option<u64>, counting: Counting) -> Self {
+impl SlidingWindow {
+    pub(super) const fn new(span: QuotaWindow, limit: Option<u64>, counting: WindowKind) -> Self {
         Self {
             span,
             limit,
@@ -42,7 +42,7 @@ impl Window {
 
     /// Which one it is.
     #[must_use]
-    pub const fn span(&self) -> Span {
+    pub const fn span(&self) -> QuotaWindow {
         self.span
     }
 

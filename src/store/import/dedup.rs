@@ -9,17 +9,17 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use super::{
-    Result,
-    keys::{Pair, RunWriter, Runs, Sorter},
-    marks::{Marks, Places},
-    spool::Spool,
+    bitmap::{Bitmap, Renumbering},
+    key_runs::{Pair, RunWriter, Runs, Sorter},
+    spool::RowSpool,
 };
+use crate::store::Result;
 
 /// Rows compared in one pass: about 30 MB.
 const COMPARED_AT_ONCE: usize = 256 << 10;
 
 /// A row and a subject of the same hash, of which it is most probably a repetition.
-struct Suspect {
+struct Candidate {
     key: u64,
     known: i64,
     id: i64,
@@ -30,10 +30,10 @@ struct Suspect {
 /// What folding came to. Nothing of it is in the state file yet.
 pub(super) struct Folded {
     /// The rows that are no subjects of their own.
-    pub(super) twice: Marks,
+    pub(super) twice: Bitmap,
     run: RunWriter,
     /// Keys of new subjects whose hash another subject has: a run of their own.
-    unlucky: Vec<Pair>,
+    hash_collisions: Vec<Pair>,
     number: i64,
     melt: bool,
 }
@@ -41,10 +41,10 @@ pub(super) struct Folded {
 impl Folded {
     /// Writes the keys of the new subjects.
     pub(super) fn save(self, db: &Connection) -> Result<()> {
-        let places = Places::of(&self.twice);
+        let places = Renumbering::of(&self.twice);
         self.run.save(db, self.number, |id| places.of_row(id))?;
         let mut run = RunWriter::new();
-        for pair in self.unlucky {
+        for pair in self.hash_collisions {
             run.push(pair)?;
         }
         run.save(db, self.number + 1, |id| places.of_row(id))?;
@@ -59,20 +59,20 @@ impl Folded {
 pub(super) fn fold(
     db: &Connection,
     sorter: Sorter,
-    spool: &mut Spool,
+    spool: &mut RowSpool,
     (first, next): (i64, i64),
 ) -> Result<Folded> {
     let runs = Runs::of(db)?;
     let (melt, number) = (runs.are_many(), runs.next());
     let mut run = RunWriter::beside(sorter.folder());
     let (mut new, mut old) = (sorter.sorted()?, runs.sorted(db)?);
-    let mut folding = Folding {
+    let mut folding = Dedup {
         db,
         spool,
         first,
-        twice: Marks::new(first, next),
+        twice: Bitmap::new(first, next),
         suspects: Vec::new(),
-        rivals: BTreeMap::new(),
+        same_hash: BTreeMap::new(),
         unequal: Vec::new(),
     };
     let mut same: Vec<i64> = Vec::new();
@@ -107,35 +107,35 @@ pub(super) fn fold(
             run.push(pair)?;
         }
     }
-    let (twice, unlucky) = folding.finish()?;
+    let (twice, hash_collisions) = folding.finish()?;
     Ok(Folded {
         twice,
         run,
-        unlucky,
+        hash_collisions,
         number,
         melt,
     })
 }
 
-struct Folding<'f> {
+struct Dedup<'f> {
     db: &'f Connection,
-    spool: &'f mut Spool,
+    spool: &'f mut RowSpool,
     first: i64,
-    twice: Marks,
-    suspects: Vec<Suspect>,
+    twice: Bitmap,
+    suspects: Vec<Candidate>,
     /// Subjects whose hash an earlier subject has too: hardly ever one.
-    rivals: BTreeMap<u64, Vec<i64>>,
+    same_hash: BTreeMap<u64, Vec<i64>>,
     /// Rows that are not what the first subject of their hash is.
-    unequal: Vec<Suspect>,
+    unequal: Vec<Candidate>,
 }
 
-impl Folding<'_> {
+impl Dedup<'_> {
     fn suspect(&mut self, (key, id): Pair, same: &[i64]) -> Result<()> {
-        if let [known, rivals @ ..] = same {
-            if !rivals.is_empty() {
-                self.rivals.insert(key, rivals.to_vec());
+        if let [known, same_hash @ ..] = same {
+            if !same_hash.is_empty() {
+                self.same_hash.insert(key, same_hash.to_vec());
             }
-            self.suspects.push(Suspect {
+            self.suspects.push(Candidate {
                 key,
                 known: *known,
                 id,
@@ -163,30 +163,30 @@ impl Folding<'_> {
 
     /// Gives those put aside every other subject of their hash to be compared with. Whoever is
     /// none of them is a subject, and stands against the rest.
-    fn finish(mut self) -> Result<(Marks, Vec<Pair>)> {
+    fn finish(mut self) -> Result<(Bitmap, Vec<Pair>)> {
         self.compare()?;
-        let mut unlucky = Vec::new();
+        let mut hash_collisions = Vec::new();
         while !self.unequal.is_empty() {
             let mut unequal = std::mem::take(&mut self.unequal);
             unequal.sort_unstable_by_key(|suspect| suspect.id);
             for mut suspect in unequal {
-                let rivals = self.rivals.entry(suspect.key).or_default();
-                match rivals.get(suspect.tried) {
+                let same_hash = self.same_hash.entry(suspect.key).or_default();
+                match same_hash.get(suspect.tried) {
                     Some(rival) => {
                         suspect.known = *rival;
                         suspect.tried += 1;
                         self.suspects.push(suspect);
                     }
                     None => {
-                        rivals.push(suspect.id);
-                        unlucky.push((suspect.key, suspect.id));
+                        same_hash.push(suspect.id);
+                        hash_collisions.push((suspect.key, suspect.id));
                     }
                 }
             }
             self.compare()?;
         }
-        unlucky.sort_unstable();
-        Ok((self.twice, unlucky))
+        hash_collisions.sort_unstable();
+        Ok((self.twice, hash_collisions))
     }
 }
 
@@ -194,9 +194,9 @@ impl Folding<'_> {
 /// known subject always has the lower id.
 fn compared(
     db: &Connection,
-    spool: &mut Spool,
+    spool: &mut RowSpool,
     first: i64,
-    suspects: &[Suspect],
+    suspects: &[Candidate],
 ) -> Result<Vec<bool>> {
     let mut visits: Vec<(i64, usize, bool)> = Vec::with_capacity(suspects.len() * 2);
     for (place, suspect) in suspects.iter().enumerate() {
@@ -277,7 +277,7 @@ mod tests {
         let mut stayed = Vec::new();
         for table in tables {
             let mut sorter = Sorter::new(folder.path().to_owned());
-            let mut spool = Spool::new(folder.path());
+            let mut spool = RowSpool::new(folder.path());
             let mut next = first;
             for unionid in table.split(' ') {
                 let (openid, corpid) = ("o", None);

@@ -1,12 +1,12 @@
 //! Which rows of an import are no subjects of their own, and the numbers of those that are.
 
 /// One bit for each row of this import: whether it falls on an earlier subject.
-pub(super) struct Marks {
+pub(super) struct Bitmap {
     first: i64,
     bits: Vec<u64>,
 }
 
-impl Marks {
+impl Bitmap {
     pub(super) fn new(first: i64, next: i64) -> Self {
         let rows = usize::try_from(next - first).unwrap_or_default();
         Self {
@@ -40,14 +40,14 @@ impl Marks {
 
 /// The ids of rows once the marked ones are left out: subjects are numbered without gaps, so that
 /// SQLite appends them without looking for their place.
-pub(super) struct Places<'m> {
-    marks: &'m Marks,
+pub(super) struct Renumbering<'m> {
+    marks: &'m Bitmap,
     /// How many are marked before each word.
     before: Vec<i64>,
 }
 
-impl<'m> Places<'m> {
-    pub(super) fn of(marks: &'m Marks) -> Self {
+impl<'m> Renumbering<'m> {
+    pub(super) fn of(marks: &'m Bitmap) -> Self {
         let before = marks.bits.iter().scan(0, |marked, word| {
             let before = *marked;
             *marked += i64::from(word.count_ones());
@@ -77,11 +77,11 @@ mod tests {
 
     #[test]
     fn what_is_left_is_numbered_without_gaps() {
-        let mut marks = Marks::new(1001, 1301);
+        let mut marks = Bitmap::new(1001, 1301);
         for id in [1001, 1002, 1064, 1065, 1128, 1300] {
             marks.set(id);
         }
-        let places = Places::of(&marks);
+        let places = Renumbering::of(&marks);
         let kept = (1001..1301).filter(|id| !marks.has(*id));
         let numbers: Vec<i64> = kept.map(|id| places.of_row(id)).collect();
         let expected: Vec<i64> = (1001..1301 - 6).collect();

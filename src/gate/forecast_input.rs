@@ -1,17 +1,17 @@
 //! What a forecast needs to know of a gate.
 
-use super::{Fare, Ledger};
+use super::{CallKind, Ledger};
 use crate::clock::Timestamp;
 
 /// The gate's present and what it is being used for.
 #[derive(Debug, Clone)]
-pub struct Outlook {
+pub struct ForecastInput {
     /// The windows and what is charged in them.
     pub ledger: Ledger,
     /// The time in the books.
     pub now: Timestamp,
     /// What calls are charged as from now on.
-    pub fare: Fare,
+    pub fare: CallKind,
     /// When the ticket is laid down and calls become metered; `None` without one.
     pub ticket_until: Option<Timestamp>,
     /// Until when a penalty stands; the epoch if none does.

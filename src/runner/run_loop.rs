@@ -5,18 +5,18 @@ use std::{future::Future, pin::Pin, time::Duration};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 
 use super::{
-    Orders, Stop,
+    RunOptions, Stop,
     breaker::Breaker,
-    event::{Ending, RunEvent, RunReport, Waiting},
-    feed::{Claim, Feed},
+    event::{RunEvent, RunReport, StopReason, Waiting},
     outage::Outage,
-    tell::Told,
-    tempo::Tempo,
+    progress::LastReported,
+    queue::{Claim, WorkQueue},
+    rate::RateEstimator,
     tokens::Tokens,
 };
 use crate::{
-    clock::{Chronometer, Timestamp},
-    gate::{Fare, Gate, Hold, Permit, Purse, Rung},
+    clock::{LedgerClock, Timestamp},
+    gate::{CallKind, Gate, Hold, LockoutLevel, PaidCalls, Permit},
     model::SubjectId,
     store::{Batch, Result, RunId, Settled, Store},
     wecom::{CallError, Client, Ticket, Token, Verdict, errcode},
@@ -26,25 +26,25 @@ use crate::{
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// A call in the air.
-pub(super) type Flight = Pin<Box<dyn Future<Output = Landed>>>;
+pub(super) type CallFuture = Pin<Box<dyn Future<Output = Completion>>>;
 
 /// What comes back.
-pub(super) enum Landed {
+pub(super) enum Completion {
     Token(Timestamp, std::result::Result<Token, CallError>),
-    Call(Box<Landing>),
+    Call(Box<CompletedCall>),
 }
 
 /// A call that came back.
-pub(super) struct Landing {
+pub(super) struct CompletedCall {
     pub(super) claim: Claim,
-    pub(super) fare: Fare,
+    pub(super) fare: CallKind,
     pub(super) sent: Timestamp,
     pub(super) generation: u32,
     pub(super) verdict: Verdict,
 }
 
 /// What launching came to.
-pub(super) enum Turn {
+pub(super) enum DispatchOutcome {
     /// These calls fit the windows: commit them.
     Charge(Permit),
     /// Nothing can leave; `None` if there is nothing to leave.
@@ -59,8 +59,8 @@ pub struct Runner<'s> {
     pub(super) store: &'s mut Store,
     pub(super) gate: Gate,
     pub(super) client: Client,
-    pub(super) books: Chronometer,
-    pub(super) orders: Orders,
+    pub(super) books: LedgerClock,
+    pub(super) options: RunOptions,
     pub(super) run: RunId,
     pub(super) listener: Listener<'s>,
     pub(super) stop: Stop,
@@ -71,7 +71,7 @@ pub struct Runner<'s> {
     pub(super) deadline: Option<Timestamp>,
     pub(super) chance: fastrand::Rng,
 
-    pub(super) feed: Feed,
+    pub(super) feed: WorkQueue,
     pub(super) tokens: Tokens,
     pub(super) ticket: Option<Ticket>,
     pub(super) ticket_until: Option<Timestamp>,
@@ -83,19 +83,19 @@ pub struct Runner<'s> {
     pub(super) control_refused: bool,
     pub(super) outage: Outage,
     pub(super) breaker: Breaker,
-    pub(super) tempo: Tempo,
+    pub(super) tempo: RateEstimator,
 
-    pub(super) purse: Purse,
+    pub(super) purse: PaidCalls,
     pub(super) launched: u64,
     pub(super) airborne: Vec<SubjectId>,
-    pub(super) in_flight: FuturesUnordered<Flight>,
-    pub(super) landed: Vec<Landed>,
+    pub(super) in_flight: FuturesUnordered<CallFuture>,
+    pub(super) landed: Vec<Completion>,
     pub(super) settled: Vec<Settled>,
     pub(super) settle_by: Option<Timestamp>,
-    pub(super) told: Told,
+    pub(super) told: LastReported,
 
     /// Set once no more calls are to leave.
-    pub(super) ending: Option<Ending>,
+    pub(super) ending: Option<StopReason>,
     commits: u64,
     watermark: SubjectId,
 }
@@ -111,23 +111,23 @@ impl<'s> Runner<'s> {
         run: RunId,
         gate: Gate,
         client: Client,
-        books: Chronometer,
-        orders: Orders,
+        books: LedgerClock,
+        options: RunOptions,
         listener: Listener<'s>,
     ) -> Result<Self> {
         let (now, wall) = (books.now(), books.clock().now());
         let in_books = |at: Timestamp| now.plus(at.since(wall));
         Ok(Self {
-            feed: Feed::open(store, errcode::retry_codes())?,
+            feed: WorkQueue::open(store, errcode::retry_codes())?,
             watermark: store.watermark()?,
-            deadline: orders.deadline.map(in_books),
-            breaker: Breaker::new(orders.error_budget),
-            chance: fastrand::Rng::with_seed(orders.seed),
+            deadline: options.deadline.map(in_books),
+            breaker: Breaker::new(options.error_budget),
+            chance: fastrand::Rng::with_seed(options.seed),
             store,
             gate,
             client,
             books,
-            orders,
+            options,
             run,
             listener,
             stop: Stop::default(),
@@ -140,15 +140,15 @@ impl<'s> Runner<'s> {
             suspected: now,
             control_refused: false,
             outage: Outage::default(),
-            tempo: Tempo::new(now),
-            purse: Purse::empty(Fare::Metered),
+            tempo: RateEstimator::new(now),
+            purse: PaidCalls::empty(CallKind::Standard),
             launched: 0,
             airborne: Vec::new(),
             in_flight: FuturesUnordered::new(),
             landed: Vec::new(),
             settled: Vec::new(),
             settle_by: None,
-            told: Told::default(),
+            told: LastReported::default(),
             ending: None,
             commits: 0,
         })
@@ -196,14 +196,14 @@ impl<'s> Runner<'s> {
             self.lay_down_expired_ticket();
             self.settle_landed()?;
             let hold = match self.launch()? {
-                Turn::Charge(permit) => {
+                DispatchOutcome::Charge(permit) => {
                     self.commit(permit)?;
                     if self.is_to_crash() {
                         return Ok(None);
                     }
                     continue;
                 }
-                Turn::Wait(hold) => hold,
+                DispatchOutcome::Wait(hold) => hold,
             };
             if self.is_due_to_settle() {
                 self.commit(Permit::nothing(self.purse.fare()))?;
@@ -239,7 +239,7 @@ impl<'s> Runner<'s> {
         }
         tokio::select! {
             biased;
-            () = self.stop.requested(), if self.ending.is_none() => self.end(Ending::Interrupted),
+            () = self.stop.requested(), if self.ending.is_none() => self.end(StopReason::Interrupted),
             Some(landed) = self.in_flight.next(), if !self.in_flight.is_empty() => {
                 self.landed.push(landed);
                 while let Some(Some(landed)) = self.in_flight.next().now_or_never() {
@@ -251,7 +251,7 @@ impl<'s> Runner<'s> {
     }
 
     /// No more calls leave from here; the first reason stands.
-    pub(super) fn end(&mut self, ending: Ending) {
+    pub(super) fn end(&mut self, ending: StopReason) {
         if self.ending.is_some() {
             return;
         }
@@ -272,13 +272,13 @@ impl<'s> Runner<'s> {
             return self.begins_second_try();
         };
         // Nobody should wait thirty days unasked: a block of that length is reported.
-        let month = self.gate.block.rung == Rung::Month;
-        let minute = self.gate.block.rung == Rung::Minute;
-        let leaves = self.orders.on_quota == super::OnQuota::Exit && !minute;
+        let month = self.gate.block.rung == LockoutLevel::Month;
+        let minute = self.gate.block.rung == LockoutLevel::Minute;
+        let leaves = self.options.on_quota == super::OnQuota::Exit && !minute;
         if hold.reason.is_quota() && (leaves || month) {
-            self.ending = Some(Ending::Quota(Waiting {
+            self.ending = Some(StopReason::Quota(Waiting {
                 reason: hold.reason,
-                until: hold.until.map(|until| self.books.on_the_wall(until)),
+                until: hold.until.map(|until| self.books.to_wall_time(until)),
             }));
         }
         Ok(self.ending.is_none())
@@ -287,11 +287,11 @@ impl<'s> Runner<'s> {
     fn begins_second_try(&mut self) -> Result<bool> {
         while self.feed.advance() {
             if self.feed.next_due(self.store, self.now)?.is_some() {
-                self.tell(&RunEvent::SecondTry);
+                self.tell(&RunEvent::RetryPassStarted);
                 return Ok(true);
             }
         }
-        self.ending = Some(Ending::Finished);
+        self.ending = Some(StopReason::Finished);
         Ok(false)
     }
 
@@ -346,19 +346,19 @@ impl<'s> Runner<'s> {
     }
 
     fn is_to_crash(&self) -> bool {
-        self.orders
+        self.options
             .crash_after
             .is_some_and(|most| self.commits >= most)
     }
 
     /// Gives back what was paid for and not sent, and closes the books.
     fn finish(mut self) -> Result<RunReport> {
-        let purse = std::mem::replace(&mut self.purse, Purse::empty(Fare::Metered));
+        let purse = std::mem::replace(&mut self.purse, PaidCalls::empty(CallKind::Standard));
         self.gate.ledger.refund(purse);
-        self.commit(Permit::nothing(Fare::Metered))?;
+        self.commit(Permit::nothing(CallKind::Standard))?;
         self.report_end()?;
         Ok(RunReport {
-            ending: self.ending.take().unwrap_or(Ending::Finished),
+            ending: self.ending.take().unwrap_or(StopReason::Finished),
             tally: self.store.tally(),
             calls: self.gate.ledger.sent(),
             took: self.now.since(self.started),

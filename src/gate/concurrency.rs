@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use super::{Hold, Reason};
+use super::{Hold, HoldReason};
 use crate::clock::Timestamp;
 
 /// The longest rest of a width of one.
@@ -42,7 +42,7 @@ impl fmt::Display for Concurrency {
 
 /// The present width.
 #[derive(Debug, Clone)]
-pub struct Width {
+pub struct ConcurrencyLimit {
     calls: u16,
     most: u16,
     /// Good answers since the width last changed: one round of them widens it by one.
@@ -54,7 +54,7 @@ pub struct Width {
     rest_until: Timestamp,
 }
 
-impl Width {
+impl ConcurrencyLimit {
     pub(super) fn new(concurrency: Concurrency) -> Self {
         let (calls, most) = match concurrency {
             Concurrency::Adaptive => (4, 64),
@@ -80,7 +80,7 @@ impl Width {
     ///
     /// The hold until a call lands, or until the remote has had its rest.
     pub(super) fn check(&self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
-        let reason = Reason::Width;
+        let reason = HoldReason::Concurrency;
         if now < self.rest_until {
             let until = Some(self.rest_until);
             return Err(Hold { until, reason });
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn it_grows_by_one_a_round_and_halves_once_a_round() {
-        let mut width = Width::new(Concurrency::Adaptive);
+        let mut width = ConcurrencyLimit::new(Concurrency::Adaptive);
         for _ in 0..4 {
             width.widen(3);
         }
@@ -149,9 +149,9 @@ mod tests {
 
     #[test]
     fn a_width_of_one_rests_longer_each_time_until_an_answer() {
-        let mut width = Width::new(Concurrency::Fixed(1));
+        let mut width = ConcurrencyLimit::new(Concurrency::Fixed(1));
         let now = Timestamp::default();
-        let rest = |width: &mut Width| {
+        let rest = |width: &mut ConcurrencyLimit| {
             assert!(!width.narrow(now, 0));
             width
                 .check(now, 0)
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn an_unused_width_does_not_grow() {
-        let mut width = Width::new(Concurrency::Adaptive);
+        let mut width = ConcurrencyLimit::new(Concurrency::Adaptive);
         for _ in 0..1000 {
             width.widen(0);
         }
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_fixed_width_recovers_to_its_number_and_no_further() {
-        let mut width = Width::new(Concurrency::Fixed(8));
+        let mut width = ConcurrencyLimit::new(Concurrency::Fixed(8));
         width.narrow(Timestamp::default(), 0);
         assert_eq!(width.calls(), 4);
         for _ in 0..1000 {
