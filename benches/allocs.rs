@@ -23,9 +23,9 @@ use desk::{Desk, charge_and_land, full_books};
 use idferry::{
     clock::{Clock, Timestamp},
     export::{Filter, write_csv},
-    gate::{CallKind, Concurrency, Ledger, Limits, Paid, Quota, WindowKind},
+    gate::{CallKind, Concurrency, Ledger, Paid, Quota},
     intake::{Input, Line, Options, RowReader},
-    model::{Row, Subject, SubjectId},
+    model::{Limits, Row, Subject, SubjectId, WindowKind},
     rehearsal::{Quiet, Rehearsal},
     runner::{CommitPolicy, RunOptions, Runner, begin, open_gate},
     secret::Secret,
@@ -307,7 +307,7 @@ fn rehearsal(folder: &Path) -> Result<Cost> {
         ..Rehearsal::default()
     };
     rehearsal.orders.commit_policy = CommitPolicy::rehearsed();
-    rehearsal.remote.limits = idferry::sim::Limits::none();
+    rehearsal.remote.limits = idferry::model::Limits::none();
     let (cost, played) = cost(ROWS, || rehearsal.play(&path, &mut Quiet));
     black_box(played?.report);
     Ok(cost)

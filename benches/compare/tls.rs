@@ -13,7 +13,8 @@ use axum::serve::Listener;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use idferry::{
     clock::Clock,
-    sim::{Latency, Limits, Options, Remote, server},
+    model::Limits,
+    sim::{Latency, Options, Remote, server},
 };
 use rustls::{
     ServerConfig,

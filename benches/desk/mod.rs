@@ -4,8 +4,8 @@ use std::{hint::black_box, time::Duration};
 
 use idferry::{
     clock::{Clock, ClockReading, LedgerClock, Timestamp},
-    gate::{CallKind, Ledger, Limits, Lockout, Quota, WindowKind},
-    model::{Link, Outcome, Row, State, SubjectId},
+    gate::{CallKind, Ledger, Lockout, Quota},
+    model::{Limits, Link, Outcome, Row, State, SubjectId, WindowKind},
     runner::begin,
     store::{Batch, Progress, RunId, Settled, Store},
 };

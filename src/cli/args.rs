@@ -9,8 +9,9 @@ use super::{Failure, environment};
 use crate::{
     clock::Timestamp,
     config::{File, Run},
-    gate::{Concurrency, Limits, Quota},
+    gate::{Concurrency, Quota},
     intake::{Columns, Encoding, Input, Options, parse_delimiter},
+    model::Limits,
     runner::OnQuota,
 };
 
@@ -137,7 +138,7 @@ pub(super) struct QuotaFlags {
     reserve: Option<f64>,
     /// How windows are counted: sliding or calendar [default: sliding].
     #[arg(long, value_name = "HOW")]
-    window: Option<crate::gate::WindowKind>,
+    window: Option<crate::model::WindowKind>,
     /// The most calls in flight [default: adaptive, from 4 up to 64].
     #[arg(long, value_name = "N")]
     concurrency: Option<Concurrency>,
@@ -191,7 +192,7 @@ impl QuotaFlags {
     }
 }
 
-fn window_limit(flag: &str) -> Result<(crate::gate::QuotaWindow, u64), String> {
+fn window_limit(flag: &str) -> Result<(crate::model::QuotaWindow, u64), String> {
     let wrong = || {
         format!("--quota {flag}: write none, or a window and a number such as business.hour=50000")
     };

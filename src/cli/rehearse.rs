@@ -16,8 +16,8 @@ use super::{
 use crate::{
     clock::{Clock, Timestamp},
     config::Run,
-    gate::{CallKind, Quota, QuotaWindow, WindowKind},
-    model::{State, Tally},
+    gate::CallKind,
+    model::{QuotaWindow, State, Tally},
     plan::ideal_seconds,
     rehearsal::{Rehearsal, Rehearsed, Scratch, invent},
     report::style::{count, duration},
@@ -119,11 +119,8 @@ impl Args {
         Ok(Rehearsal {
             remote: sim::Options {
                 seed,
-                limits: the_same(&quota),
-                counting: match quota.counting {
-                    WindowKind::Sliding => sim::Counting::Sliding,
-                    WindowKind::Calendar => sim::Counting::Calendar,
-                },
+                limits: quota.limits,
+                counting: quota.counting,
                 faults: self.faults,
                 latency: self.latency,
                 others: self.others,
@@ -161,17 +158,6 @@ impl Args {
         invent(&scratch.state(), subjects, seed, rehearsal.start)?;
         Ok(scratch)
     }
-}
-
-/// The simulator keeps the limits that were given, before margin and reserve.
-fn the_same(quota: &Quota) -> sim::Limits {
-    let windows = sim::Window::ALL.into_iter();
-    windows.fold(sim::Limits::none(), |limits, window| {
-        let span = QuotaWindow::ALL
-            .into_iter()
-            .find(|span| span.name() == window.name());
-        limits.with(window, span.and_then(|span| quota.limits.of(span)))
-    })
 }
 
 /// What it came to, as `--json` prints it.
@@ -213,7 +199,7 @@ impl Findings {
             CallKind::Standard
         };
         let ideal = ideal_seconds(&rehearsal.quota.limits, fare, subjects);
-        let windows = sim::Window::ALL.into_iter().map(sim::Window::name);
+        let windows = QuotaWindow::ALL.into_iter().map(QuotaWindow::name);
         let peak = |name| lane.windows.get(name).map_or(0, |window| window.peak);
         Self {
             subjects,
@@ -223,7 +209,7 @@ impl Findings {
             ideal_seconds: ideal.is_finite().then_some(ideal),
             real_seconds: Duration::from_millis(real_millis.unsigned_abs()).as_secs_f64(),
             peaks: windows.map(|name| (name, peak(name))).collect(),
-            limits: sim::Window::ALL
+            limits: QuotaWindow::ALL
                 .map(|window| (window.name(), rehearsal.remote.limits.of(window)))
                 .into(),
             refused: [("45009", lane.refused_45009), ("45033", lane.refused_45033)].into(),
@@ -239,7 +225,7 @@ impl Findings {
     fn text(&self, ending: &StopReason, timeline: &Timeline) -> String {
         let mut text = timeline.to_string();
         let _ = writeln!(text, "{}\n", ended(ending));
-        for name in sim::Window::ALL.map(sim::Window::name) {
+        for name in QuotaWindow::ALL.map(QuotaWindow::name) {
             let peak = self.peaks.get(name).unwrap_or(&0);
             let limit = self.limits.get(name).copied().flatten();
             let limit = limit.map_or_else(|| "no limit".to_owned(), count);

@@ -3,7 +3,10 @@
 use std::{io::Write, net::SocketAddr, time::Duration};
 
 use super::{Exit, Failure, args::duration};
-use crate::sim::{self, Counting, Faults, Latency, Limits, Simulator};
+use crate::{
+    model::{Limits, WindowKind},
+    sim::{self, Faults, Latency, Simulator},
+};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -21,8 +24,8 @@ pub(super) struct Args {
     #[arg(long, default_value = "published")]
     limits: Limits,
     /// How it counts windows: sliding or calendar.
-    #[arg(long, default_value = "sliding", value_parser = counting)]
-    window: Counting,
+    #[arg(long, default_value = "sliding")]
+    window: WindowKind,
     /// How long it takes to answer, such as 20ms-80ms or 0s.
     #[arg(long, default_value = "20ms-80ms", value_parser = latency)]
     latency: Latency,
@@ -63,14 +66,6 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let served = simulator.wait();
     served.map_err(|why| Failure::internal(format!("serving failed: {why}")))?;
     Ok(Exit::Done)
-}
-
-fn counting(word: &str) -> Result<Counting, String> {
-    match word {
-        "sliding" => Ok(Counting::Sliding),
-        "calendar" => Ok(Counting::Calendar),
-        _ => Err("sliding or calendar".to_owned()),
-    }
 }
 
 pub(super) fn latency(word: &str) -> Result<Latency, String> {

@@ -8,7 +8,8 @@ use clap::ValueEnum;
 use super::{Failure, say, signals::Signals};
 use crate::{
     clock::{Clock, Timestamp},
-    gate::{Ledger, QuotaWindow},
+    gate::Ledger,
+    model::QuotaWindow,
     report::style,
     runner::{event::FatalRefusal, ticket},
     store::Store,
@@ -157,7 +158,8 @@ fn agrees(consent: Consent) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::{CallKind, Limits, WindowKind};
+    use crate::gate::CallKind;
+    use crate::model::{Limits, WindowKind};
 
     #[test]
     fn a_short_job_before_midnight_is_no_reason_to_spend_the_ticket() {

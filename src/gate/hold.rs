@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::QuotaWindow;
 use crate::clock::Timestamp;
+use crate::model::QuotaWindow;
 
 /// The one reason for waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

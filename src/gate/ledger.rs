@@ -1,9 +1,8 @@
 //! The books of a lane: five windows, and the calls that are charged and have not landed.
 
-use super::{
-    CallKind, Hold, HoldReason, Limits, PaidCalls, Permit, QuotaWindow, SlidingWindow, WindowKind,
-};
+use super::{CallKind, Hold, HoldReason, PaidCalls, Permit, SlidingWindow};
 use crate::clock::Timestamp;
+use crate::model::{Limits, QuotaWindow, WindowKind};
 
 /// Calls charged and not landed, by fare.
 ///

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{CallKind, Hold, HoldReason, Ledger, QuotaWindow};
+use super::{CallKind, Hold, HoldReason, Ledger};
 use crate::clock::{LedgerClock, Timestamp};
+use crate::model::QuotaWindow;
 
 /// How far up the ladder of D90454 we are: the reply does not say which window was crossed, so a
 /// probe that is refused again means a longer one.

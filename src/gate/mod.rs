@@ -31,10 +31,10 @@ pub use ledger::{InFlight, Ledger, LedgerSnapshot, SlotUpdate};
 pub use lockout::{Lockout, LockoutLevel};
 pub use pacer::Pacer;
 pub use permit::{CallKind, Paid, PaidCalls, Permit};
-pub use quota::{Limits, Quota, QuotaWindow, WindowKind};
+pub use quota::Quota;
 pub use sliding::SlidingWindow;
 
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, model::QuotaWindow};
 
 /// The one gate of a lane: windows, pacer, width and block.
 pub struct Gate {

@@ -1,6 +1,6 @@
 //! Paid before sent.
 
-use super::QuotaWindow;
+use crate::model::QuotaWindow;
 
 /// Which windows a call is charged in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,8 +8,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use self::world::{Deed, Story, play, share};
-use super::{CallKind, Ledger, Limits, QuotaWindow, WindowKind};
+use super::{CallKind, Ledger};
 use crate::clock::Timestamp;
+use crate::model::{Limits, QuotaWindow, WindowKind};
 
 /// The ends are where the errors are.
 fn part() -> impl Strategy<Value = f64> {
@@ -68,7 +69,7 @@ fn story() -> impl Strategy<Value = Story> {
         deeds,
     );
     parts.prop_map(|(limits, counting, scale, pace, begins, sleeping, deeds)| {
-        let length = i64::try_from(scale.length().as_millis()).unwrap();
+        let length = i64::try_from(scale.span().as_millis()).unwrap();
         Story {
             limits,
             counting,
@@ -136,8 +137,8 @@ fn greed(span: QuotaWindow, limit: u64, latencies_millis: &[i64], spans: u32) ->
     let mut ledger = Ledger::new(limits, WindowKind::Sliding);
     let start = Timestamp::from_millis(1_795_320_000_000);
     let (from, end) = (
-        start.plus(span.length()),
-        start.plus(span.length() * (spans + 1)),
+        start.plus(span.span()),
+        start.plus(span.span() * (spans + 1)),
     );
     let mut latencies = latencies_millis.iter().cycle();
     let mut in_flight: Vec<(Timestamp, u64)> = Vec::new();

@@ -1,171 +1,18 @@
 //! The windows of a lane, by name, and how much of each we allow ourselves.
 
-use std::{fmt, str::FromStr, time::Duration};
+use crate::{
+    clock::Timestamp,
+    model::{Limits, QuotaWindow, WindowKind},
+};
 
-use crate::clock::Timestamp;
-
-const SECOND: i64 = 1000;
-
-/// The five windows: two basic ones that always apply, three business ones that a ticket lifts
-/// (D90454, D95818).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum QuotaWindow {
-    /// 60 s, every call.
-    BasicMinute,
-    /// 60 min, every call.
-    BasicHour,
-    /// 60 min, calls without a ticket.
-    BusinessHour,
-    /// 24 h, calls without a ticket.
-    BusinessDay,
-    /// 30 days, calls without a ticket.
-    BusinessMonth,
+/// The length of `window` in milliseconds.
+pub(super) const fn span_millis(window: QuotaWindow) -> i64 {
+    window.span().as_millis() as i64
 }
 
-impl QuotaWindow {
-    /// All five, the ones that apply to every call first.
-    pub const ALL: [Self; 5] = [
-        Self::BasicMinute,
-        Self::BasicHour,
-        Self::BusinessHour,
-        Self::BusinessDay,
-        Self::BusinessMonth,
-    ];
-
-    /// Its name in flags, files and output.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BasicMinute => "basic.minute",
-            Self::BasicHour => "basic.hour",
-            Self::BusinessHour => "business.hour",
-            Self::BusinessDay => "business.day",
-            Self::BusinessMonth => "business.month",
-        }
-    }
-
-    /// Its number in the state file.
-    #[must_use]
-    pub const fn code(self) -> i64 {
-        self as i64
-    }
-
-    /// Whether a ticket lifts it (D96250).
-    #[must_use]
-    pub const fn is_business(self) -> bool {
-        matches!(
-            self,
-            Self::BusinessHour | Self::BusinessDay | Self::BusinessMonth
-        )
-    }
-
-    /// Its length.
-    #[must_use]
-    pub const fn length(self) -> Duration {
-        Duration::from_millis(self.millis().unsigned_abs())
-    }
-
-    pub(super) const fn millis(self) -> i64 {
-        match self {
-            Self::BasicMinute => 60 * SECOND,
-            Self::BasicHour | Self::BusinessHour => 3600 * SECOND,
-            Self::BusinessDay => 86_400 * SECOND,
-            Self::BusinessMonth => 30 * 86_400 * SECOND,
-        }
-    }
-
-    /// How finely charges are kept: a three-hundredth of the span, which is what sliding wastes.
-    pub(super) const fn slot_millis(self) -> i64 {
-        self.millis() / 300
-    }
-
-    /// What the page promises (D90454, D95818); "default values that the platform may change".
-    #[must_use]
-    pub const fn published(self) -> u64 {
-        match self {
-            Self::BasicMinute => 10_000,
-            Self::BasicHour => 150_000,
-            Self::BusinessHour => 100_000,
-            Self::BusinessDay => 480_000,
-            Self::BusinessMonth => 7_500_000,
-        }
-    }
-}
-
-impl fmt::Display for QuotaWindow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for QuotaWindow {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let span = Self::ALL.into_iter().find(|span| span.name() == name);
-        span.ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("no window is called '{name}': {names}")
-        })
-    }
-}
-
-/// How windows are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum WindowKind {
-    /// Over the last span, whenever that began: safe on every reading of the remote's rules.
-    #[default]
-    Sliding,
-    /// From the natural minute, hour, day or month (UTC+8) on: for those who know better.
-    Calendar,
-}
-
-impl FromStr for WindowKind {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        match word {
-            "sliding" => Ok(Self::Sliding),
-            "calendar" => Ok(Self::Calendar),
-            _ => Err(format!("'{word}' is neither 'sliding' nor 'calendar'")),
-        }
-    }
-}
-
-/// The most calls in each window; `None` where nothing limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits([Option<u64>; 5]);
-
-impl Limits {
-    /// What the pages say.
-    #[must_use]
-    pub fn published() -> Self {
-        Self(QuotaWindow::ALL.map(|span| Some(span.published())))
-    }
-
-    /// No limit at all: for loopback.
-    #[must_use]
-    pub const fn none() -> Self {
-        Self([None; 5])
-    }
-
-    /// The limit of one window.
-    #[must_use]
-    pub const fn of(&self, span: QuotaWindow) -> Option<u64> {
-        self.0[span as usize]
-    }
-
-    /// Sets the limit of one window.
-    pub const fn set(&mut self, span: QuotaWindow, limit: Option<u64>) {
-        self.0[span as usize] = limit;
-    }
-
-    /// Whether nothing is limited.
-    #[must_use]
-    pub fn is_none(&self) -> bool {
-        self.0.iter().all(Option::is_none)
-    }
+/// How finely charges are kept: a three-hundredth of the span, which is what sliding wastes.
+pub(super) const fn slot_millis(window: QuotaWindow) -> i64 {
+    span_millis(window) / 300
 }
 
 /// What the operator allows: the remote's limits, less what is left unused on purpose.
@@ -197,11 +44,7 @@ impl Quota {
     #[must_use]
     pub fn allowed(&self) -> Limits {
         let share = (1.0 - self.margin - self.reserve).clamp(0.0, 1.0);
-        Limits(
-            self.limits
-                .0
-                .map(|limit| limit.map(|limit| scaled(limit, share))),
-        )
+        self.limits.map(|limit| scaled(limit, share))
     }
 }
 
@@ -216,15 +59,14 @@ fn scaled(limit: u64, share: f64) -> u64 {
     ((limit as f64 * share + 1e-6).floor() as u64).clamp(u64::from(limit > 0), limit)
 }
 
-impl WindowKind {
-    /// When a charge that landed in the slot beginning at `slot` leaves `span`'s window.
-    pub(super) fn leaves(self, span: QuotaWindow, slot: Timestamp) -> Timestamp {
-        match self {
-            Self::Sliding => {
-                Timestamp::from_millis(slot.as_millis() + span.slot_millis() + span.millis())
-            }
-            Self::Calendar => turn_after(span, slot),
+/// When a charge that landed in the slot beginning at `slot` leaves `window`.
+pub(super) fn leaves(kind: WindowKind, window: QuotaWindow, slot: Timestamp) -> Timestamp {
+    match kind {
+        WindowKind::Sliding => {
+            let millis = slot_millis(window) + span_millis(window);
+            Timestamp::from_millis(slot.as_millis() + millis)
         }
+        WindowKind::Calendar => turn_after(window, slot),
     }
 }
 
@@ -240,7 +82,7 @@ fn turn_after(span: QuotaWindow, at: Timestamp) -> Timestamp {
             })
         }
         QuotaWindow::BasicMinute | QuotaWindow::BasicHour | QuotaWindow::BusinessHour => {
-            let millis = span.millis();
+            let millis = span_millis(span);
             Timestamp::from_millis((at.as_millis().div_euclid(millis) + 1) * millis)
         }
     }

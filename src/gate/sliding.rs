@@ -2,8 +2,11 @@
 
 use std::collections::VecDeque;
 
-use super::{QuotaWindow, WindowKind};
-use crate::clock::Timestamp;
+use super::quota::{leaves, slot_millis};
+use crate::{
+    clock::Timestamp,
+    model::{QuotaWindow, WindowKind},
+};
 
 /// Slots are counted in time at +08:00, so that natural days begin with one.
 const SHIFT: i64 = 8 * 3600 * 1000;
@@ -70,7 +73,7 @@ impl SlidingWindow {
             slot.calls += calls;
             return (start, slot.calls);
         }
-        let leaves = self.counting.leaves(self.span, start);
+        let leaves = leaves(self.counting, self.span, start);
         let slot = Slot {
             start,
             leaves,
@@ -112,7 +115,7 @@ impl SlidingWindow {
     }
 
     fn slot_of(&self, at: Timestamp) -> Timestamp {
-        let millis = self.span.slot_millis();
+        let millis = slot_millis(self.span);
         Timestamp::from_millis((at.as_millis() + SHIFT).div_euclid(millis) * millis - SHIFT)
     }
 }

@@ -3,7 +3,9 @@
 mod link;
 mod outcome;
 mod subject;
+mod window;
 
 pub use link::Link;
 pub use outcome::{Outcome, State, Tally};
 pub use subject::{Row, Subject, SubjectId};
+pub use window::{Limits, QuotaWindow, WindowKind};

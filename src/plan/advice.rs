@@ -4,7 +4,7 @@ use super::{
     Road, TicketRoad,
     render::{grouped, lasting},
 };
-use crate::{clock::Timestamp, gate::QuotaWindow};
+use crate::{clock::Timestamp, model::QuotaWindow};
 
 const DAY_SECONDS: u64 = 86_400;
 const ONLY_ONCE: &str = "A ticket can be obtained once, within 3 months of the authorisation, \

@@ -17,7 +17,8 @@
 //! months as fit, then days, hours, minutes) is the best one; in general it need not be, so a
 //! branch and bound over at most five windows looks for better, which costs microseconds.
 
-use crate::gate::{CallKind, Limits, QuotaWindow};
+use crate::gate::CallKind;
+use crate::model::{Limits, QuotaWindow};
 
 /// Looks at most at so many branches. Any answer is a chain of waits that no scheduler can
 /// avoid, so giving up early stays on the safe side.
@@ -31,7 +32,7 @@ const BRANCHES: u32 = 200_000;
     reason = "centuries of milliseconds are below 2^52"
 )]
 pub fn ideal_seconds(limits: &Limits, fare: CallKind, calls: u64) -> f64 {
-    let length = |span: QuotaWindow| span.length().as_millis();
+    let length = |span: QuotaWindow| span.span().as_millis();
     earliest_millis(limits, fare, calls, length).map_or(f64::INFINITY, |at| at as f64 / 1000.0)
 }
 
@@ -133,7 +134,7 @@ mod tests {
             .into_iter()
             .filter(|span| fare.counts_in(*span));
         let waits: Vec<(usize, u64)> = spans
-            .filter_map(|span| Some((limits.of(span)?, span.length().as_secs())))
+            .filter_map(|span| Some((limits.of(span)?, span.span().as_secs())))
             .map(|(limit, seconds)| (usize::try_from(limit).unwrap(), seconds))
             .collect();
         let mut at = vec![0_u64; calls + 1];

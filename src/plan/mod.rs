@@ -134,7 +134,7 @@ impl Road {
         Self {
             seconds: forecast.seconds,
             finish: to_wall_time(forecast.finish, outlook.now, wall),
-            binding: forecast.binding.map(crate::gate::QuotaWindow::name),
+            binding: forecast.binding.map(crate::model::QuotaWindow::name),
             month_wall: month_wall.and_then(|at| to_wall_time(at, outlook.now, wall)),
             forecast,
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{Forecast, ideal::earliest_millis};
 use crate::{
     clock::Timestamp,
-    gate::{CallKind, ForecastInput, Hold, HoldReason, Ledger, Limits, QuotaWindow},
+    gate::{CallKind, ForecastInput, Hold, HoldReason, Ledger},
+    model::{Limits, QuotaWindow},
 };
 
 /// Steps of one play: 7.5 million calls take a twentieth of it.
@@ -207,7 +208,7 @@ impl Play {
 
     fn millis_for(&self, calls: u64) -> u128 {
         // A charge leaves a slot later than its span: a three-hundredth of it.
-        let length = |span: QuotaWindow| span.length().as_millis() * 301 / 300;
+        let length = |span: QuotaWindow| span.span().as_millis() * 301 / 300;
         let earliest = |calls| earliest_millis(&self.limits, self.fare, calls, length);
         let (before, after) = (earliest(self.at_fare), earliest(self.at_fare + calls));
         let windows = after.unwrap_or(u128::MAX) - before.unwrap_or(0);

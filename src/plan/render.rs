@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Forecast, Plan, Series, chart};
-use crate::{clock::Timestamp, gate::QuotaWindow};
+use crate::{clock::Timestamp, model::QuotaWindow};
 
 const WIDTH: usize = 72;
 const DAY: u64 = 86_400;

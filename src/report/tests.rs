@@ -5,8 +5,8 @@ use std::{cell::RefCell, io, rc::Rc};
 use super::*;
 use crate::{
     clock::Timestamp,
-    gate::{CallKind, Ledger, Limits, WindowKind},
-    model::{State, Tally},
+    gate::{CallKind, Ledger},
+    model::{Limits, State, Tally, WindowKind},
     wecom::transport::{Failure, NoConnection},
 };
 

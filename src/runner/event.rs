@@ -8,7 +8,8 @@ use crate::{clock::Timestamp, model::Tally};
 
 // What events carry belongs to them: whoever listens needs no other room.
 pub use crate::{
-    gate::{ForecastInput, HoldReason, LockoutLevel, QuotaWindow},
+    gate::{ForecastInput, HoldReason, LockoutLevel},
+    model::QuotaWindow,
     wecom::{
         errcode::Entry,
         transport::{Failure, NoConnection},

@@ -33,7 +33,8 @@ use std::time::Duration;
 
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
-    gate::{Concurrency, Gate, Ledger, Quota, QuotaWindow, WindowKind},
+    gate::{Concurrency, Gate, Ledger, Quota},
+    model::{QuotaWindow, WindowKind},
     store::{Result, RunId, Store},
 };
 

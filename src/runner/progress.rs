@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    gate::{ForecastInput, Hold, HoldReason, QuotaWindow},
+    gate::{ForecastInput, Hold, HoldReason},
+    model::QuotaWindow,
     store::{Progress, Result},
 };
 

@@ -9,17 +9,7 @@
 
 use std::time::Duration;
 
-use crate::clock::Timestamp;
-
-/// Where a window begins: nobody promises which (D90454), so both can be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Counting {
-    /// The last 60 s, 60 min, 24 h, 30 days before every call.
-    #[default]
-    Sliding,
-    /// The natural minute, hour, day and calendar month at UTC+8.
-    Calendar,
-}
+use crate::{clock::Timestamp, model::WindowKind};
 
 /// The count of one window.
 pub(super) enum Count {
@@ -28,10 +18,10 @@ pub(super) enum Count {
 }
 
 impl Count {
-    pub(super) fn new(counting: Counting, span: Duration) -> Self {
+    pub(super) fn new(counting: WindowKind, span: Duration) -> Self {
         match counting {
-            Counting::Sliding => Self::Sliding(Sliding::new(span)),
-            Counting::Calendar => Self::Calendar(Calendar::new(span)),
+            WindowKind::Sliding => Self::Sliding(Sliding::new(span)),
+            WindowKind::Calendar => Self::Calendar(Calendar::new(span)),
         }
     }
 
@@ -183,7 +173,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sim::limits::Window;
+    use crate::model::QuotaWindow;
 
     /// The calls that arrived after `now - span`, up to and including `now`.
     fn brute_force(arrivals: &[i64], now: i64, span: i64) -> u64 {
@@ -191,7 +181,7 @@ mod tests {
         arrivals.iter().filter(live).count() as u64
     }
 
-    fn check(window: Window, start: i64, steps: &[i64]) {
+    fn check(window: QuotaWindow, start: i64, steps: &[i64]) {
         let span = i64::try_from(window.span().as_millis()).unwrap();
         let mut count = Sliding::new(window.span());
         let (mut now, mut arrivals) = (start, Vec::new());
@@ -212,7 +202,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_sliding_count_is_never_low_and_high_by_less_than_a_bucket(
-            window in prop::sample::select(Window::ALL.to_vec()),
+            window in prop::sample::select(QuotaWindow::ALL.to_vec()),
             start in 1_700_000_000_000_i64..1_800_000_000_000,
             shares in prop::collection::vec(0.0..1.0_f64, 1..200),
         ) {
@@ -254,7 +244,7 @@ mod tests {
             ),
         ];
         for (seconds, before, after) in turns {
-            let mut count = Count::new(Counting::Calendar, Duration::from_secs(seconds));
+            let mut count = Count::new(WindowKind::Calendar, Duration::from_secs(seconds));
             assert_eq!(count.at(at(before)), 0);
             count.add(at(before));
             assert_eq!(count.at(at(before)), 1);

@@ -7,11 +7,13 @@
 
 use super::{
     api::Api,
-    count::{Count, Counting},
-    limits::{Limits, Window},
+    count::Count,
     stats::{LaneStats, WindowStats},
 };
-use crate::clock::Timestamp;
+use crate::{
+    clock::Timestamp,
+    model::{Limits, QuotaWindow, WindowKind},
+};
 
 /// What the remote says to a call that arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +30,7 @@ pub struct MeterOptions {
     /// Calls allowed in each window.
     pub limits: Limits,
     /// Sliding or by the calendar.
-    pub counting: Counting,
+    pub counting: WindowKind,
     /// Whether refused calls count in the windows too (unstated by the page).
     pub count_refused: bool,
     /// Lookups per second by other systems of the same corp, which spend the same quota and send
@@ -40,7 +42,7 @@ impl Default for MeterOptions {
     fn default() -> Self {
         Self {
             limits: Limits::published(),
-            counting: Counting::Sliding,
+            counting: WindowKind::Sliding,
             count_refused: true,
             others: 0.0,
         }
@@ -108,7 +110,7 @@ impl Meter {
     }
 
     /// Calls of `api` that `window` holds at `now`, which never runs backwards.
-    pub fn holds(&mut self, now: Timestamp, api: Api, window: Window) -> u64 {
+    pub fn holds(&mut self, now: Timestamp, api: Api, window: QuotaWindow) -> u64 {
         let gauges = self.lanes[api as usize].iter_mut();
         let mut gauges = gauges.flat_map(|lane| &mut lane.gauges);
         gauges
@@ -134,10 +136,14 @@ struct Lane {
 
 impl Lane {
     fn new(options: &MeterOptions, api: Api) -> Self {
-        let applies = |window: &Window| api.is_business() || !window.is_business();
+        let applies = |window: &QuotaWindow| api.is_business() || !window.is_business();
         let gauge = |window| Gauge::new(options, window);
         Self {
-            gauges: Window::ALL.into_iter().filter(applies).map(gauge).collect(),
+            gauges: QuotaWindow::ALL
+                .into_iter()
+                .filter(applies)
+                .map(gauge)
+                .collect(),
             calls: 0,
             counted: 0,
             others: 0,
@@ -188,7 +194,7 @@ fn gauges(gauges: &mut [Gauge], business: bool) -> impl Iterator<Item = &mut Gau
 
 /// One window of one lane, its count and its block.
 struct Gauge {
-    window: Window,
+    window: QuotaWindow,
     limit: Option<u64>,
     count: Count,
     calls: u64,
@@ -198,7 +204,7 @@ struct Gauge {
 }
 
 impl Gauge {
-    fn new(options: &MeterOptions, window: Window) -> Self {
+    fn new(options: &MeterOptions, window: QuotaWindow) -> Self {
         Self {
             window,
             limit: options.limits.of(window),
@@ -251,9 +257,9 @@ impl Gauge {
 }
 
 /// When the block for crossing `window` at `now` lifts (D90454).
-fn block_end(window: Window, now: Timestamp) -> Timestamp {
+fn block_end(window: QuotaWindow, now: Timestamp) -> Timestamp {
     match window {
-        Window::BusinessDay => now.next_natural_day(),
+        QuotaWindow::BusinessDay => now.next_natural_day(),
         other => now.plus(other.span()),
     }
 }
@@ -268,7 +274,7 @@ mod tests {
     }
 
     fn meter(limits: &str, change: impl FnOnce(&mut MeterOptions)) -> Meter {
-        let limits = Limits::parse(&format!("none,{limits}")).unwrap();
+        let limits = format!("none,{limits}").parse().unwrap();
         let mut options = MeterOptions {
             limits,
             ..MeterOptions::default()

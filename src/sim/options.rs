@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use super::{
-    count::Counting,
     faults::{Fault, Faults},
     latency::Latency,
-    limits::Limits,
     meter::MeterOptions,
     ticket::TicketAgain,
     world::WorldOptions,
 };
+use crate::model::{Limits, WindowKind};
 
 /// What kind of remote to make. The same options and the same order of arrivals give the same
 /// answers.
@@ -23,7 +22,7 @@ pub struct Options {
     /// Calls allowed in each window.
     pub limits: Limits,
     /// Where windows begin.
-    pub counting: Counting,
+    pub counting: WindowKind,
     /// Whether refused calls count in the windows too.
     pub count_refused: bool,
     /// Lookups per second by other systems of the same corp; 0 for none.
@@ -48,7 +47,7 @@ impl Default for Options {
             seed: 1,
             world: WorldOptions::default(),
             limits: Limits::published(),
-            counting: Counting::Sliding,
+            counting: WindowKind::Sliding,
             count_refused: true,
             others: 0.0,
             concurrent: None,

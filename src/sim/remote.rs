@@ -15,7 +15,6 @@ use super::{
     call::{Answer, Call, Reply, What},
     faults::Fault,
     latency::Legs,
-    limits::Window,
     lockout::Lockout,
     meter::{Admission, Meter},
     options::Options,
@@ -27,6 +26,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
+    model::QuotaWindow,
     wecom::transport::Request,
 };
 
@@ -353,7 +353,7 @@ impl Remote {
 
     /// Lookups that `window` holds now, those of others included: what a client's own books are
     /// held against.
-    pub fn lookups_in(&mut self, window: Window) -> u64 {
+    pub fn lookups_in(&mut self, window: QuotaWindow) -> u64 {
         let now = self.latest.max(self.now());
         self.let_orphans_arrive(now);
         self.latest = now;

@@ -5,7 +5,8 @@ use rusqlite::{Connection, params};
 use super::{Batch, Result, Store};
 use crate::{
     clock::{ClockReading, MonotonicTime, Timestamp},
-    gate::{InFlight, LedgerSnapshot, Lockout, LockoutLevel, QuotaWindow, SlotUpdate},
+    gate::{InFlight, LedgerSnapshot, Lockout, LockoutLevel, SlotUpdate},
+    model::QuotaWindow,
 };
 
 /// The lane of `unionid_to_external_userid`.
@@ -32,7 +33,7 @@ impl Store {
             .db
             .prepare_cached("DELETE FROM charges WHERE lane = ?1 AND span = ?2 AND slot < ?3")?;
         for span in QuotaWindow::ALL {
-            let length = i64::try_from(span.length().as_millis()).unwrap_or(i64::MAX);
+            let length = i64::try_from(span.span().as_millis()).unwrap_or(i64::MAX);
             let oldest = now.as_millis() - 2 * length;
             delete.execute(params![LANE, span.code(), oldest])?;
         }

@@ -5,15 +5,15 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use idferry::{
     clock::Timestamp,
-    gate::{CallKind, Concurrency, ForecastInput, Limits, Quota},
-    model::{State, Tally},
+    gate::{CallKind, Concurrency, ForecastInput, Quota},
+    model::{Limits, State, Tally, WindowKind},
     plan::{forecast, ideal_seconds},
     rehearsal::{Rehearsal, Rehearsed, Scratch, Stage, invent},
     runner::{
         CommitPolicy,
         event::{RunEvent, StopReason},
     },
-    sim::{self, Latency, Remote},
+    sim::{Latency, Remote},
 };
 
 use crate::world::at;
@@ -74,7 +74,7 @@ impl Job {
 
     /// The same limits for the remote and for us; those not named are published.
     fn limits(mut self, limits: &str) -> Self {
-        self.play.remote.limits = sim::Limits::parse(limits).unwrap();
+        self.play.remote.limits = limits.parse::<Limits>().unwrap();
         for one in limits.split(',') {
             let (name, calls) = one.split_once('=').unwrap();
             let (span, calls) = (name.parse().unwrap(), calls.parse().unwrap());
@@ -218,8 +218,8 @@ fn a_hundred_thousand_with_slow_answers_take_as_long_as_they_must() {
 #[test]
 fn a_hundred_thousand_by_the_calendar_take_as_long_as_they_must() {
     let job = Job::new(100_000).with(|play| {
-        play.quota.counting = idferry::gate::WindowKind::Calendar;
-        play.remote.counting = sim::Counting::Calendar;
+        play.quota.counting = idferry::model::WindowKind::Calendar;
+        play.remote.counting = WindowKind::Calendar;
     });
     job.is_no_slower_than_it_must();
 }

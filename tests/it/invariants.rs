@@ -10,10 +10,10 @@ use std::{
 
 use idferry::{
     clock::Timestamp,
-    gate::{LedgerSnapshot, Quota, QuotaWindow, WindowKind},
-    model::{State, Tally},
+    gate::{LedgerSnapshot, Quota},
+    model::{QuotaWindow, State, Tally, WindowKind},
     runner::event::StopReason,
-    sim::{self, Remote, Window},
+    sim::Remote,
     store::{Answer, Reader, StoreError},
     wecom::{errcode, wire},
 };
@@ -71,7 +71,7 @@ pub(crate) fn books_hold(
     let books = Reader::open(path).unwrap().lane().unwrap().books;
     let counting = world.play.quota.counting;
     // What happened longer ago than a window is long, the remote has not yet looked at.
-    let fresh = |span: &QuotaWindow| now.since(at) < span.length();
+    let fresh = |span: &QuotaWindow| now.since(at) < span.span();
     for span in QuotaWindow::ALL.into_iter().filter(fresh) {
         let (ours, theirs) = (held(&books, span, at, counting), lane.windows[span.name()]);
         // Whether a ticket works is not known before its call has landed.
@@ -85,8 +85,8 @@ pub(crate) fn books_hold(
 }
 
 /// What `span` holds in the books at `now`.
-fn held(books: &LedgerSnapshot, span: QuotaWindow, now: Timestamp, counting: Counting) -> u64 {
-    let length = span.length();
+fn held(books: &LedgerSnapshot, span: QuotaWindow, now: Timestamp, counting: WindowKind) -> u64 {
+    let length = span.span();
     let live = |slot: Timestamp| match counting {
         WindowKind::Sliding => slot.plus(length / 300).plus(length) > now,
         WindowKind::Calendar => turn(span, slot) >= turn(span, now),
@@ -105,7 +105,7 @@ fn turn(span: QuotaWindow, at: Timestamp) -> i64 {
     match span {
         QuotaWindow::BusinessMonth => i64::from(date.year()) * 12 + i64::from(date.month()),
         QuotaWindow::BusinessDay => at.next_natural_day().as_millis(),
-        _ => at.as_millis().div_euclid(span.length().as_millis() as i64),
+        _ => at.as_millis().div_euclid(span.span().as_millis() as i64),
     }
 }
 
@@ -160,13 +160,13 @@ impl World {
     /// Sliding windows of ours satisfy both of the remote's ways to count.
     fn same_counting(&self) -> bool {
         self.play.quota.counting == WindowKind::Sliding
-            || self.play.remote.counting == sim::Counting::Calendar
+            || self.play.remote.counting == WindowKind::Calendar
     }
 
     /// Whether we allow ourselves no more than the remote allows.
     fn within_theirs(&self) -> bool {
         let Quota { limits, .. } = self.play.quota;
-        Window::ALL.into_iter().all(|window| {
+        QuotaWindow::ALL.into_iter().all(|window| {
             let ours = limits.of(window.name().parse().unwrap());
             match (ours, self.play.remote.limits.of(window)) {
                 (_, None) => true,

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use idferry::{
     clock::Timestamp,
-    gate::{HoldReason, Limits, LockoutLevel, QuotaWindow},
-    model::State,
+    gate::{HoldReason, LockoutLevel},
+    model::{Limits, QuotaWindow, State, WindowKind},
     runner::event::{RunEvent, StopReason, Waiting},
-    sim::{self, Forced},
+    sim::Forced,
 };
 
 use crate::{
@@ -77,7 +77,7 @@ fn sliding_windows_of_ours_hold_a_remote_that_counts_by_the_calendar() {
     let mut world = World::new(200)
         .limits("basic.minute=7,basic.hour=60,business.hour=50,business.day=120")
         .starting_at("2026-11-22T23:10")
-        .play(|play| play.remote.counting = sim::Counting::Calendar);
+        .play(|play| play.remote.counting = WindowKind::Calendar);
     assert!(world.run().finished());
 }
 

@@ -76,7 +76,7 @@ fn it_is_laid_down_an_hour_before_its_seven_days_end() {
     let mut world = World::new(120)
         .limits("none,basic.hour=1,business.hour=1,business.day=100,business.month=100")
         .ticket()
-        .play(|play| play.remote.limits = idferry::sim::Limits::none());
+        .play(|play| play.remote.limits = idferry::model::Limits::none());
     world.subjects = 200;
     let told = world.run();
     assert!(told.finished());

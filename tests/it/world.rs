@@ -14,14 +14,14 @@ use std::{
 use idferry::{
     clock::{Clock, ClockSkew, Timestamp},
     export::{Filter, write_csv},
-    gate::{Concurrency, Limits, Quota},
-    model::{State, Tally},
+    gate::{Concurrency, Quota},
+    model::{Limits, State, Tally, WindowKind},
     rehearsal::{Rehearsal, invent},
     runner::{
         OnQuota, Stop,
         event::{RunEvent, RunReport, StopReason},
     },
-    sim::{self, Counting, Faults, LaneStats, Latency, Remote, Stats},
+    sim::{Faults, LaneStats, Latency, Remote, Stats},
     store::{Reader, Store},
     wecom::wire,
 };
@@ -171,7 +171,7 @@ impl World {
     }
 
     pub(crate) fn remote_limits(mut self, limits: &str) -> Self {
-        self.play.remote.limits = sim::Limits::parse(limits).unwrap();
+        self.play.remote.limits = limits.parse::<Limits>().unwrap();
         self
     }
 
@@ -181,8 +181,8 @@ impl World {
     }
 
     pub(crate) fn calendar(mut self) -> Self {
-        self.play.quota.counting = idferry::gate::WindowKind::Calendar;
-        self.play.remote.counting = Counting::Calendar;
+        self.play.quota.counting = idferry::model::WindowKind::Calendar;
+        self.play.remote.counting = WindowKind::Calendar;
         self
     }
 

@@ -5,9 +5,8 @@ use std::time::Duration;
 use super::WindowJson;
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
-    gate::{
-        CallKind, ForecastInput, Ledger, Limits, Lockout, LockoutLevel, QuotaWindow, WindowKind,
-    },
+    gate::{CallKind, ForecastInput, Ledger, Lockout, LockoutLevel},
+    model::{Limits, QuotaWindow, WindowKind},
     plan,
     store::{QuotaStatus, RunStatus},
 };

@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed, time::Duration};
 
-use super::super::{CallKind, InFlight, Ledger, LedgerSnapshot, Limits, QuotaWindow, WindowKind};
+use super::super::quota::leaves;
+use super::super::{CallKind, InFlight, Ledger, LedgerSnapshot};
 use crate::clock::{Clock, ClockReading, ClockSkew, LedgerClock, Timestamp};
+use crate::model::{Limits, QuotaWindow, WindowKind};
 
 /// What happens next, some time after what happened last.
 #[derive(Debug, Clone)]
@@ -153,7 +155,7 @@ impl<'a> World<'a> {
         for span in QuotaWindow::ALL {
             self.ledger.used(now, span);
             let live = self.disk.slots.iter().filter(|((of, slot), _)| {
-                *of == span && self.story.counting.leaves(span, *slot) > now
+                *of == span && leaves(self.story.counting, span, *slot) > now
             });
             let live: u64 = live.map(|(_, calls)| calls).sum();
             assert_eq!(live, self.ledger.windows()[span as usize].landed());
@@ -253,7 +255,7 @@ impl<'a> World<'a> {
         let mut after = self.ledger.clone();
         for span in QuotaWindow::ALL {
             for part in 0..=8 {
-                let at = now.plus(span.length() * part / 8);
+                let at = now.plus(span.span() * part / 8);
                 assert!(after.used(at, span) >= before.used(at, span), "{span}");
             }
         }
@@ -283,7 +285,7 @@ impl<'a> World<'a> {
 /// The most calls in any span, both of its ends included.
 fn sliding_peak(times: &[i64], span: QuotaWindow) -> u64 {
     let within = |last: &i64| {
-        let first = last - i64::try_from(span.length().as_millis()).unwrap();
+        let first = last - i64::try_from(span.span().as_millis()).unwrap();
         times
             .iter()
             .filter(|at| (first..=*last).contains(at))

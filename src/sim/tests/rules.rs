@@ -1,6 +1,6 @@
 use super::{
     super::{
-        Limits, TicketAgain,
+        TicketAgain,
         ticket::{TICKET_APPLIED_BEFORE, TICKET_EXPIRED, TICKET_FORGED},
     },
     *,
@@ -61,7 +61,7 @@ async fn a_token_expires_after_two_hours() {
 
 #[tokio::test(start_paused = true)]
 async fn a_ticket_lifts_the_business_windows_for_seven_days() {
-    let limits = Limits::parse("business.hour=1").unwrap();
+    let limits = "business.hour=1".parse::<crate::model::Limits>().unwrap();
     let mut bench = Bench::new(Options {
         limits,
         ..Options::default()
@@ -125,7 +125,7 @@ async fn too_many_calls_in_the_air_get_45033() {
 
 #[tokio::test(start_paused = true)]
 async fn crossing_the_minute_blocks_for_sixty_seconds() {
-    let limits = Limits::parse("basic.minute=5").unwrap();
+    let limits = "basic.minute=5".parse::<crate::model::Limits>().unwrap();
     let bench = Bench::new(Options {
         limits,
         ..Options::default()

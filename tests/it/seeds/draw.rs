@@ -5,10 +5,11 @@ use std::time::Duration;
 use fastrand::Rng;
 use idferry::{
     clock::Timestamp,
-    gate::{self, Concurrency, Quota, QuotaWindow},
+    gate::{Concurrency, Quota},
+    model::{Limits, QuotaWindow, WindowKind},
     rehearsal::Rehearsal,
     runner::{CommitPolicy, OnQuota, RunOptions},
-    sim::{self, Fault, Faults, Latency, TicketAgain, Window},
+    sim::{self, Fault, Faults, Latency, TicketAgain},
 };
 
 pub(super) const MINUTE: u64 = 60;
@@ -139,7 +140,7 @@ impl Drawn {
             return;
         }
         // A share of what the narrowest window lets through.
-        let rates = Window::ALL
+        let rates = QuotaWindow::ALL
             .iter()
             .zip(self.limits)
             .filter_map(|(window, limit)| Some(limit? as f64 / window.span().as_secs_f64()));
@@ -191,7 +192,7 @@ impl Drawn {
 
     /// Ours are the remote's, unless a mutation says otherwise.
     pub(super) fn quota(&self) -> Quota {
-        let mut limits = gate::Limits::none();
+        let mut limits = Limits::none();
         for (span, limit) in QuotaWindow::ALL.into_iter().zip(self.limits) {
             limits.set(span, limit);
         }
@@ -200,16 +201,16 @@ impl Drawn {
             margin: self.margin,
             reserve: self.reserve,
             counting: if self.calendar {
-                gate::WindowKind::Calendar
+                WindowKind::Calendar
             } else {
-                gate::WindowKind::Sliding
+                WindowKind::Sliding
             },
         }
     }
 
     pub(super) fn remote(&self) -> sim::Options {
-        let mut limits = sim::Limits::none();
-        for (window, limit) in Window::ALL.into_iter().zip(self.limits) {
+        let mut limits = Limits::none();
+        for (window, limit) in QuotaWindow::ALL.into_iter().zip(self.limits) {
             limits = limits.with(window, limit);
         }
         let (min, max) = self.latency_millis;
@@ -217,9 +218,9 @@ impl Drawn {
             seed: self.seed,
             limits,
             counting: if self.calendar {
-                sim::Counting::Calendar
+                WindowKind::Calendar
             } else {
-                sim::Counting::Sliding
+                WindowKind::Sliding
             },
             count_refused: self.count_refused,
             others: self.others,

@@ -5,8 +5,8 @@ use std::{cell::RefCell, collections::BTreeMap, hash::Hasher, path::Path, rc::Rc
 use idferry::{
     clock::{Clock, ClockSkew},
     export::{Filter, write_csv},
-    gate::{Limits, LockoutLevel, QuotaWindow},
-    model::{Link, State, Tally},
+    gate::LockoutLevel,
+    model::{Limits, Link, QuotaWindow, State, Tally},
     rehearsal::{Rehearsed, Scratch, invent},
     runner::{Stop, event::StopReason},
     sim::{Faults, Remote, Stats, World},

@@ -12,13 +12,14 @@ use std::{
 
 use idferry::{
     clock::{Clock, ClockSkew, LedgerClock, Timestamp},
-    gate::{Ledger, LockoutLevel, QuotaWindow},
+    gate::{Ledger, LockoutLevel},
+    model::QuotaWindow,
     rehearsal::Stage,
     runner::{
         Stop,
         event::{RunEvent, Snapshot},
     },
-    sim::{Remote, Window},
+    sim::Remote,
     store::Reader,
 };
 
@@ -266,7 +267,7 @@ fn below(
         .map_or(0, |lane| lane.others);
     // Whether a call's ticket still worked is known when it has landed.
     let ticketed = ledger.open().with_ticket;
-    for (span, window) in QuotaWindow::ALL.into_iter().zip(Window::ALL) {
+    for (span, window) in QuotaWindow::ALL.into_iter().zip(QuotaWindow::ALL) {
         if drawn.limits[window as usize].is_none() {
             continue;
         }
