@@ -45,7 +45,6 @@ const STORE_OF_GATE: &[&str] = &[
 /// A crate, and the files that may name it.
 const ROOMS: &[(&str, &[&str])] = &[
     ("rusqlite", &["store/"]),
-    ("rusqlite_migration", &["store/"]),
     ("governor", &["gate/pacer"]),
     ("reqwest", &["wecom/transport"]),
     ("csv", &["intake/", "export/csv"]),
