@@ -53,6 +53,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("flate2", &["intake/"]),
     ("zstd", &["intake/"]),
     ("indicatif", &["report/bar"]),
+    ("percent_encoding", &["wecom/query", "sim/call"]),
     ("unicode_width", &["report/style"]),
     ("axum", &["sim/server", "report/listen"]),
     ("clap", &["cli/"]),
