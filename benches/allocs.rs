@@ -282,9 +282,8 @@ fn run(folder: &Path) -> Result<Cost> {
             Runner::new(
                 &mut store,
                 run,
-                gate,
+                (gate, books),
                 client,
-                books,
                 orders,
                 Box::new(|_| ()),
             )?

@@ -22,6 +22,8 @@ pub mod intake;
 
 pub mod store;
 
+pub mod quota;
+
 pub mod gate;
 
 pub mod wecom;

@@ -71,13 +71,13 @@ impl Args {
         let (now, wall) = (books.now(), clock.now());
         let stored = ticket::stored(&store, clock)?;
         Ok(ForecastInput {
-            ledger: gate.ledger,
+            ledger: gate.account().clone(),
             now,
             fare: stored
                 .as_ref()
                 .map_or(CallKind::Standard, |_| CallKind::WithTicket),
             ticket_until: stored.map(|ticket| now.plus(ticket.usable_until().since(wall))),
-            blocked_until: gate.block.until,
+            blocked_until: gate.lockout().until,
             per_second: None,
         })
     }

@@ -256,7 +256,7 @@ impl Plan {
         )?;
         let job = Job {
             store,
-            ledger: &gate.ledger,
+            ledger: gate.account(),
             now: books.now(),
             client: &client,
             signals,
@@ -283,9 +283,8 @@ impl Plan {
         let runner = Runner::new(
             store,
             run,
-            gate,
+            (gate, books),
             client,
-            books,
             self.orders.clone(),
             listener,
         )?

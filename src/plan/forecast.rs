@@ -98,7 +98,7 @@ mod tests {
             match ledger.charge(now, fare, 1) {
                 Ok(_) => {
                     ledger.land(now, fare);
-                    ledger.take_changes();
+                    ledger.committed();
                     paced = interval + paced.max(now.since(start).as_millis() as f64 - 1.0);
                     sent += 1;
                 }

@@ -155,7 +155,7 @@ impl Rehearsal {
         store.disable_fsync()?;
         let client = self.client(remote);
         store.bind_corp(client.corp_id())?;
-        let (gate, books) = open_gate(
+        let gate = open_gate(
             &store,
             &self.quota,
             self.concurrency,
@@ -172,12 +172,12 @@ impl Rehearsal {
         }
         let run = begin(&store, "rehearse", &self.quota, clock)?;
         let mut orders = self.orders.clone();
-        orders.crash_after = self.kill_every;
         orders.seed = orders.seed.wrapping_add(kills);
         let listener = Box::new(|event: &RunEvent| stage.event(event, remote));
-        Runner::new(&mut store, run, gate, client, books, orders, listener)?
+        Runner::new(&mut store, run, gate, client, orders, listener)?
             .with_ticket(ticket)
             .stopping_at(stop)
+            .crashing_after(self.kill_every)
             .drive()
             .await
     }

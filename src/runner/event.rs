@@ -8,7 +8,7 @@ use crate::{clock::Timestamp, model::Tally};
 
 // What events carry belongs to them: whoever listens needs no other room.
 pub use crate::{
-    gate::{ForecastInput, HoldReason, LockoutLevel},
+    gate::{ForecastInput, HoldReason, LockoutLevel, WindowUse},
     model::QuotaWindow,
     wecom::{
         errcode::Entry,
@@ -82,17 +82,6 @@ pub struct Snapshot {
     pub windows: Vec<WindowUse>,
     /// Why nothing leaves just now, if it is worth telling: quota, block, outage, token.
     pub hold: Option<Waiting>,
-}
-
-/// How full a window is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WindowUse {
-    /// Which.
-    pub span: QuotaWindow,
-    /// Calls charged in it.
-    pub used: u64,
-    /// The most it may hold.
-    pub limit: u64,
 }
 
 /// A wait, by the wall clock.

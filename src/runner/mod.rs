@@ -1,40 +1,39 @@
-//! The loop that drives a job: one owner of the store and the gate, many messengers.
+//! The loop that drives a job: one owner of job, ledger and gate, many messengers.
 //!
 //! | file | |
 //! | --- | --- |
-//! | [`drive`] | the loop: settle, launch, commit, wait |
-//! | `launch` | which call leaves, or why none does |
-//! | `settle` | what landed: verdicts become decisions |
+//! | `run_loop` | the loop; what is sent (`dispatch`), what completed (`completion`) |
 //! | [`decide`] | the table of decisions |
-//! | [`breaker`] | the error budget |
-//! | `feed`, `tokens`, `outage`, `tempo` | the queue, the token, the dead line, the rate |
+//! | `queue`, `calls`, `pending` | subjects to ask, calls in flight, the commit to come |
+//! | `tokens`, `ticket_trial`, `health` | access token, ticket, outage and circuit breaker |
+//! | `clock`, `rate`, `progress` | ledger time, the rate, reports |
 //! | [`ticket`] | the one application for a ticket, before the loop |
-//! | [`event`] | what it tells |
+//! | [`event`] | what is reported |
 
 pub mod breaker;
-mod completion;
+mod calls;
+mod clock;
 pub mod decide;
-mod dispatch;
 pub mod event;
+mod health;
 mod outage;
+mod pending;
 mod progress;
 mod queue;
 mod rate;
-pub mod run_loop;
+mod run_loop;
 mod stop;
 pub mod ticket;
+mod ticket_trial;
 mod tokens;
-
-pub use rate::CommitPolicy;
-pub use run_loop::Runner;
-pub use stop::Stop;
 
 use std::time::Duration;
 
+pub use self::{progress::Listener, rate::CommitPolicy, run_loop::Runner, stop::Stop};
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
     gate::{Concurrency, Gate, Ledger, Quota},
-    model::{QuotaWindow, WindowKind},
+    model::{Api, QuotaWindow, WindowKind},
     store::{Result, RunId, Store},
 };
 
@@ -50,7 +49,7 @@ pub fn open_gate(
     clock: Clock,
     call_timeout: Duration,
 ) -> Result<(Gate, LedgerClock)> {
-    let (books, block, reading) = store.books()?;
+    let (books, block, reading) = store.books(Api::Lookup)?;
     let time = LedgerClock::resume(clock, reading);
     let landed_by = time.now().plus(call_timeout);
     let ledger = Ledger::restore(quota.allowed(), counting(quota, &time), &books, landed_by);
@@ -119,9 +118,6 @@ pub struct RunOptions {
     pub commit_policy: CommitPolicy,
     /// Chance: jitter of backoffs and probes.
     pub seed: u64,
-    /// Rehearsals only: forget everything that is not on disk after this many commits that
-    /// settled something.
-    pub crash_after: Option<u64>,
 }
 
 impl Default for RunOptions {
@@ -134,7 +130,6 @@ impl Default for RunOptions {
             call_timeout: Duration::from_secs(30),
             commit_policy: CommitPolicy::default(),
             seed: 0,
-            crash_after: None,
         }
     }
 }

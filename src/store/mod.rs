@@ -25,6 +25,7 @@ use rusqlite::{Connection, OptionalExtension};
 pub use commit::{Batch, Settled};
 pub use error::StoreError;
 pub use import::{Import, ImportStats};
+pub use ledger::Exchange;
 pub use reader::{Answer, QuotaStatus, Reader, SourceStatus};
 pub use rejects::Reject;
 pub use runs::{Progress, RunId, RunStatus};

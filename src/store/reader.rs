@@ -8,7 +8,7 @@ use super::{Reject, Result, RunStatus, ledger, rejects, runs, schema, tally};
 use crate::{
     clock::{ClockReading, Timestamp},
     gate::{LedgerSnapshot, Lockout},
-    model::{Link, State, Tally},
+    model::{Api, Link, State, Tally},
 };
 
 /// The state file, open for reading.
@@ -134,7 +134,7 @@ impl Reader {
     ///
     /// What the disk says.
     pub fn lane(&self) -> Result<QuotaStatus> {
-        let (books, block, reading) = ledger::load(&self.db)?;
+        let (books, block, reading) = ledger::load(&self.db, Api::Lookup)?;
         Ok(QuotaStatus {
             books,
             block,

@@ -44,7 +44,7 @@ impl Books {
     /// The penalty that the last run met and the next one heeds.
     pub(super) fn penalty(&self) -> Option<Penalty> {
         let (rung, until) = (self.block.rung, self.block_until);
-        self.block.stands().then_some(Penalty { rung, until })
+        self.block.is_active().then_some(Penalty { rung, until })
     }
 
     pub(super) fn windows(&mut self) -> Vec<WindowJson> {

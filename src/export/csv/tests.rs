@@ -4,9 +4,9 @@ use super::*;
 use crate::{
     clock::{Clock, ClockReading},
     export::{Target, publish_csv},
-    gate::{CallKind, InFlight, Lockout, Permit},
-    model::{Link, Outcome, Row, SubjectId},
-    store::{Batch, Progress, Settled, Store},
+    gate::{Ledger, Lockout},
+    model::{Api, Limits, Link, Outcome, Row, SubjectId, WindowKind},
+    store::{Batch, Exchange, Progress, Settled, Store},
 };
 
 fn noon() -> Timestamp {
@@ -69,20 +69,21 @@ fn store(folder: &Path) -> Store {
             settled(4, State::Rejected, Some(40058), vec![]),
             settled(5, State::Parked, None, vec![]),
         ],
-        charges: &[],
-        open: InFlight::default(),
+        watermark: None,
+        progress: (run, &Progress::default()),
+    };
+    let exchange = Exchange {
+        account: &mut Ledger::new(Limits::none(), WindowKind::Sliding),
+        api: Api::Lookup,
+        want: None,
+        lockout: Lockout::default(),
         reading: ClockReading {
             at: noon(),
             wall: noon(),
             steady: Clock::system().steady(),
         },
-        block: Lockout::default(),
-        watermark: None,
-        progress: (run, &Progress::default()),
     };
-    store
-        .commit(&batch, Permit::nothing(CallKind::Standard))
-        .unwrap();
+    store.commit(&batch, exchange).unwrap().unwrap();
     store
 }
 

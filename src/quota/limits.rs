@@ -1,4 +1,4 @@
-//! The windows of a lane, by name, and how much of each we allow ourselves.
+//! How much of each window is allowed, and when a charge leaves it.
 
 use crate::{
     clock::Timestamp,
@@ -71,8 +71,8 @@ pub(super) fn leaves(kind: WindowKind, window: QuotaWindow, slot: Timestamp) -> 
 }
 
 /// The next turn of the natural minute, hour, day or month (UTC+8) after `at`.
-fn turn_after(span: QuotaWindow, at: Timestamp) -> Timestamp {
-    match span {
+fn turn_after(window: QuotaWindow, at: Timestamp) -> Timestamp {
+    match window {
         QuotaWindow::BusinessDay => at.next_natural_day(),
         QuotaWindow::BusinessMonth => {
             let month = at.civil().date().first_of_month();
@@ -82,7 +82,7 @@ fn turn_after(span: QuotaWindow, at: Timestamp) -> Timestamp {
             })
         }
         QuotaWindow::BasicMinute | QuotaWindow::BasicHour | QuotaWindow::BusinessHour => {
-            let millis = span_millis(span);
+            let millis = span_millis(window);
             Timestamp::from_millis((at.as_millis().div_euclid(millis) + 1) * millis)
         }
     }

@@ -3,18 +3,18 @@
 use super::{CallKind, Ledger};
 use crate::clock::Timestamp;
 
-/// The gate's present and what it is being used for.
+/// The account, and what it is used for.
 #[derive(Debug, Clone)]
 pub struct ForecastInput {
     /// The windows and what is charged in them.
     pub ledger: Ledger,
-    /// The time in the books.
+    /// Ledger time.
     pub now: Timestamp,
     /// What calls are charged as from now on.
     pub fare: CallKind,
-    /// When the ticket is laid down and calls become metered; `None` without one.
+    /// When calls become standard ones, as the ticket expires; `None` without one.
     pub ticket_until: Option<Timestamp>,
-    /// Until when a penalty stands; the epoch if none does.
+    /// Until when a lockout is in force; the epoch without one.
     pub blocked_until: Timestamp,
     /// The rate reached while nothing holds, calls a second; `None` if not yet known.
     pub per_second: Option<f64>,

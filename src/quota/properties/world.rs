@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed, time::Duration};
 
-use super::super::quota::leaves;
+use super::super::limits::leaves;
 use super::super::{CallKind, InFlight, Ledger, LedgerSnapshot};
 use crate::clock::{Clock, ClockReading, ClockSkew, LedgerClock, Timestamp};
 use crate::model::{Limits, QuotaWindow, WindowKind};
@@ -139,12 +139,16 @@ impl<'a> World<'a> {
     }
 
     fn commit(&mut self) {
-        for change in self.ledger.take_changes() {
-            self.disk
-                .slots
-                .insert((change.span, change.slot), change.calls);
+        let deltas = self.ledger.deltas();
+        for change in deltas.slots {
+            let slot = (change.span, change.slot);
+            *self.disk.slots.entry(slot).or_default() += change.calls;
         }
-        self.disk.open = self.ledger.open();
+        let open = &mut self.disk.open;
+        open.standard = open.standard.strict_add_signed(deltas.standard);
+        open.with_ticket = open.with_ticket.strict_add_signed(deltas.with_ticket);
+        self.ledger.committed();
+        assert_eq!(self.disk.open, self.ledger.open());
         self.disk.reading = Some(self.books.reading());
         self.compare_disk();
     }
@@ -158,7 +162,7 @@ impl<'a> World<'a> {
                 *of == span && leaves(self.story.counting, span, *slot) > now
             });
             let live: u64 = live.map(|(_, calls)| calls).sum();
-            assert_eq!(live, self.ledger.windows()[span as usize].landed());
+            assert_eq!(live, self.ledger.windows()[span as usize].completed());
         }
     }
 
@@ -220,12 +224,12 @@ impl<'a> World<'a> {
             let paid = purse.take().expect("no more is sent than was paid");
             let landing = share(landed, timeout);
             self.in_flight.push(Flight {
-                fare: paid.fare(),
+                fare: paid.kind(),
                 counted: now + share(counted, landing),
                 lands: now + landing,
             });
         }
-        self.ledger.refund(purse);
+        self.ledger.give_back(purse);
         self.land_due();
     }
 

@@ -1,4 +1,4 @@
-//! Why we wait, and till when.
+//! Why nothing is sent, and until when.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use crate::model::QuotaWindow;
 /// The one reason for waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hold {
-    /// When to ask again, in the time of the books; `None` if something must land first.
+    /// When to ask again, in ledger time; `None` if a call must complete first.
     pub until: Option<Timestamp>,
     /// Why.
     pub reason: HoldReason,
 }
 
 impl Hold {
-    /// Nothing until `until`, then one call, then nothing until it has landed.
+    /// Nothing until `until`, then one call, then nothing until it has completed.
     ///
     /// # Errors
     ///
@@ -47,21 +47,36 @@ pub enum HoldReason {
     Pace,
     /// A window is full.
     Window(QuotaWindow),
-    /// The remote has shut the API (45009).
+    /// The remote has locked us out (45009).
     Lockout,
-    /// As many calls in the air as the remote bears (45033); with a time, it has its rest.
+    /// As many calls in flight as the remote takes (45033); with a time, a pause.
     Concurrency,
     /// A subject waits for its next attempt.
     Retry,
     /// An access token is being fetched.
     Token,
-    /// It is being found out whether the ticket still works.
+    /// A trial finds out whether the ticket still works.
     Ticket,
     /// The API cannot be reached.
     Outage,
 }
 
 impl HoldReason {
+    /// Its name in JSON.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Pace => "pace",
+            Self::Window(_) => "window",
+            Self::Lockout => "block",
+            Self::Concurrency => "width",
+            Self::Retry => "retry",
+            Self::Token => "token",
+            Self::Ticket => "ticket",
+            Self::Outage => "outage",
+        }
+    }
+
     /// Whether the wait is long enough to tell people about, and to leave for `--on-quota exit`.
     #[must_use]
     pub const fn is_quota(self) -> bool {
