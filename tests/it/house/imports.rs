@@ -153,7 +153,7 @@ impl Files {
                 .rev()
                 .find(|depth| self.by_module.contains_key(&path[..*depth]))?;
             let module = path[..depth].to_vec();
-            let name = path.get(depth)?.clone();
+            let name = path.get(depth).cloned().unwrap_or_default();
             match self.reexports.get(&(module.clone(), name)) {
                 Some(next) => path.clone_from(next),
                 None => return self.by_module.get(&module),
@@ -162,8 +162,17 @@ impl Files {
         None
     }
 
-    /// Which files each file imports from, inside its own top-level module. `mod.rs` files are no
-    /// places in themselves: what they re-export counts as the file that defines it.
+    /// Whether the file has modules of its own below it.
+    fn is_parent(&self, file: &Path) -> bool {
+        let module = module_of(file);
+        let inside =
+            |other: &&Vec<String>| other.len() > module.len() && other.starts_with(&module);
+        self.by_module.keys().any(|other| inside(&other))
+    }
+
+    /// Which files each file imports from, inside its own top-level module. A file with modules
+    /// below it is the whole that they are parts of, and not counted; what it re-exports counts as
+    /// the file that defines it.
     pub(super) fn inner_imports(&self, lines: &[Line]) -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
         let mut imports: BTreeMap<PathBuf, BTreeSet<PathBuf>> = BTreeMap::new();
         for (at, line) in lines.iter().enumerate() {
@@ -182,8 +191,8 @@ impl Files {
                 }
                 if let Some(file) = self.defining(&path)
                     && *file != line.file
-                    && !is_mod(file)
-                    && !is_mod(&line.file)
+                    && !self.is_parent(file)
+                    && !self.is_parent(&line.file)
                 {
                     imports
                         .entry(line.file.clone())
@@ -194,10 +203,6 @@ impl Files {
         }
         imports
     }
-}
-
-fn is_mod(file: &Path) -> bool {
-    file.ends_with("mod.rs")
 }
 
 /// `store/import/mod.rs` is `store::import`.

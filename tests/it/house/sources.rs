@@ -122,18 +122,18 @@ pub(super) struct Item {
     pub(super) excused: bool,
 }
 
-/// Every function, with the number of lines from its `fn` to its closing brace.
+/// Every function, with the number of lines between its braces.
 pub(super) fn functions(lines: &[Line]) -> Vec<Item> {
     let mut functions = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         let Some(name) = item_name(&line.text, "fn ") else {
             continue;
         };
-        if let Some(end) = end_of(&lines[at..]) {
+        if let Some((begin, end)) = body_of(&lines[at..]) {
             functions.push(Item {
                 place: line.place(),
                 name,
-                size: end - line.number + 1,
+                size: (end - begin).saturating_sub(1),
                 excused: false,
             });
         }
@@ -150,7 +150,7 @@ pub(super) fn structs(lines: &[Line]) -> Vec<Item> {
         else {
             continue;
         };
-        let Some(end) = end_of(&lines[at..]) else {
+        let Some((_, end)) = body_of(&lines[at..]) else {
             continue;
         };
         let inside = lines[at + 1..].iter().take_while(|line| line.number < end);
@@ -204,27 +204,27 @@ fn item_name(text: &str, keyword: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// The number of the line that closes the item that begins with the first of `lines`: formatted
-/// code closes it at its own indentation. `None` for a declaration without a body.
-fn end_of(lines: &[Line]) -> Option<usize> {
+/// The numbers of the lines that open and close the item that begins with the first of `lines`:
+/// formatted code closes it at its own indentation. `None` for a declaration without a body.
+fn body_of(lines: &[Line]) -> Option<(usize, usize)> {
     let first = lines.first()?;
     if first.text.ends_with('}') {
-        return Some(first.number);
+        return Some((first.number, first.number));
     }
     let same_file = lines.iter().take_while(|line| line.file == first.file);
-    let mut open = first.text.ends_with('{');
-    for line in same_file.skip(1) {
-        if line.indent <= first.indent {
-            if open && line.text.starts_with('}') {
-                return Some(line.number);
-            }
-            if !line.text.ends_with('{') && !line.text.ends_with("where") {
+    let mut begin = None;
+    for line in same_file {
+        if let Some(begin) = begin
+            && line.indent <= first.indent
+            && line.text.starts_with('}')
+        {
+            return Some((begin, line.number));
+        }
+        if begin.is_none() && line.indent <= first.indent + 4 {
+            if line.text.ends_with(';') {
                 return None;
             }
-        }
-        open |= line.text.ends_with('{');
-        if !open && line.text.ends_with(';') {
-            return None;
+            begin = line.text.ends_with('{').then_some(line.number);
         }
     }
     None
