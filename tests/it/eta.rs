@@ -1,4 +1,4 @@
-//! What the bar prints as the finish is when it is finished: jobs that quotas hold, told at a
+//! What the bar prints as the finish is when it is finished: jobs that quotas hold, result at a
 //! tenth, at half and at nine tenths. And the schedule itself: no slower than the rules demand.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
@@ -16,7 +16,7 @@ use idferry::{
     sim::{Latency, Remote},
 };
 
-use crate::world::at;
+use crate::scenario::at;
 
 /// Hears outlooks and keeps the finish that would be printed when so much was answered.
 struct Bar {
