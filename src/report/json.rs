@@ -164,15 +164,19 @@ enum Event {
         windows: Vec<Window>,
         waiting: Option<Wait>,
     },
+    #[serde(rename = "outlook")]
     ForecastInput {
         finish_at: Option<String>,
     },
     TokenFetched,
+    #[serde(rename = "blocked")]
     LockedOut {
         limit: &'static str,
         until: String,
     },
+    #[serde(rename = "unblocked")]
     LockoutEnded,
+    #[serde(rename = "narrowed")]
     ConcurrencyReduced {
         width: u16,
     },
@@ -180,11 +184,14 @@ enum Event {
         failure: String,
         until: String,
     },
+    #[serde(rename = "reached_again")]
     Reconnected,
+    #[serde(rename = "ticket_dead")]
     TicketRejected,
     Draining {
         in_flight: usize,
     },
+    #[serde(rename = "second_try")]
     RetryPassStarted,
     Message {
         text: String,

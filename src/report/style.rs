@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 use crate::clock::Timestamp;
 
 const MINUTE: u64 = 60;
@@ -41,28 +43,59 @@ pub fn share(part: u64, whole: u64) -> String {
     }
 }
 
-/// How many columns of a terminal `text` takes: Chinese characters take two.
+/// How many columns of a terminal `text` takes: Chinese characters and emoji take two, combining
+/// marks none.
 #[must_use]
 pub fn columns(text: &str) -> usize {
-    let wide = |char: char| matches!(char, '\u{2e80}'..='\u{ffef}');
-    text.chars().map(|char| 1 + usize::from(wide(char))).sum()
+    text.width()
 }
 
-/// `text` in lines of at most `width` columns, broken at spaces; a longer word has a line of its
-/// own.
+/// `text` in lines of at most `width` columns, broken at spaces and beside wide characters, since
+/// Chinese has no spaces; what cannot be broken has a line of its own.
 #[must_use]
 pub fn folded(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
+    let pieces = text.split(' ').flat_map(pieces);
+    for (gap, piece) in pieces {
         match lines.last_mut() {
-            Some(line) if columns(line) + 1 + columns(word) <= width => {
-                line.push(' ');
-                line.push_str(word);
+            Some(line) if columns(line) + gap.len() + columns(piece) <= width => {
+                line.push_str(gap);
+                line.push_str(piece);
             }
-            _ => lines.push(word.to_owned()),
+            _ => lines.push(piece.to_owned()),
         }
     }
     lines
+}
+
+/// What a word may be broken into, each piece with what stands before it on the same line.
+fn pieces(word: &str) -> Vec<(&'static str, &str)> {
+    let (mut pieces, mut gap, mut start) = (Vec::new(), " ", 0);
+    let pairs = word.char_indices().zip(word.chars().skip(1));
+    for ((at, before), after) in pairs {
+        if may_break(before, after) {
+            let end = at + before.len_utf8();
+            pieces.push((gap, &word[start..end]));
+            (gap, start) = ("", end);
+        }
+    }
+    pieces.push((gap, &word[start..]));
+    pieces
+}
+
+/// Whether a line may end between two characters: beside a wide one, but not within a cluster,
+/// after an opening bracket, or before a closing one or a stop.
+fn may_break(before: char, after: char) -> bool {
+    const OPENING: &str = "([{\"'“‘（［｛「『《〈【〔";
+    const CLOSING: &str = ")]}\"'”’）］｝」』》〉】〕,.;:!?%…，．。、；：！？％";
+    const JOINER: char = '\u{200d}';
+    let wide = |char: char| char.width() == Some(2);
+    let joined =
+        before == JOINER || after.width() == Some(0) || matches!(after, '\u{1f3fb}'..='\u{1f3ff}'); // the colours of skin
+    (wide(before) || wide(after))
+        && !joined
+        && !OPENING.contains(before)
+        && !CLOSING.contains(after)
 }
 
 /// `part / whole`, between 0 and 1.
@@ -256,16 +289,49 @@ mod tests {
     }
 
     #[test]
-    fn chinese_takes_two_columns() {
-        assert_eq!(columns("31.2 %  ██░░ · …"), 16);
-        assert_eq!(columns("(45009 接口调用超过限制)"), 24);
+    fn a_character_takes_the_columns_that_a_terminal_gives_it() {
+        for (text, taken) in [
+            ("", 0),
+            ("31.2 %  ██░░ · …", 16),
+            ("(45009 接口调用超过限制)", 24),
+            ("（、。）", 8),
+            ("\u{1f600}\u{1f389}", 4),
+            // One emoji of three and two joiners; a thumb and its colour.
+            ("\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}", 2),
+            ("\u{1f44d}\u{1f3fd}", 2),
+            ("e\u{301}a\u{308}", 2),
+            // Katakana in half width, with its mark, and in full.
+            ("ｶﾀｶﾅ", 4),
+            ("ｶﾞ", 2),
+            ("カタカナ", 8),
+            ("한국어", 6),
+        ] {
+            assert_eq!(columns(text), taken, "{text}");
+        }
     }
 
     #[test]
     fn a_long_line_is_folded_at_spaces() {
         assert_eq!(folded("a bc def", 4), ["a bc", "def"]);
-        assert_eq!(folded("企业可信IP of it", 6), ["企业可信IP", "of it"]);
+        assert_eq!(folded("a  b", 4), ["a  b"]);
+        assert_eq!(folded("abcdef g", 4), ["abcdef", "g"]);
         assert_eq!(folded("", 4), [""]);
+    }
+
+    #[test]
+    fn chinese_is_folded_anywhere_but_at_the_wrong_side_of_a_stop() {
+        let folded = |text, width| folded(text, width).join("|");
+        assert_eq!(folded("接口调用超过限制", 6), "接口调|用超过|限制");
+        assert_eq!(folded("企业可信IP of it", 6), "企业可|信IP|of it");
+        assert_eq!(folded("请求，重试。", 4), "请|求，|重|试。");
+        assert_eq!(folded("调用（接口）", 6), "调用|（接|口）");
+        assert_eq!(folded("(45009 限制)", 8), "(45009|限制)");
+        assert_eq!(folded("限", 1), "限");
+        // No cluster is torn apart.
+        let (thumb, pair) = ("\u{1f44d}\u{1f3fd}", "\u{1f468}\u{200d}\u{1f469}");
+        let text = [thumb, thumb, pair].concat();
+        assert_eq!(folded(&text, 2), [thumb, thumb, pair].join("|"));
+        assert_eq!(folded("か\u{3099}か", 2), "か\u{3099}|か");
     }
 
     #[test]

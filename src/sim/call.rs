@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use percent_encoding::percent_decode_str;
+
 use crate::wecom::transport::{Method, Request};
 
 /// One call as it arrives. No `Debug`: its query carries secrets.
@@ -56,25 +58,14 @@ impl<'a> Query<'a> {
     }
 }
 
+/// As forms are: a plus sign is a space.
 fn decode(value: &str) -> Cow<'_, str> {
-    if !value.contains(['%', '+']) {
-        return Cow::Borrowed(value);
+    if !value.contains('+') {
+        return percent_decode_str(value).decode_utf8_lossy();
     }
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => hex(rest.next(), rest.next()).unwrap_or(b'?'),
-            plain => plain,
-        });
-    }
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn hex(high: Option<u8>, low: Option<u8>) -> Option<u8> {
-    let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+    let spaced = value.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8_lossy();
+    Cow::Owned(decoded.into_owned())
 }
 
 /// A whole reply.
@@ -124,7 +115,7 @@ mod tests {
     fn a_raw_query_is_decoded_like_any_other() {
         let query = Query::Raw("corpid=ww1&corpsecret=a%2Bb+c%zz%2&empty=&debug");
         assert_eq!(query.get("corpid"), "ww1");
-        assert_eq!(query.get("corpsecret"), "a+b c??");
+        assert_eq!(query.get("corpsecret"), "a+b c%zz%2");
         assert_eq!(query.get("empty"), "");
         assert_eq!(query.get("debug"), "");
     }

@@ -15,17 +15,12 @@ use std::{
 };
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
-use rusqlite_migration::{M, MigrationDefinitionError, Migrations};
 
 use super::StoreError;
 use crate::clock::Timestamp;
 
-/// `migrations/`, in order. It only grows.
-const MIGRATIONS: &[M<'static>] = &[
-    M::up(include_str!("../../migrations/0001_job.sql")),
-    M::up(include_str!("../../migrations/0002_rejects.sql")),
-    M::up(include_str!("../../migrations/0003_published.sql")),
-];
+/// `migrations/job/`, in order. It only grows.
+const JOB: &[&str] = &[include_str!("../../migrations/job/0001_job.sql")];
 
 /// No mutex: a connection belongs to one thread.
 pub(super) const FLAGS: OpenFlags =
@@ -36,17 +31,14 @@ pub(super) fn open_locked(path: &Path) -> Result<(Connection, File), StoreError>
     let lock = take(path)?;
     let mut db = Connection::open_with_flags(path, FLAGS)?;
     pragmas(&db)?;
-    Migrations::from_slice(MIGRATIONS)
-        .to_latest(&mut db)
-        .map_err(|error| migration_error(path, error))?;
+    upgrade(path, &mut db, JOB)?;
     Ok((db, lock))
 }
 
 /// Opens an existing state file for reading beside whoever writes it.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     if !path.exists() {
-        let path = path.to_owned();
-        return Err(StoreError::Missing { path });
+        return Err(missing(path));
     }
     // Read-write at SQLite's level: a reader of a WAL file may have to make its shared memory.
     let db = Connection::open_with_flags(path, FLAGS).map_err(|error| cannot_open(path, error))?;
@@ -67,16 +59,32 @@ fn has_log(path: &Path) -> bool {
 }
 
 fn check_version(path: &Path, db: &Connection) -> Result<(), StoreError> {
-    let version: usize = db.pragma_query_value(None, "user_version", |row| {
-        row.get::<_, i64>(0)
-            .map(|version| usize::try_from(version).unwrap_or(usize::MAX))
-    })?;
-    let path = path.to_owned();
-    match version {
-        0 => Err(StoreError::Missing { path }),
-        version if version > MIGRATIONS.len() => Err(StoreError::Newer { path }),
+    match version(db)? {
+        0 => Err(missing(path)),
+        version if version > JOB.len() => Err(newer(path)),
         _ => Ok(()),
     }
+}
+
+/// How many migrations were applied. One that nobody can have written counts as too many.
+fn version(db: &Connection) -> Result<usize, rusqlite::Error> {
+    let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(usize::try_from(version).unwrap_or(usize::MAX))
+}
+
+/// Applies the migrations that the file lacks, each in a transaction of its own.
+fn upgrade(path: &Path, db: &mut Connection, migrations: &[&str]) -> Result<(), StoreError> {
+    let applied = version(db)?;
+    if applied > migrations.len() {
+        return Err(newer(path));
+    }
+    for (version, sql) in (1_i64..).zip(migrations).skip(applied) {
+        let step = db.transaction()?;
+        step.execute_batch(sql)?;
+        step.pragma_update(None, "user_version", version)?;
+        step.commit()?;
+    }
+    Ok(())
 }
 
 /// Makes the file if need be, for its owner's eyes only, and locks it.
@@ -100,6 +108,16 @@ fn take(path: &Path) -> Result<File, StoreError> {
     file.set_permissions(Permissions::from_mode(0o600))
         .map_err(|error| cannot_open(path, error))?;
     Ok(file)
+}
+
+fn missing(path: &Path) -> StoreError {
+    let path = path.to_owned();
+    StoreError::Missing { path }
+}
+
+fn newer(path: &Path) -> StoreError {
+    let path = path.to_owned();
+    StoreError::Newer { path }
 }
 
 fn cannot_open(path: &Path, error: impl std::fmt::Display) -> StoreError {
@@ -138,24 +156,50 @@ fn pragmas(db: &Connection) -> Result<(), rusqlite::Error> {
     Ok(())
 }
 
-fn migration_error(path: &Path, error: rusqlite_migration::Error) -> StoreError {
-    use rusqlite_migration::Error;
-    match error {
-        Error::MigrationDefinition(MigrationDefinitionError::DatabaseTooFarAhead) => {
-            let path = path.to_owned();
-            StoreError::Newer { path }
-        }
-        Error::RusqliteError { err, .. } => err.into(),
-        other => StoreError::Damaged(other.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ONE: &str = "CREATE TABLE one (x INTEGER) STRICT;";
+    const TWO: &str = "ALTER TABLE one ADD COLUMN y INTEGER;";
+
+    fn upgraded(db: &mut Connection, migrations: &[&str]) -> Result<usize, StoreError> {
+        upgrade(Path::new("idferry.db"), db, migrations)?;
+        Ok(version(db)?)
+    }
+
     #[test]
-    fn the_migrations_apply_to_an_empty_file() {
-        Migrations::from_slice(MIGRATIONS).validate().unwrap();
+    fn the_migrations_apply_to_an_empty_file_and_once() {
+        let mut db = Connection::open_in_memory().unwrap();
+        assert_eq!(upgraded(&mut db, JOB).unwrap(), JOB.len());
+        assert_eq!(upgraded(&mut db, JOB).unwrap(), JOB.len());
+    }
+
+    #[test]
+    fn a_file_gets_what_it_lacks() {
+        let mut db = Connection::open_in_memory().unwrap();
+        assert_eq!(upgraded(&mut db, &[ONE]).unwrap(), 1);
+        assert_eq!(upgraded(&mut db, &[ONE, TWO]).unwrap(), 2);
+        db.execute("INSERT INTO one (x, y) VALUES (1, 2)", [])
+            .unwrap();
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_nothing_behind() {
+        let mut db = Connection::open_in_memory().unwrap();
+        let broken = format!("{TWO} INSERT INTO nowhere VALUES (1);");
+        upgraded(&mut db, &[ONE, &broken]).unwrap_err();
+        assert_eq!(version(&db).unwrap(), 1);
+        assert_eq!(upgraded(&mut db, &[ONE, TWO]).unwrap(), 2);
+    }
+
+    #[test]
+    fn a_file_with_more_migrations_than_these_is_refused() {
+        let mut db = Connection::open_in_memory().unwrap();
+        for written in [2, -1] {
+            db.pragma_update(None, "user_version", written).unwrap();
+            let error = upgraded(&mut db, &[ONE]).unwrap_err();
+            assert!(matches!(error, StoreError::Newer { .. }), "{error}");
+        }
     }
 }

@@ -1,24 +1,21 @@
 //! Percent-encoding of query values (RFC 3986: all but the unreserved characters).
 
-/// Appends `text`, encoded, to `query`.
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Appends `text`, encoded, to `query`, with no copy of it between.
 pub(super) fn push_encoded(query: &mut String, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            query.push(char::from(byte));
-        } else {
-            query.push('%');
-            query.push(char::from(HEX[usize::from(byte >> 4)]));
-            query.push(char::from(HEX[usize::from(byte & 15)]));
-        }
-    }
+    query.extend(utf8_percent_encode(text, RESERVED));
 }
 
 /// `text`, encoded.
 pub(super) fn encoded(text: &str) -> String {
-    let mut query = String::with_capacity(text.len());
-    push_encoded(&mut query, text);
-    query
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 #[cfg(test)]

@@ -15,6 +15,11 @@ pub enum BadBaseUrl {
     /// No URL at all.
     #[error("the API address is not a URL such as https://qyapi.weixin.qq.com")]
     NotAUrl,
+    /// A host name with characters outside ASCII.
+    #[error(
+        "the host name of the API address has characters outside ASCII; internationalised names must be given in punycode (xn--…)"
+    )]
+    International,
     /// Neither https nor http.
     #[error("the API address must begin with https:// (http:// for a loopback address)")]
     Scheme,
@@ -48,7 +53,11 @@ impl BaseUrl {
     ///
     /// A sentence that says what to write instead.
     pub fn parse(text: &str) -> Result<Self, BadBaseUrl> {
-        let url = Url::parse(text.trim()).map_err(|_| BadBaseUrl::NotAUrl)?;
+        let text = text.trim();
+        let url = Url::parse(text).map_err(|_| match host(text).is_ascii() {
+            true => BadBaseUrl::NotAUrl,
+            false => BadBaseUrl::International,
+        })?;
         if !matches!(url.scheme(), "https" | "http") {
             return Err(BadBaseUrl::Scheme);
         }
@@ -93,6 +102,16 @@ impl BaseUrl {
     }
 }
 
+/// The host and port of what may be no URL.
+fn host(text: &str) -> &str {
+    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+    let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+    let authority = &rest[..end];
+    authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host)
+}
+
 impl FromStr for BaseUrl {
     type Err = BadBaseUrl;
 
@@ -123,6 +142,7 @@ mod tests {
             ("https://qyapi.weixin.qq.com", false),
             ("https://gateway.example/wecom/", false),
             ("https://localhost:8443", true),
+            ("https://xn--bcher-kva.example", false),
             ("http://127.0.0.1:8080", true),
             ("http://127.8.9.1", true),
             ("http://[::1]:1", true),
@@ -140,11 +160,15 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused_without_repeating_it() {
-        use BadBaseUrl::{NotAUrl, PlainHttp, Scheme, Tail, UserInfo};
+        use BadBaseUrl::{International, NotAUrl, PlainHttp, Scheme, Tail, UserInfo};
         for (text, why) in [
             ("", NotAUrl),
             ("qyapi.weixin.qq.com", NotAUrl),
             ("https://", NotAUrl),
+            ("微信://qyapi.weixin.qq.com", NotAUrl),
+            ("https://企业微信.example/hunter2", International),
+            ("https://密:hunter2@bücher.example", International),
+            ("https://密:hunter2@[::g]/密", NotAUrl),
             ("ftp://qyapi.weixin.qq.com", Scheme),
             ("file:///etc/hunter2", Scheme),
             ("http://qyapi.weixin.qq.com", PlainHttp),

@@ -58,7 +58,6 @@ const STORE_OF_GATE: &[&str] = &[
 /// A crate, and the files that may name it.
 const ROOMS: &[(&str, &[&str])] = &[
     ("rusqlite", &["store/"]),
-    ("rusqlite_migration", &["store/"]),
     ("governor", &["gate/pacer"]),
     ("reqwest", &["wecom/transport"]),
     ("csv", &["intake/", "export/csv"]),
@@ -67,6 +66,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("flate2", &["intake/"]),
     ("zstd", &["intake/"]),
     ("indicatif", &["report/bar"]),
+    ("percent_encoding", &["wecom/query", "sim/call"]),
+    ("unicode_width", &["report/style"]),
     ("axum", &["sim/server", "report/listen"]),
     ("clap", &["cli/"]),
     ("toml", &["config"]),

@@ -7,7 +7,8 @@ CREATE TABLE job (
     corp_id     TEXT,               -- the upstream corp; NULL until the first credentials
     watermark   INTEGER NOT NULL,   -- every subject up to here has an outcome
     holder_pid  INTEGER,            -- the process that holds the lock, while it does
-    held_since  INTEGER             -- ms since the epoch
+    held_since  INTEGER,            -- ms since the epoch
+    revision    INTEGER NOT NULL DEFAULT 0      -- grows with whatever results would say otherwise
 ) STRICT;
 INSERT INTO job (id, watermark) VALUES (1, 0);
 
@@ -22,6 +23,18 @@ CREATE TABLE sources (
     subjects      INTEGER NOT NULL DEFAULT 0,   -- those seen here for the first time
     imported_at   INTEGER           -- ms since the epoch
 ) STRICT;
+
+-- Lines that cannot be subjects stay with their source: the rejects file is written from here at
+-- every run, so that no run can lose what an earlier one found.
+CREATE TABLE rejects (
+    source INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,    -- in the order of the source
+    line   INTEGER NOT NULL,
+    field  TEXT NOT NULL,       -- the offending column as the header names it
+    reason TEXT NOT NULL,
+    fields TEXT NOT NULL,       -- the line as it was, a JSON array
+    PRIMARY KEY (source, number)
+) STRICT, WITHOUT ROWID;
 
 -- Corps, named once: downstream corps of links and of filters.
 CREATE TABLE corps (
@@ -54,6 +67,9 @@ CREATE TABLE outcomes (
     attempts INTEGER NOT NULL,
     at       INTEGER NOT NULL       -- seconds since the epoch
 ) STRICT;
+
+-- The parked and the rejected, who are few: to ask or to count them without reading all the others.
+CREATE INDEX refused_outcomes ON outcomes (state) WHERE state IN (3, 4);
 
 CREATE TABLE links (
     subject         INTEGER NOT NULL,
@@ -117,3 +133,12 @@ CREATE TABLE runs (
     hold        TEXT,               -- why it waits
     hold_until  INTEGER             -- ms since the epoch, by the wall
 ) STRICT;
+
+-- Results that were written, and as what they were left: a run that changed nothing leaves them
+-- where they are, for ten million lines take seconds.
+CREATE TABLE published (
+    path     TEXT PRIMARY KEY,
+    mark     TEXT NOT NULL,     -- which file it was, and when it was last touched
+    revision INTEGER NOT NULL,
+    lines    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
