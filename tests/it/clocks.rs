@@ -59,7 +59,7 @@ fn a_date_set_while_no_process_runs_frees_no_quota() {
 }
 
 #[test]
-fn a_closed_lid_counts_as_time() {
+fn suspended_time_counts() {
     let mut scenario = Scenario::new(150)
         .limits(LIMITS)
         .skewed()

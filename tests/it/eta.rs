@@ -205,7 +205,7 @@ fn a_hundred_thousand_take_as_long_as_they_must() {
 }
 
 #[test]
-fn a_hundred_thousand_with_slow_answers_take_as_long_as_they_must() {
+fn hundred_thousand_slow_answers_meet_the_ideal_time() {
     let job = Job::new(100_000).latency_millis(20, 3000);
     let job = job.with(|play| {
         play.concurrency = Concurrency::Fixed(512);
@@ -216,7 +216,7 @@ fn a_hundred_thousand_with_slow_answers_take_as_long_as_they_must() {
 }
 
 #[test]
-fn a_hundred_thousand_by_the_calendar_take_as_long_as_they_must() {
+fn hundred_thousand_by_calendar_meet_the_ideal_time() {
     let job = Job::new(100_000).with(|play| {
         play.quota.counting = idferry::model::WindowKind::Calendar;
         play.remote.counting = WindowKind::Calendar;

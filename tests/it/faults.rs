@@ -160,7 +160,7 @@ fn a_second_try_that_dies_all_the_time_comes_to_its_end() {
 }
 
 #[test]
-fn whoever_is_parked_is_asked_once_more_when_all_others_are_through() {
+fn parked_subjects_are_asked_once_more_at_the_end() {
     let mut scenario = Scenario::new(500).concurrency(4).remote(|remote| {
         // The first of all is refused three times.
         remote.script([Forced::Errcode(-1)]);
@@ -210,7 +210,7 @@ fn a_call_that_hangs_is_given_up_and_makes_the_run_narrower() {
 }
 
 #[test]
-fn a_refusal_for_too_many_at_once_halves_the_calls_in_the_air_and_costs_no_attempt() {
+fn refusal_45033_halves_concurrency_and_costs_no_attempt() {
     let mut scenario = Scenario::new(3_000)
         .limits("none")
         .configure(|setup| setup.remote.concurrent = Some(10));
@@ -239,7 +239,7 @@ fn a_refusal_for_too_many_at_once_halves_the_calls_in_the_air_and_costs_no_attem
 }
 
 #[test]
-fn a_token_that_dies_is_replaced_by_one_fetch_for_all_calls_in_the_air() {
+fn expired_token_is_replaced_by_one_fetch_for_all_calls() {
     let mut scenario = Scenario::new(600).concurrency(32).remote(|_| {}).on_event({
         let mut killed = 0;
         move |event, remote, _| {
@@ -320,7 +320,7 @@ fn an_error_with_an_empty_list_beside_it_is_never_a_nobody() {
 }
 
 #[test]
-fn a_warning_beside_errcode_0_is_our_bug_and_nothing_is_written_for_its_subject() {
+fn warning_beside_errcode_0_halts_and_writes_no_outcome() {
     let mut scenario = Scenario::new(50).concurrency(1).remote(|remote| {
         let pass = std::iter::repeat_n(Forced::Pass, 10);
         remote.script(pass.chain([Forced::Fault(Fault::Warning)]));
@@ -441,7 +441,7 @@ fn down(scenario: Scenario, from: u64, to: u64) -> Scenario {
 }
 
 #[test]
-fn when_the_line_is_dead_nothing_is_lost_and_it_goes_on_when_the_line_is_back() {
+fn outage_loses_nothing_and_the_run_resumes_after_it() {
     let quiet = Scenario::new(400).run();
     for (from, to) in [(3, 10), (5, 4_000), (20, 3 * 86_400)] {
         let mut scenario = down(Scenario::new(400).limits("none,basic.minute=600"), from, to);

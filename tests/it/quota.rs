@@ -56,7 +56,7 @@ fn five_tiny_windows_at_once_are_filled_and_not_exceeded() {
 }
 
 #[test]
-fn five_tiny_calendar_windows_at_once_are_filled_and_not_exceeded() {
+fn tiny_calendar_windows_are_filled_and_not_exceeded() {
     let mut scenario = Scenario::new(130)
         .limits(TINY)
         .calendar()
@@ -70,7 +70,7 @@ fn five_tiny_calendar_windows_at_once_are_filled_and_not_exceeded() {
 }
 
 #[test]
-fn sliding_windows_of_ours_hold_a_remote_that_counts_by_the_calendar() {
+fn sliding_windows_satisfy_a_calendar_remote() {
     let mut scenario = Scenario::new(200)
         .limits("basic.minute=7,basic.hour=60,business.hour=50,business.day=120")
         .starting_at("2026-11-22T23:10")
@@ -109,7 +109,7 @@ fn tiny_windows_hold_when_the_process_dies_all_the_time() {
 }
 
 #[test]
-fn at_an_exhausted_hour_it_leaves_if_told_so_and_names_the_time_to_come_back() {
+fn exhausted_hour_exits_if_told_to_and_names_the_time() {
     let mut scenario = Scenario::new(120)
         .limits("business.hour=50")
         .on_quota_exit();
@@ -193,7 +193,7 @@ fn shut() -> Scenario {
 }
 
 #[test]
-fn a_refusal_without_a_reason_in_the_books_is_waited_out_longer_each_time() {
+fn unexplained_45009_is_waited_out_longer_each_time() {
     let mut scenario = shut();
     let result = scenario.run();
     assert_eq!(quota(&result).reason, HoldReason::Lockout);
@@ -271,7 +271,7 @@ fn a_penalty_outlives_the_process() {
 }
 
 #[test]
-fn a_long_penalty_is_a_reason_to_leave_and_is_probed_once_when_it_is_over() {
+fn long_lockout_exits_and_is_probed_once_after_it() {
     let mut scenario = shut().on_quota_exit();
     let waiting = quota(&scenario.run());
     assert_eq!(waiting.reason, HoldReason::Lockout);
@@ -299,7 +299,7 @@ fn a_long_penalty_is_a_reason_to_leave_and_is_probed_once_when_it_is_over() {
 }
 
 #[test]
-fn after_a_minute_of_penalty_one_probe_goes_out_and_then_the_rest() {
+fn after_a_minute_of_lockout_one_probe_goes_first() {
     let mut scenario = Scenario::new(300)
         .latency_millis(500, 900)
         .remote(|remote| {
@@ -349,7 +349,7 @@ fn others_of_the_same_corp_cost_time_and_nothing_else() {
 }
 
 #[test]
-fn a_window_that_the_books_know_to_be_full_is_taken_for_the_reason() {
+fn full_window_is_taken_for_the_reason_of_45009() {
     // The remote counts what others send; ours is full as well when it refuses.
     let mut rungs = Vec::new();
     let mut scenario = Scenario::new(150)

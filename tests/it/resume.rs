@@ -48,7 +48,7 @@ fn killed_once_everywhere(make: impl Fn() -> Scenario, mut each: impl FnMut(&str
 }
 
 #[test]
-fn killed_after_any_commit_and_resumed_it_exports_the_same_bytes_where_nothing_takes_time() {
+fn resumed_after_any_commit_exports_the_same_bytes() {
     let make = || {
         Scenario::timeless(150).configure(|setup| {
             // Small blocks: many commits.
@@ -63,7 +63,7 @@ fn killed_after_any_commit_and_resumed_it_exports_the_same_bytes_where_nothing_t
 }
 
 #[test]
-fn killed_after_any_commit_and_resumed_it_exports_the_same_but_for_the_moments() {
+fn resumed_after_any_commit_exports_the_same_but_for_times() {
     let make = || Scenario::new(150).latency_millis(20, 200);
     let undisturbed = make().run().results();
     killed_once_everywhere(make, |export| {
@@ -85,7 +85,7 @@ fn a_run_killed_after_every_commit_comes_to_the_same_results() {
 }
 
 #[test]
-fn a_run_killed_in_the_middle_of_anything_comes_to_the_same_results() {
+fn run_killed_anywhere_has_the_same_results() {
     let undisturbed = Scenario::new(400).run();
     for seed in 0..8 {
         let mut chance = fastrand::Rng::with_seed(seed);
@@ -248,7 +248,7 @@ fn an_import_cut_short_can_be_taken_in_by_the_same_process() {
 }
 
 #[test]
-fn an_import_whose_process_was_killed_leaves_nothing_to_the_next_one() {
+fn killed_import_leaves_nothing_behind() {
     let mut scenario = Scenario::new(2).bare();
     enrol(
         &mut scenario,
@@ -287,7 +287,7 @@ fn a_source_is_known_again_by_its_digest() {
 }
 
 #[test]
-fn the_same_people_in_one_source_or_over_many_cost_one_call_each() {
+fn repeated_people_cost_one_call_each() {
     let mut scenario = Scenario::new(5).bare();
     let first = [
         row("o1", "p1", None),

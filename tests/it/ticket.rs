@@ -114,7 +114,7 @@ fn forged(subjects: u64) -> Scenario {
 }
 
 #[test]
-fn a_ticket_that_does_not_work_is_found_out_and_buried_and_nobody_is_harmed() {
+fn dead_ticket_is_found_and_harms_no_subject() {
     let mut scenario = forged(80).on_quota_exit();
     let result = scenario.run();
     assert_eq!(result.times("ticket dead"), 1);
@@ -156,7 +156,7 @@ fn a_ticket_that_expired_unseen_is_found_out_too() {
 }
 
 #[test]
-fn a_dead_ticket_is_found_out_even_when_the_process_dies_all_the_time() {
+fn dead_ticket_is_found_in_spite_of_kills() {
     let mut scenario = forged(45).kill_every(1);
     let result = scenario.run();
     assert!(result.finished());
@@ -185,7 +185,7 @@ fn force(remote: &mut Remote, unionids: &[String], errcode: i64) {
 }
 
 #[test]
-fn a_code_nobody_knows_that_is_the_subject_s_own_parks_it_and_leaves_the_ticket_alive() {
+fn unknown_code_parks_subject_and_keeps_ticket() {
     let odd = unionids(300, 3);
     let odds = odd.clone();
     let mut scenario = Scenario::new(300)
@@ -217,7 +217,7 @@ fn a_code_nobody_knows_that_is_the_subject_s_own_parks_it_and_leaves_the_ticket_
 }
 
 #[test]
-fn a_suspicion_does_not_wait_for_a_business_window_while_the_ticket_works() {
+fn ticket_trial_does_not_wait_for_a_business_window() {
     let odd = unionids(200, 60)[59..].to_vec();
     let mut scenario = Scenario::new(200).limits(TIGHT).stopping_after(50);
     // The hour is used up without a ticket; then there is one.
@@ -231,7 +231,7 @@ fn a_suspicion_does_not_wait_for_a_business_window_while_the_ticket_works() {
 }
 
 #[test]
-fn a_suspect_that_must_be_asked_again_is_given_the_same_pause_as_others() {
+fn subject_on_trial_backs_off_like_others() {
     let mut paused = Duration::ZERO;
     for seed in 0..5 {
         let mut scenario = Scenario::new(100)

@@ -25,7 +25,7 @@ fn results_that_do_not_fit_are_told_and_lose_no_answer() {
 /// A limit on the size of files, as `ulimit -f` sets it, in blocks of 512 bytes: writes fail in the
 /// middle of the run, wherever that happens to be.
 #[test]
-fn a_state_file_that_cannot_grow_ends_the_run_and_the_same_command_goes_on() {
+fn job_file_that_cannot_grow_ends_the_run_resumably() {
     const SUBJECTS: usize = 300;
     let simulator = simulator(unhurried());
     let dir = TestDir::with_fans(SUBJECTS);

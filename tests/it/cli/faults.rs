@@ -43,7 +43,7 @@ fn one_of_every_fault_costs_a_call_and_no_subject() {
 }
 
 #[test]
-fn a_bad_day_parks_nobody() {
+fn faults_park_no_subject() {
     let mut options = Options {
         faults: idferry::sim::Faults::harsh().with(Fault::Hang, 0.0),
         ..prompt()
@@ -100,7 +100,7 @@ fn a_closed_port_before_the_run_is_work_left() {
 
 /// As above, it is the stage before the loop that gives up at once.
 #[test]
-fn an_address_that_is_not_the_api_is_told_from_one_that_is_not_there() {
+fn wrong_address_differs_from_unreachable_address() {
     let server = Server::start(|_| Reply::NotFound);
     let dir = TestDir::with_fans(5);
     let done = dir
@@ -126,7 +126,7 @@ fn closed_port() -> String {
 }
 
 #[test]
-fn a_line_that_comes_back_is_used_again() {
+fn run_reconnects_after_an_outage() {
     let address = closed("127.0.0.78");
     let dir = TestDir::with_fans(5);
     // The credentials are those of every simulator of this seed.

@@ -5,7 +5,7 @@ use idferry::sim::{Fault, Forced};
 use super::test_dir::{TestDir, fans, lookups, prompt, simulator};
 
 #[test]
-fn a_second_writer_is_told_who_holds_the_state_and_readers_are_let_in() {
+fn second_writer_learns_the_holder_and_readers_get_in() {
     let simulator = simulator(prompt());
     let answered = std::iter::repeat_n(Forced::Pass, 5);
     let hung = std::iter::repeat_n(Forced::Fault(Fault::Hang), 100);

@@ -61,7 +61,7 @@ fn a_state_that_may_not_be_written_is_told() {
 }
 
 #[test]
-fn a_folder_that_may_not_be_written_is_told_before_anything_is_asked() {
+fn unwritable_folder_is_reported_before_any_call() {
     let dir = TestDir::with_fans(3);
     open_to_everybody(&dir, "");
     std::fs::create_dir(dir.path("shut")).unwrap();
@@ -115,7 +115,7 @@ fn an_output_that_cannot_be_is_told_before_anything_is_asked() {
 }
 
 #[test]
-fn a_nul_byte_and_a_field_of_ten_megabytes_cost_their_line_and_no_other() {
+fn nul_byte_and_huge_field_cost_their_own_line_only() {
     let simulator = simulator(prompt());
     let dir = TestDir::new();
     let mut csv = b"unionid,openid,note\n".to_vec();
@@ -238,7 +238,7 @@ fn several_files_are_one_job_named_after_the_first() {
 }
 
 #[test]
-fn a_bad_file_among_good_ones_stops_the_job_before_anything_is_asked() {
+fn bad_file_among_good_ones_stops_before_any_call() {
     let simulator = simulator(prompt());
     let dir = TestDir::with_fans(5);
     dir.idferry("run fans.csv nowhere.csv")
@@ -269,7 +269,7 @@ fn excel_of_china_is_read_once_its_columns_are_named() {
 }
 
 #[test]
-fn the_untidy_sample_is_asked_where_it_can_be_and_told_where_not() {
+fn untidy_sample_asks_valid_lines_and_reports_the_rest() {
     let simulator = simulator(prompt());
     let dir = TestDir::new();
     std::fs::copy(sample("untidy.csv"), dir.path("untidy.csv")).unwrap();

@@ -54,7 +54,7 @@ fn a_rehearsal_goes_on_from_the_file_and_leaves_it_as_it_is() {
 }
 
 #[test]
-fn both_end_with_the_run_to_type_as_it_was_planned_and_rehearsed() {
+fn plan_and_rehearse_end_with_the_run_to_type() {
     let dir = TestDir::with_fans(40);
     let flags = "--quota business.hour=30 --margin 0";
     dir.write("my fans.csv", fans(0..40));

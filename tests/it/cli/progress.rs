@@ -86,7 +86,7 @@ fn events(done: &super::test_dir::Output) -> Vec<Value> {
 }
 
 #[test]
-fn the_last_event_holds_all_that_the_summary_says_and_people_are_told_nothing() {
+fn ended_event_has_all_of_the_summary_and_nothing_else_is_printed() {
     let simulator = simulator(prompt());
     let dir = TestDir::with_fans(20);
     let typed = "run fans.csv --ticket none --quota business.hour=5 --margin 0 --on-quota exit \
@@ -163,7 +163,7 @@ fn the_last_event_holds_all_that_the_summary_says_and_people_are_told_nothing() 
 }
 
 #[test]
-fn quiet_silences_people_and_not_the_events_that_were_asked_for() {
+fn quiet_keeps_requested_events() {
     let simulator = simulator(prompt());
     let dir = TestDir::with_fans(20);
     let typed = dir.idferry("run fans.csv --ticket none --progress json -q");

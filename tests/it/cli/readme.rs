@@ -4,7 +4,7 @@ use super::test_dir::{TestDir, expected, same_lines, sample, timeless};
 use idferry::sim::{World, WorldOptions};
 
 #[test]
-fn the_first_command_of_the_readme_needs_nothing_and_answers_everybody() {
+fn first_readme_command_needs_nothing_and_answers_all() {
     let dir = TestDir::new();
     std::fs::create_dir(dir.path("sample_data")).unwrap();
     std::fs::copy(sample("fans.csv"), dir.path("sample_data/fans.csv")).unwrap();

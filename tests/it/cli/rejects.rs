@@ -85,7 +85,7 @@ fn a_source_that_broke_off_and_is_read_again_counts_once() {
 }
 
 #[test]
-fn a_place_where_they_cannot_be_is_told_before_anything_is_sent() {
+fn impossible_output_is_reported_before_any_call() {
     let simulator = simulator(prompt());
     let dir = TestDir::new();
     dir.write("a.csv", with_bad_lines(0..5, "lonely"));

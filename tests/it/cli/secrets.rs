@@ -117,7 +117,7 @@ fn refusals_and_rejects_print_no_id() {
 }
 
 #[test]
-fn the_secret_is_not_in_the_argument_list_and_the_token_is_not_on_the_disk() {
+fn secret_is_not_in_arguments_nor_token_on_disk() {
     let answers = |request: &super::server::Request| match request.field("unionid") == ids(0).0 {
         true => Reply::Json(r#"{"errcode":0,"errmsg":"ok"}"#.to_owned()),
         false => Reply::Hang,

@@ -64,7 +64,7 @@ fn the_configuration_file_is_enough() {
 }
 
 #[test]
-fn a_flag_comes_before_the_environment_and_that_before_the_file() {
+fn flag_beats_environment_beats_file() {
     let simulator = simulator(prompt());
     let nobody = || Server::start(|_| Reply::Json(r#"{"errcode":40013,"errmsg":"no"}"#.into()));
     let (in_file, in_environment) = (nobody(), nobody());
@@ -185,7 +185,7 @@ fn status_counts_as_the_run_does() {
 }
 
 #[test]
-fn the_sandbox_needs_no_address_and_minds_none_in_the_environment() {
+fn sandbox_ignores_the_address_in_the_environment() {
     let dir = TestDir::with_fans(5);
     let elsewhere = Server::start(|_| Reply::Hang);
     dir.idferry("run fans.csv --sandbox")

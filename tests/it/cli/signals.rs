@@ -48,7 +48,7 @@ fn drains_and_goes_on(signal: Signal) {
 }
 
 #[test]
-fn a_second_interrupt_leaves_at_once_and_loses_nothing_committed() {
+fn second_interrupt_exits_at_once_and_loses_nothing() {
     let answered = r#"{"errcode":0,"errmsg":"ok","external_userid_info":[]}"#;
     let server = Server::with_token("token", move |request| {
         let number = request.field("unionid")[6..].parse::<u32>().unwrap();
@@ -102,7 +102,7 @@ fn a_wait_for_the_quota_is_left_at_once() {
 }
 
 #[test]
-fn a_signal_during_the_import_leaves_at_once_and_keeps_no_half_source() {
+fn signal_during_import_exits_and_keeps_no_half_source() {
     let dir = TestDir::new();
     dir.write("first.csv", fans(0..10));
     dir.idferry("run first.csv --budget 0").output().exits(75);

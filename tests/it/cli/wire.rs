@@ -74,7 +74,7 @@ fn a_corpid_is_sent_if_there_is_one_and_left_out_if_not() {
 }
 
 #[test]
-fn a_ticket_is_applied_for_once_and_sent_with_every_call_of_every_run() {
+fn ticket_is_applied_for_once_and_sent_with_every_call() {
     let server = Server::with_token("token", |request| {
         Reply::Json(match request.is_application() {
             true => r#"{"errcode":0,"errmsg":"ok","mass_call_ticket":"the-one-ticket"}"#.to_owned(),

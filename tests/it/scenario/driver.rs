@@ -194,7 +194,7 @@ pub(super) struct Listener {
 }
 
 /// The ledger is compared with the simulator's meter every so many events.
-const COMPARE_EVERY: u64 = 97;
+const COMPARE_EVERY: u64 = 293;
 
 impl Listener {
     pub(super) fn new(on_event: Option<OnEvent>, on_kill: Option<OnKill>) -> Self {

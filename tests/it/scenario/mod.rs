@@ -66,7 +66,9 @@ pub(crate) struct Session {
     pub(crate) clock: Clock,
     pub(crate) remote: Rc<RefCell<Remote>>,
     pub(crate) call_log: Rc<RefCell<CallLog>>,
-    /// How often the process died, over all runs.
+    /// Runs so far.
+    runs: u64,
+    /// Kills over all runs.
     pub(crate) kills: u64,
 }
 
@@ -371,6 +373,7 @@ impl Scenario {
             clock,
             remote,
             call_log: Rc::default(),
+            runs: 0,
             kills: 0,
         });
     }
@@ -397,6 +400,7 @@ impl Scenario {
                 ended = driver.processes(&mut kills, &mut listener) => ended,
             }
         });
+        session.runs += 1;
         session.kills += killed;
         session.call_log.borrow_mut().next_process();
         let (stats, ended) = (session.remote.borrow().stats(), session.now());

@@ -137,7 +137,7 @@ fn seeds_that_once_failed() {
 /// The date is set back between two runs, so that the ticket is sent after its end: those calls
 /// count in the business windows at the remote, and must in ours.
 #[test]
-fn calls_with_an_expired_ticket_are_charged_in_business_windows() {
+fn expired_ticket_calls_are_charged_in_business_windows() {
     let mut random = RandomScenario::of(0);
     random.subjects = 2200;
     random.limits = [Some(10), Some(10), Some(10), Some(50), Some(5000)];

@@ -54,7 +54,7 @@ pub(super) struct Monitor {
     /// Processes that have ended, killed or not.
     processes: u64,
     lockout: Option<ActiveLockout>,
-    /// Lookups that arrived so far and faults drawn, at the last event.
+    /// During a lockout: lookups that arrived so far and faults drawn, at the last event.
     seen: (u64, u64),
     now: Timestamp,
 }
@@ -82,7 +82,9 @@ impl Monitor {
 
     pub(super) fn event(&mut self, event: &RunEvent, remote: &Remote, stop: &Stop) {
         self.events += 1;
-        self.look_at(remote);
+        if self.lockout.is_some() || matches!(event, RunEvent::LockedOut { .. }) {
+            self.look_at(remote);
+        }
         self.hash_and_search(event);
         match event {
             RunEvent::Progress(snapshot) => self.snapshot(snapshot, stop),
