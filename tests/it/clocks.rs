@@ -2,27 +2,27 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::world::{HOUR, Told, World, secs};
+use crate::scenario::{HOUR, RunResult, Scenario, secs};
 
 const LIMITS: &str = "basic.minute=6,business.hour=40,business.day=100";
 
 /// Jumps of the wall clock in milliseconds, each five minutes after the one before.
-fn jumping(jumps: &'static [i64]) -> World {
-    let mut world = World::new(150).limits(LIMITS).skewed();
+fn jumping(jumps: &'static [i64]) -> Scenario {
+    let mut scenario = Scenario::new(150).limits(LIMITS).skewed();
     for (place, jump) in (1..).zip(jumps) {
-        world = world.after(secs(300 * place), move |_, skew| {
+        scenario = scenario.after(secs(300 * place), move |_, skew| {
             skew.wall.fetch_add(*jump, Relaxed);
         });
     }
-    world
+    scenario
 }
 
 /// No window was exceeded (every run checks that), and no time was lost.
-fn nobody_noticed(told: &Told) {
-    assert!(told.finished());
-    let quiet = World::new(150).limits(LIMITS).run();
-    assert!(told.report.took <= quiet.report.took + secs(120));
-    assert!(quiet.report.took <= told.report.took + secs(120));
+fn nobody_noticed(result: &RunResult) {
+    assert!(result.finished());
+    let quiet = Scenario::new(150).limits(LIMITS).run();
+    assert!(result.report.took <= quiet.report.took + secs(120));
+    assert!(quiet.report.took <= result.report.took + secs(120));
 }
 
 const H: i64 = 3_600_000;
@@ -45,50 +45,54 @@ fn a_date_set_to_and_fro_changes_nothing() {
 #[test]
 fn a_date_set_while_no_process_runs_frees_no_quota() {
     for jump in [26 * H, -26 * H] {
-        let mut world = World::new(150).limits(LIMITS).skewed();
+        let mut scenario = Scenario::new(150).limits(LIMITS).skewed();
         for place in 1..20 {
-            world = world.after(secs(400 * place), move |_, skew| {
+            scenario = scenario.after(secs(400 * place), move |_, skew| {
                 skew.wall.fetch_add(jump / 20, Relaxed);
             });
         }
         let lives = std::iter::repeat_n(250_000, 60);
-        let told = world.dying_after_millis(lives).run();
-        assert!(told.kills > 50);
-        assert!(told.finished());
+        let result = scenario.kill_after_millis(lives).run();
+        assert!(result.kills > 50);
+        assert!(result.finished());
     }
 }
 
 #[test]
-fn a_closed_lid_counts_as_time() {
-    let mut world = World::new(150)
+fn suspended_time_counts() {
+    let mut scenario = Scenario::new(150)
         .limits(LIMITS)
         .skewed()
         .after(secs(600), |_, skew| {
             skew.suspended.fetch_add(3 * H, Relaxed);
         });
-    let told = world.run();
-    assert!(told.finished());
-    let quiet = World::new(150).limits(LIMITS).run();
+    let result = scenario.run();
+    assert!(result.finished());
+    let quiet = Scenario::new(150).limits(LIMITS).run();
     // Three hours were slept through, but two of the waits fell into them.
     assert!(
-        told.report.took < quiet.report.took + 3 * HOUR,
+        result.report.took < quiet.report.took + 3 * HOUR,
         "{:?}",
-        told.report.took
+        result.report.took
     );
 }
 
 #[test]
 fn a_lid_closed_over_a_ticket_s_end_lays_the_ticket_down() {
-    let mut world = World::new(400)
+    let mut scenario = Scenario::new(400)
         .limits("basic.minute=10")
         .ticket()
         .skewed()
         .after(secs(600), |_, skew| {
             skew.suspended.fetch_add(7 * 24 * H, Relaxed);
         });
-    let told = world.run();
-    assert!(told.finished());
-    let ticketed = world.heap().lookups().filter(|call| call.ticketed).count();
-    assert!((90..=130).contains(&ticketed), "{ticketed}");
-    assert_eq!(told.times("ticket dead"), 0);
+    let result = scenario.run();
+    assert!(result.finished());
+    let with_ticket = scenario
+        .call_log()
+        .lookups()
+        .filter(|call| call.with_ticket)
+        .count();
+    assert!((90..=130).contains(&with_ticket), "{with_ticket}");
+    assert_eq!(result.times("ticket dead"), 0);
 }

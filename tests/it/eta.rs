@@ -1,4 +1,4 @@
-//! What the bar prints as the finish is when it is finished: jobs that quotas hold, told at a
+//! What the bar prints as the finish is when it is finished: jobs that quotas hold, result at a
 //! tenth, at half and at nine tenths. And the schedule itself: no slower than the rules demand.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
@@ -16,7 +16,7 @@ use idferry::{
     sim::{Latency, Remote},
 };
 
-use crate::world::at;
+use crate::scenario::at;
 
 /// Hears outlooks and keeps the finish that would be printed when so much was answered.
 struct Bar {
@@ -205,7 +205,7 @@ fn a_hundred_thousand_take_as_long_as_they_must() {
 }
 
 #[test]
-fn a_hundred_thousand_with_slow_answers_take_as_long_as_they_must() {
+fn hundred_thousand_slow_answers_meet_the_ideal_time() {
     let job = Job::new(100_000).latency_millis(20, 3000);
     let job = job.with(|play| {
         play.concurrency = Concurrency::Fixed(512);
@@ -216,7 +216,7 @@ fn a_hundred_thousand_with_slow_answers_take_as_long_as_they_must() {
 }
 
 #[test]
-fn a_hundred_thousand_by_the_calendar_take_as_long_as_they_must() {
+fn hundred_thousand_by_calendar_meet_the_ideal_time() {
     let job = Job::new(100_000).with(|play| {
         play.quota.counting = idferry::model::WindowKind::Calendar;
         play.remote.counting = WindowKind::Calendar;

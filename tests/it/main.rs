@@ -1,4 +1,4 @@
-//! One test binary. `world` is the scenario object and checks the six invariants at the end of
+//! One test binary. `scenario` is the scenario object and checks the six invariants at the end of
 //! every run, `stage` plays it, `ear` overhears the wire; the rest tells what must be true.
 
 #![allow(
@@ -10,14 +10,11 @@
 
 mod cli;
 mod clocks;
-mod ear;
 mod eta;
 mod faults;
 mod house;
-mod invariants;
 mod quota;
 mod resume;
+mod scenario;
 mod seeds;
-mod stage;
 mod ticket;
-mod world;

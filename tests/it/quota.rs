@@ -10,40 +10,37 @@ use idferry::{
     sim::Forced,
 };
 
-use crate::{
-    ear::Back,
-    world::{DAY, HOUR, MINUTE, Told, World, secs},
-};
+use crate::scenario::{DAY, HOUR, MINUTE, RecordedCall, Reply, RunResult, Scenario, secs};
 
 const TINY: &str =
     "basic.minute=5,basic.hour=40,business.hour=30,business.day=60,business.month=100";
 
-fn quota(told: &Told) -> Waiting {
-    match &told.report.ending {
+fn quota(result: &RunResult) -> Waiting {
+    match &result.report.ending {
         StopReason::Quota(waiting) => *waiting,
         other => panic!("ended with {other:?}"),
     }
 }
 
-/// When every lookup left, in milliseconds after the world began.
-fn sendings(world: &World) -> Vec<u64> {
-    let start = world.play.start;
-    let heap = world.heap();
+/// When every lookup left, in milliseconds after the scenario began.
+fn send_times(scenario: &Scenario) -> Vec<u64> {
+    let start = scenario.setup.start;
+    let call_log = scenario.call_log();
     let since = |sent: Timestamp| sent.since(start).as_millis() as u64;
-    heap.lookups().map(|call| since(call.sent)).collect()
+    call_log.lookups().map(|call| since(call.sent)).collect()
 }
 
 #[test]
 fn five_tiny_windows_at_once_are_filled_and_not_exceeded() {
-    let mut world = World::new(130).limits(TINY);
-    let told = world.run();
-    assert!(told.finished());
+    let mut scenario = Scenario::new(130).limits(TINY);
+    let result = scenario.run();
+    assert!(result.finished());
     assert!(
-        told.took > 30 * DAY && told.took < 31 * DAY,
+        result.took > 30 * DAY && result.took < 31 * DAY,
         "{:?}",
-        told.took
+        result.took
     );
-    let windows = &told.lookups().windows;
+    let windows = &result.lookups().windows;
     for (window, limit) in [
         ("basic.minute", 5),
         ("business.hour", 30),
@@ -54,44 +51,44 @@ fn five_tiny_windows_at_once_are_filled_and_not_exceeded() {
     }
     for span in ["business.hour", "business.day", "business.month"] {
         let waited = format!("waiting: {span} is used up");
-        assert!(told.times(&waited) > 0, "{span}");
+        assert!(result.times(&waited) > 0, "{span}");
     }
 }
 
 #[test]
-fn five_tiny_calendar_windows_at_once_are_filled_and_not_exceeded() {
-    let mut world = World::new(130)
+fn tiny_calendar_windows_are_filled_and_not_exceeded() {
+    let mut scenario = Scenario::new(130)
         .limits(TINY)
         .calendar()
         .starting_at("2026-11-28T23:10");
-    let told = world.run();
-    assert!(told.finished());
-    assert_eq!(told.lookups().windows["business.day"].peak, 60);
+    let result = scenario.run();
+    assert!(result.finished());
+    assert_eq!(result.lookups().windows["business.day"].peak, 60);
     // The hundred of November, and on the first of December the others.
-    assert!(told.ended >= crate::world::at("2026-12-01T00:00"));
-    assert!(told.ended < crate::world::at("2026-12-01T02:00"));
+    assert!(result.ended >= crate::scenario::at("2026-12-01T00:00"));
+    assert!(result.ended < crate::scenario::at("2026-12-01T02:00"));
 }
 
 #[test]
-fn sliding_windows_of_ours_hold_a_remote_that_counts_by_the_calendar() {
-    let mut world = World::new(200)
+fn sliding_windows_satisfy_a_calendar_remote() {
+    let mut scenario = Scenario::new(200)
         .limits("basic.minute=7,basic.hour=60,business.hour=50,business.day=120")
         .starting_at("2026-11-22T23:10")
-        .play(|play| play.remote.counting = WindowKind::Calendar);
-    assert!(world.run().finished());
+        .configure(|setup| setup.remote.counting = WindowKind::Calendar);
+    assert!(scenario.run().finished());
 }
 
 #[test]
 fn tiny_windows_hold_at_every_seed_and_latency() {
     for seed in 0..6 {
-        let mut world = World::new(90)
+        let mut scenario = Scenario::new(90)
             .seed(seed)
             .limits("basic.minute=4,business.hour=20,business.day=70")
             .latency_millis(1, 20_000 >> seed)
             .faults(
                 "busy=0.05,hang=0.02,reset_after=0.05,reset_before=0.05,slow=0.1,concurrent=0.05",
             );
-        world.run();
+        scenario.run();
     }
 }
 
@@ -100,105 +97,107 @@ fn tiny_windows_hold_when_the_process_dies_all_the_time() {
     for seed in 0..6 {
         let mut chance = fastrand::Rng::with_seed(seed);
         let lives: Vec<u64> = (0..60).map(|_| 1 << chance.u64(5..21)).collect();
-        let mut world = World::new(90)
+        let mut scenario = Scenario::new(90)
             .seed(seed)
             .limits("basic.minute=4,business.hour=20,business.day=70")
             .latency_millis(5, 3_000)
-            .dying_after_millis(lives);
-        let told = world.run();
-        assert!(told.kills > 10, "{}", told.kills);
-        assert!(told.finished());
+            .kill_after_millis(lives);
+        let result = scenario.run();
+        assert!(result.kills > 10, "{}", result.kills);
+        assert!(result.finished());
     }
 }
 
 #[test]
-fn at_an_exhausted_hour_it_leaves_if_told_so_and_names_the_time_to_come_back() {
-    let mut world = World::new(120).limits("business.hour=50").on_quota_exit();
-    let told = world.run();
-    let waiting = quota(&told);
+fn exhausted_hour_exits_if_told_to_and_names_the_time() {
+    let mut scenario = Scenario::new(120)
+        .limits("business.hour=50")
+        .on_quota_exit();
+    let result = scenario.run();
+    let waiting = quota(&result);
     assert_eq!(
         waiting.reason,
         HoldReason::Window(QuotaWindow::BusinessHour)
     );
-    assert_eq!(told.of(State::Queued), 70);
+    assert_eq!(result.of(State::Queued), 70);
     let until = waiting.until.unwrap();
-    let wait = until.since(world.play.start);
+    let wait = until.since(scenario.setup.start);
     assert!(wait > HOUR && wait < HOUR + secs(15), "{wait:?}");
 
     // Too early: nothing is sent, the same time is named.
-    world.rests(secs(600));
-    let told = world.run();
-    assert_eq!(told.report.calls, 0);
-    assert!(quota(&told).until.unwrap().since(until) < secs(1));
+    scenario.idle(secs(600));
+    let result = scenario.run();
+    assert_eq!(result.report.calls, 0);
+    assert!(quota(&result).until.unwrap().since(until) < secs(1));
 
-    let early = until.since(world.now());
-    world.rests(early);
-    assert_eq!(world.run().of(State::Queued), 20);
-    world.rests(HOUR + secs(15));
-    assert!(world.run().finished());
-    assert_eq!(world.heap().lookups().count(), 120);
+    let early = until.since(scenario.now());
+    scenario.idle(early);
+    assert_eq!(scenario.run().of(State::Queued), 20);
+    scenario.idle(HOUR + secs(15));
+    assert!(scenario.run().finished());
+    assert_eq!(scenario.call_log().lookups().count(), 120);
 }
 
 #[test]
 fn a_full_minute_is_no_reason_to_leave() {
-    let mut world = World::new(40).limits("basic.minute=10").on_quota_exit();
-    assert!(world.run().finished());
+    let mut scenario = Scenario::new(40).limits("basic.minute=10").on_quota_exit();
+    assert!(scenario.run().finished());
 }
 
 #[test]
 fn used_quota_stays_used_over_any_number_of_deaths() {
-    let mut world = World::new(200)
+    let mut scenario = Scenario::new(200)
         .limits("business.hour=60")
-        .dying_every(1)
+        .kill_every(1)
         .on_quota_exit();
-    let told = world.run();
-    quota(&told);
-    let sent = world.heap().lookups().count();
+    let result = scenario.run();
+    quota(&result);
+    let sent = scenario.call_log().lookups().count();
     // Each death counts a call in the purse that never left, and no more.
     assert!((40..=60).contains(&sent), "{sent}");
-    assert!(told.kills > 10);
+    assert!(result.kills > 10);
 }
 
 #[test]
 fn after_a_death_only_what_is_left_of_the_window_is_used() {
-    let mut world = World::new(200)
+    let mut scenario = Scenario::new(200)
         .limits("business.hour=60")
-        .dying_once_after(20)
+        .kill_once_after(20)
         .on_quota_exit();
-    let told = world.run();
-    quota(&told);
-    assert_eq!(told.kills, 1);
-    let sent = world.heap().lookups().count();
+    let result = scenario.run();
+    quota(&result);
+    assert_eq!(result.kills, 1);
+    let sent = scenario.call_log().lookups().count();
     assert!((55..=60).contains(&sent), "{sent}");
     // Those that were in the air at the death may never have arrived.
-    assert!(told.lookups().windows["business.hour"].peak + 4 >= sent as u64);
+    assert!(result.lookups().windows["business.hour"].peak + 4 >= sent as u64);
 }
 
 #[test]
 fn margin_and_reserve_leave_their_share_of_every_window() {
-    let mut world = World::new(60)
+    let mut scenario = Scenario::new(60)
         .limits("basic.minute=20,business.hour=50")
         .quota(|quota| (quota.margin, quota.reserve) = (0.1, 0.3))
         .on_quota_exit();
-    let told = world.run();
-    quota(&told);
-    assert_eq!(told.lookups().windows["basic.minute"].peak, 12);
-    assert_eq!(told.lookups().windows["business.hour"].peak, 30);
+    let result = scenario.run();
+    quota(&result);
+    assert_eq!(result.lookups().windows["basic.minute"].peak, 12);
+    assert_eq!(result.lookups().windows["business.hour"].peak, 30);
 }
 
 /// Every lookup is refused with 45009, and the books know no reason.
-fn shut() -> World {
-    World::new(100)
+fn shut() -> Scenario {
+    Scenario::new(100)
         .latency_millis(2_000, 4_000)
         .remote(|remote| remote.script(std::iter::repeat_n(Forced::Errcode(45_009), 500)))
 }
 
 #[test]
-fn a_refusal_without_a_reason_in_the_books_is_waited_out_longer_each_time() {
-    let mut world = shut();
-    let told = world.run();
-    assert_eq!(quota(&told).reason, HoldReason::Lockout);
-    let rungs: Vec<_> = told
+fn unexplained_45009_is_waited_out_longer_each_time() {
+    let mut scenario = shut();
+    let result = scenario.run();
+    assert_eq!(quota(&result).reason, HoldReason::Lockout);
+    let rungs: Vec<_> = result
         .events
         .iter()
         .filter(|event| event.starts_with("blocked"))
@@ -212,11 +211,11 @@ fn a_refusal_without_a_reason_in_the_books_is_waited_out_longer_each_time() {
             "blocked Month"
         ]
     );
-    assert_eq!(told.of(State::Queued), 100, "subjects are unharmed");
+    assert_eq!(result.of(State::Queued), 100, "subjects are unharmed");
 
     // Those that left together, and three probes, each alone.
-    let heap = world.heap();
-    let calls: Vec<_> = heap.lookups().collect();
+    let call_log = scenario.call_log();
+    let calls: Vec<_> = call_log.lookups().collect();
     let first = calls
         .iter()
         .filter(|call| call.sent < calls[0].sent.plus(secs(4)))
@@ -224,13 +223,13 @@ fn a_refusal_without_a_reason_in_the_books_is_waited_out_longer_each_time() {
     assert_eq!(calls.len(), first + 3);
     let known = calls[..first]
         .iter()
-        .filter_map(|call| call.landed)
+        .filter_map(|call| call.completed)
         .min()
         .unwrap();
-    let day = calls[first + 1].landed.unwrap();
+    let day = calls[first + 1].completed.unwrap();
     for (call, landed, least) in [
         (first, known, MINUTE),
-        (first + 1, calls[first].landed.unwrap(), HOUR),
+        (first + 1, calls[first].completed.unwrap(), HOUR),
         (first + 2, day, day.next_natural_day().since(day)),
     ] {
         // Up to six seconds of jitter, and the next morning a token has to be fetched first.
@@ -240,15 +239,15 @@ fn a_refusal_without_a_reason_in_the_books_is_waited_out_longer_each_time() {
             "{call}: {waited:?}"
         );
     }
-    drop(heap);
-    let until = quota(&told).until.unwrap();
-    assert!(until.since(world.now()) > 29 * DAY);
+    drop(call_log);
+    let until = quota(&result).until.unwrap();
+    assert!(until.since(scenario.now()) > 29 * DAY);
 
     // A month is never waited for unasked, and a restart does not probe.
-    let sent = world.heap().lookups().count();
-    world.rests(DAY);
-    assert_eq!(quota(&world.run()).reason, HoldReason::Lockout);
-    assert_eq!(world.heap().lookups().count(), sent);
+    let sent = scenario.call_log().lookups().count();
+    scenario.idle(DAY);
+    assert_eq!(quota(&scenario.run()).reason, HoldReason::Lockout);
+    assert_eq!(scenario.call_log().lookups().count(), sent);
 }
 
 #[test]
@@ -258,10 +257,10 @@ fn a_penalty_outlives_the_process() {
         vec![7_000; 400],
         vec![70_000, 100_000, 900_000],
     ] {
-        let mut world = shut().dying_after_millis(lives);
-        let told = world.run();
-        assert!(told.kills > 0);
-        let sent = sendings(&world);
+        let mut scenario = shut().kill_after_millis(lives);
+        let result = scenario.run();
+        assert!(result.kills > 0);
+        let sent = send_times(&scenario);
         let second = sent.iter().find(|at| **at > sent[0] + 10_000);
         assert!(second.is_none_or(|at| *at >= 62_000), "{sent:?}");
         let third = sent
@@ -272,49 +271,58 @@ fn a_penalty_outlives_the_process() {
 }
 
 #[test]
-fn a_long_penalty_is_a_reason_to_leave_and_is_probed_once_when_it_is_over() {
-    let mut world = shut().on_quota_exit();
-    let waiting = quota(&world.run());
+fn long_lockout_exits_and_is_probed_once_after_it() {
+    let mut scenario = shut().on_quota_exit();
+    let waiting = quota(&scenario.run());
     assert_eq!(waiting.reason, HoldReason::Lockout);
-    let sent = world.heap().lookups().count();
-    let wait = waiting.until.unwrap().since(world.now());
+    let sent = scenario.call_log().lookups().count();
+    let wait = waiting.until.unwrap().since(scenario.now());
     assert!(wait > 59 * MINUTE && wait < 61 * MINUTE, "{wait:?}");
 
-    world.rests(wait - secs(60));
-    assert_eq!(quota(&world.run()).until.unwrap(), waiting.until.unwrap());
-    assert_eq!(world.heap().lookups().count(), sent, "too early to probe");
+    scenario.idle(wait - secs(60));
+    assert_eq!(
+        quota(&scenario.run()).until.unwrap(),
+        waiting.until.unwrap()
+    );
+    assert_eq!(
+        scenario.call_log().lookups().count(),
+        sent,
+        "too early to probe"
+    );
 
-    world.rests(secs(61));
-    let told = world.run();
-    assert_eq!(world.heap().lookups().count(), sent + 1, "one probe");
-    let day = quota(&told).until.unwrap();
-    let midnight = world.now().next_natural_day();
+    scenario.idle(secs(61));
+    let result = scenario.run();
+    assert_eq!(scenario.call_log().lookups().count(), sent + 1, "one probe");
+    let day = quota(&result).until.unwrap();
+    let midnight = scenario.now().next_natural_day();
     assert!(day >= midnight && day <= midnight.plus(secs(7)), "{day}");
 }
 
 #[test]
-fn after_a_minute_of_penalty_one_probe_goes_out_and_then_the_rest() {
-    let mut world = World::new(300).latency_millis(500, 900).remote(|remote| {
-        let pass = std::iter::repeat_n(Forced::Pass, 100);
-        remote.script(pass.chain(std::iter::repeat_n(Forced::Errcode(45_009), 4)));
-    });
-    let told = world.run();
-    assert!(told.finished());
-    assert_eq!(told.times("unblocked"), 1);
-    let heap = world.heap();
-    let refused = |call: &&crate::ear::Heard| call.back == Back::Errcode(45_009);
-    let last = heap
+fn after_a_minute_of_lockout_one_probe_goes_first() {
+    let mut scenario = Scenario::new(300)
+        .latency_millis(500, 900)
+        .remote(|remote| {
+            let pass = std::iter::repeat_n(Forced::Pass, 100);
+            remote.script(pass.chain(std::iter::repeat_n(Forced::Errcode(45_009), 4)));
+        });
+    let result = scenario.run();
+    assert!(result.finished());
+    assert_eq!(result.times("unblocked"), 1);
+    let call_log = scenario.call_log();
+    let refused = |call: &&RecordedCall| call.reply == Reply::Errcode(45_009);
+    let last = call_log
         .lookups()
         .filter(refused)
         .map(|call| call.sent)
         .max()
         .unwrap();
-    let probe = heap
+    let probe = call_log
         .lookups()
         .find(|call| call.sent > last.plus(secs(50)))
         .unwrap();
-    let landed = probe.landed.unwrap();
-    let beside = heap
+    let landed = probe.completed.unwrap();
+    let beside = call_log
         .lookups()
         .filter(|call| call.sent >= probe.sent && call.sent < landed);
     assert_eq!(beside.count(), 1, "alone in the air");
@@ -322,92 +330,92 @@ fn after_a_minute_of_penalty_one_probe_goes_out_and_then_the_rest() {
 
 #[test]
 fn others_of_the_same_corp_cost_time_and_nothing_else() {
-    let mut world = World::new(250)
+    let mut scenario = Scenario::new(250)
         .remote_limits("business.hour=100")
-        .play(|play| play.remote.others = 0.02);
-    world.rests(HOUR);
-    let told = world.run();
-    assert!(told.finished());
-    assert!(told.lookups().blocks >= 2);
+        .configure(|setup| setup.remote.others = 0.02);
+    scenario.idle(HOUR);
+    let result = scenario.run();
+    assert!(result.finished());
+    assert!(result.lookups().blocks >= 2);
     assert!(
-        told.times("blocked Hour") >= 2 && told.times("blocked Day") == 0,
+        result.times("blocked Hour") >= 2 && result.times("blocked Day") == 0,
         "{:?}",
-        told.events
+        result.events
     );
-    assert_eq!(told.of(State::Parked), 0);
+    assert_eq!(result.of(State::Parked), 0);
     // Of every block: those in the air, and one probe that came too early.
-    let refused = told.lookups().refused_45009;
-    assert!(refused <= told.lookups().blocks * 66, "{refused}");
+    let refused = result.lookups().refused_45009;
+    assert!(refused <= result.lookups().blocks * 66, "{refused}");
 }
 
 #[test]
-fn a_window_that_the_books_know_to_be_full_is_taken_for_the_reason() {
+fn full_window_is_taken_for_the_reason_of_45009() {
     // The remote counts what others send; ours is full as well when it refuses.
     let mut rungs = Vec::new();
-    let mut world = World::new(150)
+    let mut scenario = Scenario::new(150)
         .limits("business.hour=100")
-        .play(|play| play.remote.others = 0.01)
+        .configure(|setup| setup.remote.others = 0.01)
         .on_quota_exit()
-        .heeding(move |event, _, _| {
+        .on_event(move |event, _, _| {
             if let RunEvent::LockedOut { rung, .. } = event {
                 rungs.push(*rung);
                 assert_eq!(rungs, [LockoutLevel::Hour]);
             }
         });
-    world.rests(secs(200));
-    let told = world.run();
-    assert_eq!(told.times("blocked Hour"), 1, "{:?}", told.events);
-    quota(&told);
+    scenario.idle(secs(200));
+    let result = scenario.run();
+    assert_eq!(result.times("blocked Hour"), 1, "{:?}", result.events);
+    quota(&result);
 }
 
 #[test]
 fn a_budget_is_spent_to_the_last_call_and_not_beyond() {
-    let mut world = World::new(200).play(|play| play.orders.budget = Some(70));
-    let told = world.run();
-    assert!(matches!(told.report.ending, StopReason::Budget));
-    assert_eq!(world.heap().lookups().count(), 70);
-    assert_eq!(told.of(State::Queued), 130);
-    assert!(matches!(world.run().report.ending, StopReason::Budget));
-    world.play.orders.budget = Some(60);
-    assert!(world.run().finished(), "the budget is just enough");
-    assert_eq!(world.heap().lookups().count(), 200);
+    let mut scenario = Scenario::new(200).configure(|setup| setup.orders.budget = Some(70));
+    let result = scenario.run();
+    assert!(matches!(result.report.ending, StopReason::Budget));
+    assert_eq!(scenario.call_log().lookups().count(), 70);
+    assert_eq!(result.of(State::Queued), 130);
+    assert!(matches!(scenario.run().report.ending, StopReason::Budget));
+    scenario.setup.orders.budget = Some(60);
+    assert!(scenario.run().finished(), "the budget is just enough");
+    assert_eq!(scenario.call_log().lookups().count(), 200);
 }
 
 #[test]
 fn a_deadline_ends_the_run_even_in_the_middle_of_a_wait() {
-    let start = World::new(0).play.start;
-    let mut world = World::new(300)
+    let start = Scenario::new(0).setup.start;
+    let mut scenario = Scenario::new(300)
         .limits("basic.minute=10,business.hour=50")
-        .play(|play| play.orders.deadline = Some(start.plus(30 * MINUTE)));
-    let told = world.run();
-    assert!(matches!(told.report.ending, StopReason::Time));
-    assert_eq!(world.heap().lookups().count(), 50);
-    let late = told.ended.since(start.plus(30 * MINUTE));
+        .configure(|setup| setup.orders.deadline = Some(start.plus(30 * MINUTE)));
+    let result = scenario.run();
+    assert!(matches!(result.report.ending, StopReason::Time));
+    assert_eq!(scenario.call_log().lookups().count(), 50);
+    let late = result.ended.since(start.plus(30 * MINUTE));
     assert!(
-        told.took >= 30 * MINUTE && late < secs(1),
+        result.took >= 30 * MINUTE && late < secs(1),
         "{:?}",
-        told.took
+        result.took
     );
 }
 
 #[test]
 fn a_deadline_in_the_past_sends_nothing() {
-    let start = World::new(0).play.start;
-    let mut world = World::new(20).play(|play| play.orders.deadline = Some(start));
-    assert!(matches!(world.run().report.ending, StopReason::Time));
-    assert_eq!(world.heap().lookups().count(), 0);
+    let start = Scenario::new(0).setup.start;
+    let mut scenario = Scenario::new(20).configure(|setup| setup.orders.deadline = Some(start));
+    assert!(matches!(scenario.run().report.ending, StopReason::Time));
+    assert_eq!(scenario.call_log().lookups().count(), 0);
 }
 
 /// The share of a steady minute limit that is used, over whole minutes.
-fn utilisation(per_minute: u64, minutes: u64, commit_policy: impl FnOnce(&mut World)) -> f64 {
-    let mut world = World::new(per_minute * minutes)
+fn utilisation(per_minute: u64, minutes: u64, commit_policy: impl FnOnce(&mut Scenario)) -> f64 {
+    let mut scenario = Scenario::new(per_minute * minutes)
         .limits(&format!("none,basic.minute={per_minute}"))
         .latency_millis(20, 100)
         .concurrency(256);
-    commit_policy(&mut world);
-    let told = world.run();
-    assert!(told.finished());
-    (per_minute * minutes) as f64 / (per_minute as f64 * told.took.as_secs_f64() / 60.0)
+    commit_policy(&mut scenario);
+    let result = scenario.run();
+    assert!(result.finished());
+    (per_minute * minutes) as f64 / (per_minute as f64 * result.took.as_secs_f64() / 60.0)
 }
 
 #[test]
@@ -424,28 +432,28 @@ fn twenty_eight_a_second_are_used_to_ninety_seven_percent() {
 
 #[test]
 fn an_hour_is_used_to_ninety_seven_percent_over_many_of_them() {
-    let mut world = World::new(2_000).limits("none,basic.minute=60,business.hour=100");
-    let told = world.run();
-    let used = 1_900.0 / (100.0 * told.took.as_secs_f64() / 3600.0);
+    let mut scenario = Scenario::new(2_000).limits("none,basic.minute=60,business.hour=100");
+    let result = scenario.run();
+    let used = 1_900.0 / (100.0 * result.took.as_secs_f64() / 3600.0);
     assert!((0.97..=1.01).contains(&used), "{used}");
-    assert_eq!(told.lookups().windows["business.hour"].peak, 100);
+    assert_eq!(result.lookups().windows["business.hour"].peak, 100);
 }
 
 #[test]
 fn the_books_do_not_grow_with_the_length_of_a_run() {
-    let mut world = World::new(3_000).limits("none,basic.minute=5");
-    let told = world.run();
-    assert!(told.took > 9 * HOUR);
+    let mut scenario = Scenario::new(3_000).limits("none,basic.minute=5");
+    let result = scenario.run();
+    assert!(result.took > 9 * HOUR);
     let minute = "SELECT count(*) FROM charges WHERE span = 0";
-    let slots = world.sql::<i64>(minute);
+    let slots = scenario.sql::<i64>(minute);
     assert!(slots < 900, "{slots} slots of a minute");
 }
 
 #[test]
 fn without_limits_nothing_is_held() {
-    let mut world = World::new(2_000)
+    let mut scenario = Scenario::new(2_000)
         .our_limits(Limits::none())
         .remote_limits("none");
-    let told = world.run();
-    assert!(told.took < Duration::from_secs(20), "{:?}", told.took);
+    let result = scenario.run();
+    assert!(result.took < Duration::from_secs(20), "{:?}", result.took);
 }

@@ -7,40 +7,40 @@ use idferry::{
     store::{ImportStats, Store},
 };
 
-use crate::world::{World, same, secs};
+use crate::scenario::{Scenario, same, secs};
 
 #[test]
 fn a_quiet_run_asks_every_subject_once() {
-    let mut world = World::new(3_000);
-    let told = world.run();
-    assert!(told.finished());
-    assert_eq!(told.lookups().calls, 3_000);
-    assert_eq!(told.report.calls, 3_000);
-    assert_eq!(world.heap().lookups().count(), 3_000);
+    let mut scenario = Scenario::new(3_000);
+    let result = scenario.run();
+    assert!(result.finished());
+    assert_eq!(result.lookups().calls, 3_000);
+    assert_eq!(result.report.calls, 3_000);
+    assert_eq!(scenario.call_log().lookups().count(), 3_000);
 }
 
 #[test]
 fn a_finished_job_run_again_asks_nothing() {
-    let mut world = World::new(100);
-    let first = world.run();
-    world.rests(secs(1));
-    let second = world.run();
+    let mut scenario = Scenario::new(100);
+    let first = scenario.run();
+    scenario.idle(secs(1));
+    let second = scenario.run();
     assert!(second.finished());
     assert_eq!(second.report.calls, 0);
     same(&first.export, &second.export);
 }
 
 /// Kills it once, after every commit there is, and hands over what came of each.
-fn killed_once_everywhere(make: impl Fn() -> World, mut each: impl FnMut(&str)) {
+fn killed_once_everywhere(make: impl Fn() -> Scenario, mut each: impl FnMut(&str)) {
     for commits in 1.. {
         println!("killed after commit {commits}");
-        let mut world = make().dying_once_after(commits);
-        let told = world.run();
-        assert!(told.finished());
-        each(&told.export);
+        let mut scenario = make().kill_once_after(commits);
+        let result = scenario.run();
+        assert!(result.finished());
+        each(&result.export);
         // One repetition at most for each call that was in the air.
-        assert!(world.heap().lookups().count() <= 150 + 64);
-        if told.kills == 0 {
+        assert!(scenario.call_log().lookups().count() <= 150 + 64);
+        if result.kills == 0 {
             assert!(commits > 10, "only {commits} crash points");
             return;
         }
@@ -48,12 +48,12 @@ fn killed_once_everywhere(make: impl Fn() -> World, mut each: impl FnMut(&str)) 
 }
 
 #[test]
-fn killed_after_any_commit_and_resumed_it_exports_the_same_bytes_where_nothing_takes_time() {
+fn resumed_after_any_commit_exports_the_same_bytes() {
     let make = || {
-        World::timeless(150).play(|play| {
+        Scenario::timeless(150).configure(|setup| {
             // Small blocks: many commits.
-            play.orders.commit_policy.most = 3;
-            play.concurrency = idferry::gate::Concurrency::Fixed(3);
+            setup.orders.commit_policy.most = 3;
+            setup.concurrency = idferry::gate::Concurrency::Fixed(3);
         })
     };
     let undisturbed = make().run().export;
@@ -63,8 +63,8 @@ fn killed_after_any_commit_and_resumed_it_exports_the_same_bytes_where_nothing_t
 }
 
 #[test]
-fn killed_after_any_commit_and_resumed_it_exports_the_same_but_for_the_moments() {
-    let make = || World::new(150).latency_millis(20, 200);
+fn resumed_after_any_commit_exports_the_same_but_for_times() {
+    let make = || Scenario::new(150).latency_millis(20, 200);
     let undisturbed = make().run().results();
     killed_once_everywhere(make, |export| {
         same(&undisturbed, &without_moments(export));
@@ -78,19 +78,19 @@ fn without_moments(export: &str) -> String {
 
 #[test]
 fn a_run_killed_after_every_commit_comes_to_the_same_results() {
-    let undisturbed = World::new(400).run();
-    let killed = World::new(400).dying_every(1).run();
+    let undisturbed = Scenario::new(400).run();
+    let killed = Scenario::new(400).kill_every(1).run();
     same(&undisturbed.results(), &killed.results());
     assert!(killed.kills > 100, "{}", killed.kills);
 }
 
 #[test]
-fn a_run_killed_in_the_middle_of_anything_comes_to_the_same_results() {
-    let undisturbed = World::new(400).run();
+fn run_killed_anywhere_has_the_same_results() {
+    let undisturbed = Scenario::new(400).run();
     for seed in 0..8 {
         let mut chance = fastrand::Rng::with_seed(seed);
         let lives: Vec<u64> = (0..40).map(|_| chance.u64(0..400)).collect();
-        let killed = World::new(400).seed(1).dying_after_millis(lives).run();
+        let killed = Scenario::new(400).seed(1).kill_after_millis(lives).run();
         same(&undisturbed.results(), &killed.results());
         assert!(killed.kills > 5, "{}", killed.kills);
     }
@@ -98,15 +98,15 @@ fn a_run_killed_in_the_middle_of_anything_comes_to_the_same_results() {
 
 #[test]
 fn a_run_killed_on_a_bad_day_comes_to_the_same_results() {
-    let undisturbed = World::new(300).run();
+    let undisturbed = Scenario::new(300).run();
     for seed in 0..4 {
         let mut chance = fastrand::Rng::with_seed(seed);
         let lives: Vec<u64> = (0..60).map(|_| chance.u64(0..3_000)).collect();
-        let mut world = World::new(300)
+        let mut scenario = Scenario::new(300)
             .faults("mild,busy=0.05,cut=0.05,hang=0.01,reset_after=0.05")
-            .play(|play| play.orders.seed = seed)
-            .dying_after_millis(lives);
-        let killed = world.run();
+            .configure(|setup| setup.orders.seed = seed)
+            .kill_after_millis(lives);
+        let killed = scenario.run();
         assert_eq!(killed.of(State::Parked), 0, "choose another seed");
         same(&undisturbed.results(), &killed.results());
     }
@@ -114,72 +114,81 @@ fn a_run_killed_on_a_bad_day_comes_to_the_same_results() {
 
 #[test]
 fn the_rehearsal_itself_kills_and_resumes_as_well() {
-    let mut world = World::new(200);
-    let undisturbed = world.run().results();
+    let mut scenario = Scenario::new(200);
+    let undisturbed = scenario.run().results();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("idferry.db");
-    invent(&path, 200, 7, world.play.start).unwrap();
-    world.play.kill_every = Some(2);
-    let rehearsed = world.play.play(&path, &mut Quiet).unwrap();
+    invent(&path, 200, 7, scenario.setup.start).unwrap();
+    scenario.setup.kill_every = Some(2);
+    let rehearsed = scenario.setup.play(&path, &mut Quiet).unwrap();
     assert!(rehearsed.kills > 20, "{}", rehearsed.kills);
     let reader = idferry::store::Reader::open(&path).unwrap();
     same(
         &undisturbed,
-        &without_moments(&crate::world::export(&reader)),
+        &without_moments(&crate::scenario::export(&reader)),
     );
 }
 
 #[test]
 fn asked_to_stop_it_drains_commits_and_goes_on_later() {
-    let undisturbed = World::new(500).run();
-    let mut world = World::new(500).stopping_after(100);
-    let stopped = world.run();
+    let undisturbed = Scenario::new(500).run();
+    let mut scenario = Scenario::new(500).stopping_after(100);
+    let stopped = scenario.run();
     assert!(matches!(stopped.report.ending, StopReason::Interrupted));
     assert_eq!(stopped.times("draining"), 1);
     let queued = stopped.of(State::Queued);
     assert!((300..=400).contains(&queued), "{queued}");
     // Everything that had left was awaited and is on disk.
-    let answered = world.heap().lookups().count() as u64;
+    let answered = scenario.call_log().lookups().count() as u64;
     assert_eq!(answered, 500 - queued);
-    assert!(world.heap().lookups().all(|call| call.landed.is_some()));
-    assert_eq!(world.reader().lane().unwrap().books.open.total(), 0);
+    assert!(
+        scenario
+            .call_log()
+            .lookups()
+            .all(|call| call.completed.is_some())
+    );
+    assert_eq!(scenario.reader().lane().unwrap().books.open.total(), 0);
 
-    let resumed = world.run();
+    let resumed = scenario.run();
     assert!(resumed.finished());
-    assert_eq!(world.heap().lookups().count(), 500, "no call is repeated");
+    assert_eq!(
+        scenario.call_log().lookups().count(),
+        500,
+        "no call is repeated"
+    );
     same(&resumed.results(), &undisturbed.results());
 }
 
 #[test]
 fn stopped_again_and_again_it_still_comes_to_its_end() {
-    let undisturbed = World::new(300).run();
-    let mut world = World::new(300);
+    let undisturbed = Scenario::new(300).run();
+    let mut scenario = Scenario::new(300);
     for run in 1.. {
-        world = world.stopping_after(20 * run);
-        let told = world.run();
-        if told.finished() {
+        scenario = scenario.stopping_after(20 * run);
+        let result = scenario.run();
+        if result.finished() {
             assert!(run > 5, "{run}");
-            same(&told.results(), &undisturbed.results());
+            same(&result.results(), &undisturbed.results());
             return;
         }
-        world.rests(secs(run));
+        scenario.idle(secs(run));
     }
 }
 
 #[test]
 fn a_wish_to_stop_before_the_first_call_sends_nothing() {
-    let mut world = World::new(50).heeding(|event, _, stop| {
+    let mut scenario = Scenario::new(50).on_event(|event, _, stop| {
         if matches!(event, RunEvent::Started { .. }) {
             stop.request();
         }
     });
-    let told = world.run();
-    assert!(matches!(told.report.ending, StopReason::Interrupted));
-    assert!(world.heap().lookups().count() <= 4);
-    assert!(world.run().finished());
+    let result = scenario.run();
+    assert!(matches!(result.report.ending, StopReason::Interrupted));
+    assert!(scenario.call_log().lookups().count() <= 4);
+    assert!(scenario.run().finished());
 }
 
-/// A downstream corp of the default world.
+/// A downstream corp of the default scenario.
 const CORP: &str = "CORPCORP";
 
 fn row<'a>(unionid: &'a str, openid: &'a str, corpid: Option<&'a str>) -> Row<'a> {
@@ -190,9 +199,9 @@ fn row<'a>(unionid: &'a str, openid: &'a str, corpid: Option<&'a str>) -> Row<'a
     }
 }
 
-fn enrol(world: &mut World, name: &str, rows: &[Row<'_>]) -> ImportStats {
-    let now = world.now();
-    let mut store = world.store();
+fn enrol(scenario: &mut Scenario, name: &str, rows: &[Row<'_>]) -> ImportStats {
+    let now = scenario.now();
+    let mut store = scenario.store();
     let mut enrolment = store.enrol(name, Some(name.as_bytes())).unwrap();
     for row in rows {
         enrolment.add(row).unwrap();
@@ -202,8 +211,8 @@ fn enrol(world: &mut World, name: &str, rows: &[Row<'_>]) -> ImportStats {
 
 #[test]
 fn an_import_cut_short_leaves_nothing() {
-    let mut world = World::new(0).bare();
-    let mut store = world.store();
+    let mut scenario = Scenario::new(0).bare();
+    let mut store = scenario.store();
     {
         let mut enrolment = store.enrol("half", Some(b"half")).unwrap();
         for place in 0..1_000 {
@@ -214,16 +223,16 @@ fn an_import_cut_short_leaves_nothing() {
     }
     assert!(!store.knows_source(b"half").unwrap());
     drop(store);
-    assert_eq!(world.sql::<i64>("SELECT count(*) FROM subjects"), 0);
-    assert_eq!(world.sql::<i64>("SELECT count(*) FROM sources"), 0);
-    assert_eq!(world.sql::<i64>("SELECT count(*) FROM key_chunks"), 0);
+    assert_eq!(scenario.sql::<i64>("SELECT count(*) FROM subjects"), 0);
+    assert_eq!(scenario.sql::<i64>("SELECT count(*) FROM sources"), 0);
+    assert_eq!(scenario.sql::<i64>("SELECT count(*) FROM key_chunks"), 0);
 }
 
 #[test]
 fn an_import_cut_short_can_be_taken_in_by_the_same_process() {
-    let mut world = World::new(1).bare();
-    let now = world.now();
-    let mut store = world.store();
+    let mut scenario = Scenario::new(1).bare();
+    let now = scenario.now();
+    let mut store = scenario.store();
     let rows = [row("o1", "p1", Some("wpSome"))];
     {
         let mut enrolment = store.enrol("half", Some(b"half")).unwrap();
@@ -235,58 +244,58 @@ fn an_import_cut_short_can_be_taken_in_by_the_same_process() {
     assert_eq!(enrolled.new, 1);
     drop(store);
     let corp = "SELECT corpid FROM subjects JOIN corps c ON c.id = corp";
-    assert_eq!(world.sql::<String>(corp), "wpSome");
+    assert_eq!(scenario.sql::<String>(corp), "wpSome");
 }
 
 #[test]
-fn an_import_whose_process_was_killed_leaves_nothing_to_the_next_one() {
-    let mut world = World::new(2).bare();
+fn killed_import_leaves_nothing_behind() {
+    let mut scenario = Scenario::new(2).bare();
     enrol(
-        &mut world,
+        &mut scenario,
         "first",
         &[row("o1", "p1", None), row("o2", "p2", None)],
     );
-    let mut store = world.store();
+    let mut store = scenario.store();
     let mut enrolment = store.enrol("killed", Some(b"killed")).unwrap();
     enrolment.add(&row("x3", "o3", None)).unwrap();
     std::mem::forget(enrolment);
     drop(store);
     // It was appending when it died: some of it is on disk.
-    let db = rusqlite::Connection::open(world.state()).unwrap();
+    let db = rusqlite::Connection::open(scenario.state()).unwrap();
     let append =
         "INSERT INTO subjects (id, unionid, openid) VALUES (3, 'x3', 'o3'), (4, 'x4', 'o4')";
     db.execute(append, []).unwrap();
     drop(db);
-    assert_eq!(world.sql::<i64>("SELECT count(*) FROM subjects"), 4);
+    assert_eq!(scenario.sql::<i64>("SELECT count(*) FROM subjects"), 4);
 
-    let store = world.store();
+    let store = scenario.store();
     assert!(!store.knows_source(b"killed").unwrap());
     assert!(store.knows_source(b"first").unwrap());
     assert_eq!(store.tally().total(), 2);
     drop(store);
-    assert_eq!(world.sql::<i64>("SELECT count(*) FROM subjects"), 2);
-    assert!(world.run().finished());
+    assert_eq!(scenario.sql::<i64>("SELECT count(*) FROM subjects"), 2);
+    assert!(scenario.run().finished());
 }
 
 #[test]
 fn a_source_is_known_again_by_its_digest() {
-    let mut world = World::new(1).bare();
-    enrol(&mut world, "a.csv", &[row("o1", "p1", None)]);
-    let store = world.store();
+    let mut scenario = Scenario::new(1).bare();
+    enrol(&mut scenario, "a.csv", &[row("o1", "p1", None)]);
+    let store = scenario.store();
     assert!(store.knows_source(b"a.csv").unwrap());
     assert!(!store.knows_source(b"b.csv").unwrap());
 }
 
 #[test]
-fn the_same_people_in_one_source_or_over_many_cost_one_call_each() {
-    let mut world = World::new(5).bare();
+fn repeated_people_cost_one_call_each() {
+    let mut scenario = Scenario::new(5).bare();
     let first = [
         row("o1", "p1", None),
         row("o2", "p2", None),
         row("o1", "p1", None),
         row("o1", "p1", Some(CORP)),
     ];
-    let counted = enrol(&mut world, "first", &first);
+    let counted = enrol(&mut scenario, "first", &first);
     assert_eq!((counted.new, counted.duplicates), (3, 1));
     let second = [
         row("o3", "p3", None),
@@ -295,20 +304,20 @@ fn the_same_people_in_one_source_or_over_many_cost_one_call_each() {
         row("o1", "p2", None),
         row("o3", "p3", None),
     ];
-    let counted = enrol(&mut world, "second", &second);
+    let counted = enrol(&mut scenario, "second", &second);
     assert_eq!((counted.new, counted.duplicates), (2, 3));
-    let counted = enrol(&mut world, "the second by another name", &second);
+    let counted = enrol(&mut scenario, "the second by another name", &second);
     assert_eq!((counted.new, counted.duplicates), (0, 5));
 
-    let told = world.run();
-    assert_eq!(told.report.calls, 5);
-    let order: Vec<_> = told.export.lines().skip(1).collect();
+    let result = scenario.run();
+    assert_eq!(result.report.calls, 5);
+    let order: Vec<_> = result.export.lines().skip(1).collect();
     assert!(order[0].starts_with("o1,p1,"), "order of first appearance");
 }
 
 #[test]
 fn duplicates_are_found_over_more_sources_than_are_kept_apart() {
-    let mut world = World::new(0).bare();
+    let mut scenario = Scenario::new(0).bare();
     let ids: Vec<String> = (0..400).map(|place| format!("o{place}")).collect();
     for source in 0..25_usize {
         // Fifteen new ones, and everything that came before.
@@ -317,20 +326,20 @@ fn duplicates_are_found_over_more_sources_than_are_kept_apart() {
             .iter()
             .map(|id| row(id, "p", None))
             .collect();
-        let counted = enrol(&mut world, &format!("source {source}"), &rows);
+        let counted = enrol(&mut scenario, &format!("source {source}"), &rows);
         assert_eq!((counted.new, counted.duplicates), (15, known as u64));
     }
-    world.subjects = 375;
-    let told = world.run();
-    assert!(told.finished());
-    assert_eq!(told.report.calls, 375);
+    scenario.subjects = 375;
+    let result = scenario.run();
+    assert!(result.finished());
+    assert_eq!(result.report.calls, 375);
 }
 
 #[test]
 fn subjects_enrolled_after_a_run_are_asked_in_the_next_one() {
-    let mut world = World::new(2).bare();
+    let mut scenario = Scenario::new(2).bare();
     enrol(
-        &mut world,
+        &mut scenario,
         "a",
         &[
             row("o1", "p1", None),
@@ -338,39 +347,39 @@ fn subjects_enrolled_after_a_run_are_asked_in_the_next_one() {
             row("o1", "p1", None),
         ],
     );
-    world.run();
+    scenario.run();
     enrol(
-        &mut world,
+        &mut scenario,
         "b",
         &[row("o2", "p2", None), row("o4", "p4", None)],
     );
-    world.subjects = 3;
-    let told = world.run();
-    assert!(told.finished());
-    assert_eq!(told.report.calls, 1);
+    scenario.subjects = 3;
+    let result = scenario.run();
+    assert!(result.finished());
+    assert_eq!(result.report.calls, 1);
 }
 
 #[test]
 fn subjects_whose_keys_collide_are_told_apart_by_their_texts() {
     // The key is a hash over the parts with U+001F between them, so that these have the same one.
-    let mut world = World::new(3).bare();
+    let mut scenario = Scenario::new(3).bare();
     let rows = [
         row("a\u{1f}b", "c", None),
         row("a", "b\u{1f}c", None),
         row("a", "b", Some("c")),
         row("a", "b\u{1f}c", None),
     ];
-    let counted = enrol(&mut world, "colliding", &rows);
+    let counted = enrol(&mut scenario, "colliding", &rows);
     assert_eq!((counted.new, counted.duplicates), (3, 1));
-    let counted = enrol(&mut world, "again", &rows);
+    let counted = enrol(&mut scenario, "again", &rows);
     assert_eq!((counted.new, counted.duplicates), (0, 4));
 }
 
 #[test]
 fn two_processes_cannot_hold_one_state_file() {
-    let mut world = World::new(10);
-    let _held = world.store();
-    let second = Store::open(&world.state(), world.now());
+    let mut scenario = Scenario::new(10);
+    let _held = scenario.store();
+    let second = Store::open(&scenario.state(), scenario.now());
     let Err(error) = second else {
         panic!("opened twice")
     };

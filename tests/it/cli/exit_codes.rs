@@ -3,31 +3,31 @@
 use idferry::sim::{Options, WorldOptions};
 
 use super::{
-    desk::{Desk, fans, lookups, prompt, simulator, timeless},
     server::{Reply, Server},
+    test_dir::{TestDir, fans, lookups, prompt, simulator, timeless},
 };
 
 #[test]
 fn zero_is_everything_answered() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(30);
-    desk.idferry("run fans.csv").at(&simulator).done().exits(0);
+    let dir = TestDir::with_fans(30);
+    dir.idferry("run fans.csv").at(&simulator).output().exits(0);
     assert_eq!(lookups(&simulator).calls, 30);
-    assert_eq!(desk.names(), ["fans.csv", "fans.links.csv", "idferry.db"]);
+    assert_eq!(dir.names(), ["fans.csv", "fans.links.csv", "idferry.db"]);
 }
 
 #[test]
 fn one_is_a_state_file_that_is_none() {
-    let desk = Desk::with_fans(3);
-    desk.write("notes.txt", "shopping list\n".repeat(100));
-    desk.idferry("run fans.csv --state notes.txt --budget 0")
-        .done()
+    let dir = TestDir::with_fans(3);
+    dir.write("notes.txt", "shopping list\n".repeat(100));
+    dir.idferry("run fans.csv --state notes.txt --budget 0")
+        .output()
         .exits(1)
         .says("the state file is damaged or is not one of idferry's");
-    assert!(desk.read("notes.txt").starts_with("shopping list"));
-    std::fs::create_dir(desk.path("folder")).unwrap();
-    desk.idferry("run fans.csv --state folder --budget 0")
-        .done()
+    assert!(dir.read("notes.txt").starts_with("shopping list"));
+    std::fs::create_dir(dir.path("folder")).unwrap();
+    dir.idferry("run fans.csv --state folder --budget 0")
+        .output()
         .exits(1)
         .says("the state file folder cannot be opened: Is a directory");
 }
@@ -41,15 +41,15 @@ fn three_is_finished_with_refusals() {
         },
         ..prompt()
     });
-    let desk = Desk::with_fans(60);
-    desk.idferry("run fans.csv")
+    let dir = TestDir::with_fans(60);
+    dir.idferry("run fans.csv")
         .at(&simulator)
-        .done()
+        .output()
         .exits(3)
         .says("Finished, but ")
         .says("subjects rejected. (exit 3)");
     assert_eq!(lookups(&simulator).calls, 60, "a refusal is asked once");
-    let results = timeless(&desk.read("fans.links.csv"));
+    let results = timeless(&dir.read("fans.links.csv"));
     for line in results.lines().filter(|line| line.contains("rejected")) {
         let code = line.rsplit(',').next().unwrap();
         assert!(["610014", "40073", "610018"].contains(&code), "{line}");
@@ -59,18 +59,18 @@ fn three_is_finished_with_refusals() {
 #[test]
 fn four_is_a_wrong_secret_after_one_try() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(30);
-    desk.idferry("run fans.csv")
+    let dir = TestDir::with_fans(30);
+    dir.idferry("run fans.csv")
         .at(&simulator)
         .env("WECOM_CORP_SECRET", "guessed")
-        .done()
+        .output()
         .exits(4)
         .says("Halted: the API refused gettoken with errcode 40001")
         .says("the same command goes on\n    idferry run fans.csv\n");
     assert_eq!(simulator.stats().tokens_failed, 1);
     assert_eq!(lookups(&simulator).calls, 0);
     // With the secret put right it does.
-    desk.idferry("run fans.csv").at(&simulator).done().exits(0);
+    dir.idferry("run fans.csv").at(&simulator).output().exits(0);
 }
 
 #[test]
@@ -81,17 +81,17 @@ fn four_is_an_untrusted_address_which_is_named() {
                       https://open.work.weixin.qq.com/devtool/query?e=60020";
         Reply::Json(format!(r#"{{"errcode":60020,"errmsg":"{errmsg}"}}"#))
     });
-    let desk = Desk::with_fans(30);
-    desk.idferry("run fans.csv --concurrency 1")
-        .asking(server.base_url())
-        .done()
+    let dir = TestDir::with_fans(30);
+    dir.idferry("run fans.csv --concurrency 1")
+        .with_server(server.base_url())
+        .output()
         .exits(4)
         .says("errcode 60020 不安全的访问IP (not allowed to access from your IP)")
         .says("the server saw the call come from 203.0.113.7")
         .says("企业可信IP");
     assert_eq!(server.lookups(), 1);
     assert_eq!(
-        desk.read("fans.links.csv").matches(",queued,,").count(),
+        dir.read("fans.links.csv").matches(",queued,,").count(),
         30,
         "nobody is to blame but the address"
     );
@@ -106,10 +106,10 @@ fn five_is_more_errors_than_the_budget_bears() {
         },
         ..prompt()
     });
-    let desk = Desk::with_fans(1_000);
-    desk.idferry("run fans.csv --concurrency 4")
+    let dir = TestDir::with_fans(1_000);
+    dir.idferry("run fans.csv --concurrency 4")
         .at(&simulator)
-        .done()
+        .output()
         .exits(5)
         .says("Halted: 200 of the last 200 answers were errors")
         .says("--error-budget");
@@ -120,14 +120,14 @@ fn five_is_more_errors_than_the_budget_bears() {
 #[test]
 fn eight_is_the_state_of_another_corp() {
     let [ours, theirs] = [1, 2].map(|seed| simulator(Options { seed, ..prompt() }));
-    let desk = Desk::with_fans(10);
-    desk.idferry("run fans.csv --budget 5")
+    let dir = TestDir::with_fans(10);
+    dir.idferry("run fans.csv --budget 5")
         .at(&ours)
-        .done()
+        .output()
         .exits(75);
-    desk.idferry("run fans.csv")
+    dir.idferry("run fans.csv")
         .at(&theirs)
-        .done()
+        .output()
         .exits(8)
         .says(&format!(
             "belongs to corp {}, the credentials to {}",
@@ -135,57 +135,57 @@ fn eight_is_the_state_of_another_corp() {
             theirs.corp_id()
         ));
     // Nor has their input come into our file.
-    desk.write("theirs.csv", fans(10..20));
-    desk.idferry("run theirs.csv").at(&theirs).done().exits(8);
-    desk.idferry("run theirs.csv --budget 0")
+    dir.write("theirs.csv", fans(10..20));
+    dir.idferry("run theirs.csv").at(&theirs).output().exits(8);
+    dir.idferry("run theirs.csv --budget 0")
         .at(&theirs)
-        .done()
+        .output()
         .exits(8);
     assert!(theirs.stats().lanes.is_empty(), "nothing was sent");
-    let results = desk.idferry("export -o -").done().exits(0).out;
-    let (first, theirs) = (super::desk::ids(9).0, super::desk::ids(10).0);
+    let results = dir.idferry("export -o -").output().exits(0).out;
+    let (first, theirs) = (super::test_dir::ids(9).0, super::test_dir::ids(10).0);
     assert!(results.contains(&first) && !results.contains(&theirs));
 }
 
 #[test]
 fn a_slip_in_the_corp_id_does_not_spoil_the_file() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(10);
-    desk.idferry("run fans.csv")
+    let dir = TestDir::with_fans(10);
+    dir.idferry("run fans.csv")
         .at(&simulator)
         .env("WECOM_CORP_ID", "wwslip")
-        .done()
+        .output()
         .exits(4);
-    desk.idferry("run fans.csv").at(&simulator).done().exits(0);
-    let status = desk.idferry("status").done().exits(0).out;
+    dir.idferry("run fans.csv").at(&simulator).output().exits(0);
+    let status = dir.idferry("status").output().exits(0).out;
     assert!(status.contains(simulator.corp_id()), "{status}");
     // From here the file is that corp's.
-    desk.idferry("retry --state linked --state unlinked")
-        .done()
+    dir.idferry("retry --state linked --state unlinked")
+        .output()
         .exits(0);
-    desk.idferry("run fans.csv")
+    dir.idferry("run fans.csv")
         .at(&simulator)
         .env("WECOM_CORP_ID", "wwslip")
-        .done()
+        .output()
         .exits(8);
 }
 
 #[test]
 fn eight_is_the_state_of_a_newer_version() {
-    let desk = Desk::with_fans(10);
-    desk.idferry("run fans.csv --budget 0").done().exits(75);
+    let dir = TestDir::with_fans(10);
+    dir.idferry("run fans.csv --budget 0").output().exits(75);
     // `user_version` of the format: four bytes at 60, the highest first.
-    let mut bytes = std::fs::read(desk.path("idferry.db")).unwrap();
+    let mut bytes = std::fs::read(dir.path("idferry.db")).unwrap();
     bytes[60..64].copy_from_slice(&1_000_u32.to_be_bytes());
-    desk.write("idferry.db", bytes);
+    dir.write("idferry.db", bytes);
     for command in [
         "run fans.csv",
         "status",
         "export -o -",
         "retry --state parked",
     ] {
-        desk.idferry(command)
-            .done()
+        dir.idferry(command)
+            .output()
             .exits(8)
             .says("was written by a newer version of idferry; update idferry");
     }
@@ -194,60 +194,60 @@ fn eight_is_the_state_of_a_newer_version() {
 #[test]
 fn seventy_five_is_a_budget_used_up() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(20);
-    desk.idferry("run fans.csv --budget 7")
+    let dir = TestDir::with_fans(20);
+    dir.idferry("run fans.csv --budget 7")
         .at(&simulator)
-        .done()
+        .output()
         .exits(75)
         .says("Stopped: the budget of calls is used up, 13 subjects left. (exit 75)")
         .says("the same command goes on");
     assert_eq!(lookups(&simulator).calls, 7);
-    desk.idferry("run fans.csv --budget 13")
+    dir.idferry("run fans.csv --budget 13")
         .at(&simulator)
-        .done()
+        .output()
         .exits(0);
     assert_eq!(lookups(&simulator).calls, 20);
 }
 
 #[test]
 fn a_budget_of_nothing_needs_neither_network_nor_credentials() {
-    let desk = Desk::with_fans(20);
-    desk.idferry("run fans.csv --budget 0")
-        .done()
+    let dir = TestDir::with_fans(20);
+    dir.idferry("run fans.csv --budget 0")
+        .output()
         .exits(75)
         .says("20 new subjects")
         .says("20 subjects left");
-    assert_eq!(desk.read("fans.links.csv").matches(",queued,,").count(), 20);
+    assert_eq!(dir.read("fans.links.csv").matches(",queued,,").count(), 20);
 }
 
 #[test]
 fn a_run_without_input_goes_on_with_what_is_queued() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(20);
-    desk.idferry("run fans.csv --budget 0").done().exits(75);
-    desk.idferry("run").at(&simulator).done().exits(0);
+    let dir = TestDir::with_fans(20);
+    dir.idferry("run fans.csv --budget 0").output().exits(75);
+    dir.idferry("run").at(&simulator).output().exits(0);
     assert_eq!(lookups(&simulator).calls, 20);
-    assert_eq!(desk.names(), ["fans.csv", "fans.links.csv", "idferry.db"]);
-    assert!(!desk.read("fans.links.csv").contains("queued"));
+    assert_eq!(dir.names(), ["fans.csv", "fans.links.csv", "idferry.db"]);
+    assert!(!dir.read("fans.links.csv").contains("queued"));
 }
 
 #[test]
 fn a_run_without_input_needs_something_to_go_on_with() {
-    let desk = Desk::new();
+    let dir = TestDir::new();
     for command in ["run", "run --sandbox", "run --state nowhere.db"] {
-        desk.idferry(command)
-            .done()
+        dir.idferry(command)
+            .output()
             .exits(2)
             .says("to go on with: name an INPUT, or another file with --state");
     }
-    assert_eq!(desk.names(), [""; 0]);
+    assert_eq!(dir.names(), [""; 0]);
 }
 
 #[test]
 fn a_run_that_cannot_begin_has_ended_all_the_same() {
-    let desk = Desk::with_fans(5);
-    desk.idferry("run fans.csv").done().exits(2);
-    let status = desk.idferry("status --json").done().exits(0).out;
+    let dir = TestDir::with_fans(5);
+    dir.idferry("run fans.csv").output().exits(2);
+    let status = dir.idferry("status --json").output().exits(0).out;
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
     assert_eq!(status["running"], false, "{status}");
     assert_eq!(status["run"]["exit_code"], 2, "{status}");
@@ -256,10 +256,10 @@ fn a_run_that_cannot_begin_has_ended_all_the_same() {
 #[test]
 fn seventy_five_is_time_that_is_up() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(20);
-    desk.idferry("run fans.csv --max-duration 0s")
+    let dir = TestDir::with_fans(20);
+    dir.idferry("run fans.csv --max-duration 0s")
         .at(&simulator)
-        .done()
+        .output()
         .exits(75)
         .says("Stopped: the time is up, 20 subjects left. (exit 75)");
     assert_eq!(lookups(&simulator).calls, 0);
@@ -268,14 +268,14 @@ fn seventy_five_is_time_that_is_up() {
 #[test]
 fn a_time_to_stop_that_is_far_off_stops_nothing() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(20);
+    let dir = TestDir::with_fans(20);
     let far_off = idferry::clock::Clock::system()
         .now()
         .plus(std::time::Duration::from_secs(12 * 3_600));
     let until = far_off.rfc3339()[11..16].to_owned();
-    desk.idferry("run fans.csv --max-duration 6h --until")
+    dir.idferry("run fans.csv --max-duration 6h --until")
         .arg(until)
         .at(&simulator)
-        .done()
+        .output()
         .exits(0);
 }

@@ -3,40 +3,40 @@
 use idferry::sim::Simulator;
 
 use super::{
-    desk::{Desk, lookups, prompt, simulator},
     server::{Reply, Server},
+    test_dir::{TestDir, lookups, prompt, simulator},
 };
 
 /// A finished run of 30: two rejected (610014), one parked (an unknown code).
-fn finished() -> (Desk, Simulator) {
+fn finished() -> (TestDir, Simulator) {
     let simulator = simulator(prompt());
     simulator.with(|remote| {
-        let unionid = |number| super::desk::ids(number).0;
+        let unionid = |number| super::test_dir::ids(number).0;
         remote.force(&unionid(3), Some(610_014));
         remote.force(&unionid(7), Some(610_014));
         remote.force(&unionid(9), Some(987_654));
     });
-    let desk = Desk::with_fans(30);
-    desk.idferry("run fans.csv").at(&simulator).done().exits(3);
+    let dir = TestDir::with_fans(30);
+    dir.idferry("run fans.csv").at(&simulator).output().exits(3);
     assert_eq!(lookups(&simulator).calls, 30);
     simulator.with(|remote| {
         for number in [3, 7, 9] {
-            remote.force(&super::desk::ids(number).0, None);
+            remote.force(&super::test_dir::ids(number).0, None);
         }
     });
-    (desk, simulator)
+    (dir, simulator)
 }
 
 #[test]
 fn the_parked_are_asked_again() {
-    let (desk, simulator) = finished();
-    desk.idferry("retry --state parked")
-        .done()
+    let (dir, simulator) = finished();
+    dir.idferry("retry --state parked")
+        .output()
         .exits(0)
         .says("1 subject put back in the queue, 1 queued now; `idferry run` asks them");
-    desk.idferry("run fans.csv").at(&simulator).done().exits(3);
+    dir.idferry("run fans.csv").at(&simulator).output().exits(3);
     assert_eq!(lookups(&simulator).calls, 31);
-    let results = desk.read("fans.links.csv");
+    let results = dir.read("fans.links.csv");
     assert_eq!(
         (
             results.matches("parked").count(),
@@ -48,65 +48,65 @@ fn the_parked_are_asked_again() {
 
 #[test]
 fn a_code_brings_back_those_who_had_it() {
-    let (desk, simulator) = finished();
-    desk.idferry("retry --errcode 610014")
-        .done()
+    let (dir, simulator) = finished();
+    dir.idferry("retry --errcode 610014")
+        .output()
         .exits(0)
         .says("2 subjects put back");
-    desk.idferry("retry --errcode 610014")
-        .done()
+    dir.idferry("retry --errcode 610014")
+        .output()
         .exits(0)
         .says("0 subjects put back");
-    desk.idferry("retry --errcode -1")
-        .done()
+    dir.idferry("retry --errcode -1")
+        .output()
         .exits(0)
         .says("0 subjects put back");
-    desk.idferry("run fans.csv").at(&simulator).done().exits(3);
+    dir.idferry("run fans.csv").at(&simulator).output().exits(3);
     assert_eq!(lookups(&simulator).calls, 32);
     // Code and state together are those who have both.
-    desk.idferry("retry --errcode 0 --state parked")
-        .done()
+    dir.idferry("retry --errcode 0 --state parked")
+        .output()
         .exits(0)
         .says("0 subjects put back");
 }
 
 #[test]
 fn a_retry_of_nothing_in_particular_is_a_usage_error() {
-    let (desk, _simulator) = finished();
-    desk.idferry("retry")
-        .done()
+    let (dir, _simulator) = finished();
+    dir.idferry("retry")
+        .output()
         .exits(2)
         .says("retry what? For example --state parked");
-    desk.idferry("retry --errcode many").done().exits(2);
-    desk.idferry("retry --state praked").done().exits(2);
-    desk.idferry("retry --state praked --state parked")
-        .done()
+    dir.idferry("retry --errcode many").output().exits(2);
+    dir.idferry("retry --state praked").output().exits(2);
+    dir.idferry("retry --state praked --state parked")
+        .output()
         .exits(2)
         .says("praked");
     assert!(
-        !desk.names().contains(&"praked".to_owned()),
+        !dir.names().contains(&"praked".to_owned()),
         "{:?}",
-        desk.names()
+        dir.names()
     );
 }
 
 #[test]
 fn the_results_can_be_had_at_any_time() {
-    let (desk, simulator) = finished();
-    let whole = desk.read("fans.links.csv");
-    std::fs::remove_file(desk.path("fans.links.csv")).unwrap();
-    let printed = desk.idferry("export -o -").done().exits(0);
+    let (dir, simulator) = finished();
+    let whole = dir.read("fans.links.csv");
+    std::fs::remove_file(dir.path("fans.links.csv")).unwrap();
+    let printed = dir.idferry("export -o -").output().exits(0);
     assert_eq!((printed.out, &*printed.err), (whole.clone(), ""));
-    desk.idferry("export")
-        .done()
+    dir.idferry("export")
+        .output()
         .exits(0)
         .says("fans.links.csv: ")
         .prints_nothing();
-    assert_eq!(desk.read("fans.links.csv"), whole);
+    assert_eq!(dir.read("fans.links.csv"), whole);
 
     let only = |state: &str| {
         let line = format!("export --state {state} -o -");
-        let out = desk.idferry(&line).done().exits(0).out;
+        let out = dir.idferry(&line).output().exits(0).out;
         let lines: Vec<_> = out.lines().skip(1).map(str::to_owned).collect();
         assert!(
             lines
@@ -127,15 +127,15 @@ fn the_results_can_be_had_at_any_time() {
 
 #[test]
 fn without_a_state_file_there_is_nothing_to_tell() {
-    let desk = Desk::new();
+    let dir = TestDir::new();
     for command in ["status", "status --json", "export", "retry --state parked"] {
-        desk.idferry(command)
-            .done()
+        dir.idferry(command)
+            .output()
             .exits(2)
             .prints_nothing()
             .says("there is no state file idferry.db; `idferry run` makes one");
     }
-    assert_eq!(desk.names(), [""; 0]);
+    assert_eq!(dir.names(), [""; 0]);
 }
 
 #[test]
@@ -143,12 +143,12 @@ fn refusals_are_never_written_as_unlinked() {
     let server = Server::with_token("token", |_| {
         Reply::Json(r#"{"errcode":610014,"errmsg":"no","external_userid_info":[]}"#.to_owned())
     });
-    let desk = Desk::with_fans(3);
-    desk.idferry("run fans.csv")
-        .asking(server.base_url())
-        .done()
+    let dir = TestDir::with_fans(3);
+    dir.idferry("run fans.csv")
+        .with_server(server.base_url())
+        .output()
         .exits(3);
-    let results = desk.read("fans.links.csv");
+    let results = dir.read("fans.links.csv");
     assert_eq!(
         results.matches(",,,,rejected,610014,").count(),
         3,

@@ -6,8 +6,8 @@ use idferry::sim::{Fault, Forced, Options, Simulator};
 use rustix::process::Signal;
 
 use super::{
-    desk::{Desk, expected, ids, lookups, prompt, same_lines, simulator, timeless},
     server::{Reply, Server},
+    test_dir::{TestDir, expected, ids, lookups, prompt, same_lines, simulator, timeless},
 };
 
 #[test]
@@ -27,10 +27,10 @@ fn one_of_every_fault_costs_a_call_and_no_subject() {
         Fault::TokenKilled,
     ];
     simulator.with(|remote| remote.script(faults.map(Forced::Fault)));
-    let desk = Desk::with_fans(SUBJECTS);
-    desk.idferry("run fans.csv --ticket none")
+    let dir = TestDir::with_fans(SUBJECTS);
+    dir.idferry("run fans.csv --ticket none")
         .at(&simulator)
-        .done()
+        .output()
         .exits(0);
     let drawn = simulator.stats().faults;
     assert_eq!(drawn.len(), faults.len(), "{drawn:?}");
@@ -39,21 +39,21 @@ fn one_of_every_fault_costs_a_call_and_no_subject() {
         .iter()
         .map(|(unionid, openid)| (&**unionid, &**openid));
     let world = simulator.with(|remote| expected(remote.world(), subjects));
-    same_lines(&timeless(&desk.read("fans.links.csv")), &world);
+    same_lines(&timeless(&dir.read("fans.links.csv")), &world);
 }
 
 #[test]
-fn a_bad_day_parks_nobody() {
+fn faults_park_no_subject() {
     let mut options = Options {
         faults: idferry::sim::Faults::harsh().with(Fault::Hang, 0.0),
         ..prompt()
     };
     options.concurrent = Some(50);
     let simulator = simulator(options);
-    let desk = Desk::with_fans(150);
-    desk.idferry("run fans.csv --ticket none")
+    let dir = TestDir::with_fans(150);
+    dir.idferry("run fans.csv --ticket none")
         .at(&simulator)
-        .done()
+        .output()
         .exits(0);
     assert!(
         simulator.stats().faults.len() >= 5,
@@ -65,14 +65,14 @@ fn a_bad_day_parks_nobody() {
 
 #[test]
 fn a_closed_port_is_told_at_once_and_can_be_left_at_once() {
-    let desk = Desk::with_fans(5);
-    let mut run = desk
+    let dir = TestDir::with_fans(5);
+    let mut run = dir
         .idferry("run fans.csv --ticket none")
-        .asking(&closed_port())
+        .with_server(&closed_port())
         .start();
     run.says("the API cannot be reached (connection refused), next try at ");
     run.signal(Signal::INT);
-    run.done()
+    run.output()
         .exits(130)
         .says("Interrupted: every answer is saved, 5 subjects left.");
 }
@@ -81,32 +81,32 @@ fn a_closed_port_is_told_at_once_and_can_be_left_at_once() {
 /// before it gives up at once.
 #[test]
 fn a_closed_port_before_the_run_is_work_left() {
-    let desk = Desk::with_fans(5);
-    desk.idferry("run fans.csv --ticket apply")
-        .asking(&closed_port())
-        .done()
+    let dir = TestDir::with_fans(5);
+    dir.idferry("run fans.csv --ticket apply")
+        .with_server(&closed_port())
+        .output()
         .exits(75)
         .says("Stopped: the API cannot be reached (connection refused), 5 subjects left. (exit 75)")
         .says("nobody listens at http://127.0.0.77:")
         .says("(WECOM_BASE_URL)");
     // The one chance is not used up by that.
     let simulator = simulator(prompt());
-    let fresh = desk
+    let fresh = dir
         .idferry("run fans.csv --ticket apply --state fresh.db")
         .at(&simulator);
-    fresh.done().exits(0);
+    fresh.output().exits(0);
     assert_eq!(simulator.stats().ticket_applications, 1);
 }
 
 /// As above, it is the stage before the loop that gives up at once.
 #[test]
-fn an_address_that_is_not_the_api_is_told_from_one_that_is_not_there() {
+fn wrong_address_differs_from_unreachable_address() {
     let server = Server::start(|_| Reply::NotFound);
-    let desk = Desk::with_fans(5);
-    let done = desk
+    let dir = TestDir::with_fans(5);
+    let done = dir
         .idferry("run fans.csv --ticket apply")
-        .asking(server.base_url())
-        .done()
+        .with_server(server.base_url())
+        .output()
         .exits(75)
         .says("Stopped: what answers is not the WeCom API (HTTP 404), 5 subjects left. (exit 75)")
         .says("answers, but is not the WeCom API: check --base-url");
@@ -126,12 +126,12 @@ fn closed_port() -> String {
 }
 
 #[test]
-fn a_line_that_comes_back_is_used_again() {
+fn run_reconnects_after_an_outage() {
     let address = closed("127.0.0.78");
-    let desk = Desk::with_fans(5);
+    let dir = TestDir::with_fans(5);
     // The credentials are those of every simulator of this seed.
     let credentials = simulator(prompt());
-    let mut run = desk
+    let mut run = dir
         .idferry("run fans.csv --ticket none --progress json")
         .with_credentials_of(&credentials)
         .env("WECOM_BASE_URL", format!("http://{address}"))
@@ -139,7 +139,7 @@ fn a_line_that_comes_back_is_used_again() {
     run.says(r#""event":"unreachable""#);
     let simulator = Simulator::start(address, prompt()).unwrap();
     run.says(r#""event":"reached_again""#);
-    run.done().exits(0);
+    run.output().exits(0);
     assert_eq!(lookups(&simulator).calls, 5);
 }
 
@@ -150,14 +150,14 @@ fn a_code_that_nobody_knows_parks_the_subject() {
         let errcode = if known { 0 } else { 987_654 };
         Reply::Json(format!(r#"{{"errcode":{errcode},"errmsg":"novelty"}}"#))
     });
-    let desk = Desk::with_fans(5);
-    desk.idferry("run fans.csv")
-        .asking(server.base_url())
-        .done()
+    let dir = TestDir::with_fans(5);
+    dir.idferry("run fans.csv")
+        .with_server(server.base_url())
+        .output()
         .exits(3)
         .says("Finished, but 1 subject parked. (exit 3)")
         .says("errcode 987654")
         .says("`idferry retry --state parked` puts the parked back in the queue");
     assert_eq!(server.lookups(), 5);
-    assert!(desk.read("fans.links.csv").contains(",parked,987654,"));
+    assert!(dir.read("fans.links.csv").contains(",parked,987654,"));
 }

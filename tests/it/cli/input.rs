@@ -4,42 +4,42 @@ use std::io::Write;
 
 use insta::assert_snapshot;
 
-use super::desk::{Desk, Done, fans, ids, lookups, prompt, sample, simulator, timeless};
+use super::test_dir::{Output, TestDir, fans, ids, lookups, prompt, sample, simulator, timeless};
 
 /// What `run` says of this file, which it cannot use.
-fn refused(desk: &Desk, name: &str) -> String {
-    let Done { err, out, .. } = desk.idferry("run").arg(name).done().exits(2);
+fn refused(dir: &TestDir, name: &str) -> String {
+    let Output { err, out, .. } = dir.idferry("run").arg(name).output().exits(2);
     assert_eq!(out, "");
-    assert!(!desk.names().iter().any(|name| name.ends_with(".links.csv")));
+    assert!(!dir.names().iter().any(|name| name.ends_with(".links.csv")));
     err
 }
 
 #[test]
 fn a_file_that_cannot_be_used_is_told_with_what_to_do() {
-    let desk = Desk::new();
-    assert_snapshot!(refused(&desk, "nowhere.csv"), @"idferry: cannot open nowhere.csv: No such file or directory (os error 2). Check the path and its permissions");
-    std::fs::create_dir(desk.path("folder")).unwrap();
-    assert_snapshot!(refused(&desk, "folder"), @"idferry: folder is a directory; give the files in it, for example folder/*.csv");
-    desk.write("empty.csv", "");
-    assert_snapshot!(refused(&desk, "empty.csv"), @"idferry: empty.csv is empty; it needs a header line such as unionid,openid and rows below it");
-    desk.write("header.csv", "unionid,openid\n\n");
-    assert_snapshot!(refused(&desk, "header.csv"), @"idferry: header.csv has a header but no rows below it; check the export that made it");
-    desk.write("columns.csv", "id,name,union_id\n1,Mia,oX\n");
-    assert_snapshot!(refused(&desk, "columns.csv"), @"idferry: columns.csv has no column 'unionid' and no column 'openid'; the columns found are 'id', 'name', 'union_id'. Say which they are, for example --columns unionid=union_id,openid=NAME");
-    desk.write("headless.csv", fans(0..3).split_once('\n').unwrap().1);
-    assert_snapshot!(refused(&desk, "headless.csv"), @"idferry: the first line of headless.csv looks like data, not like a header; put the line unionid,openid above it");
-    desk.write("excel.csv", b"PK\x03\x04 and so on");
-    assert_snapshot!(refused(&desk, "excel.csv"), @r#"idferry: excel.csv is a zip archive or an Excel workbook (.xlsx), not CSV; save it as "CSV UTF-8" and give that file"#);
-    desk.write("bad.csv", "unionid,openid\nshort,short\n,\nx,y\n");
-    assert_snapshot!(refused(&desk, "bad.csv"), @"idferry: none of the 2 lines of bad.csv can be a subject; the first reason: line 2: unionid has 5 characters; ids have 16 to 64. Check the columns and the encoding (--columns, --encoding)");
+    let dir = TestDir::new();
+    assert_snapshot!(refused(&dir, "nowhere.csv"), @"idferry: cannot open nowhere.csv: No such file or directory (os error 2). Check the path and its permissions");
+    std::fs::create_dir(dir.path("folder")).unwrap();
+    assert_snapshot!(refused(&dir, "folder"), @"idferry: folder is a directory; give the files in it, for example folder/*.csv");
+    dir.write("empty.csv", "");
+    assert_snapshot!(refused(&dir, "empty.csv"), @"idferry: empty.csv is empty; it needs a header line such as unionid,openid and rows below it");
+    dir.write("header.csv", "unionid,openid\n\n");
+    assert_snapshot!(refused(&dir, "header.csv"), @"idferry: header.csv has a header but no rows below it; check the export that made it");
+    dir.write("columns.csv", "id,name,union_id\n1,Mia,oX\n");
+    assert_snapshot!(refused(&dir, "columns.csv"), @"idferry: columns.csv has no column 'unionid' and no column 'openid'; the columns found are 'id', 'name', 'union_id'. Say which they are, for example --columns unionid=union_id,openid=NAME");
+    dir.write("headless.csv", fans(0..3).split_once('\n').unwrap().1);
+    assert_snapshot!(refused(&dir, "headless.csv"), @"idferry: the first line of headless.csv looks like data, not like a header; put the line unionid,openid above it");
+    dir.write("excel.csv", b"PK\x03\x04 and so on");
+    assert_snapshot!(refused(&dir, "excel.csv"), @r#"idferry: excel.csv is a zip archive or an Excel workbook (.xlsx), not CSV; save it as "CSV UTF-8" and give that file"#);
+    dir.write("bad.csv", "unionid,openid\nshort,short\n,\nx,y\n");
+    assert_snapshot!(refused(&dir, "bad.csv"), @"idferry: none of the 2 lines of bad.csv can be a subject; the first reason: line 2: unionid has 5 characters; ids have 16 to 64. Check the columns and the encoding (--columns, --encoding)");
 }
 
 #[test]
 fn a_file_that_may_not_be_read_is_told() {
-    let desk = Desk::with_fans(3);
-    open_to_everybody(&desk, "");
-    set_mode(&desk, "fans.csv", 0o000);
-    let Some(done) = as_nobody(&desk, "run fans.csv --sandbox") else {
+    let dir = TestDir::with_fans(3);
+    open_to_everybody(&dir, "");
+    set_mode(&dir, "fans.csv", 0o000);
+    let Some(done) = as_nobody(&dir, "run fans.csv --sandbox") else {
         return;
     };
     done.exits(2)
@@ -48,12 +48,12 @@ fn a_file_that_may_not_be_read_is_told() {
 
 #[test]
 fn a_state_that_may_not_be_written_is_told() {
-    let desk = Desk::with_fans(3);
-    open_to_everybody(&desk, "");
-    desk.idferry("run fans.csv --budget 0").done().exits(75);
-    set_mode(&desk, "fans.csv", 0o644);
-    set_mode(&desk, "idferry.db", 0o444);
-    let Some(done) = as_nobody(&desk, "run fans.csv --sandbox --state idferry.db") else {
+    let dir = TestDir::with_fans(3);
+    open_to_everybody(&dir, "");
+    dir.idferry("run fans.csv --budget 0").output().exits(75);
+    set_mode(&dir, "fans.csv", 0o644);
+    set_mode(&dir, "idferry.db", 0o444);
+    let Some(done) = as_nobody(&dir, "run fans.csv --sandbox --state idferry.db") else {
         return;
     };
     done.exits(1)
@@ -61,33 +61,33 @@ fn a_state_that_may_not_be_written_is_told() {
 }
 
 #[test]
-fn a_folder_that_may_not_be_written_is_told_before_anything_is_asked() {
-    let desk = Desk::with_fans(3);
-    open_to_everybody(&desk, "");
-    std::fs::create_dir(desk.path("shut")).unwrap();
-    set_mode(&desk, "shut", 0o555);
-    let Some(done) = as_nobody(&desk, "run fans.csv --output shut/links.csv") else {
+fn unwritable_folder_is_reported_before_any_call() {
+    let dir = TestDir::with_fans(3);
+    open_to_everybody(&dir, "");
+    std::fs::create_dir(dir.path("shut")).unwrap();
+    set_mode(&dir, "shut", 0o555);
+    let Some(done) = as_nobody(&dir, "run fans.csv --output shut/links.csv") else {
         return;
     };
     done.exits(2)
         .says("no file can be made in shut, where shut/links.csv shall be: Permission denied");
 }
 
-fn set_mode(desk: &Desk, name: &str, mode: u32) {
+fn set_mode(dir: &TestDir, name: &str, mode: u32) {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::Permissions::from_mode(mode);
-    std::fs::set_permissions(desk.path(name), mode).unwrap();
+    std::fs::set_permissions(dir.path(name), mode).unwrap();
 }
 
-fn open_to_everybody(desk: &Desk, name: &str) {
-    set_mode(desk, name, 0o777);
+fn open_to_everybody(dir: &TestDir, name: &str) {
+    set_mode(dir, name, 0o777);
 }
 
 /// Root ignores modes, so the command is run as somebody else; `None` if they may not start it.
-fn as_nobody(desk: &Desk, line: &str) -> Option<Done> {
-    let mut version = desk.idferry("--version").by_nobody().command();
+fn as_nobody(dir: &TestDir, line: &str) -> Option<Output> {
+    let mut version = dir.idferry("--version").unprivileged().command();
     match version.output() {
-        Ok(output) if output.status.success() => Some(desk.idferry(line).by_nobody().done()),
+        Ok(output) if output.status.success() => Some(dir.idferry(line).unprivileged().output()),
         _ => {
             eprintln!("skipped: nobody else may start the binary here");
             None
@@ -98,26 +98,26 @@ fn as_nobody(desk: &Desk, line: &str) -> Option<Done> {
 #[test]
 fn an_output_that_cannot_be_is_told_before_anything_is_asked() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(3);
-    std::fs::create_dir(desk.path("folder")).unwrap();
-    desk.idferry("run fans.csv --output folder")
+    let dir = TestDir::with_fans(3);
+    std::fs::create_dir(dir.path("folder")).unwrap();
+    dir.idferry("run fans.csv --output folder")
         .at(&simulator)
-        .done()
+        .output()
         .exits(2)
         .says("folder is a folder, results need a file: name one in it, such as folder/links.csv");
-    desk.idferry("run fans.csv --output no/links.csv")
+    dir.idferry("run fans.csv --output no/links.csv")
         .at(&simulator)
-        .done()
+        .output()
         .exits(2)
         .says("there is no folder no to write no/links.csv in: make it");
-    desk.idferry("export -o no/links.csv").done().exits(2);
+    dir.idferry("export -o no/links.csv").output().exits(2);
     assert!(simulator.stats().lanes.is_empty());
 }
 
 #[test]
-fn a_nul_byte_and_a_field_of_ten_megabytes_cost_their_line_and_no_other() {
+fn nul_byte_and_huge_field_cost_their_own_line_only() {
     let simulator = simulator(prompt());
-    let desk = Desk::new();
+    let dir = TestDir::new();
     let mut csv = b"unionid,openid,note\n".to_vec();
     for number in 0..10 {
         let (unionid, openid) = ids(number);
@@ -129,14 +129,14 @@ fn a_nul_byte_and_a_field_of_ten_megabytes_cost_their_line_and_no_other() {
         }
         csv.push(b'\n');
     }
-    desk.write("fans.csv", csv);
-    desk.idferry("run fans.csv")
+    dir.write("fans.csv", csv);
+    dir.idferry("run fans.csv")
         .at(&simulator)
-        .done()
+        .output()
         .exits(3)
         .says("10 lines, 8 new subjects, 2 rejected");
     assert_eq!(lookups(&simulator).calls, 8);
-    let rejects = desk.read("fans.rejects.csv");
+    let rejects = dir.read("fans.rejects.csv");
     assert!(rejects.contains("fans.csv,5,"), "{rejects}");
     assert!(
         rejects.contains("fans.csv,8,note,is longer than 64 KiB"),
@@ -159,10 +159,14 @@ fn compressed_inputs_give_the_results_of_plain_ones() {
         ("fans.csv.zst", zstd),
     ]
     .map(|(name, bytes)| {
-        let desk = Desk::new();
-        desk.write(name, bytes);
-        desk.idferry("run").arg(name).at(&simulator).done().exits(0);
-        timeless(&desk.read("fans.links.csv"))
+        let dir = TestDir::new();
+        dir.write(name, bytes);
+        dir.idferry("run")
+            .arg(name)
+            .at(&simulator)
+            .output()
+            .exits(0);
+        timeless(&dir.read("fans.links.csv"))
     });
     assert!(results[0].lines().count() > 50);
     assert_eq!(results[0], results[1]);
@@ -171,19 +175,19 @@ fn compressed_inputs_give_the_results_of_plain_ones() {
 
 #[test]
 fn a_torn_archive_keeps_what_was_read_and_goes_on_once_whole() {
-    let desk = Desk::new();
+    let dir = TestDir::new();
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(fans(0..5_000).as_bytes()).unwrap();
     let whole = gzip.finish().unwrap();
-    desk.write("fans.csv.gz", &whole[..whole.len() / 2]);
-    desk.idferry("run fans.csv.gz --budget 0")
-        .done()
+    dir.write("fans.csv.gz", &whole[..whole.len() / 2]);
+    dir.idferry("run fans.csv.gz --budget 0")
+        .output()
         .exits(2)
         .says("fans.csv.gz is damaged or cut off: its gzip data cannot be unpacked")
         .says("copy the file again and run the same command");
-    desk.write("fans.csv.gz", &whole);
-    desk.idferry("run fans.csv.gz --budget 0").done().exits(75);
-    let results = desk.read("fans.links.csv");
+    dir.write("fans.csv.gz", &whole);
+    dir.idferry("run fans.csv.gz --budget 0").output().exits(75);
+    let results = dir.read("fans.links.csv");
     assert_eq!(results.lines().count(), 1 + 5_000);
     let first = ids(0);
     assert!(results.lines().nth(1).unwrap().starts_with(&first.0));
@@ -192,37 +196,37 @@ fn a_torn_archive_keeps_what_was_read_and_goes_on_once_whole() {
 #[test]
 fn standard_input_is_an_input() {
     let simulator = simulator(prompt());
-    let desk = Desk::new();
-    let typed = || desk.idferry("run - --output -").at(&simulator);
-    let first = typed().reading(fans(0..20)).done().exits(0).out;
-    assert_eq!(desk.names(), ["idferry.db"]);
-    let again = typed().reading(fans(0..20)).done().exits(0).out;
+    let dir = TestDir::new();
+    let typed = || dir.idferry("run - --output -").at(&simulator);
+    let first = typed().with_stdin(fans(0..20)).output().exits(0).out;
+    assert_eq!(dir.names(), ["idferry.db"]);
+    let again = typed().with_stdin(fans(0..20)).output().exits(0).out;
     assert_eq!(first, again);
     assert_eq!(lookups(&simulator).calls, 20);
-    desk.idferry("run -")
+    dir.idferry("run -")
         .at(&simulator)
-        .reading(fans(0..20))
-        .done()
+        .with_stdin(fans(0..20))
+        .output()
         .exits(0)
         .prints_nothing();
-    assert_eq!(desk.names(), ["idferry.db", "stdin.links.csv"]);
+    assert_eq!(dir.names(), ["idferry.db", "stdin.links.csv"]);
 }
 
 #[test]
 fn several_files_are_one_job_named_after_the_first() {
     let simulator = simulator(prompt());
-    let desk = Desk::new();
-    desk.write("monday.csv", fans(0..20));
-    desk.write("tuesday.csv", fans(10..30));
-    desk.write("copy.csv", fans(0..20));
-    desk.idferry("run monday.csv tuesday.csv copy.csv")
+    let dir = TestDir::new();
+    dir.write("monday.csv", fans(0..20));
+    dir.write("tuesday.csv", fans(10..30));
+    dir.write("copy.csv", fans(0..20));
+    dir.idferry("run monday.csv tuesday.csv copy.csv")
         .at(&simulator)
-        .done()
+        .output()
         .exits(0)
         .says("tuesday.csv: 20 lines, 10 new subjects, 10 known already");
     assert_eq!(lookups(&simulator).calls, 30);
-    assert!(desk.names().contains(&"monday.links.csv".to_owned()));
-    let results = desk.read("monday.links.csv");
+    assert!(dir.names().contains(&"monday.links.csv".to_owned()));
+    let results = dir.read("monday.links.csv");
     let mut order: Vec<_> = results
         .lines()
         .skip(1)
@@ -234,12 +238,12 @@ fn several_files_are_one_job_named_after_the_first() {
 }
 
 #[test]
-fn a_bad_file_among_good_ones_stops_the_job_before_anything_is_asked() {
+fn bad_file_among_good_ones_stops_before_any_call() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(5);
-    desk.idferry("run fans.csv nowhere.csv")
+    let dir = TestDir::with_fans(5);
+    dir.idferry("run fans.csv nowhere.csv")
         .at(&simulator)
-        .done()
+        .output()
         .exits(2)
         .says("cannot open nowhere.csv");
     assert!(simulator.stats().lanes.is_empty());
@@ -248,35 +252,35 @@ fn a_bad_file_among_good_ones_stops_the_job_before_anything_is_asked() {
 #[test]
 fn excel_of_china_is_read_once_its_columns_are_named() {
     let simulator = simulator(prompt());
-    let desk = Desk::new();
-    std::fs::copy(sample("excel-gb18030.csv"), desk.path("excel.csv")).unwrap();
-    desk.idferry("run excel.csv")
+    let dir = TestDir::new();
+    std::fs::copy(sample("excel-gb18030.csv"), dir.path("excel.csv")).unwrap();
+    dir.idferry("run excel.csv")
         .at(&simulator)
-        .done()
+        .output()
         .exits(2)
         .says("no column 'unionid' and no column 'openid'")
         .says("--columns unionid=会员unionid,openid=小程序openid");
-    desk.idferry("run excel.csv --columns unionid=会员unionid,openid=小程序openid")
+    dir.idferry("run excel.csv --columns unionid=会员unionid,openid=小程序openid")
         .at(&simulator)
-        .done()
+        .output()
         .exits(0)
         .says("50 lines, 50 new subjects");
     assert_eq!(lookups(&simulator).calls, 50);
 }
 
 #[test]
-fn the_untidy_sample_is_asked_where_it_can_be_and_told_where_not() {
+fn untidy_sample_asks_valid_lines_and_reports_the_rest() {
     let simulator = simulator(prompt());
-    let desk = Desk::new();
-    std::fs::copy(sample("untidy.csv"), desk.path("untidy.csv")).unwrap();
-    desk.idferry("run untidy.csv")
+    let dir = TestDir::new();
+    std::fs::copy(sample("untidy.csv"), dir.path("untidy.csv")).unwrap();
+    dir.idferry("run untidy.csv")
         .at(&simulator)
-        .done()
+        .output()
         .exits(3)
         .says("54 lines, 40 new subjects, 14 rejected");
     assert_eq!(lookups(&simulator).calls, 40);
-    assert_eq!(desk.mode("untidy.rejects.csv"), 0o600);
-    let rejects = desk.read("untidy.rejects.csv");
+    assert_eq!(dir.mode("untidy.rejects.csv"), 0o600);
+    let rejects = dir.read("untidy.rejects.csv");
     assert_snapshot!(rejects.replace('\0', "\\0"), @r#"
     source,line,column,reason,fields
     untidy.csv,10,OpenID,is empty,okptO2czayvTMtpdLQb6aDLLhLqe,,,no openid
@@ -295,13 +299,13 @@ fn the_untidy_sample_is_asked_where_it_can_be_and_told_where_not() {
     untidy.csv,57,OpenID,has 4 characters; ids have 16 to 64,o-14ibMoXyV94kFfqhv6GBjjyFV4,NULL,,from a database
     "#);
 
-    // Typed again it asks nothing, keeps the rejects, and says why it is still no success.
-    desk.idferry("run untidy.csv")
+    // Invocation again it asks nothing, keeps the rejects, and says why it is still no success.
+    dir.idferry("run untidy.csv")
         .at(&simulator)
-        .done()
+        .output()
         .exits(3)
         .says("Finished, but 2 subjects rejected, 14 input lines not taken in. (exit 3)")
         .says("untidy.rejects.csv says why");
-    assert_eq!(desk.read("untidy.rejects.csv"), rejects);
+    assert_eq!(dir.read("untidy.rejects.csv"), rejects);
     assert_eq!(lookups(&simulator).calls, 40);
 }

@@ -4,21 +4,23 @@ use std::io::Write;
 
 use idferry::{model::Limits, sim::Options};
 
-use super::desk::{Desk, expected, fans, ids, lookups, same_lines, simulator, timeless, unhurried};
+use super::test_dir::{
+    TestDir, expected, fans, ids, lookups, same_lines, simulator, timeless, unhurried,
+};
 
 #[test]
 fn a_run_killed_again_and_again_comes_to_the_same_results() {
     const SUBJECTS: usize = 400;
     let simulator = simulator(unhurried());
-    let desk = Desk::with_fans(SUBJECTS);
+    let dir = TestDir::with_fans(SUBJECTS);
     let command = "run fans.csv --ticket none --concurrency 4";
     let kills: [u64; 5] = [1, 40, 100, 170, 260];
     for calls in kills {
-        let mut run = desk.idferry(command).at(&simulator).start();
+        let mut run = dir.idferry(command).at(&simulator).start();
         run.until("enough calls", || lookups(&simulator).calls >= calls);
         run.kill().was_killed();
     }
-    desk.idferry(command).at(&simulator).done().exits(0);
+    dir.idferry(command).at(&simulator).output().exits(0);
 
     // A kill repeats at most the 4 calls in the air and the answers of one interval: 20 ms at the
     // pace of basic.minute, 4 of them. Half as much again for a machine under load.
@@ -26,13 +28,13 @@ fn a_run_killed_again_and_again_comes_to_the_same_results() {
     let most = SUBJECTS as u64 + kills.len() as u64 * 12;
     assert!((SUBJECTS as u64..=most).contains(&calls), "{calls} calls");
 
-    let undisturbed = Desk::with_fans(SUBJECTS);
+    let undisturbed = TestDir::with_fans(SUBJECTS);
     undisturbed
         .idferry("run fans.csv --ticket none")
         .at(&simulator)
-        .done()
+        .output()
         .exits(0);
-    let results = timeless(&desk.read("fans.links.csv"));
+    let results = timeless(&dir.read("fans.links.csv"));
     same_lines(&results, &timeless(&undisturbed.read("fans.links.csv")));
     let subjects: Vec<_> = (0..SUBJECTS).map(ids).collect();
     let subjects = subjects
@@ -48,16 +50,16 @@ fn a_quota_of_fifty_an_hour_survives_three_runs_and_a_kill() {
         limits: "business.hour=50".parse::<Limits>().unwrap(),
         ..unhurried()
     });
-    let desk = Desk::with_fans(120);
+    let dir = TestDir::with_fans(120);
     let command = "run fans.csv --ticket none --quota business.hour=50 --margin 0 --on-quota exit \
                    --concurrency 4";
-    let mut run = desk.idferry(command).at(&simulator).start();
+    let mut run = dir.idferry(command).at(&simulator).start();
     run.until("ten calls", || lookups(&simulator).calls >= 10);
     run.kill().was_killed();
     for _ in 0..2 {
-        desk.idferry(command)
+        dir.idferry(command)
             .at(&simulator)
-            .done()
+            .output()
             .exits(75)
             .says("Stopped: business.hour is used up")
             .says("come back at ");
@@ -68,17 +70,17 @@ fn a_quota_of_fifty_an_hour_survives_three_runs_and_a_kill() {
     assert!(seen.counted <= 50, "{seen:?}");
     // What the kill lost is a block of calls charged ahead: a few.
     assert!(seen.counted >= 30, "{seen:?}");
-    let results = desk.read("fans.links.csv");
+    let results = dir.read("fans.links.csv");
     let answered = results.lines().filter(|line| line.contains("linked,0,"));
     assert!(answered.count() >= 30);
 }
 
 #[test]
 fn an_import_cut_short_by_a_kill_leaves_nothing_behind() {
-    let desk = Desk::new();
+    let dir = TestDir::new();
     let all = fans(0..60_000);
     let half = all.len() / 2;
-    let mut child = desk
+    let mut child = dir
         .idferry("run - --budget 0")
         .command()
         .stdin(std::process::Stdio::piped())
@@ -92,9 +94,9 @@ fn an_import_cut_short_by_a_kill_leaves_nothing_behind() {
     child.wait().unwrap();
     drop(stdin);
 
-    desk.write("fans.csv", all);
-    desk.idferry("run fans.csv --budget 0")
-        .done()
+    dir.write("fans.csv", all);
+    dir.idferry("run fans.csv --budget 0")
+        .output()
         .exits(75)
         .says("fans.csv: 60,000 lines, 60,000 new subjects\n");
 }

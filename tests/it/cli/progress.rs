@@ -4,16 +4,16 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::desk::{Desk, prompt, simulator};
+use super::test_dir::{TestDir, prompt, simulator};
 
 #[test]
 fn progress_as_json_has_the_documented_fields() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(50);
-    let done = desk
+    let dir = TestDir::with_fans(50);
+    let done = dir
         .idferry("run fans.csv --ticket none --progress json")
         .at(&simulator)
-        .done()
+        .output()
         .exits(0);
     let events: Vec<Value> = done
         .err
@@ -64,9 +64,9 @@ fn progress_as_json_has_the_documented_fields() {
 #[test]
 fn the_last_progress_is_the_end() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(50);
-    let typed = desk.idferry("run fans.csv --ticket none --progress json");
-    let done = typed.at(&simulator).done().exits(0);
+    let dir = TestDir::with_fans(50);
+    let typed = dir.idferry("run fans.csv --ticket none --progress json");
+    let done = typed.at(&simulator).output().exits(0);
     let mut progress = done
         .err
         .lines()
@@ -80,18 +80,18 @@ fn the_last_progress_is_the_end() {
 }
 
 /// All of standard error, which must be JSON lines.
-fn events(done: &super::desk::Done) -> Vec<Value> {
+fn events(done: &super::test_dir::Output) -> Vec<Value> {
     let parsed = |line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"));
     done.err.lines().map(parsed).collect()
 }
 
 #[test]
-fn the_last_event_holds_all_that_the_summary_says_and_people_are_told_nothing() {
+fn ended_event_has_all_of_the_summary_and_nothing_else_is_printed() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(20);
+    let dir = TestDir::with_fans(20);
     let typed = "run fans.csv --ticket none --quota business.hour=5 --margin 0 --on-quota exit \
                  --progress json";
-    let done = desk.idferry(typed).at(&simulator).done().exits(75);
+    let done = dir.idferry(typed).at(&simulator).output().exits(75);
     let events = events(&done);
     assert_eq!(events[0]["event"], "message");
     assert_eq!(events[0]["text"], "fans.csv: 20 lines, 20 new subjects");
@@ -163,11 +163,11 @@ fn the_last_event_holds_all_that_the_summary_says_and_people_are_told_nothing() 
 }
 
 #[test]
-fn quiet_silences_people_and_not_the_events_that_were_asked_for() {
+fn quiet_keeps_requested_events() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(20);
-    let typed = desk.idferry("run fans.csv --ticket none --progress json -q");
-    let done = typed.at(&simulator).done().exits(0);
+    let dir = TestDir::with_fans(20);
+    let typed = dir.idferry("run fans.csv --ticket none --progress json -q");
+    let done = typed.at(&simulator).output().exits(0);
     let events = events(&done);
     assert!(events.iter().all(|event| event["event"] != "message"));
     let last = events.last().unwrap();
@@ -181,22 +181,22 @@ fn quiet_silences_people_and_not_the_events_that_were_asked_for() {
 #[test]
 fn what_goes_wrong_and_what_is_logged_are_events_too() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(20);
-    let typed = desk.idferry("run fans.csv more.csv --progress json");
-    let done = typed.at(&simulator).done().exits(2);
+    let dir = TestDir::with_fans(20);
+    let typed = dir.idferry("run fans.csv more.csv --progress json");
+    let done = typed.at(&simulator).output().exits(2);
     let told = events(&done);
     let text = told.last().unwrap()["text"].as_str().unwrap();
     assert!(text.starts_with("idferry: cannot open more.csv"), "{text}");
-    let typed = desk.idferry("run fans.csv --ticket none --progress json -vv");
-    let done = typed.at(&simulator).done().exits(0);
+    let typed = dir.idferry("run fans.csv --ticket none --progress json -vv");
+    let done = typed.at(&simulator).output().exits(0);
     assert!(events(&done).iter().any(|line| line["level"] == "INFO"));
 }
 
 #[test]
 fn a_wait_is_told_as_json_with_its_window_and_its_end() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(20);
-    let mut run = desk
+    let dir = TestDir::with_fans(20);
+    let mut run = dir
         .idferry("run fans.csv --ticket none --quota business.hour=5 --margin 0 --progress json")
         .at(&simulator)
         .start();
@@ -210,7 +210,7 @@ fn a_wait_is_told_as_json_with_its_window_and_its_end() {
     // Seen from beside it, too, a moment later.
     let mut status = Value::Null;
     run.until("the wait on disk", || {
-        let out = desk.idferry("status --json").done().exits(0).out;
+        let out = dir.idferry("status --json").output().exits(0).out;
         status = serde_json::from_str(&out).unwrap();
         !status["waiting"].is_null()
     });
@@ -222,32 +222,32 @@ fn a_wait_is_told_as_json_with_its_window_and_its_end() {
 #[test]
 fn quiet_success_prints_nothing() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(20);
+    let dir = TestDir::with_fans(20);
     let quiet = "run fans.csv --progress none -q";
-    let done = desk.idferry(quiet).at(&simulator).done().exits(0);
+    let done = dir.idferry(quiet).at(&simulator).output().exits(0);
     assert_eq!((&*done.out, &*done.err), ("", ""));
     // What did not end well is told all the same.
-    desk.idferry("run more.csv -q")
+    dir.idferry("run more.csv -q")
         .at(&simulator)
-        .done()
+        .output()
         .exits(2)
         .says("cannot open more.csv");
-    desk.write("more.csv", super::desk::fans(20..30));
-    let stopped = desk
+    dir.write("more.csv", super::test_dir::fans(20..30));
+    let stopped = dir
         .idferry("run more.csv -q --budget 3")
         .at(&simulator)
-        .done();
+        .output();
     stopped.exits(75).says("7 subjects left");
 }
 
 #[test]
 fn no_progress_still_sums_up() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(20);
-    let done = desk
+    let dir = TestDir::with_fans(20);
+    let done = dir
         .idferry("run fans.csv --progress none")
         .at(&simulator)
-        .done()
+        .output()
         .exits(0);
     let done = done
         .says("Finished: every subject is answered.")
@@ -258,8 +258,8 @@ fn no_progress_still_sums_up() {
 #[test]
 fn a_reader_who_leaves_is_no_failure() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(300);
-    desk.idferry("run fans.csv --budget 0 -q").done().exits(75);
+    let dir = TestDir::with_fans(300);
+    dir.idferry("run fans.csv --budget 0 -q").output().exits(75);
     for line in [
         "run fans.csv --output -",
         "export -o -",
@@ -267,7 +267,7 @@ fn a_reader_who_leaves_is_no_failure() {
         "status --json",
         "run -h",
     ] {
-        let mut command = desk.idferry(line).at(&simulator).command();
+        let mut command = dir.idferry(line).at(&simulator).command();
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -281,30 +281,30 @@ fn a_reader_who_leaves_is_no_failure() {
             assert!(!err.contains(complaint), "{line}: {err}");
         }
     }
-    assert_eq!(super::desk::lookups(&simulator).calls, 300);
+    assert_eq!(super::test_dir::lookups(&simulator).calls, 300);
 }
 
 #[test]
 fn a_closed_standard_error_changes_nothing() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(20);
-    let mut command = desk.idferry("run fans.csv").at(&simulator).command();
+    let dir = TestDir::with_fans(20);
+    let mut command = dir.idferry("run fans.csv").at(&simulator).command();
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stderr.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert!(!desk.read("fans.links.csv").contains("queued"));
+    assert!(!dir.read("fans.links.csv").contains("queued"));
 }
 
 #[test]
 fn colours_are_for_those_who_want_them() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(5);
+    let dir = TestDir::with_fans(5);
     let colours = |variables: &[(&str, &str)]| {
-        let mut typed = desk.idferry("run fans.csv").at(&simulator);
+        let mut typed = dir.idferry("run fans.csv").at(&simulator);
         for (name, value) in variables {
             typed = typed.env(name, value);
         }
-        typed.done().exits(0).err.contains('\x1b')
+        typed.output().exits(0).err.contains('\x1b')
     };
     assert!(!colours(&[]), "not into a pipe");
     assert!(colours(&[("CLICOLOR_FORCE", "1")]));

@@ -1,30 +1,27 @@
 //! The command that the README begins with.
 
-use super::desk::{Desk, expected, same_lines, sample, timeless};
+use super::test_dir::{TestDir, expected, same_lines, sample, timeless};
 use idferry::sim::{World, WorldOptions};
 
 #[test]
-fn the_first_command_of_the_readme_needs_nothing_and_answers_everybody() {
-    let desk = Desk::new();
-    std::fs::create_dir(desk.path("sample_data")).unwrap();
-    std::fs::copy(sample("fans.csv"), desk.path("sample_data/fans.csv")).unwrap();
+fn first_readme_command_needs_nothing_and_answers_all() {
+    let dir = TestDir::new();
+    std::fs::create_dir(dir.path("sample_data")).unwrap();
+    std::fs::copy(sample("fans.csv"), dir.path("sample_data/fans.csv")).unwrap();
 
-    let mut run = desk.idferry("run sample_data/fans.csv --sandbox").start();
+    let mut run = dir.idferry("run sample_data/fans.csv --sandbox").start();
     run.says("to be asked: 970 of 970 subjects");
-    assert_eq!(desk.mode("sandbox.db"), 0o600);
-    assert_eq!(desk.mode("sandbox.db-wal"), 0o600);
-    run.done()
+    assert_eq!(dir.mode("sandbox.db"), 0o600);
+    assert_eq!(dir.mode("sandbox.db-wal"), 0o600);
+    run.output()
         .exits(0)
         .says("1,000 lines, 970 new subjects, 30 known already")
         .says("Finished: every subject is answered.")
         .prints_nothing();
 
-    assert_eq!(
-        desk.names(),
-        ["fans.links.csv", "sample_data", "sandbox.db"]
-    );
-    assert_eq!(desk.mode("fans.links.csv"), 0o600);
-    let first = desk.read("fans.links.csv");
+    assert_eq!(dir.names(), ["fans.links.csv", "sample_data", "sandbox.db"]);
+    assert_eq!(dir.mode("fans.links.csv"), 0o600);
+    let first = dir.read("fans.links.csv");
     same_lines(&timeless(&first), &as_the_world_is());
     for line in first.lines().skip(1) {
         let (_, resolved_at) = line.rsplit_once(',').unwrap();
@@ -42,13 +39,13 @@ fn the_first_command_of_the_readme_needs_nothing_and_answers_everybody() {
         );
     }
 
-    // Typed again, it makes no call and writes the same bytes.
-    desk.idferry("run sample_data/fans.csv --sandbox")
-        .done()
+    // Invocation again, it makes no call and writes the same bytes.
+    dir.idferry("run sample_data/fans.csv --sandbox")
+        .output()
         .exits(0)
         .says("already imported")
         .says("calls     0 in");
-    assert_eq!(desk.read("fans.links.csv"), first);
+    assert_eq!(dir.read("fans.links.csv"), first);
 }
 
 /// 970 subjects in the order of their first appearance, as the sandbox's world has them.

@@ -4,72 +4,72 @@ use std::os::unix::fs::MetadataExt;
 
 use idferry::sim::Simulator;
 
-use super::desk::{Desk, fans, prompt, simulator};
+use super::test_dir::{TestDir, fans, prompt, simulator};
 
 const RESULTS: &str = "fans.links.csv";
 
 /// A finished run of 30, and which file its results are.
-fn finished() -> (Desk, Simulator, u64) {
+fn finished() -> (TestDir, Simulator, u64) {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(30);
-    desk.idferry("run fans.csv").at(&simulator).done().exits(0);
-    let file = file(&desk);
-    (desk, simulator, file)
+    let dir = TestDir::with_fans(30);
+    dir.idferry("run fans.csv").at(&simulator).output().exits(0);
+    let file = file(&dir);
+    (dir, simulator, file)
 }
 
 /// Results are renamed into their place, so each that is written is another file.
-fn file(desk: &Desk) -> u64 {
-    std::fs::metadata(desk.path(RESULTS)).unwrap().ino()
+fn file(dir: &TestDir) -> u64 {
+    std::fs::metadata(dir.path(RESULTS)).unwrap().ino()
 }
 
 #[test]
 fn a_run_that_changes_nothing_leaves_them_alone() {
-    let (desk, simulator, first) = finished();
-    let lines = desk.read(RESULTS).lines().count() - 1;
-    desk.idferry("run fans.csv")
+    let (dir, simulator, first) = finished();
+    let lines = dir.read(RESULTS).lines().count() - 1;
+    dir.idferry("run fans.csv")
         .at(&simulator)
-        .done()
+        .output()
         .exits(0)
         .says(&format!("{RESULTS} ({lines} lines"));
-    assert_eq!(file(&desk), first);
+    assert_eq!(file(&dir), first);
 }
 
 #[test]
 fn what_somebody_else_has_touched_is_written_again() {
-    let (desk, simulator, first) = finished();
-    let whole = desk.read(RESULTS);
-    desk.write(RESULTS, whole.replace("linked", "LINKED"));
-    assert_eq!(file(&desk), first, "touched in place");
-    desk.idferry("run fans.csv").at(&simulator).done().exits(0);
-    assert_eq!(desk.read(RESULTS), whole);
-    std::fs::remove_file(desk.path(RESULTS)).unwrap();
-    desk.idferry("run fans.csv").at(&simulator).done().exits(0);
-    assert_eq!(desk.read(RESULTS), whole);
+    let (dir, simulator, first) = finished();
+    let whole = dir.read(RESULTS);
+    dir.write(RESULTS, whole.replace("linked", "LINKED"));
+    assert_eq!(file(&dir), first, "touched in place");
+    dir.idferry("run fans.csv").at(&simulator).output().exits(0);
+    assert_eq!(dir.read(RESULTS), whole);
+    std::fs::remove_file(dir.path(RESULTS)).unwrap();
+    dir.idferry("run fans.csv").at(&simulator).output().exits(0);
+    assert_eq!(dir.read(RESULTS), whole);
 }
 
 #[test]
 fn whatever_was_learned_is_written() {
-    let (desk, simulator, first) = finished();
-    let idferry = |line: &str| desk.idferry(line).at(&simulator).done().exits(0);
+    let (dir, simulator, first) = finished();
+    let idferry = |line: &str| dir.idferry(line).at(&simulator).output().exits(0);
     // Nothing of this input is new, and its results go elsewhere.
-    desk.write("some.csv", fans(10..20));
+    dir.write("some.csv", fans(10..20));
     idferry("run some.csv --output other.csv");
     idferry("run fans.csv");
-    assert_eq!(file(&desk), first);
+    assert_eq!(file(&dir), first);
     // One more subject, asked or not.
-    desk.write("more.csv", fans(29..31));
-    desk.idferry("run more.csv --budget 0 --output fans.links.csv")
+    dir.write("more.csv", fans(29..31));
+    dir.idferry("run more.csv --budget 0 --output fans.links.csv")
         .at(&simulator)
-        .done()
+        .output()
         .exits(75);
-    let queued = file(&desk);
+    let queued = file(&dir);
     assert_ne!(queued, first);
-    assert!(desk.read(RESULTS).contains("queued"));
+    assert!(dir.read(RESULTS).contains("queued"));
     idferry("run fans.csv");
-    let asked = file(&desk);
+    let asked = file(&dir);
     assert_ne!(asked, queued);
     // And one that is asked a second time.
     idferry("retry --state unlinked");
     idferry("run fans.csv");
-    assert_ne!(file(&desk), asked);
+    assert_ne!(file(&dir), asked);
 }

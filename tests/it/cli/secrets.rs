@@ -3,8 +3,8 @@
 use idferry::sim::{Fault, Faults, Options, WorldOptions};
 
 use super::{
-    desk::{Desk, Done, fans, ids, prompt, simulator},
     server::{Reply, Server},
+    test_dir::{Output, TestDir, fans, ids, prompt, simulator},
 };
 
 const TALK: [&str; 2] = ["-vvv --log-format text", "-vvv --log-format json"];
@@ -14,7 +14,7 @@ const SECRET: &str = "made-up-secret";
 
 /// That neither stream has any of `words`, nor any id that `fans` and simulated worlds are made of.
 #[track_caller]
-fn is_clean(done: &Done, words: &[&str]) {
+fn is_clean(done: &Output, words: &[&str]) {
     for word in words.iter().chain(&["oUnion0", "oOpen0", "wmEJ"]) {
         for stream in [&done.out, &done.err] {
             assert!(!stream.contains(word), "'{word}' is in:\n{stream}");
@@ -41,13 +41,13 @@ fn a_good_run_and_a_bad_day_print_no_id_and_no_secret() {
     for talk in TALK {
         for faults in [Faults::none(), Faults::harsh().with(Fault::Hang, 0.0)] {
             let simulator = simulator(Options { faults, ..prompt() });
-            let desk = Desk::with_fans(40);
-            let done = desk
+            let dir = TestDir::with_fans(40);
+            let done = dir
                 .idferry(&format!("run fans.csv {talk} --ticket apply"))
                 .at(&simulator)
-                .done();
+                .output();
             is_clean(&done.exits(0), &[simulator.corp_secret()]);
-            let results = desk.read("fans.links.csv");
+            let results = dir.read("fans.links.csv");
             assert!(
                 results.contains("wmEJ"),
                 "the ids to look for are others:\n{results}"
@@ -60,12 +60,12 @@ fn a_good_run_and_a_bad_day_print_no_id_and_no_secret() {
 fn a_wrong_secret_is_not_repeated() {
     let simulator = simulator(prompt());
     for talk in TALK {
-        let desk = Desk::with_fans(5);
-        let done = desk
+        let dir = TestDir::with_fans(5);
+        let done = dir
             .idferry(&format!("run fans.csv {talk}"))
             .at(&simulator)
             .env("WECOM_CORP_SECRET", "guessed-secret")
-            .done();
+            .output();
         is_clean(&done.exits(4), &["guessed-secret", simulator.corp_secret()]);
     }
 }
@@ -76,17 +76,17 @@ fn what_a_server_repeats_is_taken_out_of_its_words() {
     for (errcode, exit) in [(60_020, 4), (987_654, 3), (45_009, 75)] {
         for talk in TALK {
             let server = parrot(errcode);
-            let desk = Desk::with_fans(3);
-            let done = desk
+            let dir = TestDir::with_fans(3);
+            let done = dir
                 .idferry(&format!(
                     "run fans.csv {talk} --ticket apply --max-duration 1s"
                 ))
-                .asking(server.base_url())
-                .done();
+                .with_server(server.base_url())
+                .output();
             is_clean(&done.exits(exit), &[TOKEN, TICKET, SECRET]);
-            let status = desk.idferry("status").done();
+            let status = dir.idferry("status").output();
             is_clean(&status, &[TOKEN, TICKET, SECRET]);
-            let status = desk.idferry("status --json").done();
+            let status = dir.idferry("status --json").output();
             is_clean(&status, &[TOKEN, TICKET, SECRET]);
         }
     }
@@ -101,35 +101,35 @@ fn refusals_and_rejects_print_no_id() {
         },
         ..prompt()
     });
-    let desk = Desk::new();
+    let dir = TestDir::new();
     let (unionid, _) = ids(99);
-    desk.write("fans.csv", format!("{}{unionid},oOpen0*\n", fans(0..40)));
+    dir.write("fans.csv", format!("{}{unionid},oOpen0*\n", fans(0..40)));
     for command in ["run fans.csv", "retry --state rejected", "export -o x.csv"] {
-        let done = desk
+        let done = dir
             .idferry(&format!("{command} -vvv"))
             .at(&simulator)
-            .done();
+            .output();
         is_clean(&done, &[simulator.corp_secret()]);
     }
-    let bad = Desk::new();
+    let bad = TestDir::new();
     bad.write("bad.csv", format!("unionid,openid\n{unionid},oOpen0*\n"));
-    is_clean(&bad.idferry("run bad.csv -vvv").done().exits(2), &[]);
+    is_clean(&bad.idferry("run bad.csv -vvv").output().exits(2), &[]);
 }
 
 #[test]
-fn the_secret_is_not_in_the_argument_list_and_the_token_is_not_on_the_disk() {
+fn secret_is_not_in_arguments_nor_token_on_disk() {
     let answers = |request: &super::server::Request| match request.field("unionid") == ids(0).0 {
         true => Reply::Json(r#"{"errcode":0,"errmsg":"ok"}"#.to_owned()),
         false => Reply::Hang,
     };
     let server = Server::with_token(TOKEN, answers);
-    let desk = Desk::with_fans(3);
-    let mut run = desk
+    let dir = TestDir::with_fans(3);
+    let mut run = dir
         .idferry("run fans.csv --ticket none")
-        .asking(server.base_url())
+        .with_server(server.base_url())
         .start();
     run.until("an answer on disk", || {
-        let status = desk.idferry("status --json").done();
+        let status = dir.idferry("status --json").output();
         status.out.contains(r#""unlinked":1"#)
     });
     let arguments = std::fs::read(format!("/proc/{}/cmdline", run.pid())).unwrap();
@@ -138,27 +138,27 @@ fn the_secret_is_not_in_the_argument_list_and_the_token_is_not_on_the_disk() {
         arguments.ends_with("run fans.csv --ticket none "),
         "{arguments}"
     );
-    nowhere(&desk, &[TOKEN, SECRET]);
+    nowhere(&dir, &[TOKEN, SECRET]);
     run.kill().was_killed();
-    nowhere(&desk, &[TOKEN, SECRET]);
+    nowhere(&dir, &[TOKEN, SECRET]);
 
     // The ticket is kept, for its owner's eyes only; the token beside it is not.
     let server = parrot(0);
-    desk.idferry("run fans.csv --ticket apply")
-        .asking(server.base_url())
-        .done()
+    dir.idferry("run fans.csv --ticket apply")
+        .with_server(server.base_url())
+        .output()
         .exits(0);
-    nowhere(&desk, &[TOKEN, SECRET]);
-    assert_eq!(desk.mode("idferry.db"), 0o600);
+    nowhere(&dir, &[TOKEN, SECRET]);
+    assert_eq!(dir.mode("idferry.db"), 0o600);
 }
 
-/// That no file on the desk holds any of `words`.
+/// That no file on the dir holds any of `words`.
 #[track_caller]
-fn nowhere(desk: &Desk, words: &[&str]) {
-    let names = desk.names();
+fn nowhere(dir: &TestDir, words: &[&str]) {
+    let names = dir.names();
     assert!(names.len() > 1);
     for name in names {
-        let bytes = std::fs::read(desk.path(&name)).unwrap();
+        let bytes = std::fs::read(dir.path(&name)).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         for word in words {
             assert!(!text.contains(word), "'{word}' is in {name}");

@@ -1,32 +1,32 @@
 //! Flags, environment, configuration file; credentials and address.
 
 use super::{
-    desk::{Desk, lookups, prompt, simulator},
     server::{Reply, Server},
+    test_dir::{TestDir, lookups, prompt, simulator},
 };
 
 #[test]
 fn credentials_that_are_missing_are_named() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(5);
-    desk.idferry("run fans.csv")
-        .done()
+    let dir = TestDir::with_fans(5);
+    dir.idferry("run fans.csv")
+        .output()
         .exits(2)
         .says("no corp id is set")
         .says("WECOM_CORP_ID")
         .says("WECOM_CORP_SECRET_FILE")
         .says("--sandbox");
-    desk.idferry("run fans.csv")
+    dir.idferry("run fans.csv")
         .at(&simulator)
         .env("WECOM_CORP_SECRET", "")
-        .done()
+        .output()
         .exits(2)
         .says("no corp secret is set");
-    desk.idferry("run fans.csv")
+    dir.idferry("run fans.csv")
         .at(&simulator)
         .env("WECOM_CORP_SECRET", "")
         .env("WECOM_CORP_SECRET_FILE", "/nowhere/secret")
-        .done()
+        .output()
         .exits(2)
         .says("the secret's file /nowhere/secret cannot be read");
     assert!(simulator.stats().lanes.is_empty());
@@ -35,88 +35,88 @@ fn credentials_that_are_missing_are_named() {
 #[test]
 fn a_secret_may_lie_in_a_file() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(5);
-    desk.write("secret", format!("{}\n", simulator.corp_secret()));
-    desk.idferry("run fans.csv")
+    let dir = TestDir::with_fans(5);
+    dir.write("secret", format!("{}\n", simulator.corp_secret()));
+    dir.idferry("run fans.csv")
         .env("WECOM_BASE_URL", simulator.base_url())
         .env("WECOM_CORP_ID", simulator.corp_id())
         .env("WECOM_CORP_SECRET_FILE", "secret")
-        .done()
+        .output()
         .exits(0);
 }
 
 #[test]
 fn the_configuration_file_is_enough() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(5);
+    let dir = TestDir::with_fans(5);
     let (id, secret) = (simulator.corp_id(), simulator.corp_secret());
     let wecom = format!(
         "[wecom]\ncorp_id = '{id}'\ncorp_secret = '{secret}'\nbase_url = '{}'\n",
         simulator.base_url()
     );
-    desk.write("idferry.toml", format!("{wecom}[run]\nstate = 'ours.db'\n"));
-    desk.idferry("run fans.csv").done().exits(0);
+    dir.write("idferry.toml", format!("{wecom}[run]\nstate = 'ours.db'\n"));
+    dir.idferry("run fans.csv").output().exits(0);
     assert_eq!(
-        desk.names(),
+        dir.names(),
         ["fans.csv", "fans.links.csv", "idferry.toml", "ours.db"]
     );
-    desk.idferry("status").done().exits(0);
+    dir.idferry("status").output().exits(0);
 }
 
 #[test]
-fn a_flag_comes_before_the_environment_and_that_before_the_file() {
+fn flag_beats_environment_beats_file() {
     let simulator = simulator(prompt());
     let nobody = || Server::start(|_| Reply::Json(r#"{"errcode":40013,"errmsg":"no"}"#.into()));
     let (in_file, in_environment) = (nobody(), nobody());
-    let desk = Desk::with_fans(5);
+    let dir = TestDir::with_fans(5);
     let file = format!(
         "[wecom]\ncorp_id = 'x'\ncorp_secret = 'y'\nbase_url = '{}'\n[run]\nstate = 'file.db'\n",
         in_file.base_url()
     );
-    desk.write("other.toml", file);
+    dir.write("other.toml", file);
     let command = "run fans.csv --config other.toml";
-    desk.idferry(command).done().exits(4);
+    dir.idferry(command).output().exits(4);
     assert_eq!((in_file.seen().len(), in_environment.seen().len()), (1, 0));
-    assert!(desk.names().contains(&"file.db".to_owned()));
+    assert!(dir.names().contains(&"file.db".to_owned()));
 
-    desk.idferry(command)
+    dir.idferry(command)
         .env("WECOM_BASE_URL", in_environment.base_url())
         .env("IDFERRY_STATE", "environment.db")
-        .done()
+        .output()
         .exits(4);
     assert_eq!((in_file.seen().len(), in_environment.seen().len()), (1, 1));
-    assert!(desk.names().contains(&"environment.db".to_owned()));
+    assert!(dir.names().contains(&"environment.db".to_owned()));
 
-    desk.idferry(command)
+    dir.idferry(command)
         .env("WECOM_BASE_URL", in_environment.base_url())
         .env("IDFERRY_STATE", "environment.db")
         .arg(format!("--base-url={}", simulator.base_url()))
         .arg("--state=flag.db")
         .with_credentials_of(&simulator)
-        .done()
+        .output()
         .exits(0);
     assert_eq!((in_file.seen().len(), in_environment.seen().len()), (1, 1));
     assert_eq!(lookups(&simulator).calls, 5);
-    assert!(desk.names().contains(&"flag.db".to_owned()));
+    assert!(dir.names().contains(&"flag.db".to_owned()));
 }
 
 #[test]
 fn a_configuration_that_cannot_be_used_is_told() {
-    let desk = Desk::with_fans(5);
-    desk.idferry("run fans.csv --config nowhere.toml")
-        .done()
+    let dir = TestDir::with_fans(5);
+    dir.idferry("run fans.csv --config nowhere.toml")
+        .output()
         .exits(2)
         .says("the configuration nowhere.toml cannot be read");
-    desk.write("idferry.toml", "[wecom]\ncorp_secrte = 'hunter2'\n");
-    let told = desk.idferry("run fans.csv").done().exits(2);
+    dir.write("idferry.toml", "[wecom]\ncorp_secrte = 'hunter2'\n");
+    let told = dir.idferry("run fans.csv").output().exits(2);
     let told = told
         .says("idferry.toml is not valid")
         .says("corp_secrte")
         .says("line 2");
     assert!(!told.err.contains("hunter2"), "{}", told.err);
-    desk.write("idferry.toml", "[run]\nquota = { 'business.week' = 5 }\n");
-    desk.idferry("run fans.csv")
-        .done()
+    dir.write("idferry.toml", "[run]\nquota = { 'business.week' = 5 }\n");
+    dir.idferry("run fans.csv")
+        .output()
         .exits(2)
         .says("quota in the configuration file");
     for (setting, told) in [
@@ -138,33 +138,33 @@ fn a_configuration_that_cannot_be_used_is_told() {
             "reserve in the configuration file: a share",
         ),
     ] {
-        desk.write("idferry.toml", format!("[run]\n{setting}\n"));
-        desk.idferry("run fans.csv").done().exits(2).says(told);
+        dir.write("idferry.toml", format!("[run]\n{setting}\n"));
+        dir.idferry("run fans.csv").output().exits(2).says(told);
     }
-    assert_eq!(desk.names(), ["fans.csv", "idferry.toml"]);
+    assert_eq!(dir.names(), ["fans.csv", "idferry.toml"]);
 }
 
 #[test]
 fn a_secret_that_is_empty_is_not_sent() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(5);
-    desk.write("empty", "\n");
-    let run = || desk.idferry("run fans.csv").at(&simulator);
+    let dir = TestDir::with_fans(5);
+    dir.write("empty", "\n");
+    let run = || dir.idferry("run fans.csv").at(&simulator);
     run()
         .env("WECOM_CORP_SECRET", "")
         .env("WECOM_CORP_SECRET_FILE", "empty")
-        .done()
+        .output()
         .exits(2)
         .says("the secret's file empty is empty");
     run()
         .env("WECOM_CORP_SECRET", " \n")
-        .done()
+        .output()
         .exits(2)
         .says("no corp secret is set");
-    desk.write("idferry.toml", "[wecom]\ncorp_secret = ''\n");
+    dir.write("idferry.toml", "[wecom]\ncorp_secret = ''\n");
     run()
         .env("WECOM_CORP_SECRET", "")
-        .done()
+        .output()
         .exits(2)
         .says("no corp secret is set");
     assert_eq!(simulator.stats().tokens_failed, 0);
@@ -173,98 +173,98 @@ fn a_secret_that_is_empty_is_not_sent() {
 #[test]
 fn status_counts_as_the_run_does() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(5);
-    desk.idferry("run fans.csv --window calendar --quota business.hour=50 --margin 0")
+    let dir = TestDir::with_fans(5);
+    dir.idferry("run fans.csv --window calendar --quota business.hour=50 --margin 0")
         .at(&simulator)
-        .done()
+        .output()
         .exits(0);
-    let status = desk.idferry("status --json").done().exits(0).out;
+    let status = dir.idferry("status --json").output().exits(0).out;
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
     assert_eq!(status["windows"][2]["limit"], 50, "{status}");
     assert_eq!(status["counting"], "calendar");
 }
 
 #[test]
-fn the_sandbox_needs_no_address_and_minds_none_in_the_environment() {
-    let desk = Desk::with_fans(5);
+fn sandbox_ignores_the_address_in_the_environment() {
+    let dir = TestDir::with_fans(5);
     let elsewhere = Server::start(|_| Reply::Hang);
-    desk.idferry("run fans.csv --sandbox")
-        .asking(elsewhere.base_url())
-        .done()
+    dir.idferry("run fans.csv --sandbox")
+        .with_server(elsewhere.base_url())
+        .output()
         .exits(0);
     assert_eq!(elsewhere.seen().len(), 0);
     // Nor does it take the file of the real job for its own, unless that is said.
-    desk.idferry("run fans.csv --sandbox")
+    dir.idferry("run fans.csv --sandbox")
         .env("IDFERRY_STATE", "real.db")
-        .done()
+        .output()
         .exits(0);
-    assert!(!desk.names().contains(&"real.db".to_owned()));
-    desk.idferry("run fans.csv --sandbox --state play.db")
+    assert!(!dir.names().contains(&"real.db".to_owned()));
+    dir.idferry("run fans.csv --sandbox --state play.db")
         .env("IDFERRY_STATE", "real.db")
-        .done()
+        .output()
         .exits(0);
-    assert!(desk.names().contains(&"play.db".to_owned()));
+    assert!(dir.names().contains(&"play.db".to_owned()));
     // Said in one breath, the two are a contradiction.
-    desk.idferry("run fans.csv --sandbox --base-url https://gateway.example")
-        .done()
+    dir.idferry("run fans.csv --sandbox --base-url https://gateway.example")
+        .output()
         .exits(2);
 }
 
 #[test]
 fn an_empty_variable_is_an_unset_one() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(5);
+    let dir = TestDir::with_fans(5);
     let file = format!("[wecom]\nbase_url = '{}'\n", simulator.base_url());
-    desk.write("idferry.toml", file);
-    desk.idferry("run fans.csv")
+    dir.write("idferry.toml", file);
+    dir.idferry("run fans.csv")
         .with_credentials_of(&simulator)
         .env("WECOM_BASE_URL", "")
         .env("IDFERRY_STATE", "")
-        .done()
+        .output()
         .exits(0);
-    assert!(desk.names().contains(&"idferry.db".to_owned()));
+    assert!(dir.names().contains(&"idferry.db".to_owned()));
 }
 
 #[test]
 fn the_token_never_travels_in_the_open() {
-    let desk = Desk::with_fans(5);
+    let dir = TestDir::with_fans(5);
     let told = "plain http is for loopback addresses only";
-    desk.idferry("run fans.csv --base-url http://192.0.2.1:8080")
-        .done()
+    dir.idferry("run fans.csv --base-url http://192.0.2.1:8080")
+        .output()
         .exits(2)
         .says(told);
-    desk.idferry("run fans.csv")
-        .asking("http://192.0.2.1")
-        .done()
+    dir.idferry("run fans.csv")
+        .with_server("http://192.0.2.1")
+        .output()
         .exits(2)
         .says(told);
-    desk.write("idferry.toml", "[wecom]\nbase_url = 'http://192.0.2.1'\n");
-    desk.idferry("run fans.csv").done().exits(2).says(told);
-    assert_eq!(desk.names(), ["fans.csv", "idferry.toml"]);
+    dir.write("idferry.toml", "[wecom]\nbase_url = 'http://192.0.2.1'\n");
+    dir.idferry("run fans.csv").output().exits(2).says(told);
+    assert_eq!(dir.names(), ["fans.csv", "idferry.toml"]);
 }
 
 #[test]
 fn the_quota_is_lifted_for_loopback_addresses_only() {
-    let desk = Desk::with_fans(5);
-    desk.idferry("run fans.csv --quota none")
-        .done()
+    let dir = TestDir::with_fans(5);
+    dir.idferry("run fans.csv --quota none")
+        .output()
         .exits(2)
         .says("--quota none is for loopback addresses only");
-    desk.idferry("run fans.csv --quota none --base-url https://gateway.example")
-        .done()
+    dir.idferry("run fans.csv --quota none --base-url https://gateway.example")
+        .output()
         .exits(2);
-    assert_eq!(desk.names(), ["fans.csv"]);
+    assert_eq!(dir.names(), ["fans.csv"]);
     let simulator = simulator(prompt());
-    desk.idferry("run fans.csv --quota none")
+    dir.idferry("run fans.csv --quota none")
         .at(&simulator)
-        .done()
+        .output()
         .exits(0);
 }
 
 #[test]
 fn slips_of_the_fingers_are_usage_errors_and_send_nothing() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(5);
+    let dir = TestDir::with_fans(5);
     for slip in [
         "",
         "rnu fans.csv",
@@ -292,7 +292,7 @@ fn slips_of_the_fingers_are_usage_errors_and_send_nothing() {
         "export --format xlsx",
         "simulate --faults chaos",
     ] {
-        let told = desk.idferry(slip).at(&simulator).done().exits(2);
+        let told = dir.idferry(slip).at(&simulator).output().exits(2);
         assert!(!told.err.is_empty(), "'{slip}' is refused in silence");
     }
     assert!(simulator.stats().lanes.is_empty());

@@ -5,8 +5,8 @@ use std::{io::Write, process::Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
-    desk::{Desk, fans, lookups, prompt, simulator, unhurried},
     server::{Reply, Server},
+    test_dir::{TestDir, fans, lookups, prompt, simulator, unhurried},
 };
 
 #[test]
@@ -22,15 +22,15 @@ fn a_termination_drains_and_the_same_command_goes_on() {
 fn drains_and_goes_on(signal: Signal) {
     const SUBJECTS: u64 = 300;
     let simulator = simulator(unhurried());
-    let desk = Desk::with_fans(SUBJECTS as usize);
+    let dir = TestDir::with_fans(SUBJECTS as usize);
     let command = "run fans.csv --ticket none --concurrency 4";
-    let mut run = desk.idferry(command).at(&simulator).start();
+    let mut run = dir.idferry(command).at(&simulator).start();
     run.until("thirty calls", || lookups(&simulator).calls >= 30);
     run.signal(signal);
     run.says("stopping: no new calls");
     // A sender that signals the group as well means the same wish.
     run.signal(signal);
-    run.done()
+    run.output()
         .exits(130)
         .says("Interrupted: every answer is saved")
         .says("the same command goes on\n    idferry run fans.csv --ticket none --concurrency 4\n");
@@ -38,17 +38,17 @@ fn drains_and_goes_on(signal: Signal) {
     let answered = lookups(&simulator).answered;
     assert!((30..SUBJECTS).contains(&answered), "{answered}");
     let left = SUBJECTS - answered;
-    let results = desk.read("fans.links.csv");
+    let results = dir.read("fans.links.csv");
     let queued = results.lines().filter(|line| line.ends_with(",queued,,"));
     assert_eq!(queued.count() as u64, left);
 
-    desk.idferry(command).at(&simulator).done().exits(0);
+    dir.idferry(command).at(&simulator).output().exits(0);
     assert_eq!(lookups(&simulator).calls, SUBJECTS);
-    assert!(!desk.read("fans.links.csv").contains("queued"));
+    assert!(!dir.read("fans.links.csv").contains("queued"));
 }
 
 #[test]
-fn a_second_interrupt_leaves_at_once_and_loses_nothing_committed() {
+fn second_interrupt_exits_at_once_and_loses_nothing() {
     let answered = r#"{"errcode":0,"errmsg":"ok","external_userid_info":[]}"#;
     let server = Server::with_token("token", move |request| {
         let number = request.field("unionid")[6..].parse::<u32>().unwrap();
@@ -57,13 +57,13 @@ fn a_second_interrupt_leaves_at_once_and_loses_nothing_committed() {
             _ => Reply::Hang,
         }
     });
-    let desk = Desk::with_fans(20);
-    let mut run = desk
+    let dir = TestDir::with_fans(20);
+    let mut run = dir
         .idferry("run fans.csv --ticket none")
-        .asking(server.base_url())
+        .with_server(server.base_url())
         .start();
     run.until("five answers on disk", || {
-        let status = desk.idferry("status --json").done();
+        let status = dir.idferry("status --json").output();
         status.out.contains(r#""unlinked":5"#)
     });
     run.until("a call that hangs", || server.lookups() > 5);
@@ -72,14 +72,17 @@ fn a_second_interrupt_leaves_at_once_and_loses_nothing_committed() {
     run.insists(Signal::INT)
         .exits(130)
         .says("left at once: everything committed is saved");
-    let export = desk.idferry("export --state unlinked -o -").done().exits(0);
+    let export = dir
+        .idferry("export --state unlinked -o -")
+        .output()
+        .exits(0);
     assert_eq!(export.out.lines().count(), 1 + 5);
 
     let simulator = simulator(prompt());
-    desk.idferry("run fans.csv --ticket none")
+    dir.idferry("run fans.csv --ticket none")
         .env("WECOM_BASE_URL", simulator.base_url())
         .with_credentials_of(&simulator)
-        .done()
+        .output()
         .exits(8);
     assert_eq!(lookups(&simulator).calls, 0);
 }
@@ -87,25 +90,25 @@ fn a_second_interrupt_leaves_at_once_and_loses_nothing_committed() {
 #[test]
 fn a_wait_for_the_quota_is_left_at_once() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(20);
-    let mut run = desk
+    let dir = TestDir::with_fans(20);
+    let mut run = dir
         .idferry("run fans.csv --ticket none --quota business.hour=5 --margin 0")
         .at(&simulator)
         .start();
     run.says("waiting: business.hour is used up, goes on at ");
     run.signal(Signal::INT);
-    run.done().exits(130).says("15 subjects left");
+    run.output().exits(130).says("15 subjects left");
     assert_eq!(lookups(&simulator).calls, 5);
 }
 
 #[test]
-fn a_signal_during_the_import_leaves_at_once_and_keeps_no_half_source() {
-    let desk = Desk::new();
-    desk.write("first.csv", fans(0..10));
-    desk.idferry("run first.csv --budget 0").done().exits(75);
+fn signal_during_import_exits_and_keeps_no_half_source() {
+    let dir = TestDir::new();
+    dir.write("first.csv", fans(0..10));
+    dir.idferry("run first.csv --budget 0").output().exits(75);
     // Enough for a commit on the way: 100,000 rows, and what a pipe and the buffers hold.
     let all = fans(0..140_000);
-    let mut child = desk
+    let mut child = dir
         .idferry("run - --budget 0")
         .command()
         .stdin(Stdio::piped())
@@ -115,15 +118,15 @@ fn a_signal_during_the_import_leaves_at_once_and_keeps_no_half_source() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(all.as_bytes()).unwrap();
     // Whoever looks on sees nothing of it.
-    let beside = desk.idferry("export -o -").done().exits(0).out;
+    let beside = dir.idferry("export -o -").output().exits(0).out;
     assert_eq!(beside.lines().count(), 1 + 10);
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     kill_process(pid, Signal::TERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     drop(stdin);
-    desk.write("all.csv", all);
-    desk.idferry("run all.csv --budget 0")
-        .done()
+    dir.write("all.csv", all);
+    dir.idferry("run all.csv --budget 0")
+        .output()
         .exits(75)
         .says("all.csv: 140,000 lines, 139,990 new subjects, 10 known already");
 }
@@ -131,20 +134,18 @@ fn a_signal_during_the_import_leaves_at_once_and_keeps_no_half_source() {
 /// A named pipe that nobody reads: the export waits at its door.
 #[test]
 fn a_signal_during_the_export_leaves_at_once() {
-    let desk = Desk::with_fans(20);
-    desk.program("mkfifo", ["pipe"]).done().exits(0);
-    let mut run = desk
-        .idferry("run fans.csv --budget 0 --output pipe")
-        .start();
+    let dir = TestDir::with_fans(20);
+    dir.program("mkfifo", ["pipe"]).output().exits(0);
+    let mut run = dir.idferry("run fans.csv --budget 0 --output pipe").start();
     // It has asked all it was to ask, so it has ended, as its exit code would say it did.
     let ended = || {
-        let status = desk.idferry("status --json").done();
+        let status = dir.idferry("status --json").output();
         status.out.contains(r#""exit_code":75"#)
     };
     run.until("the end on disk", ended);
     run.signal(Signal::TERM);
-    run.done().exits(130).says("the same command goes on");
+    run.output().exits(130).says("the same command goes on");
     assert!(ended());
-    let exported = desk.idferry("export -o -").done().exits(0).out;
+    let exported = dir.idferry("export -o -").output().exits(0).out;
     assert_eq!(exported.lines().count(), 1 + 20);
 }

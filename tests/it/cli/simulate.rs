@@ -6,7 +6,7 @@ use std::{
     process::{Child, ChildStdout, Stdio},
 };
 
-use super::desk::Desk;
+use super::test_dir::TestDir;
 
 /// `idferry simulate`, and what it printed.
 struct Served {
@@ -16,8 +16,8 @@ struct Served {
 }
 
 impl Served {
-    fn start(desk: &Desk, line: &str) -> Self {
-        let mut command = desk.idferry(line).command();
+    fn start(dir: &TestDir, line: &str) -> Self {
+        let mut command = dir.idferry(line).command();
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -63,16 +63,16 @@ impl Drop for Served {
 
 #[test]
 fn it_prints_one_line_and_serves_whoever_reads_it() {
-    let desk = Desk::with_fans(12);
+    let dir = TestDir::with_fans(12);
     let line = "simulate --seed 3 --faults none --latency 0s --limits business.hour=1000";
-    let mut served = Served::start(&desk, line);
+    let mut served = Served::start(&dir, line);
     let [url, id, secret] = served.told();
     assert!(url.starts_with("http://127.0.0.1:"), "{url}");
-    desk.idferry("run fans.csv")
+    dir.idferry("run fans.csv")
         .env("WECOM_BASE_URL", url)
         .env("WECOM_CORP_ID", id)
         .env("WECOM_CORP_SECRET", secret)
-        .done()
+        .output()
         .exits(0);
     let reply = served.get("/_sim/stats");
     assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
@@ -95,8 +95,8 @@ fn it_prints_one_line_and_serves_whoever_reads_it() {
 
 #[test]
 fn it_cannot_be_mistaken_for_the_real_thing() {
-    let desk = Desk::new();
-    let served = Served::start(&desk, "simulate");
+    let dir = TestDir::new();
+    let served = Served::start(&dir, "simulate");
     let [_, id, secret] = served.told();
     assert!(id.starts_with("wwsimulated") && secret.starts_with("simulated-not-a-real-secret"));
     assert!(
@@ -108,11 +108,11 @@ fn it_cannot_be_mistaken_for_the_real_thing() {
 
 #[test]
 fn it_serves_loopback_addresses_only() {
-    let desk = Desk::new();
+    let dir = TestDir::new();
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8080"] {
-        desk.idferry("simulate --addr")
+        dir.idferry("simulate --addr")
             .arg(address)
-            .done()
+            .output()
             .exits(2)
             .prints_nothing()
             .says("the simulator serves loopback addresses such as 127.0.0.1 only");
@@ -121,12 +121,12 @@ fn it_serves_loopback_addresses_only() {
 
 #[test]
 fn an_address_in_use_is_told() {
-    let desk = Desk::new();
+    let dir = TestDir::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    desk.idferry("simulate --addr")
+    dir.idferry("simulate --addr")
         .arg(&address)
-        .done()
+        .output()
         .exits(2)
         .says(&format!(
             "cannot serve on {address}: Address already in use"

@@ -3,12 +3,12 @@
 use insta::assert_snapshot;
 
 use super::{
-    desk::{Desk, prompt, simulator},
     server::{Reply, Server},
+    test_dir::{TestDir, prompt, simulator},
 };
 
 /// Three subjects: linked twice, unlinked, rejected.
-fn three() -> (Desk, Server) {
+fn three() -> (TestDir, Server) {
     let server = Server::with_token("token", |request| {
         let unionid = request.field("unionid");
         let reply = match &unionid[unionid.len() - 1..] {
@@ -22,7 +22,7 @@ fn three() -> (Desk, Server) {
         };
         Reply::Json(reply.to_owned())
     });
-    (Desk::with_fans(3), server)
+    (TestDir::with_fans(3), server)
 }
 
 /// Words that look like a time, a date, a pid or a span of time are blanked.
@@ -74,11 +74,11 @@ fn between(line: &str, from: &str, to: &str) -> String {
 
 #[test]
 fn the_story_of_a_run() {
-    let (desk, server) = three();
-    let done = desk
+    let (dir, server) = three();
+    let done = dir
         .idferry("run fans.csv --ticket none")
-        .asking(server.base_url())
-        .done();
+        .with_server(server.base_url())
+        .output();
     assert_snapshot!(blanked(&done.exits(3).err), @"
     fans.csv: 3 lines, 3 new subjects
     <date> (UTC+8)
@@ -96,7 +96,7 @@ fn the_story_of_a_run() {
                    -> check these unionids at their source; they change when a mini
                       program moves to another open-platform account
     ");
-    let stamped = desk.read("fans.links.csv");
+    let stamped = dir.read("fans.links.csv");
     let results: Vec<_> = stamped
         .lines()
         .map(|line| {
@@ -111,7 +111,7 @@ fn the_story_of_a_run() {
     oUnion0000000000000000000001,oOpen00000000000000000000001,,,,unlinked,0,<moment>
     oUnion0000000000000000000002,oOpen00000000000000000000002,,,,rejected,610014,<moment>
     ");
-    assert_snapshot!(blanked(&desk.idferry("status").done().exits(0).out), @"
+    assert_snapshot!(blanked(&dir.idferry("status").output().exits(0).out), @"
     idferry.db · ww0123456789abcdef · <date> <time> (UTC+8)
     Ended at <time> with exit 3: done, but for what was rejected or parked. Begun
     at <time>, 3 calls.
@@ -126,7 +126,7 @@ fn the_story_of_a_run() {
       business.day            3 of   470,400, 470,397 left
       business.month          3 of 7,350,000, 7,349,997 left
     ");
-    let json = desk.idferry("status --json").done().exits(0).out;
+    let json = dir.idferry("status --json").output().exits(0).out;
     let mut json: serde_json::Value = serde_json::from_str(&json).unwrap();
     json["run"]["pid"] = 1.into();
     let pretty = serde_json::to_string_pretty(&json).unwrap();
@@ -205,9 +205,9 @@ fn moments(line: &str) -> String {
 #[test]
 fn the_last_lines_at_the_end_of_a_quota() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(8);
+    let dir = TestDir::with_fans(8);
     let command = "run fans.csv --ticket none --quota business.hour=5 --margin 0 --on-quota exit";
-    let done = desk.idferry(command).at(&simulator).done().exits(75);
+    let done = dir.idferry(command).at(&simulator).output().exits(75);
     assert_snapshot!(blanked(&done.err), @r"
     fans.csv: 8 lines, 8 new subjects
     <date> (UTC+8)
@@ -231,9 +231,9 @@ fn the_last_lines_at_the_end_of_a_quota() {
 #[test]
 fn the_last_lines_when_the_secret_is_wrong() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(8);
-    let typed = desk.idferry("run fans.csv --progress none").at(&simulator);
-    let done = typed.env("WECOM_CORP_SECRET", "guessed").done().exits(4);
+    let dir = TestDir::with_fans(8);
+    let typed = dir.idferry("run fans.csv --progress none").at(&simulator);
+    let done = typed.env("WECOM_CORP_SECRET", "guessed").output().exits(4);
     let err = between(&done.err, "hint: [", "]");
     assert_snapshot!(blanked(&err), @r#"
     fans.csv: 8 lines, 8 new subjects
@@ -256,10 +256,10 @@ fn the_last_lines_when_the_secret_is_wrong() {
 
 #[test]
 fn help_is_short() {
-    let desk = Desk::new();
+    let dir = TestDir::new();
     let help = |command: &str| {
         let line = format!("{command} -h");
-        let done = desk.idferry(&line).env("COLUMNS", "100").done().exits(0);
+        let done = dir.idferry(&line).env("COLUMNS", "100").output().exits(0);
         assert_eq!(done.err, "");
         done.out
     };

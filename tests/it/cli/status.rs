@@ -5,17 +5,17 @@ use serde_json::Value;
 use rustix::process::Signal;
 
 use super::{
-    desk::{Desk, prompt, simulator},
     server::{Reply, Server},
+    test_dir::{TestDir, prompt, simulator},
 };
 
-fn json(desk: &Desk) -> Value {
-    let out = desk.idferry("status --json").done().exits(0).out;
+fn json(dir: &TestDir) -> Value {
+    let out = dir.idferry("status --json").output().exits(0).out;
     serde_json::from_str(&out).unwrap()
 }
 
-fn text(desk: &Desk) -> String {
-    let out = desk.idferry("status").done().exits(0).out;
+fn text(dir: &TestDir) -> String {
+    let out = dir.idferry("status").output().exits(0).out;
     for line in out.lines() {
         let columns = idferry::report::style::columns(line);
         assert!(columns <= 80, "{columns} columns: {line}");
@@ -26,9 +26,9 @@ fn text(desk: &Desk) -> String {
 #[test]
 fn a_wait_is_told_with_its_reason_its_end_and_who_waits() {
     let simulator = simulator(prompt());
-    let desk = Desk::with_fans(20);
-    desk.idferry("run fans.csv --budget 0").done().exits(75);
-    let queued = text(&desk);
+    let dir = TestDir::with_fans(20);
+    dir.idferry("run fans.csv --budget 0").output().exits(75);
+    let queued = text(&dir);
     assert!(queued.contains("Ended at "), "{queued}");
     assert!(queued.contains("with exit 75: work is left"), "{queued}");
     assert!(
@@ -36,12 +36,12 @@ fn a_wait_is_told_with_its_reason_its_end_and_who_waits() {
         "{queued}"
     );
 
-    let mut run = desk
+    let mut run = dir
         .idferry("run fans.csv --ticket none --quota business.hour=5 --margin 0")
         .at(&simulator)
         .start();
-    run.until("the wait on disk", || json(&desk)["state"] == "waiting");
-    let waits = text(&desk);
+    run.until("the wait on disk", || json(&dir)["state"] == "waiting");
+    let waits = text(&dir);
     let pid = format!("pid {}, since ", run.pid());
     // One sentence, wherever it is folded.
     let flat = waits.replace('\n', " ");
@@ -57,8 +57,8 @@ fn a_wait_is_told_with_its_reason_its_end_and_who_waits() {
     assert!(flat.contains("All answered about "), "{waits}");
 
     run.kill().was_killed();
-    assert_eq!(json(&desk)["state"], "broke_off");
-    let broke_off = text(&desk).replace('\n', " ");
+    assert_eq!(json(&dir)["state"], "broke_off");
+    let broke_off = text(&dir).replace('\n', " ");
     assert!(
         broke_off.contains("the same command goes on"),
         "{broke_off}"
@@ -74,15 +74,15 @@ fn a_penalty_outlives_the_run_that_met_it() {
     let server = Server::with_token("token", |_| {
         Reply::Json(r#"{"errcode":45009,"errmsg":"api freq out of limit"}"#.to_owned())
     });
-    let desk = Desk::with_fans(5);
-    let mut run = desk
+    let dir = TestDir::with_fans(5);
+    let mut run = dir
         .idferry("run fans.csv --ticket none")
-        .asking(server.base_url())
+        .with_server(server.base_url())
         .start();
     run.says("blocked by the API (45009");
     run.signal(Signal::INT);
-    run.done().exits(130);
-    let status = text(&desk);
+    run.output().exits(130);
+    let status = text(&dir);
     assert!(
         status.contains("interrupted, the same command goes on"),
         "{status}"
@@ -90,7 +90,7 @@ fn a_penalty_outlives_the_run_that_met_it() {
     let flat: Vec<_> = status.split_whitespace().collect();
     let penalty = "penalty blocked by the API (45009 接口调用超过限制), taken for the minute limit: one probe at";
     assert!(flat.join(" ").contains(penalty), "{status}");
-    let json = json(&desk);
+    let json = json(&dir);
     assert_eq!(
         (&json["state"], &json["waiting"]),
         (&"ended".into(), &Value::Null)
@@ -101,34 +101,34 @@ fn a_penalty_outlives_the_run_that_met_it() {
 
 #[test]
 fn the_sandbox_is_looked_at_by_its_name() {
-    let desk = Desk::with_fans(5);
-    desk.idferry("run fans.csv --sandbox").done().exits(0);
-    desk.idferry("status")
-        .done()
+    let dir = TestDir::with_fans(5);
+    dir.idferry("run fans.csv --sandbox").output().exits(0);
+    dir.idferry("status")
+        .output()
         .exits(2)
         .says("the sandbox's is here: --state sandbox.db");
-    let status = desk.idferry("status --sandbox").done().exits(0).out;
+    let status = dir.idferry("status --sandbox").output().exits(0).out;
     assert!(status.starts_with("sandbox.db · "), "{status}");
     assert!(
         status.contains("with exit 0: everything was answered"),
         "{status}"
     );
-    let export = desk.idferry("export --sandbox -o -").done().exits(0).out;
-    assert_eq!(export, desk.read("fans.links.csv"));
-    desk.idferry("retry --sandbox --state linked --state unlinked")
-        .done()
+    let export = dir.idferry("export --sandbox -o -").output().exits(0).out;
+    assert_eq!(export, dir.read("fans.links.csv"));
+    dir.idferry("retry --sandbox --state linked --state unlinked")
+        .output()
         .exits(0)
         .says("5 subjects put back in the queue, 5 queued now; `idferry run --sandbox` asks them");
-    assert_eq!(desk.names(), ["fans.csv", "fans.links.csv", "sandbox.db"]);
-    desk.idferry("run --sandbox").done().exits(0);
+    assert_eq!(dir.names(), ["fans.csv", "fans.links.csv", "sandbox.db"]);
+    dir.idferry("run --sandbox").output().exits(0);
 }
 
 #[test]
 fn nothing_run_yet_is_said_so() {
-    let desk = Desk::with_fans(5);
-    desk.idferry("run fans.csv --state empty.db --columns unionid=nobody")
-        .done()
+    let dir = TestDir::with_fans(5);
+    dir.idferry("run fans.csv --state empty.db --columns unionid=nobody")
+        .output()
         .exits(2);
-    let status = desk.idferry("status --state empty.db").done().exits(0).out;
+    let status = dir.idferry("status --state empty.db").output().exits(0).out;
     assert!(status.contains("Nothing has been run yet."), "{status}");
 }

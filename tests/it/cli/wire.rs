@@ -3,8 +3,8 @@
 use insta::assert_snapshot;
 
 use super::{
-    desk::{Desk, ids},
     server::{Reply, Request, Server},
+    test_dir::{TestDir, ids},
 };
 
 const EMPTY: &str = r#"{"errcode":0,"errmsg":"ok","external_userid_info":[]}"#;
@@ -29,10 +29,10 @@ fn as_seen(request: &Request, base_url: &str) -> String {
 #[test]
 fn a_run_fetches_one_token_and_sends_one_lookup_for_a_subject() {
     let server = Server::with_token("a+b/c=", |_| Reply::Json(EMPTY.to_owned()));
-    let desk = Desk::with_fans(1);
-    desk.idferry("run fans.csv --ticket none")
-        .asking(server.base_url())
-        .done()
+    let dir = TestDir::with_fans(1);
+    dir.idferry("run fans.csv --ticket none")
+        .with_server(server.base_url())
+        .output()
         .exits(0);
     let seen = server.seen();
     assert_eq!(seen.len(), 2);
@@ -57,13 +57,13 @@ fn a_run_fetches_one_token_and_sends_one_lookup_for_a_subject() {
 #[test]
 fn a_corpid_is_sent_if_there_is_one_and_left_out_if_not() {
     let server = Server::with_token("token", |_| Reply::Json(EMPTY.to_owned()));
-    let desk = Desk::new();
+    let dir = TestDir::new();
     let ((first, open), (second, also_open)) = (ids(1), ids(2));
     let csv = format!("unionid,openid,corpid\n{first},{open},\n{second},{also_open},wpDealer\n");
-    desk.write("fans.csv", csv);
-    desk.idferry("run fans.csv --ticket none --concurrency 1")
-        .asking(server.base_url())
-        .done()
+    dir.write("fans.csv", csv);
+    dir.idferry("run fans.csv --ticket none --concurrency 1")
+        .with_server(server.base_url())
+        .output()
         .exits(0);
     let lookups = server.seen().into_iter().filter(Request::is_lookup);
     let bodies: Vec<_> = lookups.map(|lookup| lookup.body).collect();
@@ -74,15 +74,15 @@ fn a_corpid_is_sent_if_there_is_one_and_left_out_if_not() {
 }
 
 #[test]
-fn a_ticket_is_applied_for_once_and_sent_with_every_call_of_every_run() {
+fn ticket_is_applied_for_once_and_sent_with_every_call() {
     let server = Server::with_token("token", |request| {
         Reply::Json(match request.is_application() {
             true => r#"{"errcode":0,"errmsg":"ok","mass_call_ticket":"the-one-ticket"}"#.to_owned(),
             false => EMPTY.to_owned(),
         })
     });
-    let desk = Desk::with_fans(6);
-    let run = |line| desk.idferry(line).asking(server.base_url()).done();
+    let dir = TestDir::with_fans(6);
+    let run = |line| dir.idferry(line).with_server(server.base_url()).output();
     run("run fans.csv --ticket apply --budget 3")
         .exits(75)
         .says("obtained and stored");
@@ -117,11 +117,11 @@ fn the_prefix_of_a_gateway_is_kept() {
             false => EMPTY.to_owned(),
         })
     });
-    let desk = Desk::with_fans(2);
+    let dir = TestDir::with_fans(2);
     let gateway = format!("{}/wecom/", server.base_url());
-    desk.idferry("run fans.csv")
-        .asking(&gateway)
-        .done()
+    dir.idferry("run fans.csv")
+        .with_server(&gateway)
+        .output()
         .exits(0);
     assert_eq!(server.lookups(), 2);
 }

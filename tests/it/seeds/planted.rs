@@ -1,7 +1,8 @@
-//! Bugs planted from outside, in the state file between two lives: what the checks must catch.
+//! Bugs planted from outside, in the job file between two processes: what the checks must catch.
 
 use std::path::Path;
 
+use idferry::model::QuotaWindow;
 use rusqlite::{Connection, params};
 
 /// A bug.
@@ -9,18 +10,18 @@ use rusqlite::{Connection, params};
 pub(super) enum Bug {
     /// Our limits are one above the remote's.
     OneTooMany,
-    /// Calls are charged when they land: a crash forgets what was in the air.
+    /// Calls are charged when they complete: a kill forgets what was in flight.
     ChargedAfterSending,
     /// A restart forgets what was charged.
     ForgetsAtRestart,
     /// Charges leave their windows a hundredth too early.
     ForgetsEarly,
-    /// A landing in the minute window is dated at its sending, 3 s before.
+    /// A completion in the minute window is dated at its sending, 3 s before.
     DatedAtSending,
-    /// The books believe a wall clock that was set forward by an hour.
-    BelievesTheWall,
-    /// A restart forgets the penalty in force.
-    ForgetsThePenalty,
+    /// The ledger believes a wall clock that was set forward by an hour.
+    BelievesTheWallClock,
+    /// A restart forgets the lockout in force.
+    ForgetsTheLockout,
     /// The watermark passes a subject that has no outcome.
     PassesASubject,
     /// A link is lost.
@@ -28,17 +29,14 @@ pub(super) enum Bug {
 }
 
 /// The bug planted, if one is, and what it needs to remember.
-#[derive(Debug, Default)]
-pub(super) struct Mutation {
+#[derive(Debug, Clone, Default)]
+pub(super) struct Planted {
     pub(super) bug: Option<Bug>,
     /// Slots up to here have been shifted.
     shifted: i64,
 }
 
-/// Slots of a three-hundredth of their span, of the five windows.
-const SLOT_MILLIS: [i64; 5] = [200, 12_000, 12_000, 288_000, 8_640_000];
-
-impl Mutation {
+impl Planted {
     pub(super) const fn of(bug: Bug) -> Self {
         Self {
             bug: Some(bug),
@@ -46,7 +44,7 @@ impl Mutation {
         }
     }
 
-    /// Does to the state file what the bug would have done.
+    /// Does to the job file what the bug would have done.
     pub(super) fn corrupt(&mut self, path: &Path) {
         let Some(bug) = self.bug else { return };
         let db = Connection::open(path).unwrap();
@@ -56,10 +54,10 @@ impl Mutation {
                 run(&db, "UPDATE lanes SET open_metered = 0, open_ticketed = 0");
             }
             Bug::ForgetsAtRestart => run(&db, "DELETE FROM charges"),
-            Bug::ForgetsEarly => self.shift(&db, [3; 5]),
+            Bug::ForgetsEarly => self.shift(&db, [3; QuotaWindow::COUNT]),
             Bug::DatedAtSending => self.shift(&db, [15, 0, 0, 0, 0]),
-            Bug::BelievesTheWall => run(&db, "UPDATE lanes SET read_at = read_at + 3600000"),
-            Bug::ForgetsThePenalty => run(&db, "UPDATE lanes SET block_rung = 0"),
+            Bug::BelievesTheWallClock => run(&db, "UPDATE lanes SET read_at = read_at + 3600000"),
+            Bug::ForgetsTheLockout => run(&db, "UPDATE lanes SET block_rung = 0"),
             Bug::PassesASubject => run(&db, "UPDATE job SET watermark = watermark + 1"),
             Bug::LosesALink => run(
                 &db,
@@ -69,9 +67,10 @@ impl Mutation {
     }
 
     /// Makes charges older by so many slots, each of them once.
-    fn shift(&mut self, db: &Connection, slots: [i64; 5]) {
+    fn shift(&mut self, db: &Connection, slots: [i64; QuotaWindow::COUNT]) {
         for (span, slots) in slots.into_iter().enumerate() {
-            let millis = SLOT_MILLIS[span];
+            // A slot is a three-hundredth of the span.
+            let millis = QuotaWindow::ALL[span].span().as_millis() as i64 / 300;
             let span = span as i64;
             let by = slots * millis;
             let moved = "SELECT lane, span, slot - ?2, calls FROM charges

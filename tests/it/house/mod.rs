@@ -1,9 +1,12 @@
-//! The rules of the house (DESIGN.md, "Who may import whom"), read off the sources.
+//! The rules of the house, read off the sources: imports run downwards, facts stand once,
+//! functions and structs stay small.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+mod imports;
+mod measures;
+mod sources;
+
+use imports::{Files, circles, crate_imports, spelt_out};
+use sources::{Line, functions, lines, sources, structs, types};
 
 /// Who may import whom. A name with `::` is one thing of that room and nothing else of it.
 const MAY: &[(&str, &[&str])] = &[
@@ -71,132 +74,6 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("zeroize", &["secret"]),
 ];
 
-/// A line of a source file that is part of the program.
-struct Line {
-    file: PathBuf,
-    number: usize,
-    text: String,
-}
-
-impl Line {
-    fn room(&self) -> String {
-        let first = self.file.components().next().unwrap();
-        let name = first.as_os_str().to_string_lossy();
-        name.trim_end_matches(".rs").to_owned()
-    }
-
-    fn place(&self) -> String {
-        format!("src/{}:{}: {}", self.file.display(), self.number, self.text)
-    }
-}
-
-/// Every source file below `src`, tests left out.
-fn sources() -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let (mut folders, mut files) = (vec![root.clone()], Vec::new());
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let stem = path.file_stem().unwrap_or_default();
-            if stem == "tests" {
-                continue;
-            }
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                files.push((path.strip_prefix(&root).unwrap().to_owned(), text));
-            }
-        }
-    }
-    files.sort();
-    assert!(files.len() > 50, "{} files", files.len());
-    files
-}
-
-/// The lines of the program: no comments, and nothing of a module behind `#[cfg(test)]`.
-fn lines() -> Vec<Line> {
-    let mut lines = Vec::new();
-    for (file, text) in sources() {
-        let mut hidden = false;
-        let mut ahead = false;
-        for (number, text) in (1..).zip(text.lines()) {
-            let bare = text.trim();
-            if bare == "#[cfg(test)]" {
-                ahead = true;
-            } else if ahead && bare.starts_with("mod ") && bare.ends_with('{') {
-                (hidden, ahead) = (true, false);
-            } else if !bare.starts_with("#[") {
-                ahead = false;
-            }
-            if !hidden && !bare.starts_with("//") {
-                let (file, text) = (file.clone(), bare.to_owned());
-                lines.push(Line { file, number, text });
-            }
-            hidden &= text != "}";
-        }
-    }
-    lines
-}
-
-/// Every `crate::` path that is imported, braces spelt out, with the line where it begins.
-fn imports(lines: &[Line]) -> Vec<(&Line, String)> {
-    let mut imports = Vec::new();
-    for (at, line) in lines.iter().enumerate() {
-        let bare = line
-            .text
-            .trim_start_matches("pub ")
-            .trim_start_matches("pub(crate) ");
-        let Some(rest) = bare.strip_prefix("use crate::") else {
-            // Paths in the middle of the code count as well.
-            for rest in line.text.split("crate::").skip(1) {
-                let end = rest.find(|c: char| !c.is_alphanumeric() && !"_:".contains(c));
-                imports.push((line, rest[..end.unwrap_or(rest.len())].to_owned()));
-            }
-            continue;
-        };
-        let mut tree = rest.to_owned();
-        for more in lines[at + 1..]
-            .iter()
-            .take_while(|more| more.file == line.file)
-        {
-            if tree.ends_with(';') {
-                break;
-            }
-            tree.push_str(&more.text);
-        }
-        for path in spelt_out("", tree.trim_end_matches(';')) {
-            imports.push((line, path));
-        }
-    }
-    imports
-}
-
-/// `a::{b, c::{d}}` as `a::b` and `a::c::d`.
-fn spelt_out(before: &str, tree: &str) -> Vec<String> {
-    let Some(open) = tree.find('{') else {
-        return vec![format!("{before}{}", tree.trim())];
-    };
-    let before = format!("{before}{}", tree[..open].trim());
-    let inside = &tree[open + 1..tree.rfind('}').unwrap()];
-    let (mut depth, mut start, mut paths) = (0, 0, Vec::new());
-    for (at, c) in inside.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            ',' if depth == 0 => {
-                paths.extend(spelt_out(&before, &inside[start..at]));
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    if !inside[start..].trim().is_empty() {
-        paths.extend(spelt_out(&before, &inside[start..]));
-    }
-    paths
-}
-
 fn is_allowed(room: &str, path: &str) -> bool {
     let mut parts = path.split("::");
     let (other, thing) = (
@@ -215,20 +92,20 @@ fn is_allowed(room: &str, path: &str) -> bool {
 }
 
 #[test]
-fn nobody_imports_whom_they_may_not() {
+fn imports_run_downwards() {
     let lines = lines();
-    let imports = imports(&lines);
+    let imports = crate_imports(&lines);
     assert!(imports.len() > 100, "{} imports", imports.len());
     let offending: Vec<_> = imports
         .iter()
-        .filter(|(line, path)| !is_allowed(&line.room(), path))
+        .filter(|(line, path)| !is_allowed(&line.module(), path))
         .map(|(line, path)| format!("{}\n    imports {path}", line.place()))
         .collect();
     assert!(offending.is_empty(), "\n{}", offending.join("\n"));
 }
 
 #[test]
-fn the_table_itself_forbids_something() {
+fn table_of_imports_forbids_something() {
     assert!(is_allowed("runner", "gate::Gate"));
     assert!(is_allowed("store", "gate::Permit"));
     assert!(!is_allowed("store", "gate::Gate"));
@@ -244,12 +121,12 @@ fn the_table_itself_forbids_something() {
 }
 
 #[test]
-fn only_the_command_line_imports_the_configuration_and_nobody_imports_that() {
+fn only_the_command_line_imports_the_configuration() {
     let lines = lines();
-    let offending = imports(&lines).into_iter().filter(|(line, path)| {
+    let offending = crate_imports(&lines).into_iter().filter(|(line, path)| {
         let top = path.split("::").next().unwrap_or_default();
-        let inside = matches!(line.room().as_str(), "cli" | "main" | "lib");
-        (top == "config" && !inside && line.room() != "config") || (top == "cli" && !inside)
+        let inside = matches!(line.module().as_str(), "cli" | "main" | "lib");
+        (top == "config" && !inside && line.module() != "config") || (top == "cli" && !inside)
     });
     let offending: Vec<_> = offending.map(|(line, _)| line.place()).collect();
     assert!(offending.is_empty(), "\n{}", offending.join("\n"));
@@ -289,14 +166,14 @@ fn each_foreign_crate_lives_in_one_room() {
 fn no_file_is_longer_than_four_hundred_lines() {
     let long: Vec<_> = sources()
         .into_iter()
-        .map(|(file, text)| (file, text.lines().count()))
+        .map(|source| (source.file, source.text.lines().count()))
         .filter(|(_, lines)| *lines > 400)
         .collect();
     assert!(long.is_empty(), "{long:?}");
 }
 
 #[test]
-fn nobody_but_the_clock_asks_the_system_for_the_time() {
+fn only_the_clock_asks_the_system_for_the_time() {
     let lines = lines();
     let asks = [
         "SystemTime::now",
@@ -306,9 +183,60 @@ fn nobody_but_the_clock_asks_the_system_for_the_time() {
     ];
     let offending: Vec<_> = lines
         .iter()
-        .filter(|line| line.room() != "clock")
+        .filter(|line| line.module() != "clock")
         .filter(|line| asks.iter().any(|ask| line.text.contains(ask)))
         .map(Line::place)
         .collect();
     assert!(offending.is_empty(), "\n{}", offending.join("\n"));
+}
+
+#[test]
+fn no_circle_inside_any_module() {
+    let lines = lines();
+    let imports = Files::of(&lines).inner_imports(&lines);
+    assert!(imports.len() > 50, "{} files import", imports.len());
+    let circles = circles(&imports);
+    assert!(circles.is_empty(), "\n{}", circles.join("\n"));
+}
+
+/// Names that two modules may both use, because it is the right word in each.
+const SHARED_NAMES: &[&str] = &[];
+
+#[test]
+fn no_type_name_is_defined_twice() {
+    let types = types(&lines());
+    let double = |name: &str| types.get(name).is_some_and(|places| places.len() > 1);
+    let new: Vec<_> = types
+        .iter()
+        .filter(|(name, _)| double(name) && !SHARED_NAMES.contains(&name.as_str()))
+        .map(|(name, places)| format!("{name}:\n    {}", places.join("\n    ")))
+        .collect();
+    assert!(new.is_empty(), "\n{}", new.join("\n"));
+    assert!(SHARED_NAMES.len() <= 6);
+    for name in SHARED_NAMES {
+        assert!(double(name), "{name} is defined once: take it off the list");
+    }
+}
+
+#[test]
+fn no_function_is_longer_than_fifty_lines() {
+    let long: Vec<_> = functions(&lines())
+        .into_iter()
+        .filter(|function| function.size > 50)
+        .map(|function| format!("{} lines: {}", function.size, function.place))
+        .collect();
+    assert!(long.is_empty(), "\n{}", long.join("\n"));
+}
+
+#[test]
+fn no_struct_has_more_than_fifteen_fields_without_a_reason() {
+    let structs = structs(&lines());
+    let wide: Vec<_> = structs
+        .iter()
+        .filter(|item| item.size > 15 && !item.excused)
+        .map(|item| format!("{} fields: {}", item.size, item.place))
+        .collect();
+    assert!(wide.is_empty(), "\n{}", wide.join("\n"));
+    let runner = structs.iter().find(|item| item.name == "Runner").unwrap();
+    assert!(runner.size <= 14, "Runner has {} fields", runner.size);
 }

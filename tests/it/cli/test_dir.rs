@@ -19,11 +19,11 @@ use rustix::process::{Pid, Signal, kill_process};
 const STEPS: u64 = 30_000_000;
 
 /// A temporary folder in which commands are typed.
-pub(super) struct Desk {
+pub(super) struct TestDir {
     folder: tempfile::TempDir,
 }
 
-impl Desk {
+impl TestDir {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self { folder }
@@ -31,9 +31,9 @@ impl Desk {
 
     /// With `fans.csv` of so many subjects on it.
     pub(super) fn with_fans(subjects: usize) -> Self {
-        let desk = Self::new();
-        desk.write("fans.csv", fans(0..subjects));
-        desk
+        let dir = Self::new();
+        dir.write("fans.csv", fans(0..subjects));
+        dir
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -66,7 +66,7 @@ impl Desk {
     }
 
     /// `idferry` and these words, cut at spaces, with an empty environment.
-    pub(super) fn idferry(&self, line: &str) -> Typed {
+    pub(super) fn idferry(&self, line: &str) -> Invocation {
         self.program(env!("CARGO_BIN_EXE_idferry"), line.split_whitespace())
     }
 
@@ -75,13 +75,13 @@ impl Desk {
         &self,
         program: &str,
         words: impl IntoIterator<Item = &'a str>,
-    ) -> Typed {
+    ) -> Invocation {
         let mut command = Command::new(program);
         command.args(words).current_dir(self.folder.path());
         command.env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.stdin(Stdio::null());
-        Typed {
+        Invocation {
             command,
             input: None,
         }
@@ -89,12 +89,12 @@ impl Desk {
 }
 
 /// A command about to be started.
-pub(super) struct Typed {
+pub(super) struct Invocation {
     command: Command,
     input: Option<Vec<u8>>,
 }
 
-impl Typed {
+impl Invocation {
     pub(super) fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.env(name, value);
         self
@@ -118,14 +118,14 @@ impl Typed {
     }
 
     /// Asks the server at `address`, with made-up credentials.
-    pub(super) fn asking(self, base_url: &str) -> Self {
+    pub(super) fn with_server(self, base_url: &str) -> Self {
         self.env("WECOM_BASE_URL", base_url)
             .env("WECOM_CORP_ID", "ww0123456789abcdef")
             .env("WECOM_CORP_SECRET", "made-up-secret")
     }
 
     /// As a user whom file modes bind, if this one is root.
-    pub(super) fn by_nobody(mut self) -> Self {
+    pub(super) fn unprivileged(mut self) -> Self {
         if rustix::process::getuid().is_root() {
             self.command.uid(65_534).gid(65_534);
         }
@@ -133,14 +133,14 @@ impl Typed {
     }
 
     /// Standard input.
-    pub(super) fn reading(mut self, content: impl Into<Vec<u8>>) -> Self {
+    pub(super) fn with_stdin(mut self, content: impl Into<Vec<u8>>) -> Self {
         self.input = Some(content.into());
         self
     }
 
     /// Runs it to its end.
-    pub(super) fn done(self) -> Done {
-        self.start().done()
+    pub(super) fn output(self) -> Output {
+        self.start().output()
     }
 
     /// Starts it.
@@ -234,7 +234,7 @@ impl Running {
     }
 
     /// The same signal again and again, until it ends.
-    pub(super) fn insists(mut self, signal: Signal) -> Done {
+    pub(super) fn insists(mut self, signal: Signal) -> Output {
         for _ in 0..STEPS {
             if self.child.try_wait().unwrap().is_some() {
                 return self.done_by_ref();
@@ -246,24 +246,24 @@ impl Running {
     }
 
     /// SIGKILL, and its end.
-    pub(super) fn kill(mut self) -> Done {
+    pub(super) fn kill(mut self) -> Output {
         self.child.kill().unwrap();
         self.done_by_ref()
     }
 
     /// Waits for its end.
-    pub(super) fn done(mut self) -> Done {
+    pub(super) fn output(mut self) -> Output {
         self.done_by_ref()
     }
 
-    fn done_by_ref(&mut self) -> Done {
+    fn done_by_ref(&mut self) -> Output {
         let status = self.child.wait().unwrap();
         for line in self.lines.iter() {
             self.err += &line;
             self.err.push('\n');
         }
         let out = self.out.take().map(|out| out.join().unwrap());
-        let done = Done {
+        let done = Output {
             status,
             out: out.unwrap_or_default(),
             err: std::mem::take(&mut self.err),
@@ -281,13 +281,13 @@ impl Drop for Running {
 }
 
 /// A process that has ended.
-pub(super) struct Done {
+pub(super) struct Output {
     status: ExitStatus,
     pub(super) out: String,
     pub(super) err: String,
 }
 
-impl Done {
+impl Output {
     /// That it exited with `code`.
     #[track_caller]
     pub(super) fn exits(self, code: i32) -> Self {

@@ -1,5 +1,5 @@
 //! The built binary, started as its user starts it, against the simulator over real HTTP on
-//! loopback. `desk` is the folder it is typed in, `server` a server whose every reply a test
+//! loopback. `dir` is the folder it is typed in, `server` a server whose every reply a test
 //! decides; the rest tells what must be true. Nothing sleeps: events are awaited.
 
 #![allow(
@@ -9,7 +9,6 @@
     reason = "this is how a test fails, and how it says that it could not be tried"
 )]
 
-mod desk;
 mod disk;
 mod exit_codes;
 mod export;
@@ -29,4 +28,5 @@ mod signals;
 mod simulate;
 mod snapshots;
 mod status;
+mod test_dir;
 mod wire;

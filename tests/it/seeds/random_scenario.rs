@@ -7,10 +7,11 @@ use idferry::{
     clock::Timestamp,
     gate::{Concurrency, Quota},
     model::{Limits, QuotaWindow, WindowKind},
-    rehearsal::Rehearsal,
     runner::{CommitPolicy, OnQuota, RunOptions},
     sim::{self, Fault, Faults, Latency, TicketAgain},
 };
+
+use crate::scenario::Scenario;
 
 pub(super) const MINUTE: u64 = 60;
 pub(super) const HOUR: u64 = 3600;
@@ -25,42 +26,42 @@ pub(super) enum Scale {
     Month,
 }
 
-/// Somebody does something to the clocks, in milliseconds.
+/// The clocks are moved, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Jump {
     /// The date is set.
     Wall(i64),
-    /// The lid is closed.
+    /// The machine is suspended.
     Suspend(i64),
-    /// The machine starts anew: only the wall clock tells how long the books were closed.
+    /// The machine reboots: only the wall clock tells how long it was down.
     Reboot,
 }
 
 /// When it happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
-    /// While the n-th event is told.
+    /// At the n-th event.
     Event(u64),
-    /// Before the n-th life that follows another.
+    /// Before the n-th process that follows another.
     Between(u64),
 }
 
-/// Stop is asked for once so many are answered; so many seconds later the job goes on.
+/// The run is stopped once so many subjects are answered, and resumed so many seconds later.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pause {
     pub(super) answered: u64,
     pub(super) seconds: u64,
 }
 
-/// A whole world.
+/// A scenario, as random.
 #[derive(Debug, Clone)]
-pub(super) struct Drawn {
+pub(super) struct RandomScenario {
     pub(super) seed: u64,
     pub(super) subjects: u64,
     pub(super) start: Timestamp,
     pub(super) scale: Scale,
     /// In the order of the windows.
-    pub(super) limits: [Option<u64>; 5],
+    pub(super) limits: [Option<u64>; QuotaWindow::COUNT],
     pub(super) margin: f64,
     pub(super) reserve: f64,
     pub(super) calendar: bool,
@@ -80,12 +81,12 @@ pub(super) struct Drawn {
     pub(super) budget: Option<u64>,
     pub(super) max_seconds: Option<u64>,
     pub(super) exits: bool,
-    pub(super) rest: u64,
+    pub(super) idle: u64,
     pub(super) pauses: Vec<Pause>,
     pub(super) jumps: Vec<(When, Jump)>,
 }
 
-impl Drawn {
+impl RandomScenario {
     pub(super) fn of(seed: u64) -> Self {
         let mut chance = Rng::with_seed(seed);
         for _ in 0..4 {
@@ -97,7 +98,7 @@ impl Drawn {
         let subjects = draw_subjects(chance, scale, kill_every);
         let calendar = one_in(chance, 4);
         let limits = draw_limits(chance, scale, subjects);
-        let mut drawn = Self {
+        let mut random = Self {
             seed,
             subjects,
             start: Timestamp::from_millis(1_795_309_200_000 + chance.i64(0..40 * 86_400_000)),
@@ -125,14 +126,14 @@ impl Drawn {
             budget: one_in(chance, 8).then(|| chance.u64(subjects / 12 + 1..subjects + 2)),
             max_seconds: one_in(chance, 8).then(|| draw_max_seconds(chance, scale)),
             exits: one_in(chance, 6),
-            rest: chance.u64(1..20 * HOUR),
+            idle: chance.u64(1..20 * HOUR),
             pauses: draw_pauses(chance, subjects, scale),
             jumps: Vec::new(),
         };
-        drawn.draw_others(chance);
-        drawn.draw_jumps(chance);
-        drawn.keep_in_bounds();
-        drawn
+        random.draw_others(chance);
+        random.draw_jumps(chance);
+        random.keep_in_bounds();
+        random
     }
 
     fn draw_others(&mut self, chance: &mut Rng) {
@@ -154,7 +155,7 @@ impl Drawn {
             return;
         }
         // Across a reboot only the wall clock tells the time: if it was set forward meanwhile,
-        // nobody can know.
+        // there is no way to know.
         let reboots = one_in(chance, 2);
         for _ in 0..chance.usize(1..8) {
             let when = if chance.bool() {
@@ -173,10 +174,9 @@ impl Drawn {
         }
     }
 
-    /// What would take for ever, or says nothing.
     fn keep_in_bounds(&mut self) {
         if self.kill_every.is_some() && self.scale >= Scale::Day {
-            // A life that is cut short over-counts what was in the air.
+            // A kill over-counts what was in flight.
             self.concurrency = Concurrency::Fixed(self.subjects.min(3) as u16);
             self.rehearsed = false;
             self.kill_every = self.kill_every.map(|commits| commits.max(6));
@@ -190,38 +190,36 @@ impl Drawn {
         }
     }
 
-    /// Ours are the remote's, unless a mutation says otherwise.
-    pub(super) fn quota(&self) -> Quota {
-        let mut limits = Limits::none();
-        for (span, limit) in QuotaWindow::ALL.into_iter().zip(self.limits) {
-            limits.set(span, limit);
-        }
-        Quota {
-            limits,
-            margin: self.margin,
-            reserve: self.reserve,
-            counting: if self.calendar {
-                WindowKind::Calendar
-            } else {
-                WindowKind::Sliding
-            },
-        }
-    }
-
-    pub(super) fn remote(&self) -> sim::Options {
+    /// The scenario, before its first run.
+    pub(super) fn scenario(&self) -> Scenario {
         let mut limits = Limits::none();
         for (window, limit) in QuotaWindow::ALL.into_iter().zip(self.limits) {
-            limits = limits.with(window, limit);
+            limits.set(window, limit);
         }
+        let counting = match self.calendar {
+            true => WindowKind::Calendar,
+            false => WindowKind::Sliding,
+        };
+        Scenario::new(self.subjects).skewed().configure(|setup| {
+            setup.remote = self.remote(limits, counting);
+            setup.quota = Quota {
+                limits,
+                margin: self.margin,
+                reserve: self.reserve,
+                counting,
+            };
+            setup.concurrency = self.concurrency;
+            setup.ticket = self.ticket;
+            setup.start = self.start;
+        })
+    }
+
+    fn remote(&self, limits: Limits, counting: WindowKind) -> sim::Options {
         let (min, max) = self.latency_millis;
         let mut options = sim::Options {
             seed: self.seed,
             limits,
-            counting: if self.calendar {
-                WindowKind::Calendar
-            } else {
-                WindowKind::Sliding
-            },
+            counting,
             count_refused: self.count_refused,
             others: self.others,
             concurrent: self.crowd,
@@ -238,39 +236,28 @@ impl Drawn {
         options
     }
 
-    /// The orders of a play that begins at `now`.
-    pub(super) fn rehearsal(&self, now: Timestamp, plays: u64) -> Rehearsal {
-        Rehearsal {
-            remote: self.remote(),
-            quota: self.quota(),
-            concurrency: self.concurrency,
-            orders: RunOptions {
-                budget: self.budget,
-                deadline: self
-                    .max_seconds
-                    .map(|seconds| now.plus(Duration::from_secs(seconds))),
-                on_quota: if self.exits {
-                    OnQuota::Exit
-                } else {
-                    OnQuota::Wait
-                },
-                call_timeout: Duration::from_secs(self.call_timeout),
-                commit_policy: if self.rehearsed {
-                    CommitPolicy::rehearsed()
-                } else {
-                    CommitPolicy::default()
-                },
-                seed: self.seed ^ (plays << 32),
-                ..RunOptions::default()
+    /// How the run that begins at `now` is to be driven.
+    pub(super) fn options(&self, now: Timestamp, runs: u64) -> RunOptions {
+        let deadline = |seconds| now.plus(Duration::from_secs(seconds));
+        RunOptions {
+            budget: self.budget,
+            deadline: self.max_seconds.map(deadline),
+            on_quota: match self.exits {
+                true => OnQuota::Exit,
+                false => OnQuota::Wait,
             },
-            ticket: self.ticket,
-            start: self.start,
-            kill_every: self.kill_every,
+            call_timeout: Duration::from_secs(self.call_timeout),
+            commit_policy: match self.rehearsed {
+                true => CommitPolicy::rehearsed(),
+                false => CommitPolicy::default(),
+            },
+            seed: self.seed ^ (runs << 32),
+            ..RunOptions::default()
         }
     }
 
-    /// The most calls there can be in the air.
-    pub(super) fn width(&self) -> u64 {
+    /// The most calls there can be in flight.
+    pub(super) fn most_in_flight(&self) -> u64 {
         match self.concurrency {
             Concurrency::Adaptive => 64,
             Concurrency::Fixed(calls) => u64::from(calls),
@@ -315,7 +302,7 @@ fn draw_subjects(chance: &mut Rng, scale: Scale, kill_every: Option<u64>) -> u64
 
 /// The window of `scale` is met a few times; those below it are small, those above it are wide or
 /// not there.
-fn draw_limits(chance: &mut Rng, scale: Scale, subjects: u64) -> [Option<u64>; 5] {
+fn draw_limits(chance: &mut Rng, scale: Scale, subjects: u64) -> [Option<u64>; QuotaWindow::COUNT] {
     let (times, below) = match scale {
         Scale::Minute => (chance.u64(2..40), 1),
         Scale::Hour => (chance.u64(2..20), chance.u64(1..12)),

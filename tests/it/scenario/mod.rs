@@ -1,8 +1,14 @@
-//! A fluent scenario: a job, a remote, what goes wrong; then runs, and the six invariants after
-//! each of them.
+//! A fluent scenario: a job, a remote, what goes wrong; then runs, with every invariant checked
+//! after each of them.
 //!
-//! One world has one remote, one state file and one virtual clock, over as many runs and as many
-//! deaths of the process as a test wants.
+//! A scenario has one remote, one job file and one virtual clock, over as many runs and as many
+//! kills of the process as a test wants. `driver` runs its processes, `recording_transport`
+//! writes the `call_log`, `invariants` checks.
+
+mod call_log;
+mod driver;
+mod invariants;
+mod recording_transport;
 
 use std::{
     cell::{Ref, RefCell, RefMut},
@@ -27,52 +33,53 @@ use idferry::{
 };
 use tokio::{runtime::Runtime, time::sleep};
 
-use crate::{
-    ear::Heap,
-    invariants,
-    stage::{Act, Deaths, Heed, Listener, Stage, act},
-};
+pub(crate) use call_log::{CallLog, RecordedCall, Reply};
+use driver::{Driver, KillSchedule, Listener, OnEvent, OnKill, ScheduledAction, act};
+pub(crate) use invariants::contains_secret;
 
-type Setup = Box<dyn FnOnce(&mut Remote)>;
+type RemoteSetup = Box<dyn FnOnce(&mut Remote)>;
 
 /// A job about to be run.
-pub(crate) struct World {
-    pub(crate) play: Rehearsal,
-    /// How many subjects the state file should hold.
+pub(crate) struct Scenario {
+    pub(crate) setup: Rehearsal,
+    /// How many subjects the job file should hold.
     pub(crate) subjects: u64,
     folder: tempfile::TempDir,
     prepared: bool,
-    setup: Vec<Setup>,
-    heed: Option<Heed>,
-    acts: Vec<(Duration, Act)>,
-    deaths: Deaths,
+    remote_setup: Vec<RemoteSetup>,
+    on_event: Option<OnEvent>,
+    on_kill: Option<OnKill>,
+    actions: Vec<(Duration, ScheduledAction)>,
+    kills: KillSchedule,
     /// Sent instead of the right one.
     pub(crate) secret: Option<String>,
-    /// Something was put back in the queue, so that answers may be asked for again.
+    /// Subjects were put back in the queue, so that answers may be asked for again.
     pub(crate) requeued: bool,
     /// Clocks that can be set.
     pub(crate) skew: Option<&'static ClockSkew>,
-    scene: Option<Scene>,
+    session: Option<Session>,
 }
 
 /// What lasts longer than a run.
-pub(crate) struct Scene {
+pub(crate) struct Session {
     runtime: Runtime,
     pub(crate) clock: Clock,
     pub(crate) remote: Rc<RefCell<Remote>>,
-    pub(crate) heap: Rc<RefCell<Heap>>,
-    /// How often the process died, over all runs.
+    pub(crate) call_log: Rc<RefCell<CallLog>>,
+    /// Runs so far.
+    runs: u64,
+    /// Kills over all runs.
     pub(crate) kills: u64,
 }
 
 /// What came of a run.
-pub(crate) struct Told {
+pub(crate) struct RunResult {
     pub(crate) report: RunReport,
     pub(crate) stats: Stats,
     /// What happened, in words, repetitions left out.
     pub(crate) events: Vec<String>,
     /// Everything that was said to people and machines.
-    pub(crate) said: String,
+    pub(crate) output: String,
     pub(crate) export: String,
     pub(crate) tally: Tally,
     /// How often the process died in this run.
@@ -81,7 +88,7 @@ pub(crate) struct Told {
     pub(crate) ended: Timestamp,
 }
 
-impl Told {
+impl RunResult {
     /// The results without `resolved_at`: a run that was interrupted has other moments.
     pub(crate) fn results(&self) -> String {
         let cut = |line: &str| line.rsplit_once(',').map(|(rest, _)| format!("{rest}\n"));
@@ -106,27 +113,28 @@ impl Told {
     }
 }
 
-impl World {
+impl Scenario {
     pub(crate) fn new(subjects: u64) -> Self {
-        let mut play = Rehearsal::default();
-        play.quota.margin = 0.0;
+        let mut setup = Rehearsal::default();
+        setup.quota.margin = 0.0;
         Self {
-            play,
+            setup,
             subjects,
             folder: tempfile::tempdir().unwrap(),
             prepared: false,
-            setup: Vec::new(),
-            heed: None,
-            acts: Vec::new(),
-            deaths: Deaths::Never,
+            remote_setup: Vec::new(),
+            on_event: None,
+            on_kill: None,
+            actions: Vec::new(),
+            kills: KillSchedule::Never,
             secret: None,
             requeued: false,
             skew: None,
-            scene: None,
+            session: None,
         }
     }
 
-    /// A world in which nothing takes time: no latency, no pacing.
+    /// A scenario in which nothing takes time: no latency, no pacing.
     pub(crate) fn timeless(subjects: u64) -> Self {
         Self::new(subjects)
             .latency_millis(0, 0)
@@ -135,101 +143,93 @@ impl World {
     }
 
     pub(crate) fn seed(mut self, seed: u64) -> Self {
-        self.play.remote.seed = seed;
-        self.play.orders.seed = seed;
+        self.setup.remote.seed = seed;
+        self.setup.orders.seed = seed;
         self
     }
 
     pub(crate) fn starting_at(mut self, date: &str) -> Self {
-        self.play.start = at(date);
+        self.setup.start = at(date);
         self
     }
 
     pub(crate) fn faults(mut self, faults: &str) -> Self {
-        self.play.remote.faults = Faults::parse(faults).unwrap();
+        self.setup.remote.faults = Faults::parse(faults).unwrap();
         self
     }
 
     pub(crate) fn latency_millis(mut self, min: u64, max: u64) -> Self {
         let (min, max) = (Duration::from_millis(min), Duration::from_millis(max));
-        self.play.remote.latency = Latency { min, max };
+        self.setup.remote.latency = Latency { min, max };
         self
     }
 
     /// The same limits for the remote and for us.
     pub(crate) fn limits(self, limits: &str) -> Self {
-        let start = match limits.starts_with("none") {
-            true => Limits::none(),
-            false => Limits::published(),
-        };
-        let pairs = limits.split(',').filter_map(|one| one.split_once('='));
-        let ours = pairs.fold(start, |mut all, (name, calls)| {
-            all.set(name.parse().unwrap(), Some(calls.parse().unwrap()));
-            all
-        });
-        self.remote_limits(limits).our_limits(ours)
+        self.remote_limits(limits)
+            .our_limits(limits.parse().unwrap())
     }
 
     pub(crate) fn remote_limits(mut self, limits: &str) -> Self {
-        self.play.remote.limits = limits.parse::<Limits>().unwrap();
+        self.setup.remote.limits = limits.parse().unwrap();
         self
     }
 
     pub(crate) fn our_limits(mut self, limits: Limits) -> Self {
-        self.play.quota.limits = limits;
+        self.setup.quota.limits = limits;
         self
     }
 
     pub(crate) fn calendar(mut self) -> Self {
-        self.play.quota.counting = idferry::model::WindowKind::Calendar;
-        self.play.remote.counting = WindowKind::Calendar;
+        self.setup.quota.counting = WindowKind::Calendar;
+        self.setup.remote.counting = WindowKind::Calendar;
         self
     }
 
     pub(crate) fn quota(mut self, change: impl FnOnce(&mut Quota)) -> Self {
-        change(&mut self.play.quota);
+        change(&mut self.setup.quota);
         self
     }
 
-    pub(crate) fn play(mut self, change: impl FnOnce(&mut Rehearsal)) -> Self {
-        change(&mut self.play);
+    pub(crate) fn configure(mut self, change: impl FnOnce(&mut Rehearsal)) -> Self {
+        change(&mut self.setup);
         self
     }
 
     pub(crate) fn concurrency(mut self, calls: u16) -> Self {
-        self.play.concurrency = Concurrency::Fixed(calls);
+        self.setup.concurrency = Concurrency::Fixed(calls);
         self
     }
 
     /// Every process dies after so many commits that settled something; 0 for never.
-    pub(crate) fn dying_every(mut self, commits: u64) -> Self {
-        self.deaths = match commits {
-            0 => Deaths::Never,
-            commits => Deaths::Every(commits),
+    pub(crate) fn kill_every(mut self, commits: u64) -> Self {
+        self.kills = match commits {
+            0 => KillSchedule::Never,
+            commits => KillSchedule::Every(commits),
         };
         self
     }
 
     /// The first process dies after so many commits that settled something.
-    pub(crate) fn dying_once_after(mut self, commits: u64) -> Self {
-        self.deaths = Deaths::Once(commits);
+    pub(crate) fn kill_once_after(mut self, commits: u64) -> Self {
+        self.kills = KillSchedule::Once(commits);
         self
     }
 
     /// Processes die in the middle of anything, each so many milliseconds after it began.
-    pub(crate) fn dying_after_millis(mut self, lives: impl IntoIterator<Item = u64>) -> Self {
+    pub(crate) fn kill_after_millis(mut self, lives: impl IntoIterator<Item = u64>) -> Self {
         let lives = lives.into_iter().map(Duration::from_millis);
-        self.deaths = Deaths::After(lives.collect());
+        self.kills = KillSchedule::After(lives.collect());
         self
     }
 
     pub(crate) fn on_quota_exit(mut self) -> Self {
-        self.play.orders.on_quota = OnQuota::Exit;
+        self.setup.orders.on_quota = OnQuota::Exit;
         self
     }
 
     pub(crate) fn ticket(mut self) -> Self {
-        self.play.ticket = true;
+        self.setup.ticket = true;
         self
     }
 
@@ -240,7 +240,7 @@ impl World {
 
     /// Does something to the remote before the first run.
     pub(crate) fn remote(mut self, setup: impl FnOnce(&mut Remote) + 'static) -> Self {
-        self.setup.push(Box::new(setup));
+        self.remote_setup.push(Box::new(setup));
         self
     }
 
@@ -250,7 +250,7 @@ impl World {
         wait: Duration,
         act: impl FnOnce(&mut Remote, &'static ClockSkew) + 'static,
     ) -> Self {
-        self.acts.push((wait, Box::new(act)));
+        self.actions.push((wait, Box::new(act)));
         self
     }
 
@@ -261,17 +261,23 @@ impl World {
     }
 
     /// Listens to every event of the next run.
-    pub(crate) fn heeding(
+    pub(crate) fn on_event(
         mut self,
-        heed: impl FnMut(&RunEvent, &mut Remote, &Stop) + 'static,
+        on_event: impl FnMut(&RunEvent, &mut Remote, &Stop) + 'static,
     ) -> Self {
-        self.heed = Some(Box::new(heed));
+        self.on_event = Some(Box::new(on_event));
+        self
+    }
+
+    /// Called after each kill of the next run, before the next process starts.
+    pub(crate) fn on_kill(mut self, on_kill: impl FnMut() + 'static) -> Self {
+        self.on_kill = Some(Box::new(on_kill));
         self
     }
 
     /// Asks the next run to stop once so many subjects are answered.
     pub(crate) fn stopping_after(self, answered: u64) -> Self {
-        self.heeding(move |event, _, stop| match event {
+        self.on_event(move |event, _, stop| match event {
             RunEvent::Progress(snapshot) if snapshot.tally.answered() >= answered => stop.request(),
             _ => {}
         })
@@ -303,25 +309,33 @@ impl World {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        match &self.scene {
-            Some(scene) => scene.runtime.block_on(async { scene.clock.now() }),
-            None => self.play.start,
+        match &self.session {
+            Some(session) => session.now(),
+            None => self.setup.start,
         }
     }
 
-    pub(crate) fn heap(&self) -> Ref<'_, Heap> {
-        self.scene.as_ref().unwrap().heap.borrow()
+    /// The simulator's time, which no setting of the wall clock moves.
+    pub(crate) fn remote_now(&self) -> Timestamp {
+        let session = self.session();
+        session
+            .runtime
+            .block_on(async { session.remote.borrow().now() })
+    }
+
+    pub(crate) fn call_log(&self) -> Ref<'_, CallLog> {
+        self.session.as_ref().unwrap().call_log.borrow()
     }
 
     pub(crate) fn sim(&self) -> RefMut<'_, Remote> {
-        self.scene.as_ref().unwrap().remote.borrow_mut()
+        self.session.as_ref().unwrap().remote.borrow_mut()
     }
 
     /// Nothing happens for so long.
-    pub(crate) fn rests(&mut self, span: Duration) {
-        self.set_scene();
-        let scene = self.scene.as_ref().unwrap();
-        scene.runtime.block_on(async { sleep(span).await });
+    pub(crate) fn idle(&mut self, span: Duration) {
+        self.start();
+        let session = self.session.as_ref().unwrap();
+        session.runtime.block_on(async { sleep(span).await });
     }
 
     /// Nothing is enrolled but what the test enrols itself.
@@ -332,12 +346,12 @@ impl World {
 
     fn prepare(&mut self) {
         if !std::mem::replace(&mut self.prepared, true) {
-            invent(&self.state(), self.subjects, 7, self.play.start).unwrap();
+            invent(&self.state(), self.subjects, 7, self.setup.start).unwrap();
         }
     }
 
-    pub(crate) fn set_scene(&mut self) {
-        if self.scene.is_some() {
+    pub(crate) fn start(&mut self) {
+        if self.session.is_some() {
             return;
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -345,74 +359,84 @@ impl World {
             .start_paused(true)
             .build()
             .unwrap();
-        let (start, options) = (self.play.start, self.play.remote);
+        let (start, options) = (self.setup.start, self.setup.remote);
         let (clock, remote) = runtime.block_on(async {
             let clock = Clock::starting_at(start);
             let clock = self.skew.map_or(clock, |skew| clock.skewed(skew));
             (clock, Rc::new(RefCell::new(Remote::new(clock, options))))
         });
-        for step in std::mem::take(&mut self.setup) {
+        for step in std::mem::take(&mut self.remote_setup) {
             step(&mut remote.borrow_mut());
         }
-        self.scene = Some(Scene {
+        self.session = Some(Session {
             runtime,
             clock,
             remote,
-            heap: Rc::default(),
+            call_log: Rc::default(),
+            runs: 0,
             kills: 0,
         });
     }
 
     /// Runs it to its end in virtual time and checks every invariant.
-    pub(crate) fn run(&mut self) -> Told {
+    pub(crate) fn run(&mut self) -> RunResult {
         self.prepare();
-        self.set_scene();
-        let mut scene = self.scene.take().unwrap();
-        let mut listener = Listener::new(self.heed.take());
-        let acts = std::mem::take(&mut self.acts);
-        let mut deaths = std::mem::take(&mut self.deaths);
-        let began = scene.runtime.block_on(async { scene.clock.now() });
-        let (report, kills) = {
-            let stage = Stage {
-                world: self,
-                clock: scene.clock,
-                remote: &scene.remote,
-                heap: &scene.heap,
-                path: self.state(),
-            };
-            let skew = self.skew.unwrap_or_else(|| Box::leak(Box::default()));
-            scene.runtime.block_on(async {
-                tokio::select! {
-                    biased;
-                    () = act(acts, skew, &scene.remote) => unreachable!(),
-                    told = stage.lives(&mut deaths, &mut listener) => told,
-                }
-            })
+        self.start();
+        let mut session = self.session.take().unwrap();
+        let mut listener = Listener::new(self.on_event.take(), self.on_kill.take());
+        let actions = std::mem::take(&mut self.actions);
+        let mut kills = std::mem::take(&mut self.kills);
+        let skew = self.skew.unwrap_or_else(|| Box::leak(Box::default()));
+        let began = session.now();
+        let driver = Driver {
+            scenario: self,
+            session: &session,
+            path: self.state(),
         };
-        scene.kills += kills;
-        scene.heap.borrow_mut().next();
-        let stats = scene.remote.borrow().stats();
-        let ended = scene.runtime.block_on(async { scene.clock.now() });
-        self.scene = Some(scene);
+        let (report, killed) = session.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = act(actions, skew, &session.remote) => unreachable!(),
+                ended = driver.processes(&mut kills, &mut listener) => ended,
+            }
+        });
+        session.runs += 1;
+        session.kills += killed;
+        session.call_log.borrow_mut().next_process();
+        let (stats, ended) = (session.remote.borrow().stats(), session.now());
+        self.session = Some(session);
         let reader = self.reader();
-        let told = Told {
+        let result = RunResult {
             tally: reader.tally().unwrap(),
             export: export(&reader),
             events: std::mem::take(&mut listener.events),
-            said: listener.said(&report),
+            output: listener.output(&report),
             took: ended.since(began),
             report,
             stats,
-            kills,
+            kills: killed,
             ended,
         };
         drop(reader);
-        invariants::check(self, &told);
-        told
+        self.check(&result);
+        result
     }
 
-    pub(crate) fn scene(&self) -> &Scene {
-        self.scene.as_ref().unwrap()
+    /// Checks every invariant, in the runtime, whose time it is.
+    pub(crate) fn check(&self, result: &RunResult) {
+        let runtime = &self.session().runtime;
+        runtime.block_on(async { invariants::check(self, result) });
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        self.session.as_ref().unwrap()
+    }
+}
+
+impl Session {
+    /// The wall clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.runtime.block_on(async { self.clock.now() })
     }
 }
 
@@ -423,7 +447,7 @@ pub(crate) fn export(reader: &Reader) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// Two results files are the same, or the first line in which they differ is told.
+/// Two results files are the same, or the first line in which they differ is result.
 #[track_caller]
 pub(crate) fn same(one: &str, other: &str) {
     let differing = one

@@ -1,0 +1,278 @@
+//! Drives one run: one process after the other, each of which may be killed.
+
+use std::{
+    cell::RefCell, collections::VecDeque, future::pending, io::Write, path::PathBuf, rc::Rc,
+    time::Duration,
+};
+
+use idferry::{
+    clock::ClockSkew,
+    report::{Json, Lines, Reporter},
+    runner::{
+        Runner, Stop, begin,
+        event::{RunEvent, RunReport},
+        open_gate, ticket,
+    },
+    secret::Secret,
+    sim::{MemoryTransport, Remote},
+    store::Store,
+    wecom::Client,
+};
+use tokio::time::sleep;
+
+use super::{Scenario, Session, invariants, recording_transport::RecordingTransport};
+
+/// What a scenario does when an event is reported.
+pub(crate) type OnEvent = Box<dyn FnMut(&RunEvent, &mut Remote, &Stop)>;
+/// What a scenario does after a process was killed, before the next one starts.
+pub(crate) type OnKill = Box<dyn FnMut()>;
+pub(crate) type ScheduledAction = Box<dyn FnOnce(&mut Remote, &'static ClockSkew)>;
+
+/// When processes are killed.
+#[derive(Default)]
+pub(crate) enum KillSchedule {
+    #[default]
+    Never,
+    /// Each after so many commits that settled something.
+    Every(u64),
+    /// The first process only.
+    Once(u64),
+    /// At any point, each so long after its start.
+    After(VecDeque<Duration>),
+}
+
+impl KillSchedule {
+    /// After how many commits, or how long, the next process is killed.
+    fn next(&mut self) -> (Option<u64>, Option<Duration>) {
+        match self {
+            Self::Never => (None, None),
+            Self::Every(commits) => (Some(*commits), None),
+            Self::Once(commits) => {
+                let commits = *commits;
+                *self = Self::Never;
+                (Some(commits), None)
+            }
+            Self::After(spans) => (None, spans.pop_front()),
+        }
+    }
+}
+
+/// Takes each scheduled action at its time, then waits for ever.
+pub(super) async fn act(
+    mut actions: Vec<(Duration, ScheduledAction)>,
+    skew: &'static ClockSkew,
+    remote: &Rc<RefCell<Remote>>,
+) {
+    actions.sort_by_key(|(wait, _)| *wait);
+    let mut passed = Duration::ZERO;
+    for (wait, action) in actions {
+        sleep(wait - passed).await;
+        passed = wait;
+        action(&mut remote.borrow_mut(), skew);
+    }
+    pending().await
+}
+
+/// Where one run takes place.
+pub(super) struct Driver<'s> {
+    pub(super) scenario: &'s Scenario,
+    pub(super) session: &'s Session,
+    pub(super) path: PathBuf,
+}
+
+impl Driver<'_> {
+    /// One process after the other, until one reports. Returns its report and the number of
+    /// kills.
+    pub(super) async fn processes(
+        &self,
+        kills: &mut KillSchedule,
+        listener: &mut Listener,
+    ) -> (RunReport, u64) {
+        let mut killed = 0;
+        loop {
+            let (commits, span) = kills.next();
+            let report = tokio::select! {
+                biased;
+                () = kill_after(span) => None,
+                report = self.process(commits, killed, listener) => report,
+            };
+            if let Some(report) = report {
+                return (report, killed);
+            }
+            killed += 1;
+            let now = self.session.remote.borrow().now();
+            self.session.call_log.borrow_mut().killed(now);
+            invariants::ledger_covers_the_meter(self.scenario, self.session);
+            if let Some(on_kill) = &mut listener.on_kill {
+                on_kill();
+            }
+        }
+    }
+
+    /// One process, with its transport recorded. `None` if it was killed.
+    async fn process(
+        &self,
+        crash_after: Option<u64>,
+        killed: u64,
+        listener: &mut Listener,
+    ) -> Option<RunReport> {
+        let setup = &self.scenario.setup;
+        let clock = self.session.clock;
+        let mut store = Store::open(&self.path, clock.now()).unwrap();
+        store.disable_fsync().unwrap();
+        let client = self.client();
+        store.bind_corp(client.corp_id()).unwrap();
+        let (gate, ledger_clock) = open_gate(
+            &store,
+            &setup.quota,
+            setup.concurrency,
+            clock,
+            setup.orders.call_timeout,
+        )
+        .unwrap();
+        let mut ticket = ticket::stored(&store, clock).unwrap();
+        if setup.ticket && store.application().unwrap().is_none() {
+            let applied = ticket::apply(&store, &client, clock).await.unwrap();
+            if let ticket::Applied::Ticket(fresh, _) = applied {
+                ticket = Some(fresh);
+            }
+        }
+        let run = begin(&store, "run", &setup.quota, clock).unwrap();
+        let mut options = setup.orders.clone();
+        options.crash_after = crash_after;
+        options.seed = options.seed.wrapping_add(killed);
+        let stop = listener.stop.clone();
+        let on_event = Box::new(|event: &RunEvent| listener.event(self, event));
+        Runner::new(
+            &mut store,
+            run,
+            gate,
+            client,
+            ledger_clock,
+            options,
+            on_event,
+        )
+        .unwrap()
+        .with_ticket(ticket)
+        .stopping_at(stop)
+        .drive()
+        .await
+        .unwrap()
+    }
+
+    fn client(&self) -> Client {
+        let timeout = self.scenario.setup.orders.call_timeout;
+        let transport = MemoryTransport::new(Rc::clone(&self.session.remote), timeout);
+        let transport = RecordingTransport::new(transport, &self.session.call_log);
+        let remote = self.session.remote.borrow();
+        let secret = self.scenario.secret.as_deref();
+        let secret = secret.unwrap_or_else(|| remote.corp_secret());
+        Client::new(
+            Rc::new(transport),
+            remote.corp_id(),
+            Secret::new(secret.into()),
+        )
+    }
+}
+
+async fn kill_after(span: Option<Duration>) {
+    match span {
+        Some(span) => sleep(span).await,
+        None => pending().await,
+    }
+}
+
+/// Hears the events of a run, and passes them on to two reporters.
+pub(super) struct Listener {
+    stop: Stop,
+    on_event: Option<OnEvent>,
+    on_kill: Option<OnKill>,
+    pub(super) events: Vec<String>,
+    heard: u64,
+    reporters: [Box<dyn Reporter>; 2],
+    output: Output,
+}
+
+/// The ledger is compared with the simulator's meter every so many events.
+const COMPARE_EVERY: u64 = 293;
+
+impl Listener {
+    pub(super) fn new(on_event: Option<OnEvent>, on_kill: Option<OnKill>) -> Self {
+        let output = Output::default();
+        Self {
+            stop: Stop::default(),
+            on_event,
+            on_kill,
+            events: Vec::new(),
+            heard: 0,
+            reporters: [
+                Box::new(Lines::new(Box::new(output.clone()), Box::new(|_, _| None))),
+                Box::new(Json::new(Box::new(output.clone()), Box::new(|_, _| None))),
+            ],
+            output,
+        }
+    }
+
+    fn event(&mut self, driver: &Driver<'_>, event: &RunEvent) {
+        for reporter in &mut self.reporters {
+            reporter.event(event);
+        }
+        if let Some(on_event) = &mut self.on_event {
+            on_event(event, &mut driver.session.remote.borrow_mut(), &self.stop);
+        }
+        self.heard += 1;
+        if self.heard.is_multiple_of(COMPARE_EVERY) {
+            invariants::ledger_covers_the_meter(driver.scenario, driver.session);
+        }
+        if let Some(word) = word(event)
+            && self.events.last() != Some(&word)
+        {
+            self.events.push(word);
+        }
+    }
+
+    /// Everything that was written for people and machines.
+    pub(super) fn output(&mut self, report: &RunReport) -> String {
+        for reporter in &mut self.reporters {
+            reporter.finish();
+        }
+        let output = self.output.0.borrow();
+        format!(
+            "{}\n{}\n{:?}",
+            String::from_utf8_lossy(&output),
+            self.events.join("\n"),
+            report.ending
+        )
+    }
+}
+
+fn word(event: &RunEvent) -> Option<String> {
+    Some(match event {
+        RunEvent::Progress(snapshot) => format!("waiting: {}", snapshot.hold?.reason),
+        RunEvent::ForecastInput(_) => return None,
+        RunEvent::Started { .. } => "started".into(),
+        RunEvent::TokenFetched => "token fetched".into(),
+        RunEvent::LockedOut { rung, .. } => format!("blocked {rung:?}"),
+        RunEvent::LockoutEnded => "unblocked".into(),
+        RunEvent::ConcurrencyReduced { calls } => format!("narrowed to {calls}"),
+        RunEvent::Unreachable { failure, .. } => format!("unreachable: {failure}"),
+        RunEvent::Reconnected => "reached again".into(),
+        RunEvent::TicketRejected => "ticket dead".into(),
+        RunEvent::Draining { .. } => "draining".into(),
+        RunEvent::RetryPassStarted => "second try".into(),
+    })
+}
+
+#[derive(Clone, Default)]
+struct Output(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,309 @@
+//! What must be true after every run, whatever happened in it.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use idferry::{
+    clock::{LedgerClock, Timestamp},
+    gate::{Ledger, Quota},
+    model::{QuotaWindow, State, Tally, WindowKind},
+    runner::event::StopReason,
+    sim::Remote,
+    store::{Answer, Reader, StoreError},
+    wecom::{errcode, wire},
+};
+
+use super::{
+    RunResult, Scenario, Session,
+    call_log::{CallLog, RecordedCall, Reply},
+    export,
+};
+
+pub(super) fn check(scenario: &Scenario, result: &RunResult) {
+    ledger_covers_the_meter(scenario, scenario.session());
+    ledger_is_closed(scenario);
+    no_call_is_missing_in_the_ledger(scenario, result);
+    no_window_was_exceeded(scenario, result);
+    every_subject_is_in_one_state(scenario, result);
+    no_answer_was_asked_for_twice(scenario);
+    // Whole files are read for these: after the first runs, then now and then, and at the end.
+    let ended = matches!(result.report.ending, StopReason::Finished);
+    if ended || scenario.session().runs.is_power_of_two() {
+        export_is_a_function_of_the_job(scenario, result);
+        no_secret_got_out(scenario, result);
+        job_file_is_sound(scenario);
+    }
+}
+
+/// Invariant 1: at any instant the ledger on disk holds at least what the simulator counted, in
+/// every window, calls of others left out.
+pub(super) fn ledger_covers_the_meter(scenario: &Scenario, session: &Session) {
+    if !scenario.is_counted_alike() {
+        return;
+    }
+    let setup = &scenario.setup;
+    let lane = Reader::open(&scenario.state()).unwrap().lane().unwrap();
+    let now = LedgerClock::resume(session.clock, lane.reading).now();
+    let landed_by = now.plus(setup.orders.call_timeout);
+    let mut ledger = Ledger::restore(
+        setup.quota.allowed(),
+        setup.quota.counting,
+        &lane.books,
+        landed_by,
+    );
+    // Whether a ticket works is not known before its call has completed.
+    let call_log = session.call_log.borrow();
+    let doubtful = |call: &&RecordedCall| call.with_ticket && call.completed.is_none();
+    let doubtful = call_log.lookups().filter(doubtful).count() as u64;
+    let mut remote = session.remote.borrow_mut();
+    let others = remote
+        .stats()
+        .lanes
+        .get(wire::UNIONID_TO_EXTERNAL_USERID)
+        .map_or(0, |lane| lane.others);
+    for window in QuotaWindow::ALL {
+        let (ours, theirs) = (ledger.used(now, window), remote.lookups_in(window));
+        let doubtful = if window.is_business() { doubtful } else { 0 };
+        assert!(
+            ours + doubtful + others >= theirs,
+            "{window}: the ledger holds {ours}, the simulator {theirs} at {now}, {others} of others"
+        );
+    }
+}
+
+/// After a run that ended in order no call is charged and open.
+fn ledger_is_closed(scenario: &Scenario) {
+    let open = scenario.reader().lane().unwrap().books.open;
+    assert_eq!(open.total(), 0, "closed with calls in flight");
+}
+
+/// Invariant 1 without windows: the month's slots are kept for two months, so every call that was
+/// sent is in them, and no more than those if nothing was killed.
+fn no_call_is_missing_in_the_ledger(scenario: &Scenario, result: &RunResult) {
+    let session = scenario.session();
+    if result.ended.since(scenario.setup.start) > 2 * QuotaWindow::BusinessMonth.span() {
+        return;
+    }
+    let ledger = scenario.reader().lane().unwrap().books;
+    let slots = ledger.slots.iter();
+    let month = slots.filter(|slot| slot.span == QuotaWindow::BusinessMonth);
+    let charged = month.map(|slot| slot.calls).sum::<u64>() + ledger.open.standard;
+    let call_log = session.call_log.borrow();
+    // An unlisted code casts doubt on the ticket, so that its call is charged in full.
+    let doubtful = |reply: Reply| matches!(reply, Reply::Errcode(code) if errcode::lookup(code).class == errcode::Class::Unlisted);
+    let standard = |call: &&RecordedCall| !call.with_ticket || doubtful(call.reply);
+    let sent = call_log.lookups().filter(standard).count() as u64;
+    if session.kills == 0 {
+        assert_eq!(charged, sent, "charged and sent");
+    } else {
+        // A kill over-counts by what was charged ahead at most.
+        let most = sent + session.kills * u64::from(scenario.setup.orders.commit_policy.most);
+        assert!(
+            charged >= sent && charged <= most,
+            "{sent} {charged} {most}"
+        );
+    }
+    let stats = session.remote.borrow().stats();
+    if let Some(lane) = stats.lanes.get(wire::UNIONID_TO_EXTERNAL_USERID) {
+        assert!(lane.calls <= call_log.lookups().count() as u64);
+    }
+}
+
+/// Invariant 2: with the same limits on both sides and no other callers in the corp, the remote
+/// never had to lock us out.
+fn no_window_was_exceeded(scenario: &Scenario, result: &RunResult) {
+    let alone = scenario.setup.remote.others == 0.0;
+    if !alone || !scenario.is_counted_alike() || !scenario.is_within_the_remotes() {
+        return;
+    }
+    // Only lookups are charged; of other calls there are a few a day.
+    if let Some(lane) = result.stats.lanes.get(wire::UNIONID_TO_EXTERNAL_USERID) {
+        assert_eq!(lane.blocks, 0, "locked out: {:?}", lane.windows);
+    }
+}
+
+impl Scenario {
+    /// Sliding windows of ours satisfy both of the remote's ways to count.
+    fn is_counted_alike(&self) -> bool {
+        self.setup.quota.counting == WindowKind::Sliding
+            || self.setup.remote.counting == WindowKind::Calendar
+    }
+
+    /// Whether we allow ourselves no more than the remote allows.
+    fn is_within_the_remotes(&self) -> bool {
+        let Quota { limits, .. } = self.setup.quota;
+        QuotaWindow::ALL.into_iter().all(|window| {
+            match (limits.of(window), self.setup.remote.limits.of(window)) {
+                (_, None) => true,
+                (None, Some(_)) => false,
+                (Some(ours), Some(theirs)) => ours <= theirs,
+            }
+        })
+    }
+}
+
+/// Invariant 3: each subject is in one state, a terminal one after a full run; the tally kept with
+/// every commit equals a recount; and the links are those of the simulator's people.
+fn every_subject_is_in_one_state(scenario: &Scenario, result: &RunResult) {
+    let session = scenario.session();
+    let remote = session.remote.borrow();
+    let mut counted = Tally::default();
+    let each = |answer: &Answer| {
+        counted.add(answer.state, 1);
+        let linked = answer.state == State::Linked;
+        assert_eq!(linked, !answer.links.is_empty(), "{}", answer.state);
+        assert_eq!(answer.at.is_none(), answer.state == State::Queued);
+        match answer.state {
+            State::Linked | State::Unlinked => {
+                assert_eq!(answer.errcode, Some(0));
+                has_the_right_links(answer, &remote);
+            }
+            State::Rejected => assert!(answer.errcode.is_some_and(|code| code != 0)),
+            State::Queued | State::Parked => assert_ne!(answer.errcode, Some(0)),
+        }
+        Ok::<(), StoreError>(())
+    };
+    scenario.reader().answers(each).unwrap();
+    assert_eq!(counted, result.tally, "counted and kept");
+    assert_eq!(counted.total(), scenario.subjects);
+    assert_eq!(result.report.tally, result.tally);
+    if matches!(result.report.ending, StopReason::Finished) {
+        assert_eq!(counted.of(State::Queued), 0);
+    }
+}
+
+fn has_the_right_links(answer: &Answer, remote: &Remote) {
+    let world = remote.world();
+    let person = world.person(&answer.unionid);
+    assert_eq!(world.rejection(person, &answer.openid), None, "answered");
+    let known = world.corps_of(person).filter(|place| {
+        let corp = &world.corps()[*place].corpid;
+        answer.corpid.as_ref().is_none_or(|only| only == corp)
+    });
+    let mut expected: Vec<(String, String)> = known
+        .map(|place| {
+            let id = world.external_userid(person, place).as_str().to_owned();
+            (world.corps()[place].corpid.clone(), id)
+        })
+        .collect();
+    expected.sort_unstable();
+    let links = answer.links.iter();
+    let links = links.map(|link| (link.corpid.to_string(), link.external_userid.to_string()));
+    assert!(links.eq(expected), "other links than the simulator's");
+}
+
+/// Invariant 4: an export made twice has the same bytes.
+fn export_is_a_function_of_the_job(scenario: &Scenario, result: &RunResult) {
+    assert_eq!(export(&scenario.reader()), result.export);
+}
+
+/// Invariant 5: a subject that was answered is not asked again, but for answers of the last
+/// interval before a kill; and none is asked more than four times for want of an answer.
+fn no_answer_was_asked_for_twice(scenario: &Scenario) {
+    let session = scenario.session();
+    let call_log = session.call_log.borrow();
+    let interval = scenario.setup.orders.commit_policy.settle_after + Duration::from_millis(2);
+    let mut answered: HashMap<&str, (u64, Timestamp)> = HashMap::new();
+    let mut failed: HashMap<(u64, &str), u32> = HashMap::new();
+    for call in call_log.lookups() {
+        let Some(completed) = call.completed else {
+            continue;
+        };
+        if let Some((process, before)) = answered.get(&*call.subject)
+            && !scenario.requeued
+        {
+            let killed = call_log.kills.get(process).copied();
+            let lost = killed.is_some_and(|at| at.since(*before) <= interval);
+            // A clock that was moved says nothing of the interval.
+            let lost = lost || killed.is_some() && scenario.skew.is_some();
+            assert!(
+                *process != call.process && lost,
+                "asked again though answered at {before} by process {process}, killed {killed:?}"
+            );
+        }
+        match call.reply {
+            Reply::Errcode(0) => {
+                answered.insert(&call.subject, (call.process, completed));
+            }
+            reply if is_an_attempt(reply) => {
+                let attempts = failed.entry((call.process, &call.subject)).or_default();
+                *attempts += 1;
+                assert!(*attempts <= 4, "asked a fifth time");
+            }
+            _ => {}
+        }
+    }
+    calls_are_accounted_for(&call_log);
+}
+
+/// Whether a call with this reply has used up an attempt.
+fn is_an_attempt(reply: Reply) -> bool {
+    match reply {
+        Reply::Unreadable => true,
+        Reply::Errcode(code) => errcode::lookup(code).class == errcode::Class::Retry,
+        Reply::Nothing | Reply::NotSent => false,
+    }
+}
+
+/// Every call was answered, or failed with a reason to ask again, or was in flight at a kill.
+fn calls_are_accounted_for(call_log: &CallLog) {
+    let mut lost: BTreeMap<u64, usize> = BTreeMap::new();
+    for call in call_log.lookups().filter(|call| call.completed.is_none()) {
+        *lost.entry(call.process).or_default() += 1;
+    }
+    let most = call_log
+        .most_in_flight
+        .get(wire::UNIONID_TO_EXTERNAL_USERID);
+    for (process, lost) in lost {
+        let killed = call_log.kills.contains_key(&process);
+        assert!(killed, "lost {lost} calls without a kill");
+        assert!(lost <= *most.unwrap());
+    }
+}
+
+/// Invariant 6: no secret in what was written for people and programs, nor on disk, but for the
+/// ticket in the job file.
+fn no_secret_got_out(scenario: &Scenario, result: &RunResult) {
+    let session = scenario.session();
+    let call_log = session.call_log.borrow();
+    let corp_secret = session.remote.borrow().corp_secret().to_owned();
+    let secrets = call_log.tokens.iter().chain([&corp_secret]);
+    for secret in secrets.clone().chain(&call_log.tickets) {
+        assert!(!result.output.contains(secret.as_str()), "in the output");
+    }
+    for entry in std::fs::read_dir(scenario.folder()).unwrap() {
+        let entry = entry.unwrap();
+        let (name, bytes) = (entry.file_name(), std::fs::read(entry.path()).unwrap());
+        let name = name.to_string_lossy();
+        for secret in secrets.clone() {
+            assert!(!contains_secret(&bytes, secret), "{name} has a secret");
+            assert!(!name.contains(secret.as_str()));
+        }
+        for ticket in &call_log.tickets {
+            assert!(!name.contains(ticket.as_str()));
+            assert!(name.starts_with("idferry.db") || !contains_secret(&bytes, ticket));
+        }
+    }
+}
+
+/// Whether `bytes` contain a part of `secret`: SQLite may break a long text over two pages.
+pub(crate) fn contains_secret(bytes: &[u8], secret: &str) -> bool {
+    let mut pieces = secret.as_bytes().chunks_exact(24);
+    pieces.any(|piece| memchr::memmem::find(bytes, piece).is_some())
+}
+
+fn job_file_is_sound(scenario: &Scenario) {
+    let db = rusqlite::Connection::open(scenario.state()).unwrap();
+    let ask = |query: &str| {
+        db.query_row(query, [], |row| row.get::<_, String>(0))
+            .unwrap()
+    };
+    assert_eq!(ask("PRAGMA integrity_check"), "ok");
+    let strays = "SELECT cast(count(*) AS text) FROM pragma_foreign_key_check";
+    assert_eq!(ask(strays), "0");
+    let loose = "SELECT cast(count(*) AS text) FROM links
+        WHERE subject NOT IN (SELECT subject FROM outcomes)";
+    assert_eq!(ask(loose), "0");
+}
