@@ -63,8 +63,8 @@ impl LockoutLevel {
     const fn of(window: QuotaWindow) -> Self {
         match window.span().as_secs() {
             ..=60 => Self::Minute,
-            ..=3_600 => Self::Hour,
-            ..=86_400 => Self::Day,
+            61..=3_600 => Self::Hour,
+            3_601..=86_400 => Self::Day,
             _ => Self::Month,
         }
     }

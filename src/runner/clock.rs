@@ -22,7 +22,7 @@ impl RunClock {
             started: now,
             deadline: None,
         };
-        clock.deadline = deadline.map(|at| clock.from_wall_time(at));
+        clock.deadline = deadline.map(|at| clock.ledger_time_of(at));
         clock
     }
 
@@ -52,7 +52,7 @@ impl RunClock {
     }
 
     /// The ledger time at which the wall clock shows `at`; now, if it shows it already.
-    pub(super) fn from_wall_time(&self, at: Timestamp) -> Timestamp {
+    pub(super) fn ledger_time_of(&self, at: Timestamp) -> Timestamp {
         self.now.plus(at.since(self.ledger.clock().now()))
     }
 

@@ -37,11 +37,7 @@ use crate::{
     store::{Result, RunId, Store},
 };
 
-/// The gate and the time of the books, as the last commit left them.
-///
-/// # Errors
-///
-/// What the disk says.
+/// Opens the gate and the ledger's clock as the last commit left them.
 pub fn open_gate(
     store: &Store,
     quota: &Quota,
@@ -57,8 +53,8 @@ pub fn open_gate(
     Ok((gate, time))
 }
 
-/// Calendar windows turn with the wall clock, and only books that agree with it can count them; if
-/// somebody has set it, sliding windows are safe on every reading.
+/// Calendar windows turn with the wall clock, and only a ledger clock that agrees can count them; if
+/// it was set, sliding windows are safe on every reading.
 fn counting(quota: &Quota, time: &LedgerClock) -> WindowKind {
     const AGREE: Duration = Duration::from_secs(5);
     let (wall, books) = (time.clock().now(), time.now());
@@ -68,11 +64,7 @@ fn counting(quota: &Quota, time: &LedgerClock) -> WindowKind {
     quota.counting
 }
 
-/// Begins the run `command` in the state file, with the limits that it holds.
-///
-/// # Errors
-///
-/// What the disk says.
+/// Begins the run `command` in the job file, with the limits in force.
 pub fn begin(store: &Store, command: &str, quota: &Quota, clock: Clock) -> Result<RunId> {
     store.begin_run(command, &quota_json(quota), clock.now())
 }
@@ -106,17 +98,17 @@ pub enum OnQuota {
 pub struct RunOptions {
     /// The most calls to send.
     pub budget: Option<u64>,
-    /// When to stop sending, by the wall.
+    /// When to stop sending, wall time.
     pub deadline: Option<Timestamp>,
     /// At an exhausted hour, day or month.
     pub on_quota: OnQuota,
-    /// The share of errors among the last 200 answers that is borne.
+    /// The share of errors among the last 200 answers that is tolerated, 0 to 1.
     pub error_budget: f64,
-    /// How long a call may take before the transport gives it up.
+    /// How long a call may take before the transport gives up.
     pub call_timeout: Duration,
     /// How often to commit.
     pub commit_policy: CommitPolicy,
-    /// Chance: jitter of backoffs and probes.
+    /// Seed of the jitter of backoffs and probes.
     pub seed: u64,
 }
 

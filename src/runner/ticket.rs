@@ -1,7 +1,7 @@
 //! The one application for a `mass_call_ticket`, before the loop begins.
 //!
-//! At most once per corp, ever (D96250): the application is written down before it is made, the
-//! ticket before it is used, and nothing here repeats itself.
+//! At most once per corp, ever (D96250): the application is on disk before it is made, the ticket
+//! before it is used, and nothing here is repeated.
 
 use super::{decide::halt, event::FatalRefusal};
 use crate::{
@@ -10,9 +10,9 @@ use crate::{
     wecom::{CallError, Client, Ticket, Token, errcode::Class, transport::Failure, wire},
 };
 
-/// What an application came to.
+/// The result of an application.
 pub enum Applied {
-    /// A ticket, in custody; and the token it was obtained with, still good.
+    /// A ticket, stored; and the token it was obtained with, still valid.
     Ticket(Ticket, Token),
     /// The API refused.
     Refused(Box<FatalRefusal>),
@@ -22,11 +22,7 @@ pub enum Applied {
     Unreachable(Failure),
 }
 
-/// The ticket in custody, if it still works and is not about to expire.
-///
-/// # Errors
-///
-/// What the disk says.
+/// The stored ticket, if it is not known to be dead or about to expire.
 pub fn stored(store: &Store, clock: Clock) -> Result<Option<Ticket>> {
     let Some(application) = store.application()? else {
         return Ok(None);
@@ -41,10 +37,6 @@ pub fn stored(store: &Store, clock: Clock) -> Result<Option<Ticket>> {
 }
 
 /// Applies for a ticket, once.
-///
-/// # Errors
-///
-/// What the disk says; then nothing was applied for.
 pub async fn apply(store: &Store, client: &Client, clock: Clock) -> Result<Applied> {
     let token = match client.fetch_token().await {
         Ok(token) => token,

@@ -103,7 +103,7 @@ impl<'s> Runner<'s> {
     pub fn with_ticket(mut self, ticket: Option<Ticket>) -> Self {
         let wall = self.clock.wall_now();
         if let Some(ticket) = ticket.filter(|ticket| ticket.usable_until() > wall) {
-            let until = self.clock.from_wall_time(ticket.usable_until());
+            let until = self.clock.ledger_time_of(ticket.usable_until());
             self.trial.begin(ticket, until);
         }
         self

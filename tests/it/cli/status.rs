@@ -40,7 +40,10 @@ fn a_wait_is_told_with_its_reason_its_end_and_who_waits() {
         .idferry("run fans.csv --ticket none --quota business.hour=5 --margin 0")
         .at(&simulator)
         .start();
-    run.until("the wait on disk", || json(&dir)["state"] == "waiting");
+    run.until("the wait and all answers on disk", || {
+        let status = json(&dir);
+        status["state"] == "waiting" && status["subjects"]["queued"] == 15
+    });
     let waits = text(&dir);
     let pid = format!("pid {}, since ", run.pid());
     // One sentence, wherever it is folded.

@@ -122,7 +122,7 @@ impl Driver<'_> {
         store.disable_fsync().unwrap();
         let client = self.client();
         store.bind_corp(client.corp_id()).unwrap();
-        let (gate, ledger_clock) = open_gate(
+        let gate = open_gate(
             &store,
             &setup.quota,
             setup.concurrency,
@@ -139,25 +139,17 @@ impl Driver<'_> {
         }
         let run = begin(&store, "run", &setup.quota, clock).unwrap();
         let mut options = setup.orders.clone();
-        options.crash_after = crash_after;
         options.seed = options.seed.wrapping_add(killed);
         let stop = listener.stop.clone();
         let on_event = Box::new(|event: &RunEvent| listener.event(self, event));
-        Runner::new(
-            &mut store,
-            run,
-            gate,
-            client,
-            ledger_clock,
-            options,
-            on_event,
-        )
-        .unwrap()
-        .with_ticket(ticket)
-        .stopping_at(stop)
-        .drive()
-        .await
-        .unwrap()
+        Runner::new(&mut store, run, gate, client, options, on_event)
+            .unwrap()
+            .with_ticket(ticket)
+            .stopping_at(stop)
+            .crashing_after(crash_after)
+            .drive()
+            .await
+            .unwrap()
     }
 
     fn client(&self) -> Client {
