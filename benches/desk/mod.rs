@@ -4,9 +4,8 @@ use std::{hint::black_box, time::Duration};
 
 use idferry::{
     clock::{Clock, ClockReading, LedgerClock, Timestamp},
-    gate::{CallKind, Ledger, Lockout, Quota},
+    gate::{CallKind, Ledger, Lockout},
     model::{Limits, Link, Outcome, Row, State, SubjectId, WindowKind},
-    runner::begin,
     store::{Batch, Progress, RunId, Settled, Store},
 };
 
@@ -60,8 +59,7 @@ impl Desk {
             enrolment.add(&row).expect("room");
         }
         enrolment.finish(0, 0, clock.now()).expect("room");
-        let quota = Quota::default();
-        let run = begin(&store, "bench", &quota, clock).expect("a run");
+        let run = store.begin_run("bench", "{}", clock.now()).expect("a run");
         Self {
             _folder: folder,
             store,

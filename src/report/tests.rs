@@ -230,13 +230,13 @@ fn a_reader_that_left_is_not_written_to_again() {
 }
 
 #[test]
-fn quiet_is_quiet() {
-    told(&mut Quiet);
+fn silent_reporter_takes_every_event() {
+    told(&mut Silent);
 }
 
 #[test]
 fn the_rate_leaves_waits_out() {
-    let mut pulse = pulse::Pulse::new(eta());
+    let mut state = progress_state::ProgressState::new(eta());
     let hour = HoldReason::Window(QuotaWindow::BusinessHour);
     for snapshot in [
         snapshot("12:00:00", 0),
@@ -245,7 +245,7 @@ fn the_rate_leaves_waits_out() {
         snapshot("12:30:00", 500),
         snapshot("12:30:05", 1_000),
     ] {
-        pulse.see(&RunEvent::Progress(snapshot));
+        state.observe(&RunEvent::Progress(snapshot));
     }
-    assert_eq!(pulse.per_second(), Some(100.0));
+    assert_eq!(state.per_second(), Some(100.0));
 }

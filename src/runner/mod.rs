@@ -34,8 +34,8 @@ use std::time::Duration;
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
     gate::{Concurrency, Gate, Ledger, Quota},
-    model::{QuotaWindow, WindowKind},
-    store::{Result, RunId, Store},
+    model::WindowKind,
+    store::{Result, Store},
 };
 
 /// The gate and the time of the books, as the last commit left them.
@@ -67,29 +67,6 @@ fn counting(quota: &Quota, time: &LedgerClock) -> WindowKind {
         return WindowKind::Sliding;
     }
     quota.counting
-}
-
-/// Begins the run `command` in the state file, with the limits that it holds.
-///
-/// # Errors
-///
-/// What the disk says.
-pub fn begin(store: &Store, command: &str, quota: &Quota, clock: Clock) -> Result<RunId> {
-    store.begin_run(command, &quota_json(quota), clock.now())
-}
-
-fn quota_json(quota: &Quota) -> String {
-    let counting = match quota.counting {
-        WindowKind::Sliding => "sliding",
-        WindowKind::Calendar => "calendar",
-    };
-    let limits = quota.allowed();
-    let windows = QuotaWindow::ALL.into_iter().filter_map(|span| {
-        let limit = limits.of(span)?;
-        Some(format!(",\"{span}\":{limit}"))
-    });
-    let windows = windows.collect::<String>();
-    format!("{{\"counting\":\"{counting}\"{windows}}}")
 }
 
 /// What to do at an exhausted hour, day or month.

@@ -89,7 +89,7 @@ fn everybody_is_answered_on_any_bad_day() {
     for seed in 10..20 {
         let mut world = World::new(150)
             .faults("harsh")
-            .play(|play| play.orders.seed = seed);
+            .play(|play| play.options.seed = seed);
         same(&quiet.results(), &with_retries(&mut world).results());
     }
 }
@@ -132,7 +132,7 @@ fn a_second_try_that_dies_all_the_time_comes_to_its_end() {
     // Everything fails until the second try begins.
     let mut world = World::new(60)
         .dying_every(5)
-        .play(|play| play.orders.error_budget = 1.0)
+        .play(|play| play.options.error_budget = 1.0)
         .remote(move |remote| {
             for id in &busy {
                 remote.force(id, Some(-1));
@@ -296,7 +296,7 @@ fn an_error_with_an_empty_list_beside_it_is_never_a_nobody() {
         (123_456, State::Parked),
     ] {
         let mut world = World::new(40)
-            .play(|play| play.orders.error_budget = 1.0)
+            .play(|play| play.options.error_budget = 1.0)
             .remote(move |remote| {
                 remote.script(std::iter::repeat_n(Forced::Errcode(errcode), 400))
             });
@@ -401,10 +401,10 @@ fn too_many_rejected_rows_trip_the_breaker_and_fewer_do_not() {
 fn an_error_budget_of_the_operator_s_counts() {
     let mut world = World::new(600).play(|play| {
         play.remote.world.rejected = 0.35;
-        play.orders.error_budget = 0.2;
+        play.options.error_budget = 0.2;
     });
     trip(&world.run());
-    world.play.orders.error_budget = 1.0;
+    world.play.options.error_budget = 1.0;
     assert!(world.run().finished());
 }
 
@@ -484,7 +484,7 @@ fn a_line_that_dies_while_the_process_dies_too_loses_nothing() {
 fn a_rejected_subject_keeps_its_code() {
     let mut world = World::new(300).play(|play| {
         play.remote.world.rejected = 0.2;
-        play.orders.error_budget = 1.0;
+        play.options.error_budget = 1.0;
     });
     let told = world.run();
     assert!(told.finished());

@@ -132,7 +132,7 @@ fn no_call_is_missing_in_the_books(world: &World) {
         assert_eq!(charged, sent, "charged and sent");
     } else {
         // A crash over-counts by a block at most.
-        let most = sent + scene.kills * u64::from(world.play.orders.commit_policy.most);
+        let most = sent + scene.kills * u64::from(world.play.options.commit_policy.most);
         assert!(
             charged >= sent && charged <= most,
             "{sent} {charged} {most}"
@@ -240,7 +240,7 @@ fn the_export_is_a_function_of_the_store(world: &World, told: &Told) {
 fn no_answer_was_asked_for_twice(world: &World) {
     let scene = world.scene();
     let heap = scene.heap.borrow();
-    let interval = world.play.orders.commit_policy.settle_after + Duration::from_millis(2);
+    let interval = world.play.options.commit_policy.settle_after + Duration::from_millis(2);
     let mut answered: HashMap<&str, (u64, Timestamp)> = HashMap::new();
     let mut failed: HashMap<(u64, &str), u32> = HashMap::new();
     for call in heap.lookups() {

@@ -362,13 +362,13 @@ fn a_window_that_the_books_know_to_be_full_is_taken_for_the_reason() {
 
 #[test]
 fn a_budget_is_spent_to_the_last_call_and_not_beyond() {
-    let mut world = World::new(200).play(|play| play.orders.budget = Some(70));
+    let mut world = World::new(200).play(|play| play.options.budget = Some(70));
     let told = world.run();
     assert!(matches!(told.report.ending, StopReason::Budget));
     assert_eq!(world.heap().lookups().count(), 70);
     assert_eq!(told.of(State::Queued), 130);
     assert!(matches!(world.run().report.ending, StopReason::Budget));
-    world.play.orders.budget = Some(60);
+    world.play.options.budget = Some(60);
     assert!(world.run().finished(), "the budget is just enough");
     assert_eq!(world.heap().lookups().count(), 200);
 }
@@ -378,7 +378,7 @@ fn a_deadline_ends_the_run_even_in_the_middle_of_a_wait() {
     let start = World::new(0).play.start;
     let mut world = World::new(300)
         .limits("basic.minute=10,business.hour=50")
-        .play(|play| play.orders.deadline = Some(start.plus(30 * MINUTE)));
+        .play(|play| play.options.deadline = Some(start.plus(30 * MINUTE)));
     let told = world.run();
     assert!(matches!(told.report.ending, StopReason::Time));
     assert_eq!(world.heap().lookups().count(), 50);
@@ -393,7 +393,7 @@ fn a_deadline_ends_the_run_even_in_the_middle_of_a_wait() {
 #[test]
 fn a_deadline_in_the_past_sends_nothing() {
     let start = World::new(0).play.start;
-    let mut world = World::new(20).play(|play| play.orders.deadline = Some(start));
+    let mut world = World::new(20).play(|play| play.options.deadline = Some(start));
     assert!(matches!(world.run().report.ending, StopReason::Time));
     assert_eq!(world.heap().lookups().count(), 0);
 }

@@ -1,8 +1,8 @@
 //! The same command typed again goes on where it stopped.
 
 use idferry::{
+    job::{Unobserved, invent},
     model::{Row, State},
-    rehearsal::{Quiet, invent},
     runner::event::{RunEvent, StopReason},
     store::{ImportStats, Store},
 };
@@ -52,7 +52,7 @@ fn killed_after_any_commit_and_resumed_it_exports_the_same_bytes_where_nothing_t
     let make = || {
         World::timeless(150).play(|play| {
             // Small blocks: many commits.
-            play.orders.commit_policy.most = 3;
+            play.options.commit_policy.most = 3;
             play.concurrency = idferry::gate::Concurrency::Fixed(3);
         })
     };
@@ -104,7 +104,7 @@ fn a_run_killed_on_a_bad_day_comes_to_the_same_results() {
         let lives: Vec<u64> = (0..60).map(|_| chance.u64(0..3_000)).collect();
         let mut world = World::new(300)
             .faults("mild,busy=0.05,cut=0.05,hang=0.01,reset_after=0.05")
-            .play(|play| play.orders.seed = seed)
+            .play(|play| play.options.seed = seed)
             .dying_after_millis(lives);
         let killed = world.run();
         assert_eq!(killed.of(State::Parked), 0, "choose another seed");
@@ -120,7 +120,7 @@ fn the_rehearsal_itself_kills_and_resumes_as_well() {
     let path = folder.path().join("idferry.db");
     invent(&path, 200, 7, world.play.start).unwrap();
     world.play.kill_every = Some(2);
-    let rehearsed = world.play.play(&path, &mut Quiet).unwrap();
+    let rehearsed = world.play.play(&path, &mut Unobserved).unwrap();
     assert!(rehearsed.kills > 20, "{}", rehearsed.kills);
     let reader = idferry::store::Reader::open(&path).unwrap();
     same(

@@ -7,15 +7,14 @@ use std::{
 
 use idferry::{
     clock::{Clock, ClockSkew},
+    job::{Operator, Session},
     report::{Json, Lines, Reporter},
     runner::{
-        Runner, Stop, begin,
+        Stop,
         event::{RunEvent, RunReport},
-        open_gate, ticket,
     },
     secret::Secret,
     sim::{MemoryTransport, Remote},
-    store::Store,
     wecom::Client,
 };
 use tokio::time::sleep;
@@ -109,50 +108,28 @@ impl Stage<'_> {
         }
     }
 
-    /// As `Rehearsal` has it, with an ear at the wire. `None` if it died.
+    /// One process, which dies after so many commits; `None` if it died.
     async fn life(
         &self,
         crash_after: Option<u64>,
         kills: u64,
         listener: &mut Listener,
     ) -> Option<RunReport> {
-        let play = &self.world.play;
-        let mut store = Store::open(&self.path, self.clock.now()).unwrap();
-        store.disable_fsync().unwrap();
-        let client = self.client();
-        store.bind_corp(client.corp_id()).unwrap();
-        let (gate, books) = open_gate(
-            &store,
-            &play.quota,
-            play.concurrency,
-            self.clock,
-            play.orders.call_timeout,
-        )
-        .unwrap();
-        let mut ticket = ticket::stored(&store, self.clock).unwrap();
-        if play.ticket && store.application().unwrap().is_none() {
-            let applied = ticket::apply(&store, &client, self.clock).await.unwrap();
-            if let ticket::Applied::Ticket(fresh, _) = applied {
-                ticket = Some(fresh);
-            }
-        }
-        let run = begin(&store, "run", &play.quota, self.clock).unwrap();
-        let mut orders = play.orders.clone();
-        orders.crash_after = crash_after;
-        orders.seed = orders.seed.wrapping_add(kills);
+        let settings = self.world.play.settings(crash_after, kills);
+        let mut session = Session::open(&self.path, settings, self.clock).unwrap();
+        session.disable_fsync().unwrap();
+        let run = session.begin("run").unwrap();
         let stop = listener.stop.clone();
-        let hears = Box::new(|event: &RunEvent| listener.hear(self, event));
-        Runner::new(&mut store, run, gate, client, books, orders, hears)
-            .unwrap()
-            .with_ticket(ticket)
-            .stopping_at(stop)
-            .drive()
-            .await
-            .unwrap()
+        let mut operator = Hearing {
+            listener,
+            stage: self,
+        };
+        let outcome = session.drive(run, self.client(), stop, &mut operator).await;
+        Some(outcome.unwrap()?.report)
     }
 
     fn client(&self) -> Client {
-        let timeout = self.world.play.orders.call_timeout;
+        let timeout = self.world.play.options.call_timeout;
         let ear = Ear::at(
             MemoryTransport::new(Rc::clone(self.remote), timeout),
             self.heap,
@@ -168,6 +145,18 @@ async fn die(span: Option<Duration>) {
     match span {
         Some(span) => sleep(span).await,
         None => pending().await,
+    }
+}
+
+/// Lets a listener hear what a session tells.
+struct Hearing<'h, 'w> {
+    listener: &'h mut Listener,
+    stage: &'h Stage<'w>,
+}
+
+impl Operator for Hearing<'_, '_> {
+    fn event(&mut self, event: &RunEvent) {
+        self.listener.hear(self.stage, event);
     }
 }
 

@@ -15,8 +15,8 @@ use idferry::{
     clock::{Clock, ClockSkew, Timestamp},
     export::{Filter, write_csv},
     gate::{Concurrency, Quota},
+    job::{Rehearsal, invent},
     model::{Limits, State, Tally, WindowKind},
-    rehearsal::{Rehearsal, invent},
     runner::{
         OnQuota, Stop,
         event::{RunEvent, RunReport, StopReason},
@@ -136,7 +136,7 @@ impl World {
 
     pub(crate) fn seed(mut self, seed: u64) -> Self {
         self.play.remote.seed = seed;
-        self.play.orders.seed = seed;
+        self.play.options.seed = seed;
         self
     }
 
@@ -224,7 +224,7 @@ impl World {
     }
 
     pub(crate) fn on_quota_exit(mut self) -> Self {
-        self.play.orders.on_quota = OnQuota::Exit;
+        self.play.options.on_quota = OnQuota::Exit;
         self
     }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     model::Tally,
     report::{HoldReason, Waiting, tests::at},
-    runner::event::FatalRefusal,
+    runner::event::{BreakerTrip, FatalRefusal},
     wecom::{
         errcode::Class,
         transport::{Failure, NoConnection},
@@ -37,7 +37,7 @@ fn lookup(code: i64) -> &'static Entry {
     }
 }
 
-fn summary(ending: StopReason, exit_code: u8, queued: u64) -> Summary {
+fn summary(ending: StopReason, exit: Exit, queued: u64) -> Summary {
     let mut tally = Tally::default();
     tally.set(State::Queued, queued);
     tally.set(State::Linked, 61_204);
@@ -64,14 +64,14 @@ fn summary(ending: StopReason, exit_code: u8, queued: u64) -> Summary {
         ticket_until: None,
         address: "https://qyapi.weixin.qq.com".into(),
         command: "idferry run crm.csv".into(),
-        state_flags: String::new(),
-        exit_code,
+        retry_command: "idferry retry --outcome parked".into(),
+        exit,
         paint: Paint::new(false),
     }
 }
 
 fn stopped(ending: StopReason) -> String {
-    summary(ending, 75, 52_000).to_string()
+    summary(ending, Exit::WorkLeft, 52_000).to_string()
 }
 
 /// What follows the counts, which are the same each time.
@@ -83,7 +83,7 @@ fn first_and_next(text: &str) -> String {
 
 #[test]
 fn a_finished_run_says_what_it_came_to_and_where_the_results_are() {
-    insta::assert_snapshot!(summary(StopReason::Finished, 0, 0), @"
+    insta::assert_snapshot!(summary(StopReason::Finished, Exit::Done, 0), @"
     Finished: every subject is answered.
 
       linked    61,204   61.6 %
@@ -98,7 +98,7 @@ fn a_finished_run_says_what_it_came_to_and_where_the_results_are() {
 
 #[test]
 fn a_run_that_parked_something_says_how_to_bring_it_back() {
-    let mut summary = summary(StopReason::Finished, 3, 0);
+    let mut summary = summary(StopReason::Finished, Exit::SomeRefused, 0);
     summary.report.tally.set(State::Rejected, 612);
     summary.report.tally.set(State::Parked, 82);
     summary.rejects = Some(("crm.rejects.csv".into(), 1));
@@ -153,7 +153,7 @@ fn a_run_out_of_quota_names_the_time_to_come_back() {
         reason: HoldReason::Window(QuotaWindow::BusinessDay),
         until: Some(at("17:54:03")),
     });
-    let mut summary = summary(ending, 75, 52_000);
+    let mut summary = summary(ending, Exit::WorkLeft, 52_000);
     summary.ticket_until = Some(Timestamp::parse("2026-11-29T12:00+08:00").unwrap());
     insta::assert_snapshot!(summary, @"
     Stopped: business.day is used up, 52,000 subjects left. (exit 75)
@@ -267,7 +267,7 @@ fn a_refusal_is_explained_with_the_address_that_the_server_saw() {
         bug: false,
         call: "gettoken",
     };
-    let text = summary(StopReason::Refused(halt), 4, 100_000).to_string();
+    let text = summary(StopReason::Refused(halt), Exit::Halted, 100_000).to_string();
     insta::assert_snapshot!(first_and_next(&text), @r#"
     Halted: the API refused gettoken with errcode 60020 不安全的访问IP (not allowed to access from your IP). (exit 4)
       the server's words: "not allow to access from your ip, hint: [1], from ip: 203.0.113.7, more info at https://open.work.weixin.qq.com/devtool/query?e=60020[31m"
@@ -287,7 +287,7 @@ fn a_refusal_without_a_term_or_words_is_still_a_sentence() {
         bug: false,
         call: "unionid_to_external_userid",
     };
-    let text = summary(StopReason::Refused(halt), 4, 100_000).to_string();
+    let text = summary(StopReason::Refused(halt), Exit::Halted, 100_000).to_string();
     insta::assert_snapshot!(first_and_next(&text), @"
     Halted: the API refused unionid_to_external_userid with errcode 123 (a code that is in no published table). (exit 4)
       look the code up, then retry these subjects or leave them parked
@@ -303,7 +303,7 @@ fn a_tripped_breaker_points_at_the_input() {
         answers: 200,
         mostly: (errcode, 118),
     };
-    let text = summary(StopReason::Breaker(trip(Some(40058))), 5, 1).to_string();
+    let text = summary(StopReason::Breaker(trip(Some(40058))), Exit::ErrorBudget, 1).to_string();
     insta::assert_snapshot!(first_and_next(&text), @"
     Halted: 120 of the last 200 answers were errors, 118 of them errcode 40058 不合法的参数 (an invalid parameter), 1 subject left. (exit 5)
       the input is probably not what it should be: see the refusals above, and
@@ -312,13 +312,13 @@ fn a_tripped_breaker_points_at_the_input() {
       with the input put right, the same command goes on
         idferry run crm.csv
     ");
-    let text = summary(StopReason::Breaker(trip(None)), 5, 1).to_string();
+    let text = summary(StopReason::Breaker(trip(None)), Exit::ErrorBudget, 1).to_string();
     assert!(text.contains("118 of them no readable reply"), "{text}");
 }
 
 #[test]
 fn nothing_to_ask_is_a_finish() {
-    let mut summary = summary(StopReason::Finished, 0, 0);
+    let mut summary = summary(StopReason::Finished, Exit::Done, 0);
     summary.report.tally = Tally::default();
     summary.report.calls = 0;
     summary.windows.clear();

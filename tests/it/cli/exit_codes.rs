@@ -160,7 +160,7 @@ fn a_slip_in_the_corp_id_does_not_spoil_the_file() {
     let status = desk.idferry("status").done().exits(0).out;
     assert!(status.contains(simulator.corp_id()), "{status}");
     // From here the file is that corp's.
-    desk.idferry("retry --state linked --state unlinked")
+    desk.idferry("retry --outcome linked --outcome unlinked")
         .done()
         .exits(0);
     desk.idferry("run fans.csv")
@@ -182,7 +182,7 @@ fn eight_is_the_state_of_a_newer_version() {
         "run fans.csv",
         "status",
         "export -o -",
-        "retry --state parked",
+        "retry --outcome parked",
     ] {
         desk.idferry(command)
             .done()

@@ -30,7 +30,7 @@ fn finished() -> (Desk, Simulator) {
 #[test]
 fn the_parked_are_asked_again() {
     let (desk, simulator) = finished();
-    desk.idferry("retry --state parked")
+    desk.idferry("retry --outcome parked")
         .done()
         .exits(0)
         .says("1 subject put back in the queue, 1 queued now; `idferry run` asks them");
@@ -64,7 +64,7 @@ fn a_code_brings_back_those_who_had_it() {
     desk.idferry("run fans.csv").at(&simulator).done().exits(3);
     assert_eq!(lookups(&simulator).calls, 32);
     // Code and state together are those who have both.
-    desk.idferry("retry --errcode 0 --state parked")
+    desk.idferry("retry --errcode 0 --outcome parked")
         .done()
         .exits(0)
         .says("0 subjects put back");
@@ -76,10 +76,10 @@ fn a_retry_of_nothing_in_particular_is_a_usage_error() {
     desk.idferry("retry")
         .done()
         .exits(2)
-        .says("retry what? For example --state parked");
+        .says("retry what? For example --outcome parked");
     desk.idferry("retry --errcode many").done().exits(2);
-    desk.idferry("retry --state praked").done().exits(2);
-    desk.idferry("retry --state praked --state parked")
+    desk.idferry("retry --outcome praked").done().exits(2);
+    desk.idferry("retry --outcome praked --outcome parked")
         .done()
         .exits(2)
         .says("praked");
@@ -105,7 +105,7 @@ fn the_results_can_be_had_at_any_time() {
     assert_eq!(desk.read("fans.links.csv"), whole);
 
     let only = |state: &str| {
-        let line = format!("export --state {state} -o -");
+        let line = format!("export --outcome {state} -o -");
         let out = desk.idferry(&line).done().exits(0).out;
         let lines: Vec<_> = out.lines().skip(1).map(str::to_owned).collect();
         assert!(
@@ -128,7 +128,12 @@ fn the_results_can_be_had_at_any_time() {
 #[test]
 fn without_a_state_file_there_is_nothing_to_tell() {
     let desk = Desk::new();
-    for command in ["status", "status --json", "export", "retry --state parked"] {
+    for command in [
+        "status",
+        "status --json",
+        "export",
+        "retry --outcome parked",
+    ] {
         desk.idferry(command)
             .done()
             .exits(2)

@@ -157,7 +157,7 @@ fn a_code_that_nobody_knows_parks_the_subject() {
         .exits(3)
         .says("Finished, but 1 subject parked. (exit 3)")
         .says("errcode 987654")
-        .says("`idferry retry --state parked` puts the parked back in the queue");
+        .says("`idferry retry --outcome parked` puts the parked back in the queue");
     assert_eq!(server.lookups(), 5);
     assert!(desk.read("fans.links.csv").contains(",parked,987654,"));
 }

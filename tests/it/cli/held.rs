@@ -25,7 +25,7 @@ fn a_second_writer_is_told_who_holds_the_state_and_readers_are_let_in() {
         .exits(9)
         .says(&pid)
         .says("another process holds the state file idferry.db");
-    desk.idferry("retry --state linked")
+    desk.idferry("retry --outcome linked")
         .done()
         .exits(9)
         .says(&pid);
@@ -45,5 +45,5 @@ fn a_second_writer_is_told_who_holds_the_state_and_readers_are_let_in() {
     let status = desk.idferry("status").done().exits(0).out;
     assert!(status.contains("Broke off: the run of "), "{status}");
     // The lock has died with its holder.
-    desk.idferry("retry --state linked").done().exits(0);
+    desk.idferry("retry --outcome linked").done().exits(0);
 }

@@ -72,7 +72,10 @@ fn a_second_interrupt_leaves_at_once_and_loses_nothing_committed() {
     run.insists(Signal::INT)
         .exits(130)
         .says("left at once: everything committed is saved");
-    let export = desk.idferry("export --state unlinked -o -").done().exits(0);
+    let export = desk
+        .idferry("export --outcome unlinked -o -")
+        .done()
+        .exits(0);
     assert_eq!(export.out.lines().count(), 1 + 5);
 
     let simulator = simulator(prompt());

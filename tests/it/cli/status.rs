@@ -115,7 +115,7 @@ fn the_sandbox_is_looked_at_by_its_name() {
     );
     let export = desk.idferry("export --sandbox -o -").done().exits(0).out;
     assert_eq!(export, desk.read("fans.links.csv"));
-    desk.idferry("retry --sandbox --state linked --state unlinked")
+    desk.idferry("retry --sandbox --outcome linked --outcome unlinked")
         .done()
         .exits(0)
         .says("5 subjects put back in the queue, 5 queued now; `idferry run --sandbox` asks them");

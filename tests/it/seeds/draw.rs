@@ -6,8 +6,8 @@ use fastrand::Rng;
 use idferry::{
     clock::Timestamp,
     gate::{Concurrency, Quota},
+    job::Rehearsal,
     model::{Limits, QuotaWindow, WindowKind},
-    rehearsal::Rehearsal,
     runner::{CommitPolicy, OnQuota, RunOptions},
     sim::{self, Fault, Faults, Latency, TicketAgain},
 };
@@ -244,7 +244,7 @@ impl Drawn {
             remote: self.remote(),
             quota: self.quota(),
             concurrency: self.concurrency,
-            orders: RunOptions {
+            options: RunOptions {
                 budget: self.budget,
                 deadline: self
                     .max_seconds

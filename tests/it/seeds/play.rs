@@ -6,8 +6,8 @@ use idferry::{
     clock::{Clock, ClockSkew},
     export::{Filter, write_csv},
     gate::LockoutLevel,
+    job::{Rehearsed, ScratchFolder, invent},
     model::{Limits, Link, QuotaWindow, State, Tally},
-    rehearsal::{Rehearsed, Scratch, invent},
     runner::{Stop, event::StopReason},
     sim::{Faults, Remote, Stats, World},
     store::{Answer, Reader, StoreError},
@@ -41,8 +41,8 @@ pub(super) struct Played {
 
 /// Plays `drawn` and answers what came of it, or the invariant that broke.
 pub(super) fn play(drawn: &Drawn, mutation: &mut Mutation) -> Result<Played, String> {
-    let scratch = Scratch::new().map_err(text)?;
-    let path = scratch.state();
+    let scratch = ScratchFolder::new().map_err(text)?;
+    let path = scratch.job_file();
     invent(&path, drawn.subjects, drawn.seed, drawn.start).map_err(text)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

@@ -13,8 +13,8 @@ use std::{
 use idferry::{
     clock::{Clock, ClockSkew, LedgerClock, Timestamp},
     gate::{Ledger, LockoutLevel},
+    job::RehearsalObserver,
     model::QuotaWindow,
-    rehearsal::Stage,
     runner::{
         Stop,
         event::{RunEvent, Snapshot},
@@ -221,7 +221,7 @@ impl<'w> Watch<'w> {
     }
 }
 
-impl Stage for Watch<'_> {
+impl RehearsalObserver for Watch<'_> {
     fn event(&mut self, event: &RunEvent, _remote: &Rc<RefCell<Remote>>) {
         self.events += 1;
         self.tell(event);
