@@ -4,7 +4,7 @@ use std::{hint::black_box, time::Duration};
 
 use idferry::{
     clock::{Clock, ClockReading, LedgerClock, Timestamp},
-    gate::{CallKind, Ledger, Lockout},
+    gate::{CallKind, Ledger, Lockout, Quota},
     model::{Limits, Link, Outcome, Row, State, SubjectId, WindowKind},
     store::{Batch, Progress, RunId, Settled, Store},
 };

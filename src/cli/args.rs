@@ -4,24 +4,22 @@ use std::{path::PathBuf, str::FromStr};
 
 use clap::{ArgAction, Args, ValueEnum};
 
+use super::values::{
+    duration, environment, in_file, or_file, share, share_or_file, time_of_day, window_limit,
+};
 use crate::{
     clock::Timestamp,
     config::{ConfigFile, RunSection},
     gate::{Concurrency, Quota},
     intake::{Columns, Encoding, Input, Options, parse_delimiter},
     job::{Error, SANDBOX_FILE, TicketPolicy},
-    model::{Limits, QuotaWindow, State, WindowKind},
+    model::{Limits, WindowKind},
     report::log::LogFormat,
     runner::{OnQuota, RunOptions},
 };
 
 /// In the help of every command, after its own flags.
 const LAST: usize = 900;
-
-/// The environment variable, if it is set, not empty and UTF-8.
-pub(super) fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
 
 /// How much is printed.
 #[derive(Args)]
@@ -32,7 +30,7 @@ pub(super) struct OutputFlags {
     /// Log what happens; repeat for more.
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = LAST + 1)]
     pub(super) verbose: u8,
-    /// The format of log lines.
+    /// Format of log lines.
     #[arg(
         long,
         global = true,
@@ -45,7 +43,9 @@ pub(super) struct OutputFlags {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum LogFormatFlag {
+    /// For people.
     Text,
+    /// One JSON object a line.
     Json,
 }
 
@@ -199,20 +199,6 @@ impl QuotaFlags {
     }
 }
 
-fn window_limit(flag: &str) -> Result<(QuotaWindow, u64), String> {
-    let wrong = || {
-        format!("--quota {flag}: write none, or a window and a number such as business.hour=50000")
-    };
-    let (name, limit) = flag.split_once('=').ok_or_else(wrong)?;
-    let window = name
-        .parse()
-        .map_err(|why| format!("--quota {flag}: {why}"))?;
-    match limit.parse() {
-        Ok(limit @ 1..) => Ok((window, limit)),
-        _ => Err(wrong()),
-    }
-}
-
 /// When to stop.
 #[derive(Args)]
 pub(super) struct StopFlags {
@@ -320,66 +306,6 @@ pub(super) fn ticket_policy(
     })
 }
 
-/// `--outcome`
-pub(super) fn outcome(word: &str) -> Result<State, String> {
-    word.parse().map_err(|_| {
-        let names = State::ALL.map(State::as_str).join(", ");
-        format!("the outcomes are {names}")
-    })
-}
-
-fn share(word: &str) -> Result<f64, String> {
-    word.parse().map_err(|_| SHARE.to_owned()).and_then(a_share)
-}
-
-const SHARE: &str = "a share from 0 to 1, such as 0.02";
-
-/// NaN, which TOML can express, is no share: every comparison with it is false.
-fn a_share(number: f64) -> Result<f64, String> {
-    match number {
-        0.0..=1.0 => Ok(number),
-        _ => Err(SHARE.to_owned()),
-    }
-}
-
-fn share_or_file(flag: Option<f64>, file: Option<f64>, name: &str) -> Result<Option<f64>, Error> {
-    let checked = |number| a_share(number).map_err(|why| in_file(name, &why));
-    let file = file.map(checked).transpose()?;
-    Ok(flag.or(file))
-}
-
-fn time_of_day(word: &str) -> Result<jiff::civil::Time, String> {
-    word.parse()
-        .map_err(|_| "a time of day such as 06:30".to_owned())
-}
-
-pub(super) fn duration(word: &str) -> Result<std::time::Duration, String> {
-    let span = jiff::SignedDuration::from_str(word);
-    span.ok()
-        .and_then(|span| std::time::Duration::try_from(span).ok())
-        .ok_or_else(|| "a duration such as 6h, 90m or 45s".to_owned())
-}
-
-/// The flag's value, else the file's, parsed.
-pub(super) fn or_file<T: FromStr<Err = String>>(
-    flag: Option<T>,
-    file: Option<&String>,
-    name: &str,
-) -> Result<Option<T>, Error> {
-    match (flag, file) {
-        (Some(value), _) => Ok(Some(value)),
-        (None, Some(text)) => text
-            .parse()
-            .map(Some)
-            .map_err(|why: String| in_file(name, &why)),
-        (None, None) => Ok(None),
-    }
-}
-
-pub(super) fn in_file(name: &str, why: &str) -> Error {
-    Error::usage(format!("{name} in the configuration file: {why}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -398,13 +324,5 @@ mod tests {
         assert_eq!(deadline("23:30"), "2026-11-22T23:30:00+08:00");
         assert_eq!(deadline("06:30"), "2026-11-23T06:30:00+08:00");
         assert_eq!(deadline("22:00"), "2026-11-23T22:00:00+08:00");
-    }
-
-    #[test]
-    fn durations_are_read_as_people_write_them() {
-        assert_eq!(duration("6h").unwrap().as_secs(), 21_600);
-        assert_eq!(duration("1h30m").unwrap().as_secs(), 5_400);
-        assert!(duration("-6h").is_err());
-        assert!(duration("soon").is_err());
     }
 }

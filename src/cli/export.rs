@@ -2,10 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{
-    args::{StateFile, outcome},
-    console::say,
-};
+use super::{args::StateFile, console::say, values::outcome};
 use crate::{
     export::{Filter, Target, publish_csv},
     format::counted,

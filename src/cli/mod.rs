@@ -1,7 +1,7 @@
 //! The command line: parses, calls [`job`](crate::job), prints what [`report`](crate::report) says.
 //!
-//! One file for each command. Beside them: `args` (flags that commands share), `operator`
-//! (prompts and progress), `progress` (which reporter), `console` (standard error), `signals`,
+//! One file for each command. Beside them: `args` and `values` (flags that commands
+//! share, and how they are read), `operator` (prompts and progress), `progress` (which reporter), `console` (standard error), `signals`,
 //! `next_command` (the command to type next).
 
 mod args;
@@ -17,6 +17,7 @@ mod run;
 mod signals;
 mod simulate;
 mod status;
+mod values;
 
 use std::process::ExitCode;
 

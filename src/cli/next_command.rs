@@ -198,7 +198,7 @@ mod tests {
         );
         assert_eq!(
             next.run(),
-            r"idferry run --verbose 'my fans.csv' --quota business.hour=5 --quota business.day=9 'it'\''s'"
+            r"idferry run 'my fans.csv' --verbose --quota business.hour=5 --quota business.day=9 'it'\''s'"
         );
     }
 

@@ -4,10 +4,7 @@ use std::io::{self, IsTerminal};
 
 use clap::ValueEnum;
 
-use super::{
-    args::{OutputFlags, environment},
-    console,
-};
+use super::{args::OutputFlags, console, values::environment};
 use crate::{
     clock::Timestamp,
     plan,

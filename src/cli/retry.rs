@@ -1,10 +1,6 @@
 //! `idferry retry`: subjects with chosen outcomes go back in the queue.
 
-use super::{
-    args::{StateFile, outcome},
-    console::say,
-    next_command::NextCommand,
-};
+use super::{args::StateFile, console::say, next_command::NextCommand, values::outcome};
 use crate::{
     clock::Clock,
     format::{count, counted},

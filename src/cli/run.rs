@@ -3,15 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    args::{
-        Inputs, OutputFlags, QuotaFlags, StateFile, StopFlags, TicketFlag, environment, in_file,
-        or_file, ticket_policy,
-    },
+    args::{Inputs, OutputFlags, QuotaFlags, StateFile, StopFlags, TicketFlag, ticket_policy},
     console::{self, say},
     next_command::NextCommand,
     operator::{Consent, TerminalOperator},
     progress::{self, ProgressMode},
     signals::Signals,
+    values::{environment, in_file, or_file},
 };
 use crate::{
     clock::Clock,

@@ -2,7 +2,7 @@
 
 use std::{io::Write, net::SocketAddr, time::Duration};
 
-use super::args::duration;
+use super::values::duration;
 use crate::{
     job::{Error, Exit},
     model::{Limits, WindowKind},

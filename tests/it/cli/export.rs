@@ -33,7 +33,7 @@ fn the_parked_are_asked_again() {
     desk.idferry("retry --outcome parked")
         .done()
         .exits(0)
-        .says("1 subject put back in the queue, 1 queued now; `idferry run` asks them");
+        .says("1 subject put back in the queue, 1 queued now; `idferry run` looks them up");
     desk.idferry("run fans.csv").at(&simulator).done().exits(3);
     assert_eq!(lookups(&simulator).calls, 31);
     let results = desk.read("fans.links.csv");
@@ -78,7 +78,10 @@ fn a_retry_of_nothing_in_particular_is_a_usage_error() {
         .exits(2)
         .says("retry what? For example --outcome parked");
     desk.idferry("retry --errcode many").done().exits(2);
-    desk.idferry("retry --outcome praked").done().exits(2);
+    desk.idferry("retry --outcome praked")
+        .done()
+        .exits(2)
+        .says("the outcomes are queued, linked, unlinked, rejected, parked");
     desk.idferry("retry --outcome praked --outcome parked")
         .done()
         .exits(2)

@@ -33,7 +33,7 @@ fn a_second_writer_is_told_who_holds_the_state_and_readers_are_let_in() {
     desk.idferry("run more.csv --budget 0").done().exits(9);
 
     let status = desk.idferry("status").done().exits(0).out;
-    assert!(status.contains(&format!("At work: pid {}, since", run.pid())));
+    assert!(status.contains(&format!("Running: pid {}, since", run.pid())));
     let status = desk.idferry("status --json").done().exits(0).out;
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
     assert_eq!(status["running"], true);

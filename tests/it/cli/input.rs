@@ -134,7 +134,7 @@ fn a_nul_byte_and_a_field_of_ten_megabytes_cost_their_line_and_no_other() {
         .at(&simulator)
         .done()
         .exits(3)
-        .says("10 lines, 8 new subjects, 2 rejected");
+        .says("10 lines, 8 new subjects, 2 invalid");
     assert_eq!(lookups(&simulator).calls, 8);
     let rejects = desk.read("fans.rejects.csv");
     assert!(rejects.contains("fans.csv,5,"), "{rejects}");
@@ -219,7 +219,7 @@ fn several_files_are_one_job_named_after_the_first() {
         .at(&simulator)
         .done()
         .exits(0)
-        .says("tuesday.csv: 20 lines, 10 new subjects, 10 known already");
+        .says("tuesday.csv: 20 lines, 10 new subjects, 10 repeated");
     assert_eq!(lookups(&simulator).calls, 30);
     assert!(desk.names().contains(&"monday.links.csv".to_owned()));
     let results = desk.read("monday.links.csv");
@@ -273,7 +273,7 @@ fn the_untidy_sample_is_asked_where_it_can_be_and_told_where_not() {
         .at(&simulator)
         .done()
         .exits(3)
-        .says("54 lines, 40 new subjects, 14 rejected");
+        .says("54 lines, 40 new subjects, 14 invalid");
     assert_eq!(lookups(&simulator).calls, 40);
     assert_eq!(desk.mode("untidy.rejects.csv"), 0o600);
     let rejects = desk.read("untidy.rejects.csv");
@@ -300,7 +300,7 @@ fn the_untidy_sample_is_asked_where_it_can_be_and_told_where_not() {
         .at(&simulator)
         .done()
         .exits(3)
-        .says("Finished, but 2 subjects rejected, 14 input lines not taken in. (exit 3)")
+        .says("Finished, but 2 subjects rejected, 14 input lines invalid. (exit 3)")
         .says("untidy.rejects.csv says why");
     assert_eq!(desk.read("untidy.rejects.csv"), rejects);
     assert_eq!(lookups(&simulator).calls, 40);

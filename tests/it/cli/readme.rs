@@ -15,7 +15,7 @@ fn the_first_command_of_the_readme_needs_nothing_and_answers_everybody() {
     assert_eq!(desk.mode("sandbox.db-wal"), 0o600);
     run.done()
         .exits(0)
-        .says("1,000 lines, 970 new subjects, 30 known already")
+        .says("1,000 lines, 970 new subjects, 30 repeated")
         .says("Finished: every subject is answered.")
         .prints_nothing();
 

@@ -46,7 +46,7 @@ fn a_wait_is_told_with_its_reason_its_end_and_who_waits() {
     // One sentence, wherever it is folded.
     let flat = waits.replace('\n', " ");
     assert!(
-        flat.contains("Waiting: business.hour is used up, goes on at "),
+        flat.contains("Waiting: business.hour is used up, resumes at "),
         "{waits}"
     );
     assert!(
@@ -60,7 +60,7 @@ fn a_wait_is_told_with_its_reason_its_end_and_who_waits() {
     assert_eq!(json(&desk)["state"], "broke_off");
     let broke_off = text(&desk).replace('\n', " ");
     assert!(
-        broke_off.contains("the same command goes on"),
+        broke_off.contains("re-run the same command to resume"),
         "{broke_off}"
     );
     assert!(
@@ -84,11 +84,11 @@ fn a_penalty_outlives_the_run_that_met_it() {
     run.done().exits(130);
     let status = text(&desk);
     assert!(
-        status.contains("interrupted, the same command goes on"),
+        status.contains("interrupted, the same command resumes"),
         "{status}"
     );
     let flat: Vec<_> = status.split_whitespace().collect();
-    let penalty = "penalty blocked by the API (45009 接口调用超过限制), taken for the minute limit: one probe at";
+    let penalty = "lockout blocked by the API (45009 接口调用超过限制), taken for the minute limit: one probe at";
     assert!(flat.join(" ").contains(penalty), "{status}");
     let json = json(&desk);
     assert_eq!(
@@ -110,7 +110,7 @@ fn the_sandbox_is_looked_at_by_its_name() {
     let status = desk.idferry("status --sandbox").done().exits(0).out;
     assert!(status.starts_with("sandbox.db · "), "{status}");
     assert!(
-        status.contains("with exit 0: everything was answered"),
+        status.contains("with exit 0: everything is answered"),
         "{status}"
     );
     let export = desk.idferry("export --sandbox -o -").done().exits(0).out;
@@ -118,7 +118,9 @@ fn the_sandbox_is_looked_at_by_its_name() {
     desk.idferry("retry --sandbox --outcome linked --outcome unlinked")
         .done()
         .exits(0)
-        .says("5 subjects put back in the queue, 5 queued now; `idferry run --sandbox` asks them");
+        .says(
+            "5 subjects put back in the queue, 5 queued now; `idferry run --sandbox` looks them up",
+        );
     assert_eq!(desk.names(), ["fans.csv", "fans.links.csv", "sandbox.db"]);
     desk.idferry("run --sandbox").done().exits(0);
 }
