@@ -11,7 +11,10 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::secret::Secret;
+use crate::{
+    job::{Credentials, Error},
+    secret::Secret,
+};
 
 /// The file that is read if it is there.
 pub const DEFAULT_FILE: &str = "idferry.toml";
@@ -19,17 +22,17 @@ pub const DEFAULT_FILE: &str = "idferry.toml";
 /// `idferry.toml`. The names are those of the flags, with `_` for `-`.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct File {
+pub struct ConfigFile {
     /// Credentials and address.
-    pub wecom: Wecom,
+    pub wecom: WecomSection,
     /// What `run` would take as flags.
-    pub run: Run,
+    pub run: RunSection,
 }
 
 /// `[wecom]`
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Wecom {
+pub struct WecomSection {
     /// The upstream corp.
     pub corp_id: Option<String>,
     /// Its app's secret. Better kept out of this file.
@@ -43,7 +46,7 @@ pub struct Wecom {
 /// `[run]`
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Run {
+pub struct RunSection {
     /// `--state`
     pub state: Option<PathBuf>,
     /// `--ticket`
@@ -116,7 +119,13 @@ pub enum ConfigError {
     },
 }
 
-impl File {
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl ConfigFile {
     /// Reads `path`, or [`DEFAULT_FILE`] if it is there.
     ///
     /// # Errors
@@ -151,49 +160,39 @@ fn place(text: &str, span: Option<std::ops::Range<usize>>) -> String {
     )
 }
 
-/// Who calls.
-pub struct Credentials {
-    /// The upstream corp.
-    pub corp_id: String,
-    /// Its app's secret.
-    pub corp_secret: Secret<String>,
-}
-
-impl Credentials {
-    /// From the environment, else from the file.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::NoCredentials`], [`ConfigError::NoSecretFile`].
-    pub fn find(
-        environment: impl Fn(&str) -> Option<String>,
-        file: &Wecom,
-    ) -> Result<Self, ConfigError> {
-        let set = |name: &str| environment(name).filter(|value| !value.is_empty());
-        let corp_id = set("WECOM_CORP_ID")
-            .or_else(|| file.corp_id.clone())
-            .filter(|id| !id.trim().is_empty())
-            .ok_or(ConfigError::NoCredentials("corp id"))?;
-        let secret = match set("WECOM_CORP_SECRET") {
-            Some(secret) => Some(secret),
-            None => match set("WECOM_CORP_SECRET_FILE") {
-                Some(path) => Some(read_secret(Path::new(&path))?),
-                None => match (&file.corp_secret, &file.corp_secret_file) {
-                    (Some(secret), _) => Some(secret.clone()),
-                    (None, Some(path)) => Some(read_secret(path)?),
-                    (None, None) => None,
-                },
+/// Returns the credentials in `environment`, else those in the file.
+///
+/// # Errors
+///
+/// If an id or a secret is missing, or the secret's file cannot be used.
+pub fn credentials(
+    environment: impl Fn(&str) -> Option<String>,
+    file: &WecomSection,
+) -> Result<Credentials, ConfigError> {
+    let set = |name: &str| environment(name).filter(|value| !value.is_empty());
+    let corp_id = set("WECOM_CORP_ID")
+        .or_else(|| file.corp_id.clone())
+        .filter(|id| !id.trim().is_empty())
+        .ok_or(ConfigError::NoCredentials("corp id"))?;
+    let secret = match set("WECOM_CORP_SECRET") {
+        Some(secret) => Some(secret),
+        None => match set("WECOM_CORP_SECRET_FILE") {
+            Some(path) => Some(read_secret(Path::new(&path))?),
+            None => match (&file.corp_secret, &file.corp_secret_file) {
+                (Some(secret), _) => Some(secret.clone()),
+                (None, Some(path)) => Some(read_secret(path)?),
+                (None, None) => None,
             },
-        };
-        // Nothing but white space is what a failed `cat` or a template leaves behind.
-        let corp_secret = secret
-            .filter(|secret| !secret.trim().is_empty())
-            .ok_or(ConfigError::NoCredentials("corp secret"))?;
-        Ok(Self {
-            corp_id,
-            corp_secret: Secret::new(corp_secret),
-        })
-    }
+        },
+    };
+    // White space alone is what a failed `cat` or a template leaves behind.
+    let corp_secret = secret
+        .filter(|secret| !secret.trim().is_empty())
+        .ok_or(ConfigError::NoCredentials("corp secret"))?;
+    Ok(Credentials {
+        corp_id,
+        corp_secret: Secret::new(corp_secret),
+    })
 }
 
 fn read_secret(path: &Path) -> Result<String, ConfigError> {
@@ -221,28 +220,30 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_comes_before_the_file() {
-        let file: File =
+    fn environment_comes_before_the_file() {
+        let file: ConfigFile =
             toml::from_str("[wecom]\ncorp_id = 'file'\ncorp_secret = 'in the file'").unwrap();
         let ours = environment(&[("WECOM_CORP_ID", "environment")]);
-        let credentials = Credentials::find(ours, &file.wecom).unwrap();
-        assert_eq!(credentials.corp_id, "environment");
-        assert_eq!(credentials.corp_secret.expose(), "in the file");
+        let found = credentials(ours, &file.wecom).unwrap();
+        assert_eq!(found.corp_id, "environment");
+        assert_eq!(found.corp_secret.expose(), "in the file");
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn missing_credential_is_named() {
         let only_id = environment(&[("WECOM_CORP_ID", "ww1"), ("WECOM_CORP_SECRET", "")]);
-        let error = Credentials::find(only_id, &Wecom::default()).err().unwrap();
+        let error = credentials(only_id, &WecomSection::default())
+            .err()
+            .unwrap();
         assert!(error.to_string().contains("no corp secret"));
     }
 
     #[test]
-    fn a_bad_file_is_placed_and_not_quoted() {
+    fn bad_file_is_located_but_not_quoted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("idferry.toml");
         std::fs::write(&path, "[wecom]\ncorp_id = 'a'\ncorp_secret = hunter2\n").unwrap();
-        let error = File::read(Some(&path)).err().unwrap().to_string();
+        let error = ConfigFile::read(Some(&path)).err().unwrap().to_string();
         assert!(error.contains("line 3"), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
     }

@@ -6,7 +6,6 @@ use idferry::{
     clock::{Clock, ClockReading, LedgerClock, Timestamp},
     gate::{CallKind, Ledger, Lockout, Quota},
     model::{Api, Limits, Link, Outcome, Row, State, SubjectId, WindowKind},
-    runner::begin,
     store::{Batch, Exchange, Progress, RunId, Settled, Store},
 };
 
@@ -61,8 +60,7 @@ impl Desk {
             enrolment.add(&row).expect("room");
         }
         enrolment.finish(0, 0, clock.now()).expect("room");
-        let quota = Quota::default();
-        let run = begin(&store, "bench", &quota, clock).expect("a run");
+        let run = store.begin_run("bench", "{}", clock.now()).expect("a run");
         Self {
             _folder: folder,
             store,

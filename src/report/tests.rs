@@ -154,16 +154,16 @@ fn lines_tell_the_story_of_a_run() {
     12:04:00  to be asked: 100,000 of 100,000 subjects
     12:04:30  answered 31,204 of 100,000 (31.2 %) · 2,788 calls/s · 9,800 of 9,800 basic.minute · done about 12:20
     12:05:00  answered 50,000 of 100,000 (50.0 %) · 900 calls/s · 50,000 of 98,000 business.hour · waiting: business.hour is used up · done about 12:15
-    12:10:31  waiting: business.hour is used up, goes on at 12:41:02 (in 30 min 31 s)
-    12:21:00  waiting: business.hour is used up, goes on at 12:41:02 (in 20 min 2 s)
-    12:41:02  goes on after 30 min 31 s
-    12:41:02  the ticket does not work any more: the business windows apply from here
+    12:10:31  waiting: business.hour is used up, resumes at 12:41:02 (in 30 min 31 s)
+    12:21:00  waiting: business.hour is used up, resumes at 12:41:02 (in 20 min 2 s)
+    12:41:02  resumed after 30 min 31 s
+    12:41:02  the ticket no longer works: business limits apply from here
     12:41:02  blocked by the API (45009 接口调用超过限制), taken for the minute limit: one probe at 12:42:05 (in 1 min 3 s)
-    12:42:06  the block is over: the probe was answered
+    12:42:06  the lockout is over: the probe was answered
     12:42:06  the API cannot be reached (connection refused), next try at 12:42:08 (in 2 s)
     12:43:31  the API can be reached again
-    12:43:31  asking the parked subjects once more
-    12:43:31  stopping: no new calls, 1 call in the air awaited
+    12:43:31  retrying the parked subjects
+    12:43:31  stopping: no new calls, waiting for 1 call in flight
     2026-11-23 (UTC+8)
     00:00:01  answered 100,000 of 100,000 (100 %) · 0.05 calls/s · 98,000 of 98,000 business.hour
     ");
@@ -230,13 +230,13 @@ fn a_reader_that_left_is_not_written_to_again() {
 }
 
 #[test]
-fn quiet_is_quiet() {
-    told(&mut Quiet);
+fn silent_reporter_takes_every_event() {
+    told(&mut Silent);
 }
 
 #[test]
 fn the_rate_leaves_waits_out() {
-    let mut pulse = pulse::Pulse::new(eta());
+    let mut state = progress_state::ProgressState::new(eta());
     let hour = HoldReason::Window(QuotaWindow::BusinessHour);
     for snapshot in [
         snapshot("12:00:00", 0),
@@ -245,7 +245,7 @@ fn the_rate_leaves_waits_out() {
         snapshot("12:30:00", 500),
         snapshot("12:30:05", 1_000),
     ] {
-        pulse.see(&RunEvent::Progress(snapshot));
+        state.observe(&RunEvent::Progress(snapshot));
     }
-    assert_eq!(pulse.per_second(), Some(100.0));
+    assert_eq!(state.per_second(), Some(100.0));
 }

@@ -33,8 +33,8 @@ pub use self::{progress::Listener, rate::CommitPolicy, run_loop::Runner, stop::S
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
     gate::{Concurrency, Gate, Ledger, Quota},
-    model::{Api, QuotaWindow, WindowKind},
-    store::{Result, RunId, Store},
+    model::{Api, WindowKind},
+    store::{Result, Store},
 };
 
 /// Opens the gate and the ledger's clock as the last commit left them.
@@ -62,25 +62,6 @@ fn counting(quota: &Quota, time: &LedgerClock) -> WindowKind {
         return WindowKind::Sliding;
     }
     quota.counting
-}
-
-/// Begins the run `command` in the job file, with the limits in force.
-pub fn begin(store: &Store, command: &str, quota: &Quota, clock: Clock) -> Result<RunId> {
-    store.begin_run(command, &quota_json(quota), clock.now())
-}
-
-fn quota_json(quota: &Quota) -> String {
-    let counting = match quota.counting {
-        WindowKind::Sliding => "sliding",
-        WindowKind::Calendar => "calendar",
-    };
-    let limits = quota.allowed();
-    let windows = QuotaWindow::ALL.into_iter().filter_map(|span| {
-        let limit = limits.of(span)?;
-        Some(format!(",\"{span}\":{limit}"))
-    });
-    let windows = windows.collect::<String>();
-    format!("{{\"counting\":\"{counting}\"{windows}}}")
 }
 
 /// What to do at an exhausted hour, day or month.

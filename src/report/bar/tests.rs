@@ -139,19 +139,19 @@ fn no_line_of_the_longest_job_is_wider_than_eighty_columns() {
     31.1 %  ███░░░░░░░  2,331,204 / 7,500,000 · 166/s · done about 2026-12-07 15:03
     basic.minute    ██████████  9,800 / 9,800
     business.hour   ██████████  98,000 / 98,000
-    waiting: business.month is used up · goes on at 2026-12-18 12:41 (in 25 d 13 h)
+    waiting: business.month is used up · resumes at 2026-12-18 12:41 (in 25 d 13 h)
     basic.minute    ██████████  9,800 / 9,800
     business.hour   ██████████  98,000 / 98,000
     waiting: blocked by the API (45009 接口调用超过限制)
-      goes on at 2026-11-23 00:00:00 (in 30 min 31 s)
+      resumes at 2026-11-23 00:00:00 (in 30 min 31 s)
     basic.minute    ██████████  9,800 / 9,800
     business.hour   ██████████  98,000 / 98,000
     waiting: the API bears no more calls at once (45033 接口并发调用超过限制)
-      goes on at 2026-11-23 00:00:00 (in 30 min 31 s)
+      resumes at 2026-11-23 00:00:00 (in 30 min 31 s)
     basic.minute    ██████████  9,800 / 9,800
     business.hour   ██████████  98,000 / 98,000
     waiting: the API cannot be reached
-      goes on at 2026-11-23 00:00:00 (in 30 min 31 s)
+      resumes at 2026-11-23 00:00:00 (in 30 min 31 s)
     ");
 }
 
@@ -168,7 +168,7 @@ fn a_bar_says_why_it_waits() {
     basic.minute    ██████████  9,800 / 9,800
     business.hour   █████░░░░░  50,000 / 98,000
     business.day    █░░░░░░░░░  50,000 / 470,400
-    waiting: business.day is used up · goes on at 17:40 (in 5 h 40 min)
+    waiting: business.day is used up · resumes at 17:40 (in 5 h 40 min)
     ");
     let block = held("12:00:01", 50_000, HoldReason::Lockout, "12:01:04");
     bar.event(&RunEvent::Progress(block));
@@ -178,8 +178,8 @@ fn a_bar_says_why_it_waits() {
     basic.minute    ██████████  9,800 / 9,800
     business.hour   █████░░░░░  50,000 / 98,000
     waiting: blocked by the API (45009 接口调用超过限制)
-      goes on at 12:01:04 (in 1 min 3 s)
-    stopping: no new calls, 3 calls in the air awaited
+      resumes at 12:01:04 (in 1 min 3 s)
+    stopping: no new calls, waiting for 3 calls in flight
     ");
 }
 
@@ -213,11 +213,7 @@ fn what_is_drawn_is_coloured_and_taken_away_at_the_end() {
     assert!(sent.contains("waiting: business.day is used up"), "{sent}");
     assert!(sent.contains("\x1b[33m"), "{sent}");
     bar.event(&RunEvent::TicketRejected);
-    assert!(
-        terminal
-            .sent()
-            .contains("the ticket does not work any more")
-    );
+    assert!(terminal.sent().contains("the ticket no longer works"));
     bar.finish();
     assert!(!terminal.sent().contains('█'));
     bar.writer().flush().unwrap();

@@ -13,31 +13,31 @@ const MAY: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("clock", &[]),
     ("secret", &[]),
+    ("format", &["clock"]),
     ("gate", &["model", "clock"]),
     ("intake", &["model"]),
     ("store", &["model", "clock", "secret", "gate"]),
     ("wecom", &["model", "clock", "secret", "gate::Paid"]),
-    ("plan", &["model", "clock", "gate"]),
+    ("plan", &["model", "clock", "format", "gate"]),
     (
         "sim",
         &["model", "clock", "wecom::transport", "wecom::wire"],
     ),
     ("export", &["model", "clock", "store"]),
     ("runner", &["model", "clock", "gate", "store", "wecom"]),
-    ("report", &["model", "clock", "runner::event", "plan"]),
     (
-        "rehearsal",
+        "job",
         &[
-            "model", "clock", "secret", "gate", "store", "wecom", "runner", "sim",
+            "model", "clock", "secret", "intake", "gate", "store", "wecom", "runner", "plan",
+            "export", "sim",
         ],
     ),
-    // Option structs that a room declares for it.
     (
-        "config",
-        &[
-            "secret", "gate", "runner", "intake", "sim", "wecom", "report", "clock",
-        ],
+        "report",
+        &["model", "clock", "format", "runner::event", "job"],
     ),
+    // The values that settings become.
+    ("config", &["secret", "job"]),
 ];
 
 /// What `store` takes of the gate: values that are paid for or kept, never the gate itself.

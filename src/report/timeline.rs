@@ -1,20 +1,21 @@
-//! What a rehearsal tells of itself: a line a day.
+//! A rehearsal day by day: how many subjects were answered, and what was waited for.
 
-use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
+use super::{Reporter, RunEvent, Snapshot, Waiting, phrases};
 use crate::{
     clock::Timestamp,
-    rehearsal::Stage,
-    report::style::{count, date, duration},
-    runner::event::{RunEvent, Snapshot, Waiting},
-    sim::Remote,
+    format::{count, date, duration},
 };
 
-/// Days in order, and what each was spent on.
+/// A bad month has thousands of events; so many are enough.
+const MOST_NOTES: usize = 20;
+
+/// The days of a rehearsal in order, and its notable events.
 #[derive(Default)]
-pub(super) struct Timeline {
+pub(crate) struct Timeline {
     days: BTreeMap<String, Day>,
-    /// The latest snapshot: when, subjects answered, calls, and why it waited.
+    /// The latest snapshot: when, subjects answered, and why it waited.
     last: Option<(Timestamp, u64, Option<Waiting>)>,
     notes: Vec<String>,
 }
@@ -27,11 +28,13 @@ struct Day {
 }
 
 impl Timeline {
-    fn note(&mut self, text: &str) {
-        let at = self.last.map(|(at, ..)| at.rfc3339()).unwrap_or_default();
-        // A rehearsal of a bad month has thousands of them; the first tell the story.
-        if self.notes.len() < 20 {
-            self.notes.push(format!("{at}  {text}"));
+    fn note(&mut self, event: &RunEvent) {
+        let now = self.last.map(|(at, ..)| at);
+        if self.notes.len() < MOST_NOTES
+            && let Some(sentence) = phrases::sentence(event, now)
+        {
+            let at = now.map(Timestamp::rfc3339).unwrap_or_default();
+            self.notes.push(format!("{at}  {sentence}"));
         }
     }
 
@@ -50,34 +53,29 @@ impl Timeline {
     }
 }
 
-impl Stage for Timeline {
-    fn event(&mut self, event: &RunEvent, _remote: &Rc<RefCell<Remote>>) {
+impl Reporter for Timeline {
+    fn event(&mut self, event: &RunEvent) {
         match event {
             RunEvent::Progress(snapshot) => self.snapshot(snapshot),
             RunEvent::Started { tally } if self.last.is_none() => {
-                let answered = tally.answered();
-                self.last = Some((Timestamp::default(), answered, None));
+                self.last = Some((Timestamp::default(), tally.answered(), None));
             }
-            RunEvent::LockedOut { rung, until } => {
-                self.note(&format!(
-                    "blocked by the API (45009), taken for {rung:?}, until {until}"
-                ));
-            }
-            RunEvent::LockoutEnded => self.note("the probe was answered: the block is over"),
-            RunEvent::TicketRejected => self.note("the ticket does not work any more"),
-            RunEvent::RetryPassStarted => self.note("parked subjects are asked once more"),
+            RunEvent::LockedOut { .. }
+            | RunEvent::LockoutEnded
+            | RunEvent::TicketRejected
+            | RunEvent::RetryPassStarted => self.note(event),
             _ => {}
         }
     }
+
+    fn finish(&mut self) {}
 }
 
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, (date, day)) in self.days.iter().enumerate() {
-            let waited = day.waited.iter().map(|(reason, span)| {
-                let waited = duration(*span);
-                format!("{waited} {reason}")
-            });
+            let waited = day.waited.iter();
+            let waited = waited.map(|(reason, span)| format!("{} {reason}", duration(*span)));
             let waited: Vec<_> = waited.collect();
             writeln!(
                 f,

@@ -1,22 +1,25 @@
-//! What ends a command early: a sentence for the operator and an exit code.
+//! Why a command could not do its work: a sentence for the operator, and an exit code.
 
 use std::fmt;
 
-use super::{Exit, args};
-use crate::{config::ConfigError, export::ExportError, intake::IntakeError, store::StoreError};
+use super::exit::Exit;
+use crate::{export::ExportError, intake::IntakeError, store::StoreError};
+
+/// The job file of a sandbox, in the working directory.
+pub(crate) const SANDBOX_FILE: &str = "sandbox.db";
 
 /// A command that could not do its work.
 #[derive(Debug)]
-pub struct Failure {
-    /// The exit code.
+pub struct Error {
+    /// How the process exits.
     pub exit: Exit,
     /// What happened, on what, and what to do next.
     pub message: String,
 }
 
-impl Failure {
-    /// A usage error: nothing was sent.
-    pub fn usage(message: impl Into<String>) -> Self {
+impl Error {
+    /// A usage or configuration error: nothing was sent.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self {
             exit: Exit::Usage,
             message: message.into(),
@@ -24,7 +27,7 @@ impl Failure {
     }
 
     /// A failure of the machine or of this program.
-    pub fn internal(message: impl Into<String>) -> Self {
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self {
             exit: Exit::Internal,
             message: message.into(),
@@ -32,13 +35,15 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl From<StoreError> for Failure {
+impl std::error::Error for Error {}
+
+impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let exit = match error {
             StoreError::Held { .. } => Exit::Held,
@@ -48,27 +53,27 @@ impl From<StoreError> for Failure {
         };
         let mut message = error.to_string();
         let is_missing = matches!(error, StoreError::Missing { .. });
-        if is_missing && std::path::Path::new(args::SANDBOX).exists() {
-            message += &format!("; the sandbox's is here: --state {}", args::SANDBOX);
+        if is_missing && std::path::Path::new(SANDBOX_FILE).exists() {
+            message += &format!("; the sandbox's is here: --state {SANDBOX_FILE}");
         }
         Self { exit, message }
     }
 }
 
-impl From<IntakeError> for Failure {
+impl From<IntakeError> for Error {
     fn from(error: IntakeError) -> Self {
         Self::usage(error.to_string())
     }
 }
 
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        Self::usage(error.to_string())
+impl From<ExportError> for Error {
+    fn from(error: ExportError) -> Self {
+        Self::internal(error.to_string())
     }
 }
 
-impl From<ExportError> for Failure {
-    fn from(error: ExportError) -> Self {
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
         Self::internal(error.to_string())
     }
 }

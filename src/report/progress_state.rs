@@ -17,44 +17,44 @@ const RATE_FROM: Duration = Duration::from_millis(500);
 /// Waits shorter than this are not worth a word.
 const WORTH_A_WORD: Duration = Duration::from_secs(2);
 
-/// What lies further off is not in sight.
-const IN_SIGHT: Duration = Duration::from_secs(10 * 366 * 86_400);
+/// What is further off is not foreseeable.
+const FORESEEABLE: Duration = Duration::from_secs(10 * 366 * 86_400);
 
-/// How a run stands, as far as it can be told from its events.
-pub(super) struct Pulse {
+/// How a run stands, as far as its events tell.
+pub(super) struct ProgressState {
     eta: Eta,
     started: Option<Tally>,
     latest: Option<Snapshot>,
     /// Time in which nothing held.
-    open: Duration,
-    /// That time, and the calls that had landed by then.
+    unheld: Duration,
+    /// That time, and the calls completed by then.
     samples: VecDeque<(Duration, u64)>,
-    /// An outlook that came before any time did.
+    /// A forecast that came before the first time.
     undated: Option<Duration>,
     finish: Option<Timestamp>,
 }
 
-impl Pulse {
+impl ProgressState {
     pub(super) fn new(eta: Eta) -> Self {
         Self {
             eta,
             started: None,
             latest: None,
-            open: Duration::ZERO,
+            unheld: Duration::ZERO,
             samples: VecDeque::new(),
             undated: None,
             finish: None,
         }
     }
 
-    /// Takes an event in.
-    pub(super) fn see(&mut self, event: &RunEvent) {
+    /// Takes an event into account.
+    pub(super) fn observe(&mut self, event: &RunEvent) {
         match event {
             RunEvent::Started { tally } => self.started = Some(*tally),
-            RunEvent::Progress(snapshot) => self.see_snapshot(snapshot),
-            RunEvent::ForecastInput(outlook) => {
+            RunEvent::Progress(snapshot) => self.observe_snapshot(snapshot),
+            RunEvent::ForecastInput(input) => {
                 let left = self.tally().of(State::Queued);
-                let eta = (self.eta)(outlook, left).filter(|eta| *eta < IN_SIGHT);
+                let eta = (self.eta)(input, left).filter(|eta| *eta < FORESEEABLE);
                 self.finish = eta.and_then(|eta| Some(self.now()?.plus(eta)));
                 self.undated = if self.finish.is_none() { eta } else { None };
             }
@@ -62,44 +62,43 @@ impl Pulse {
         }
     }
 
-    fn see_snapshot(&mut self, snapshot: &Snapshot) {
+    fn observe_snapshot(&mut self, snapshot: &Snapshot) {
         if let Some(before) = &self.latest
             && before.hold.is_none()
         {
-            self.open += snapshot.at.since(before.at);
+            self.unheld += snapshot.at.since(before.at);
         }
         if let Some(eta) = self.undated.take() {
             self.finish = Some(snapshot.at.plus(eta));
         }
-        self.samples.push_back((self.open, snapshot.calls));
+        self.samples.push_back((self.unheld, snapshot.calls));
         while self
             .samples
             .get(1)
-            .is_some_and(|(open, _)| self.open - *open >= RATE_OVER)
+            .is_some_and(|(unheld, _)| self.unheld - *unheld >= RATE_OVER)
         {
             self.samples.pop_front();
         }
         self.latest = Some(snapshot.clone());
     }
 
-    /// The subjects.
+    /// How many subjects are in each state.
     pub(super) fn tally(&self) -> Tally {
         let latest = self.latest.as_ref().map(|latest| latest.tally);
         latest.or(self.started).unwrap_or_default()
     }
 
-    /// The latest snapshot.
     pub(super) fn latest(&self) -> Option<&Snapshot> {
         self.latest.as_ref()
     }
 
-    /// The latest time that was heard of.
+    /// The latest time heard.
     pub(super) fn now(&self) -> Option<Timestamp> {
         self.latest.as_ref().map(|latest| latest.at)
     }
 
-    /// When all will be answered, every window and block considered; `None` if it is not known,
-    /// nothing is left or the forecast was too good.
+    /// When all will be answered, every window and lockout considered; `None` if it is not known,
+    /// nothing is left, or the forecast has passed.
     pub(super) fn finish(&self) -> Option<Timestamp> {
         let (left, now) = (self.tally().of(State::Queued), self.now()?);
         self.finish.filter(|finish| left > 0 && *finish > now)
@@ -122,7 +121,7 @@ impl Pulse {
     }
 }
 
-/// Whether a wait goes on for at least `span` from `now`; one whose end is not known does not.
+/// Whether a wait lasts at least `span` from `now`; one whose end is not known does not.
 pub(super) fn lasts(hold: &Waiting, now: Timestamp, span: Duration) -> bool {
     hold.until.is_some_and(|until| until.since(now) >= span)
 }
