@@ -23,10 +23,11 @@ use desk::{Desk, charge_and_land, full_books};
 use idferry::{
     clock::{Clock, Timestamp},
     export::{Filter, write_csv},
-    gate::{CallKind, Concurrency, Ledger, Paid, Quota},
+    gate::Concurrency,
     intake::{Input, Line, Options, RowReader},
     job::{Operator, Rehearsal, Session, SessionSettings, TicketPolicy, Unobserved},
     model::{Limits, Row, Subject, SubjectId, WindowKind},
+    quota::{CallKind, Ledger, Paid, Quota},
     runner::{CommitPolicy, Stop},
     secret::Secret,
     store::Store,

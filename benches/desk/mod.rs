@@ -4,8 +4,8 @@ use std::{hint::black_box, time::Duration};
 
 use idferry::{
     clock::{Clock, ClockReading, LedgerClock, Timestamp},
-    gate::{CallKind, Ledger, Lockout, Quota},
     model::{Api, Limits, Link, Outcome, Row, State, SubjectId, WindowKind},
+    quota::{CallKind, Ledger, Lockout, Quota},
     store::{Batch, Exchange, Progress, RunId, Settled, Store},
 };
 

@@ -10,10 +10,11 @@ use super::values::{
 use crate::{
     clock::Timestamp,
     config::{ConfigFile, RunSection},
-    gate::{Concurrency, Quota},
+    gate::Concurrency,
     intake::{Columns, Encoding, Input, Options, parse_delimiter},
     job::{Error, SANDBOX_FILE, TicketPolicy},
     model::{Limits, WindowKind},
+    quota::Quota,
     report::log::LogFormat,
     runner::{OnQuota, RunOptions},
 };

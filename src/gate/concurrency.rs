@@ -2,8 +2,8 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use super::{Hold, HoldReason};
 use crate::clock::Timestamp;
+use crate::quota::{Hold, HoldReason};
 
 /// The longest pause at a limit of one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);

@@ -15,14 +15,10 @@ mod pacer;
 pub use concurrency::{Concurrency, ConcurrencyLimit};
 pub use pacer::Pacer;
 
-// One import gives all that a call passes.
-pub use crate::quota::{
-    CallKind, Deltas, ForecastInput, Hold, HoldReason, InFlight, Ledger, LedgerSnapshot, Lockout,
-    LockoutLevel, Paid, PaidCalls, Permit, Quota, SlidingWindow, SlotUpdate,
-};
 use crate::{
     clock::{LedgerClock, Timestamp},
     model::QuotaWindow,
+    quota::{CallKind, Hold, Ledger, Lockout, PaidCalls},
 };
 
 /// Use of one window that has a limit, in calls.

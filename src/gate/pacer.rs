@@ -17,8 +17,8 @@ use governor::{
     state::{InMemoryState, NotKeyed},
 };
 
-use super::{Hold, HoldReason};
 use crate::clock::Timestamp;
+use crate::quota::{Hold, HoldReason};
 
 /// Governor's clock, set by hand before each question.
 #[derive(Debug, Clone, Default)]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    gate::Quota,
     model::{Limits, QuotaWindow, WindowKind},
+    quota::Quota,
 };
 
 /// `{"counting":"sliding","basic.minute":9800,…}`; windows without a limit are left out.

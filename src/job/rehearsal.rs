@@ -16,9 +16,10 @@ use super::{
 };
 use crate::{
     clock::{Clock, Timestamp},
-    gate::{CallKind, Concurrency, Quota},
+    gate::Concurrency,
     model::{QuotaWindow, Row, State, Tally},
     plan::ideal_seconds,
+    quota::{CallKind, Quota},
     runner::{
         RunOptions, Stop,
         event::{RunEvent, RunReport},

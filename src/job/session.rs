@@ -17,9 +17,10 @@ use super::{
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
     export::Target,
-    gate::{CallKind, Concurrency, ForecastInput, Gate, Quota},
+    gate::{Concurrency, Gate},
     intake::{Input, Options},
     model::{State, SubjectId},
+    quota::{CallKind, ForecastInput, Quota},
     runner::{
         RunOptions, Runner, Stop,
         decide::ATTEMPTS,

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     clock::{Clock, Timestamp},
-    gate::Ledger,
     model::QuotaWindow,
+    quota::Ledger,
     runner::{event::FatalRefusal, ticket},
     store::Store,
     wecom::{Client, Ticket, Token, transport::Failure},
@@ -131,8 +131,8 @@ fn room_today(ledger: &Ledger, now: Timestamp) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::CallKind;
     use crate::model::{Limits, WindowKind};
+    use crate::quota::CallKind;
 
     #[test]
     fn short_job_before_midnight_does_not_need_the_ticket() {

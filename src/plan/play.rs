@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{Forecast, ideal::earliest_millis};
 use crate::{
     clock::Timestamp,
-    gate::{CallKind, ForecastInput, Hold, HoldReason, Ledger},
     model::{Limits, QuotaWindow},
+    quota::{CallKind, ForecastInput, Hold, HoldReason, Ledger},
 };
 
 /// Steps of one play: 7.5 million calls take a twentieth of it.

@@ -5,8 +5,8 @@ use std::{cell::RefCell, io, rc::Rc};
 use super::*;
 use crate::{
     clock::Timestamp,
-    gate::{CallKind, Ledger},
     model::{Limits, State, Tally, WindowKind},
+    quota::{CallKind, Ledger},
     wecom::transport::{Failure, NoConnection},
 };
 

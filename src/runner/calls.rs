@@ -7,8 +7,8 @@ use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use super::queue::Claim;
 use crate::{
     clock::Timestamp,
-    gate::CallKind,
     model::SubjectId,
+    quota::CallKind,
     wecom::{CallError, Token, Verdict},
 };
 

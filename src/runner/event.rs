@@ -8,8 +8,9 @@ use crate::{clock::Timestamp, model::Tally};
 
 // What events carry belongs to them: a listener needs no other module.
 pub use crate::{
-    gate::{ForecastInput, HoldReason, LockoutLevel, WindowUse},
+    gate::WindowUse,
     model::QuotaWindow,
+    quota::{ForecastInput, HoldReason, LockoutLevel},
     wecom::{
         errcode::Entry,
         transport::{Failure, NoConnection},

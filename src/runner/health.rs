@@ -2,7 +2,7 @@
 //! quotas.
 
 use super::{breaker::Breaker, event::BreakerTrip, outage::Outage};
-use crate::{clock::Timestamp, gate::Hold, model::Outcome};
+use crate::{clock::Timestamp, model::Outcome, quota::Hold};
 
 /// Outage and circuit breaker of a run.
 pub(super) struct Health {

@@ -32,8 +32,9 @@ use std::time::Duration;
 pub use self::{progress::Listener, rate::CommitPolicy, run_loop::Runner, stop::Stop};
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
-    gate::{Concurrency, Gate, Ledger, Quota},
+    gate::{Concurrency, Gate},
     model::{Api, WindowKind},
+    quota::{Ledger, Quota},
     store::{Result, Store},
 };
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{
     clock::Timestamp,
-    gate::{Hold, HoldReason},
+    quota::{Hold, HoldReason},
 };
 
 /// Tries before a run that never reached the API gives up.

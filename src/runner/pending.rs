@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::{
     clock::Timestamp,
-    gate::{CallKind, PaidCalls},
     model::SubjectId,
+    quota::{CallKind, PaidCalls},
     store::Settled,
 };
 

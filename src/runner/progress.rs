@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    gate::{Hold, HoldReason},
+    quota::{Hold, HoldReason},
 };
 
 /// The shortest time between two snapshots.

@@ -8,7 +8,7 @@
 
 use crate::{
     clock::Timestamp,
-    gate::{CallKind, PaidCalls},
+    quota::{CallKind, PaidCalls},
     wecom::Ticket,
 };
 

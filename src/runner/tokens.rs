@@ -6,7 +6,7 @@ use std::{collections::VecDeque, time::Duration};
 use super::decide::backoff;
 use crate::{
     clock::Timestamp,
-    gate::{Hold, HoldReason},
+    quota::{Hold, HoldReason},
     wecom::{CallError, Token, errcode::Class, transport::Failure},
 };
 

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    gate::{Hold, PaidCalls, Permit},
     model::{Outcome, State, SubjectId},
+    quota::{Hold, PaidCalls, Permit},
 };
 
 /// One subject's outcome on its way to disk.

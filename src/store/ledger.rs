@@ -10,10 +10,10 @@ use rusqlite::{Connection, params};
 use super::{Result, Store};
 use crate::{
     clock::{ClockReading, MonotonicTime, Timestamp},
-    gate::{
+    model::{Api, QuotaWindow},
+    quota::{
         CallKind, Hold, InFlight, Ledger, LedgerSnapshot, Lockout, LockoutLevel, Permit, SlotUpdate,
     },
-    model::{Api, QuotaWindow},
 };
 
 /// What is asked of the ledger in one transaction.

@@ -7,8 +7,8 @@ use rusqlite::{Connection, Rows};
 use super::{Reject, Result, RunStatus, ledger, rejects, runs, schema, tally};
 use crate::{
     clock::{ClockReading, Timestamp},
-    gate::{LedgerSnapshot, Lockout},
     model::{Api, Link, State, Tally},
+    quota::{LedgerSnapshot, Lockout},
 };
 
 /// The state file, open for reading.

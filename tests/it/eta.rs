@@ -5,10 +5,11 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use idferry::{
     clock::Timestamp,
-    gate::{CallKind, Concurrency, ForecastInput, Quota},
+    gate::Concurrency,
     job::{Rehearsal, RehearsalObserver, Rehearsed, ScratchFolder, invent},
     model::{Limits, State, Tally, WindowKind},
     plan::{forecast, ideal_seconds},
+    quota::{CallKind, ForecastInput, Quota},
     runner::{
         CommitPolicy,
         event::{RunEvent, StopReason},

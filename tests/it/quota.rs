@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use idferry::{
     clock::Timestamp,
-    gate::{HoldReason, LockoutLevel},
     model::{Limits, QuotaWindow, State, WindowKind},
+    quota::{HoldReason, LockoutLevel},
     runner::event::{RunEvent, StopReason, Waiting},
     sim::Forced,
 };

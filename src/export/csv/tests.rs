@@ -4,8 +4,8 @@ use super::*;
 use crate::{
     clock::{Clock, ClockReading},
     export::{Target, publish_csv},
-    gate::{Ledger, Lockout},
     model::{Api, Limits, Link, Outcome, Row, SubjectId, WindowKind},
+    quota::{Ledger, Lockout},
     store::{Batch, Exchange, Progress, Settled, Store},
 };
 

@@ -7,9 +7,9 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
     clock::{Clock, Timestamp},
-    gate::LockoutLevel,
     job::{error::Error, quota_record::QuotaRecord},
     model::{QuotaWindow, State, Tally, WindowKind},
+    quota::LockoutLevel,
     runner::event::WindowUse,
     store::{Reader, RunStatus},
 };

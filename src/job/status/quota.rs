@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
-    gate::{CallKind, ForecastInput, Ledger, Lockout, LockoutLevel},
     job::quota_record::QuotaRecord,
     model::QuotaWindow,
     plan,
+    quota::{CallKind, ForecastInput, Ledger, Lockout, LockoutLevel},
     runner::event::WindowUse,
     store::QuotaStatus,
 };

@@ -1,6 +1,6 @@
 use super::{super::Tally, *};
-use crate::gate::{CallKind, ForecastInput, Ledger};
 use crate::model::{Limits, WindowKind};
+use crate::quota::{CallKind, ForecastInput, Ledger};
 
 fn morning() -> Timestamp {
     Timestamp::parse("2026-11-22T09:17:23+08:00").unwrap()

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Runner;
 use crate::{
     clock::Timestamp,
-    gate::CallKind,
     model::{Outcome, State},
+    quota::CallKind,
     runner::{
         calls::{CompletedCall, Completion, SentCall},
         decide::{Attempt, Decision, Snooze, decide, halt},

@@ -2,8 +2,8 @@
 
 use super::Runner;
 use crate::{
-    gate::{CallKind, Hold, HoldReason},
     model::State,
+    quota::{CallKind, Hold, HoldReason},
     runner::{calls::SentCall, event::StopReason, queue::Claim},
     store::Result,
     wecom::Token,

@@ -21,8 +21,9 @@ use super::{
 };
 use crate::{
     clock::LedgerClock,
-    gate::{CallKind, ForecastInput, Gate, Hold, LockoutLevel},
+    gate::Gate,
     model::Api,
+    quota::{CallKind, ForecastInput, Hold, LockoutLevel},
     store::{Batch, Exchange, Progress, Result, RunId, Store},
     wecom::{Client, Ticket, Token, errcode},
 };

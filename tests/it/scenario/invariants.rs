@@ -7,8 +7,8 @@ use std::{
 
 use idferry::{
     clock::{LedgerClock, Timestamp},
-    gate::{Ledger, Quota},
     model::{QuotaWindow, State, Tally, WindowKind},
+    quota::{Ledger, Quota},
     runner::event::StopReason,
     sim::Remote,
     store::{Answer, Reader, StoreError},

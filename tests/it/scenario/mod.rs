@@ -20,9 +20,10 @@ use std::{
 use idferry::{
     clock::{Clock, ClockSkew, Timestamp},
     export::{Filter, write_csv},
-    gate::{Concurrency, Quota},
+    gate::Concurrency,
     job::{Rehearsal, invent},
     model::{Limits, State, Tally, WindowKind},
+    quota::Quota,
     runner::{
         OnQuota, Stop,
         event::{RunEvent, RunReport, StopReason},

@@ -7,8 +7,8 @@ use std::{
 };
 
 use idferry::{
-    gate::LockoutLevel,
     model::{QuotaWindow, State},
+    quota::LockoutLevel,
     runner::event::StopReason,
     sim::{Faults, Stats},
     store::{Answer, StoreError},
