@@ -77,9 +77,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let before = Reader::open(&scratch.state())?.tally()?;
     let mut timeline = Timeline::default();
     let clock = Clock::system();
-    let began = clock.steady();
+    let began = clock.monotonic();
     let rehearsed = rehearsal.play(&scratch.state(), &mut timeline)?;
-    let real_millis = clock.steady().millis - began.millis;
+    let real_millis = clock.monotonic().millis - began.millis;
     let after = Reader::open(&scratch.state())?.tally()?;
     let findings = Findings::of(
         &rehearsal,

@@ -91,7 +91,7 @@ fn reading(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<ClockReading>> {
     Ok(Some(ClockReading {
         at: Timestamp::from_millis(at),
         wall: Timestamp::from_millis(row.get(5)?),
-        steady: MonotonicTime {
+        monotonic: MonotonicTime {
             boot: row.get::<_, i64>(6)?.unsigned_abs(),
             millis: row.get(7)?,
         },
@@ -120,8 +120,8 @@ pub(super) fn save(db: &Connection, batch: &Batch<'_>) -> Result<()> {
         batch.block.until.as_millis(),
         batch.reading.at.as_millis(),
         batch.reading.wall.as_millis(),
-        batch.reading.steady.boot.cast_signed(),
-        batch.reading.steady.millis,
+        batch.reading.monotonic.boot.cast_signed(),
+        batch.reading.monotonic.millis,
     ])?;
     Ok(())
 }

@@ -74,7 +74,7 @@ fn store(folder: &Path) -> Store {
         reading: ClockReading {
             at: noon(),
             wall: noon(),
-            steady: Clock::system().steady(),
+            monotonic: Clock::system().monotonic(),
         },
         block: Lockout::default(),
         watermark: None,
