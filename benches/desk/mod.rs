@@ -7,7 +7,7 @@ use idferry::{
     gate::{CallKind, Ledger, Lockout, Quota},
     model::{Limits, Link, Outcome, Row, State, SubjectId, WindowKind},
     runner::begin,
-    store::{Batch, Progress, RunId, Settled, Store},
+    store::{Batch, RunId, RunProgress, Settled, Store},
 };
 
 /// Books as they are in the second week: every slot of every window holds something.
@@ -48,7 +48,7 @@ impl Desk {
         let clock = Clock::system();
         let path = folder.path().join("state.db");
         let mut store = Store::open(&path, clock.now()).expect("a state file");
-        let mut enrolment = store.enrol("bench", None).expect("room");
+        let mut import = store.import("bench", None).expect("room");
         for n in 0..subjects {
             let (unionid, openid) = (format!("o{n:027}"), format!("o{n:027}"));
             let (unionid, openid, corpid) = (unionid.as_str(), openid.as_str(), None);
@@ -57,9 +57,9 @@ impl Desk {
                 openid,
                 corpid,
             };
-            enrolment.add(&row).expect("room");
+            import.add(&row).expect("room");
         }
-        enrolment.finish(0, 0, clock.now()).expect("room");
+        import.finish(0, 0, clock.now()).expect("room");
         let quota = Quota::default();
         let run = begin(&store, "bench", &quota, clock).expect("a run");
         Self {
@@ -103,7 +103,7 @@ impl Desk {
         self.books
             .land_many(now, CallKind::Standard, u64::from(calls));
         let permit = self.books.charge(now, CallKind::Standard, calls);
-        let progress = Progress::default();
+        let progress = RunProgress::default();
         let batch = Batch {
             settled,
             charges: &self.books.take_changes(),

@@ -45,14 +45,14 @@ fn enrol_one(
     let mut lines = ReadAhead::of(RowReader::open(input, options)?)?;
     let mut broken = None;
     // A source that breaks off is no source that is known: its digest is not kept.
-    let mut enrolment = store.enrol(&name, digest.as_ref().map(<[u8; 16]>::as_slice))?;
+    let mut import = store.import(&name, digest.as_ref().map(<[u8; 16]>::as_slice))?;
     let mut rejected = 0;
     loop {
         match lines.next() {
-            Ok(Line::Row(row)) => enrolment.add(&row)?,
+            Ok(Line::Row(row)) => import.add(&row)?,
             Ok(Line::Bad(error)) => {
                 rejected += 1;
-                enrolment.reject(&reject(error))?;
+                import.reject(&reject(error))?;
             }
             Ok(Line::End) => break,
             Err(error) => {
@@ -65,9 +65,9 @@ fn enrol_one(
     if broken.is_none() {
         rows.ensure_yield()?;
     } else {
-        enrolment.forget_digest()?;
+        import.forget_digest()?;
     }
-    let enrolled = enrolment.finish(rows.lines(), rejected, Clock::system().now())?;
+    let enrolled = import.finish(rows.lines(), rejected, Clock::system().now())?;
     if !quiet {
         say(&taken_in(
             &rows,

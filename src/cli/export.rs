@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use super::{
     Exit, Failure,
     retry::{split_states, state_file},
     say,
 };
 use crate::{
-    export::{Filter, Target, publish_csv},
+    export::{Filter, Format, Target, publish_results},
     intake::Input,
     model::State,
     report::style::counted,
@@ -21,7 +23,7 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// The form of the results.
-    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    #[arg(long, value_parser = format(), default_value_t = Format::ALL[0])]
     format: Format,
     /// Only subjects in this state (repeatable). Anything else names the state file.
     #[arg(long = "state", value_name = "STATE|FILE")]
@@ -34,24 +36,22 @@ pub(super) struct Args {
     config: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Format {
-    /// One line per link.
-    Csv,
+/// Reads a name that [`Format`] lists.
+fn format() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse::<Format>())
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let Format::Csv = args.format;
     let (states, file) = split_states(&args.states);
     let reader = Reader::open(&state_file(file, args.config.clone(), args.sandbox)?)?;
     let target = match &args.output {
         Some(output) => Target::parse(output),
-        None => Target::File(default_output(&reader, &states)?),
+        None => Target::File(default_output(&reader, &states, args.format)?),
     };
     target
         .check()
         .map_err(|why| Failure::usage(why.to_string()))?;
-    match publish_csv(&reader, &target, &Filter { states }) {
+    match publish_results(&reader, &target, args.format, &Filter { states }) {
         Err(why) if why.is_closed_pipe() => Ok(Exit::Done),
         Err(why) => Err(why.into()),
         Ok(lines) => {
@@ -64,14 +64,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 /// All results go where a run puts them; a part of them never takes their place.
-fn default_output(reader: &Reader, states: &[State]) -> Result<PathBuf, Failure> {
+fn default_output(reader: &Reader, states: &[State], format: Format) -> Result<PathBuf, Failure> {
     let stem = stem(reader)?;
     let part: Vec<_> = states.iter().map(|state| state.as_str()).collect();
     let part = match part.is_empty() {
         true => "links".to_owned(),
         false => part.join("-"),
     };
-    Ok(format!("{stem}.{part}.csv").into())
+    Ok(format!("{stem}.{part}.{format}").into())
 }
 
 /// What outputs are named after if no input is named: the first source.

@@ -4,23 +4,28 @@ use std::fs;
 
 use super::Failure;
 use crate::{
-    export::{Filter, Target, publish_csv},
+    export::{Filter, Format, Target, publish_results},
     store::Store,
 };
 
 /// Writes the results; answers how many lines there are, or `None` if their reader has left.
 pub(super) fn publish(store: &Store, target: &Target) -> Result<Option<u64>, Failure> {
     if let Some((path, mark)) = left_at(target)
-        && let Some(lines) = store.published(&path, &mark)?
+        && let Some(lines) = store.journal().published(&path, &mark)?
     {
         return Ok(Some(lines));
     }
-    let lines = match publish_csv(&store.reader()?, target, &Filter::default()) {
+    let lines = match publish_results(
+        &store.reader()?,
+        target,
+        Format::of(target),
+        &Filter::default(),
+    ) {
         Err(why) if why.is_closed_pipe() => return Ok(None),
         written => written?,
     };
     if let Some((path, mark)) = left_at(target) {
-        store.record_published(&path, &mark, lines)?;
+        store.journal().record_published(&path, &mark, lines)?;
     }
     Ok(Some(lines))
 }

@@ -123,7 +123,11 @@ pub(super) fn run(args: Args, talk: &Talk) -> Result<Exit, Failure> {
     let owed = asked
         .as_ref()
         .map_or_else(|failure| failure.exit, |asked| asked.exit(&store));
-    let end = |exit: Exit| store.end_run(run, i64::from(exit.code()), clock.now());
+    let end = |exit: Exit| {
+        store
+            .journal()
+            .end_run(run, i64::from(exit.code()), clock.now())
+    };
     let mut ended = end(owed);
     signals.leave_at_once();
     reporter.finish();
@@ -357,5 +361,9 @@ fn has_work(store: &Store) -> Result<bool, Failure> {
         return Ok(true);
     }
     let codes = errcode::retry_codes();
-    Ok(tally.of(State::Parked) > 0 && !store.owed(SubjectId(0), 1, ATTEMPTS, &codes)?.is_empty())
+    Ok(tally.of(State::Parked) > 0
+        && !store
+            .queue()
+            .due_for_retry(SubjectId(0), 1, ATTEMPTS, &codes)?
+            .is_empty())
 }

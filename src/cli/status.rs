@@ -167,7 +167,7 @@ impl Status {
         let running = run.as_ref().is_some_and(is_running);
         let ticket = reader.ticket_expires()?.filter(|expires| *expires > now);
         let held = run.as_ref().map_or_else(Held::published, Held::by);
-        let mut books = Books::of(reader.lane()?, &held, clock);
+        let mut books = Books::of(reader.quota()?, &held, clock);
         let finish = books.finish(tally.of(State::Queued), ticket, now);
         let wait = run.as_ref().filter(|_| running).and_then(waiting);
         let state = match &run {

@@ -115,7 +115,7 @@ pub(super) async fn choose(
 
 /// `auto` applies at most once, and only for a job that today's quota cannot finish.
 fn is_wanted(job: &Job<'_>) -> Result<bool, Failure> {
-    if job.store.application()?.is_some() {
+    if job.store.tickets().latest_application()?.is_some() {
         return Ok(false);
     }
     Ok(job.queued > room_today(job.ledger, job.now))

@@ -163,7 +163,7 @@ impl Rehearsal {
             self.orders.call_timeout,
         )?;
         let mut ticket = ticket::stored(&store, clock)?;
-        if self.ticket && store.application()?.is_none() {
+        if self.ticket && store.tickets().latest_application()?.is_none() {
             // What else it may come to, a later life finds on disk.
             if let ticket::Applied::Ticket(fresh, _) = ticket::apply(&store, &client, clock).await?
             {
@@ -199,16 +199,16 @@ pub fn invent(path: &Path, subjects: u64, seed: u64, now: Timestamp) -> Result<(
     let mut store = Store::open(path, now)?;
     store.disable_fsync()?;
     let mut chance = fastrand::Rng::with_seed(seed);
-    let mut enrolment = store.enrol("invented", None)?;
+    let mut import = store.import("invented", None)?;
     for _ in 0..subjects {
         let (unionid, openid) = (id(&mut chance), id(&mut chance));
-        enrolment.add(&Row {
+        import.add(&Row {
             unionid: &unionid,
             openid: &openid,
             corpid: None,
         })?;
     }
-    enrolment.finish(subjects, 0, now)?;
+    import.finish(subjects, 0, now)?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use crate::{
     clock::Timestamp,
     gate::{ForecastInput, Hold, HoldReason},
     model::QuotaWindow,
-    store::{Progress, Result},
+    store::{Result, RunProgress},
 };
 
 /// The shortest time between two snapshots.
@@ -89,9 +89,9 @@ impl Runner<'_> {
         }
     }
 
-    pub(super) fn progress(&self) -> Progress {
+    pub(super) fn progress(&self) -> RunProgress {
         let hold = self.told.hold;
-        Progress {
+        RunProgress {
             seen_at: self.books.to_wall_time(self.now),
             calls: self.gate.ledger.sent(),
             hold: hold.map(|hold| hold.reason.to_string()),

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use rusqlite::params;
 
 use super::{
-    Result, RunId, Store, corp_number, ledger, multi_insert::Insert, runs::Progress, save_tally,
+    Result, RunId, Store, corp_number, journal::RunProgress, ledger, multi_insert::Insert,
+    save_tally,
 };
 use crate::{
     clock::{ClockReading, Timestamp},
@@ -41,7 +42,7 @@ pub struct Batch<'a> {
     /// a restart. Too low costs a scan.
     pub watermark: Option<SubjectId>,
     /// What status shows.
-    pub progress: (RunId, &'a Progress),
+    pub progress: (RunId, &'a RunProgress),
 }
 
 impl Store {

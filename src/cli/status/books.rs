@@ -32,12 +32,12 @@ impl Books {
     pub(super) fn of(lane: QuotaStatus, held: &Held, clock: Clock) -> Self {
         let books = LedgerClock::resume(clock, lane.reading);
         let now = books.now();
-        let ledger = Ledger::restore(held.limits, held.counting, &lane.books, now);
+        let ledger = Ledger::restore(held.limits, held.counting, &lane.ledger, now);
         Self {
             ledger,
             now,
-            block: lane.block,
-            block_until: books.to_wall_time(lane.block.until),
+            block: lane.lockout,
+            block_until: books.to_wall_time(lane.lockout.until),
         }
     }
 

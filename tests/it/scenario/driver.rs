@@ -131,7 +131,7 @@ impl Driver<'_> {
         )
         .unwrap();
         let mut ticket = ticket::stored(&store, clock).unwrap();
-        if setup.ticket && store.application().unwrap().is_none() {
+        if setup.ticket && store.tickets().latest_application().unwrap().is_none() {
             let applied = ticket::apply(&store, &client, clock).await.unwrap();
             if let ticket::Applied::Ticket(fresh, _) = applied {
                 ticket = Some(fresh);
