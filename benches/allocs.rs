@@ -123,16 +123,16 @@ fn import(folder: &Path) -> Result<Cost> {
 }
 
 fn enrol(store: &mut Store, ids: &[(String, String)]) -> Result<()> {
-    let mut enrolment = store.enrol("bench", None)?;
+    let mut import = store.import("bench", None)?;
     for (unionid, openid) in ids {
         let corpid = None;
-        enrolment.add(&Row {
+        import.add(&Row {
             unionid,
             openid,
             corpid,
         })?;
     }
-    enrolment.finish(0, 0, Clock::system().now())?;
+    import.finish(0, 0, Clock::system().now())?;
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! Time: the system's, or tokio's paused time anchored to a date.
 //!
-//! Three questions are kept apart. *What is the date?* is [`Clock::now`]. *How much time has
-//! passed, whatever anybody did to the date?* is [`Clock::steady`]. *What time is it in the
-//! books?* is [`LedgerClock::now`]: it never runs backwards, counts a suspended laptop's sleep,
-//! and does not believe a wall clock that was set forward, because the remote would not.
+//! There are three times. *Wall time*, [`Clock::now`], is the date, which can be set.
+//! *Monotonic time*, [`Clock::monotonic`], counts from boot and cannot be set. *Ledger time*,
+//! [`LedgerClock::now`], is what charges are dated with: it never runs backwards, includes the
+//! time for which the machine was suspended, and ignores a wall clock that was set forward,
+//! because the remote's clock was not.
 
 use std::{
     fmt,
@@ -16,31 +17,29 @@ use jiff::{
     tz::{Offset, TimeZone},
 };
 
-/// Where the remote's natural days turn: UTC+8, no daylight saving. (The page does not name the
-/// zone; D90454 marks it as unstated, UTC+8 is the assumption.)
-pub const SHANGHAI: Offset = jiff::tz::offset(8);
+/// The zone in which the remote's natural days begin: UTC+8, no daylight saving. D90454 does not
+/// name it, so this is an assumption.
+pub(crate) const SHANGHAI: Offset = jiff::tz::offset(8);
 
 /// Milliseconds since 1970-01-01T00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The end of time, as far as waiting is concerned.
-    pub const MAX: Self = Self(i64::MAX);
+    /// The latest time there is; as the end of a wait it means never.
+    pub(crate) const MAX: Self = Self(i64::MAX);
 
-    /// From milliseconds since the epoch.
-    #[must_use]
+    /// Returns the time `millis` milliseconds after the epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the epoch.
-    #[must_use]
+    /// Returns the milliseconds since the epoch.
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// Later by `span`, to the millisecond, rounded up; stops at [`Timestamp::MAX`].
+    /// Returns the time `span` later, rounded up to a millisecond, at most `Timestamp::MAX`.
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
         let millis = span.as_nanos().div_ceil(1_000_000);
@@ -50,31 +49,27 @@ impl Timestamp {
         )
     }
 
-    /// How long after `earlier` this is; zero if it is not after.
-    #[must_use]
+    /// Returns the time passed since `earlier`; zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         let millis = self.0.saturating_sub(earlier.0);
         Duration::from_millis(if millis > 0 { millis.unsigned_abs() } else { 0 })
     }
 
-    /// Civil time at +08:00; the year 0 for what no calendar holds.
-    #[must_use]
-    pub fn civil(self) -> civil::DateTime {
+    /// Returns the civil time at +08:00; year 0 if the calendar does not reach that far.
+    pub(crate) fn civil(self) -> civil::DateTime {
         jiff::Timestamp::from_millisecond(self.0)
             .map(|at| SHANGHAI.to_datetime(at))
             .unwrap_or_default()
     }
 
-    /// From civil time at +08:00.
-    #[must_use]
-    pub fn from_civil(at: civil::DateTime) -> Self {
+    /// Returns the time that is `at` at +08:00.
+    pub(crate) fn from_civil(at: civil::DateTime) -> Self {
         SHANGHAI
             .to_timestamp(at)
             .map_or(Self::MAX, |at| Self(at.as_millisecond()))
     }
 
-    /// The next midnight at +08:00.
-    #[must_use]
+    /// Returns the next midnight at +08:00.
     pub fn next_natural_day(self) -> Self {
         self.civil()
             .date()
@@ -82,17 +77,13 @@ impl Timestamp {
             .map_or(Self::MAX, |day| Self::from_civil(day.at(0, 0, 0, 0)))
     }
 
-    /// RFC 3339 with seconds and `+08:00`, as in the results file.
-    #[must_use]
+    /// Returns RFC 3339 with seconds and `+08:00`, the format of the results file.
     pub fn rfc3339(self) -> String {
         self.civil().strftime("%Y-%m-%dT%H:%M:%S+08:00").to_string()
     }
 
-    /// Reads RFC 3339, seconds and zone optional (`2026-11-22T09:00+08:00`; without a zone +08:00).
-    ///
-    /// # Errors
-    ///
-    /// A sentence naming the expected form.
+    /// Parses RFC 3339 with optional seconds and zone: `2026-11-22T09:00+08:00`. The default zone
+    /// is +08:00. The error is a sentence that names the expected form.
     pub fn parse(text: &str) -> Result<Self, String> {
         let expected = || format!("'{text}' is not a time such as 2026-11-22T09:00+08:00");
         if let Ok(at) = text.parse::<jiff::Timestamp>() {
@@ -112,27 +103,26 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A reading of the steady clock: time since boot, suspended time included, and which boot.
+/// Monotonic time: milliseconds since boot, suspended time included, and the boot they count from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MonotonicTime {
-    /// Tells two boots apart; 0 where the system does not say.
+    /// Identifies the boot; 0 where the system does not tell.
     pub boot: u64,
-    /// Milliseconds since some moment of that boot.
+    /// Milliseconds since a fixed moment of that boot.
     pub millis: i64,
 }
 
-/// What a rehearsal does to its clocks: milliseconds that the wall clock is off, and milliseconds
-/// that passed while the machine was suspended.
+/// How far tests move the clocks of a virtual [`Clock`], in milliseconds.
 #[derive(Debug, Default)]
 pub struct ClockSkew {
-    /// Added to the wall clock alone: somebody set the date.
+    /// Added to wall time alone: the date was set.
     pub wall: AtomicI64,
-    /// Added to wall and steady clock: the lid was closed.
+    /// Added to wall and monotonic time: the machine was suspended.
     pub suspended: AtomicI64,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum TimeSource {
     System {
         boot: u64,
     },
@@ -143,46 +133,43 @@ enum Kind {
     },
 }
 
-/// Tells the time. A small value, copied about freely.
+/// Tells wall time and monotonic time: the system's, or virtual.
 #[derive(Debug, Clone, Copy)]
-pub struct Clock(Kind);
+pub struct Clock(TimeSource);
 
 impl Clock {
-    /// The system's clocks.
-    #[must_use]
+    /// Returns the system's clock.
     pub fn system() -> Self {
-        Self(Kind::System { boot: boot_id() })
+        Self(TimeSource::System { boot: boot_id() })
     }
 
-    /// Tokio's (paused) clock, with `wall` as the date of now. Call it inside a runtime.
-    #[must_use]
+    /// Returns a clock that follows tokio's (paused) time, beginning at `wall`. To be called inside
+    /// a tokio runtime.
     pub fn starting_at(wall: Timestamp) -> Self {
-        Self(Kind::Virtual {
+        Self(TimeSource::Virtual {
             anchor: tokio::time::Instant::now(),
             wall,
             skew: None,
         })
     }
 
-    /// The same clock, whose wall time and suspends follow `skew`.
-    #[must_use]
+    /// Returns the same virtual clock moved by `skew`. The system's clock ignores it.
     pub fn skewed(self, skew: &'static ClockSkew) -> Self {
         match self.0 {
-            Kind::Virtual { anchor, wall, .. } => Self(Kind::Virtual {
+            TimeSource::Virtual { anchor, wall, .. } => Self(TimeSource::Virtual {
                 anchor,
                 wall,
                 skew: Some(skew),
             }),
-            Kind::System { .. } => self,
+            TimeSource::System { .. } => self,
         }
     }
 
-    /// The date, in milliseconds; jumps when somebody sets it.
-    #[must_use]
+    /// Returns the wall time, which jumps when the date is set.
     pub fn now(self) -> Timestamp {
         match self.0 {
-            Kind::System { .. } => Timestamp(system_wall()),
-            Kind::Virtual { anchor, wall, skew } => {
+            TimeSource::System { .. } => Timestamp(system_wall_time()),
+            TimeSource::Virtual { anchor, wall, skew } => {
                 let off = skew.map_or(0, |skew| {
                     skew.wall.load(Relaxed) + skew.suspended.load(Relaxed)
                 });
@@ -191,18 +178,17 @@ impl Clock {
         }
     }
 
-    /// Time passed since boot, which no setting of the date changes.
-    #[must_use]
-    pub fn steady(self) -> MonotonicTime {
+    /// Returns the monotonic time, which setting the date does not change.
+    pub fn monotonic(self) -> MonotonicTime {
         match self.0 {
-            Kind::System { boot } => MonotonicTime {
+            TimeSource::System { boot } => MonotonicTime {
                 boot,
-                millis: system_steady(),
+                millis: system_monotonic(),
             },
-            Kind::Virtual { anchor, wall, skew } => MonotonicTime {
+            TimeSource::Virtual { anchor, wall, skew } => MonotonicTime {
                 boot: 1,
-                // Counted from the epoch, so that clocks made in one rehearsal one after the
-                // other agree with each other.
+                // Counted from the epoch, so that clocks made one after the other in one process
+                // agree.
                 millis: wall.0
                     + elapsed(anchor)
                     + skew.map_or(0, |skew| skew.suspended.load(Relaxed)),
@@ -215,13 +201,13 @@ fn elapsed(anchor: tokio::time::Instant) -> i64 {
     i64::try_from(anchor.elapsed().as_millis()).unwrap_or(i64::MAX / 4)
 }
 
-fn system_wall() -> i64 {
+fn system_wall_time() -> i64 {
     let at = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
     at.tv_sec * 1000 + at.tv_nsec / 1_000_000
 }
 
-/// On Linux `CLOCK_MONOTONIC` stands still while the machine sleeps; `CLOCK_BOOTTIME` does not.
-fn system_steady() -> i64 {
+/// On Linux `CLOCK_BOOTTIME` includes suspended time, `CLOCK_MONOTONIC` does not.
+fn system_monotonic() -> i64 {
     #[cfg(target_os = "linux")]
     let id = rustix::time::ClockId::Boottime;
     #[cfg(not(target_os = "linux"))]
@@ -235,18 +221,19 @@ fn boot_id() -> u64 {
         .map_or(0, |id| xxhash_rust::xxh3::xxh3_64(&id) >> 1)
 }
 
-/// What a chronometer needs to go on in another process.
+/// Ledger time beside wall and monotonic time at one moment: what another process needs to
+/// continue ledger time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockReading {
-    /// The time in the books.
+    /// Ledger time.
     pub at: Timestamp,
-    /// The wall clock at that moment.
+    /// Wall time at that moment.
     pub wall: Timestamp,
-    /// The steady clock at that moment.
-    pub steady: MonotonicTime,
+    /// Monotonic time at that moment.
+    pub monotonic: MonotonicTime,
 }
 
-/// Time for the books: wall time at first, then moved by the steady clock alone.
+/// Ledger time: begins at wall time and then follows monotonic time alone.
 #[derive(Debug, Clone, Copy)]
 pub struct LedgerClock {
     clock: Clock,
@@ -254,51 +241,50 @@ pub struct LedgerClock {
 }
 
 impl LedgerClock {
-    /// Goes on from the last reading, or starts at the wall clock's.
+    /// Continues from the last reading; without one, begins at wall time.
     ///
-    /// Within one boot the steady clock says how long the books were closed. Across a reboot only
-    /// the wall clock can, and a wall clock that went back counts as no time at all.
-    #[must_use]
+    /// Within one boot, monotonic time tells how much time has passed since. After a reboot wall
+    /// time does, and if it went backwards no time has passed.
     pub fn resume(clock: Clock, last: Option<ClockReading>) -> Self {
-        let (wall, steady) = (clock.now(), clock.steady());
+        let (wall, monotonic) = (clock.now(), clock.monotonic());
         let at = match last {
             None => wall,
-            Some(last) if last.steady.boot == steady.boot && steady.boot != 0 => {
-                let passed = steady.millis.saturating_sub(last.steady.millis).max(0);
-                Timestamp(last.at.0.saturating_add(passed))
+            Some(last) if last.monotonic.boot == monotonic.boot && monotonic.boot != 0 => {
+                let passed = monotonic.millis.saturating_sub(last.monotonic.millis);
+                Timestamp(last.at.0.saturating_add(passed.max(0)))
             }
             Some(last) => last.at.plus(wall.since(last.wall)),
         };
-        let last = ClockReading { at, wall, steady };
+        let last = ClockReading {
+            at,
+            wall,
+            monotonic,
+        };
         Self { clock, last }
     }
 
-    /// The time in the books.
-    #[must_use]
+    /// Returns the ledger time.
     pub fn now(&self) -> Timestamp {
         self.reading().at
     }
 
-    /// All three clocks at once, to be written with the books.
-    #[must_use]
+    /// Returns all three times at once, to be stored with the ledger.
     pub fn reading(&self) -> ClockReading {
-        let steady = self.clock.steady();
-        let passed = (steady.millis - self.last.steady.millis).max(0);
+        let monotonic = self.clock.monotonic();
+        let passed = (monotonic.millis - self.last.monotonic.millis).max(0);
         ClockReading {
             at: Timestamp(self.last.at.0.saturating_add(passed)),
             wall: self.clock.now(),
-            steady,
+            monotonic,
         }
     }
 
-    /// The clock behind it.
-    #[must_use]
+    /// Returns the clock behind it.
     pub const fn clock(&self) -> Clock {
         self.clock
     }
 
-    /// What the wall clock will show when the books reach `at`, if nobody sets it till then.
-    #[must_use]
+    /// Returns the wall time at which ledger time will be `at`, if the date is not set until then.
     pub fn to_wall_time(&self, at: Timestamp) -> Timestamp {
         let now = self.reading();
         Timestamp(at.0.saturating_add(now.wall.0 - now.at.0))
@@ -325,36 +311,36 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_books_do_not_believe_a_clock_that_was_set() {
+    async fn ledger_time_ignores_a_date_that_was_set() {
         let skew: &'static ClockSkew = Box::leak(Box::default());
-        let books = LedgerClock::resume(Clock::starting_at(noon()).skewed(skew), None);
+        let ledger_clock = LedgerClock::resume(Clock::starting_at(noon()).skewed(skew), None);
         skew.wall.store(7_200_000, Relaxed);
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(books.now(), noon().plus(Duration::from_secs(1)));
+        assert_eq!(ledger_clock.now(), noon().plus(Duration::from_secs(1)));
         skew.wall.store(-7_200_000, Relaxed);
-        assert_eq!(books.now(), noon().plus(Duration::from_secs(1)));
+        assert_eq!(ledger_clock.now(), noon().plus(Duration::from_secs(1)));
         assert_eq!(
-            books.to_wall_time(books.now()),
-            books.clock().now(),
-            "what people read follows their clock"
+            ledger_clock.to_wall_time(ledger_clock.now()),
+            ledger_clock.clock().now(),
+            "times that are shown follow the date"
         );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_books_count_a_suspend() {
+    async fn ledger_time_counts_suspended_time() {
         let skew: &'static ClockSkew = Box::leak(Box::default());
-        let books = LedgerClock::resume(Clock::starting_at(noon()).skewed(skew), None);
+        let ledger_clock = LedgerClock::resume(Clock::starting_at(noon()).skewed(skew), None);
         skew.suspended.store(3_600_000, Relaxed);
-        assert_eq!(books.now(), noon().plus(Duration::from_secs(3600)));
+        assert_eq!(ledger_clock.now(), noon().plus(Duration::from_secs(3600)));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_reboot_the_books_never_go_back() {
+    async fn ledger_time_never_goes_back_after_a_reboot() {
         let clock = Clock::starting_at(noon());
         let ahead = ClockReading {
             at: noon().plus(Duration::from_secs(60)),
             wall: noon().plus(Duration::from_secs(60)),
-            steady: MonotonicTime { boot: 7, millis: 5 },
+            monotonic: MonotonicTime { boot: 7, millis: 5 },
         };
         assert_eq!(LedgerClock::resume(clock, Some(ahead)).now(), ahead.at);
     }

@@ -2,8 +2,8 @@
 
 use zeroize::Zeroize;
 
-/// Holds a corp secret, a token or a ticket. It implements neither `Debug` nor `Display`, so a
-/// log line or an error that tries to spell it out does not compile; it is wiped when dropped.
+/// Holds a corp secret, a token or a ticket. It implements neither `Debug` nor `Display`, so code
+/// that logs it or puts it into an error does not compile. Its memory is zeroed when it is dropped.
 ///
 /// ```compile_fail
 /// let secret = idferry::secret::Secret::new(String::from("s"));
@@ -13,12 +13,12 @@ use zeroize::Zeroize;
 pub struct Secret<T: Zeroize>(T);
 
 impl<T: Zeroize> Secret<T> {
-    /// Takes custody of `value`.
+    /// Wraps a value that must not be printed.
     pub const fn new(value: T) -> Self {
         Self(value)
     }
 
-    /// The value itself, for the wire and for the state file and for nothing else.
+    /// Returns the value, to be sent or written to the job file and for nothing else.
     pub const fn expose(&self) -> &T {
         &self.0
     }

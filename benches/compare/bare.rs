@@ -37,7 +37,7 @@ async fn ask_all(client: Client, mut fans: Fans, width: usize) -> Result<(), Box
     let mut books = Ledger::new(Limits::none(), WindowKind::Sliding);
     let mut calls = FuturesUnordered::new();
     let clock = Clock::system();
-    let (mut answered, began) = (0_u64, clock.steady().millis);
+    let (mut answered, began) = (0_u64, clock.monotonic().millis);
     loop {
         while calls.len() < width
             && let Some(subject) = fans.next()?
@@ -50,7 +50,7 @@ async fn ask_all(client: Client, mut fans: Fans, width: usize) -> Result<(), Box
             None => break,
         }
     }
-    let millis = clock.steady().millis - began;
+    let millis = clock.monotonic().millis - began;
     println!("{{\"rows\": {answered}, \"millis\": {millis}}}");
     Ok(())
 }

@@ -6,7 +6,7 @@ use idferry::{
     clock::{Clock, ClockReading, LedgerClock, Timestamp},
     model::{Api, Limits, Link, Outcome, Row, State, SubjectId, WindowKind},
     quota::{CallKind, Ledger, Lockout, Quota},
-    store::{Batch, Exchange, Progress, RunId, Settled, Store},
+    store::{Batch, Exchange, RunId, RunProgress, Settled, Store},
 };
 
 /// Books as they are in the second week: every slot of every window holds something.
@@ -48,7 +48,7 @@ impl Desk {
         let clock = Clock::system();
         let path = folder.path().join("state.db");
         let mut store = Store::open(&path, clock.now()).expect("a state file");
-        let mut enrolment = store.enrol("bench", None).expect("room");
+        let mut import = store.import("bench", None).expect("room");
         for n in 0..subjects {
             let (unionid, openid) = (format!("o{n:027}"), format!("o{n:027}"));
             let (unionid, openid, corpid) = (unionid.as_str(), openid.as_str(), None);
@@ -57,10 +57,13 @@ impl Desk {
                 openid,
                 corpid,
             };
-            enrolment.add(&row).expect("room");
+            import.add(&row).expect("room");
         }
-        enrolment.finish(0, 0, clock.now()).expect("room");
-        let run = store.begin_run("bench", "{}", clock.now()).expect("a run");
+        import.finish(0, 0, clock.now()).expect("room");
+        let run = store
+            .journal()
+            .begin_run("bench", "{}", clock.now())
+            .expect("a run");
         Self {
             _folder: folder,
             store,
@@ -101,7 +104,7 @@ impl Desk {
         let now = self.reading.at;
         self.books
             .land_many(now, CallKind::Standard, u64::from(calls));
-        let progress = Progress::default();
+        let progress = RunProgress::default();
         let batch = Batch {
             settled,
             watermark: settled.last().map(|settled| settled.subject),

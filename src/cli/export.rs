@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use super::{args::StateFile, console::say, values::outcome};
 use crate::{
-    export::{Filter, Target, publish_csv},
+    export::{Filter, Format, Target, publish_results},
     format::counted,
     job::{Error, Exit, stem},
     model::State,
@@ -17,7 +19,7 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// The format of the results.
-    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    #[arg(long, value_parser = format(), default_value_t = Format::ALL[0])]
     format: Format,
     /// Only subjects with this outcome: queued, linked, unlinked, rejected or parked (repeatable).
     #[arg(long = "outcome", value_name = "OUTCOME", value_parser = outcome)]
@@ -29,19 +31,17 @@ pub(super) struct Args {
     sandbox: bool,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Format {
-    /// One line per link.
-    Csv,
+/// Reads a name that [`Format`] lists.
+fn format() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse::<Format>())
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
-    let Format::Csv = args.format;
     let path = args.state.path(&args.state.file()?.run, args.sandbox);
     let reader = Reader::open(&path)?;
     let target = match &args.output {
         Some(output) => Target::parse(output),
-        None => Target::File(default_output(&reader, &args.outcomes)?),
+        None => Target::File(default_output(&reader, &args.outcomes, args.format)?),
     };
     target
         .check()
@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     let filter = Filter {
         states: args.outcomes.clone(),
     };
-    match publish_csv(&reader, &target, &filter) {
+    match publish_results(&reader, &target, args.format, &filter) {
         Err(why) if why.is_closed_pipe() => Ok(Exit::Done),
         Err(why) => Err(why.into()),
         Ok(lines) => {
@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
 }
 
 /// All results go where a run writes them; a part of them never replaces them.
-fn default_output(reader: &Reader, outcomes: &[State]) -> Result<PathBuf, Error> {
+fn default_output(reader: &Reader, outcomes: &[State], format: Format) -> Result<PathBuf, Error> {
     let stem = stem(reader)?;
     let part = if outcomes.is_empty() {
         "links".to_owned()
@@ -70,5 +70,5 @@ fn default_output(reader: &Reader, outcomes: &[State]) -> Result<PathBuf, Error>
         let names: Vec<_> = outcomes.iter().map(|state| state.as_str()).collect();
         names.join("-")
     };
-    Ok(format!("{stem}.{part}.csv").into())
+    Ok(format!("{stem}.{part}.{format}").into())
 }

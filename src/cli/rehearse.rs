@@ -73,9 +73,9 @@ pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
     let before = Reader::open(&scratch.job_file())?.tally()?;
     let mut timeline = Timeline::default();
     let clock = Clock::system();
-    let began = clock.steady();
+    let began = clock.monotonic();
     let rehearsed = rehearsal.play(&scratch.job_file(), &mut Reporting(&mut timeline))?;
-    let millis = clock.steady().millis - began.millis;
+    let millis = clock.monotonic().millis - began.millis;
     let real = Duration::from_millis(millis.unsigned_abs());
     let next = args.next(next);
     let findings = RehearsalFindings::of(&rehearsal, &rehearsed, &before, real, next);

@@ -1,4 +1,4 @@
-//! The results file.
+//! The results file as CSV.
 //!
 //! One line per link, in order of first appearance and, within a subject, by corpid and
 //! external_userid. A subject without a link has one line.
@@ -7,14 +7,13 @@ use std::io::{self, Write};
 
 use csv::{Terminator, Writer, WriterBuilder};
 
-use super::ExportError;
+use super::{error::ExportError, filter::Filter};
 use crate::{
     clock::Timestamp,
-    model::State,
-    store::{Answer, Reader},
+    store::{Reader, SubjectRecord},
 };
 
-/// The columns, in their order.
+/// The columns in their order.
 pub const COLUMNS: [&str; 8] = [
     "unionid",
     "openid",
@@ -28,31 +27,17 @@ pub const COLUMNS: [&str; 8] = [
 
 const BUFFER: usize = 128 * 1024;
 
-/// Which subjects are written.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Those in one of these states; all of them if it is empty.
-    pub states: Vec<State>,
-}
-
-impl Filter {
-    fn lets_through(&self, answer: &Answer) -> bool {
-        self.states.is_empty() || self.states.contains(&answer.state)
-    }
-}
-
-/// Writes every subject that `filter` lets through; answers how many lines, the header not
-/// counted.
+/// Writes every subject that `filter` selects. Returns the number of lines, the header not counted.
 ///
 /// # Errors
 ///
-/// [`ExportError::ClosedPipe`], [`ExportError::Full`], what else `out` says, or what the state
-/// file says.
+/// [`ExportError::ClosedPipe`], [`ExportError::Full`] or [`ExportError::Write`] for `out`,
+/// [`ExportError::Store`] for the job file.
 pub fn write_csv(reader: &Reader, out: impl Write, filter: &Filter) -> Result<u64, ExportError> {
-    let mut table = Table::begin(out)?;
-    reader.answers(|answer| {
-        if filter.lets_through(answer) {
-            table.subject(answer)?;
+    let mut table = ResultTable::begin(out)?;
+    reader.for_each_subject(|subject| {
+        if filter.selects(subject) {
+            table.subject(subject)?;
         }
         Ok::<(), ExportError>(())
     })?;
@@ -60,84 +45,62 @@ pub fn write_csv(reader: &Reader, out: impl Write, filter: &Filter) -> Result<u6
     Ok(table.lines)
 }
 
-/// Writes every line that could not be a subject: `source,line,column,reason`, and then the line as
-/// it was; answers how many.
-///
-/// # Errors
-///
-/// As for [`write_csv`].
-pub fn write_rejects(reader: &Reader, out: impl Write) -> Result<u64, ExportError> {
-    // Lines have the fields they have.
-    let mut csv = WriterBuilder::new()
-        .flexible(true)
-        .terminator(Terminator::Any(b'\n'))
-        .from_writer(out);
-    csv.write_record(["source", "line", "column", "reason", "fields"])?;
-    let mut lines = 0;
-    reader.rejects(|reject| {
-        let line = reject.line.to_string();
-        let own = [&*reject.source, &line, &reject.column, &reject.reason];
-        let fields = reject.fields.iter().map(String::as_str);
-        csv.write_record(own.into_iter().chain(fields))?;
-        lines += 1;
-        Ok::<(), ExportError>(())
-    })?;
-    csv.flush()?;
-    Ok(lines)
+/// Returns the settings of a CSV writer whose lines end in LF.
+pub(super) fn lf_writer() -> WriterBuilder {
+    let mut builder = WriterBuilder::new();
+    builder.terminator(Terminator::Any(b'\n'));
+    builder
 }
 
-struct Table<W: Write> {
+struct ResultTable<W: Write> {
     csv: Writer<W>,
     lines: u64,
     errcode: Vec<u8>,
-    resolved_at: Stamp,
+    resolved_at: TimestampText,
 }
 
-impl<W: Write> Table<W> {
+impl<W: Write> ResultTable<W> {
     fn begin(out: W) -> Result<Self, ExportError> {
-        let mut csv = WriterBuilder::new()
-            .terminator(Terminator::Any(b'\n'))
-            .buffer_capacity(BUFFER)
-            .from_writer(out);
+        let mut csv = lf_writer().buffer_capacity(BUFFER).from_writer(out);
         csv.write_record(COLUMNS)?;
         Ok(Self {
             csv,
             lines: 0,
             errcode: Vec::new(),
-            resolved_at: Stamp::default(),
+            resolved_at: TimestampText::default(),
         })
     }
 
-    fn subject(&mut self, answer: &Answer) -> Result<(), ExportError> {
+    fn subject(&mut self, subject: &SubjectRecord) -> Result<(), ExportError> {
         self.errcode.clear();
-        if let Some(errcode) = answer.errcode {
+        if let Some(errcode) = subject.errcode {
             write!(self.errcode, "{errcode}")?;
         }
-        if answer.links.is_empty() {
-            return self.line(answer, answer.corpid.as_deref().unwrap_or_default(), "");
+        if subject.links.is_empty() {
+            return self.line(subject, subject.corpid.as_deref().unwrap_or_default(), "");
         }
-        for link in &answer.links {
-            self.line(answer, &link.corpid, &link.external_userid)?;
+        for link in &subject.links {
+            self.line(subject, &link.corpid, &link.external_userid)?;
         }
         Ok(())
     }
 
     fn line(
         &mut self,
-        answer: &Answer,
+        subject: &SubjectRecord,
         corpid: &str,
         external_userid: &str,
     ) -> Result<(), ExportError> {
         let pending_id = "";
         let csv = &mut self.csv;
-        csv.write_field(&answer.unionid)?;
-        csv.write_field(&answer.openid)?;
+        csv.write_field(&subject.unionid)?;
+        csv.write_field(&subject.openid)?;
         csv.write_field(corpid)?;
         csv.write_field(external_userid)?;
         csv.write_field(pending_id)?;
-        csv.write_field(answer.state.as_str())?;
+        csv.write_field(subject.state.as_str())?;
         csv.write_field(&self.errcode)?;
-        csv.write_field(self.resolved_at.of(answer.at))?;
+        csv.write_field(self.resolved_at.of(subject.at))?;
         csv.write_record(None::<&[u8]>)?;
         self.lines += 1;
         Ok(())
@@ -148,21 +111,22 @@ impl From<csv::Error> for ExportError {
     fn from(error: csv::Error) -> Self {
         match error.into_kind() {
             csv::ErrorKind::Io(error) => error.into(),
-            // Our own rows are of one length, so nothing else is to be expected.
+            // All records have the same length, therefore no other error is expected.
             kind => Self::Write(io::Error::other(format!("{kind:?}"))),
         }
     }
 }
 
-/// The last time that was spelled out. Subjects are asked in the order in which they are written,
-/// so that hundreds in a row were answered in the same second.
+/// The text of the timestamp that was formatted last: hundreds of subjects in a row were answered
+/// in the same second.
 #[derive(Default)]
-struct Stamp {
+struct TimestampText {
     at: Option<Timestamp>,
     text: String,
 }
 
-impl Stamp {
+impl TimestampText {
+    /// Returns `at` in RFC 3339; empty for `None`.
     fn of(&mut self, at: Option<Timestamp>) -> &str {
         if at != self.at {
             self.at = at;

@@ -1,16 +1,16 @@
-//! What can go wrong between the state file and the results, said to the operator.
+//! What can go wrong between the job file and the results, said to the operator.
 
 use std::{io, path::PathBuf};
 
 use crate::store::StoreError;
 
-/// Why the results could not be written.
+/// Why a file could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The target is a folder.
     #[error("{path} is a folder, results need a file: name one in it, such as {path}/links.csv")]
     IsFolder {
-        /// What was named.
+        /// The target.
         path: PathBuf,
     },
     /// The target's folder does not exist.
@@ -18,22 +18,22 @@ pub enum ExportError {
         "there is no folder {folder} to write {path} in: make it, or name another with --output"
     )]
     NoFolder {
-        /// What was named.
+        /// The target.
         path: PathBuf,
-        /// The folder of it.
+        /// Its folder.
         folder: PathBuf,
     },
-    /// Nothing can be made in the target's folder.
+    /// No file can be created in the target's folder.
     #[error(
         "no file can be made in {folder}, where {path} shall be: {why}. \
          Make the folder writable, or name another file with --output"
     )]
     Folder {
-        /// What was named.
+        /// The target.
         path: PathBuf,
-        /// The folder of it.
+        /// Its folder.
         folder: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         why: io::Error,
     },
     /// The disk is full.
@@ -42,24 +42,23 @@ pub enum ExportError {
          state file: free some space, then `idferry export` writes them without a call"
     )]
     Full(io::Error),
-    /// Whoever read standard output has left. Nothing is lost; treat it as success.
+    /// The reader of standard output has closed it, as `head` does. To be treated as success.
     #[error("the reader of the results has left")]
     ClosedPipe,
-    /// Anything else the system says.
+    /// Any other error of the system.
     #[error(
         "the results could not be written: {0}. Every answer is safe in the state file: \
          `idferry export` writes them without a call"
     )]
     Write(io::Error),
-    /// The state file could not be read.
+    /// The job file could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl ExportError {
-    /// Whether the reader of a pipe left: `idferry export | head` is a quiet success.
-    #[must_use]
-    pub const fn is_closed_pipe(&self) -> bool {
+    /// Whether the reader of a pipe has closed it, which is to be treated as success.
+    pub(crate) const fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::ClosedPipe)
     }
 }

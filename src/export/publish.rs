@@ -1,8 +1,8 @@
-//! A file appears under its name only when it is complete.
+//! Writing a file so that it appears under its name only when it is complete.
 //!
-//! It is written beside its target, under a name that begins with a dot, and renamed. Whoever
-//! reads the target sees the old one or the new one, never half of either; if the work fails,
-//! what was written goes away. Personal ids are in it, so only its owner may read it.
+//! It is written beside its target, under a name that begins with a dot, and renamed. A reader of
+//! the target sees the old content or the new one, never a part; after an error what was written is
+//! deleted. It holds personal ids, therefore its mode is 0600.
 
 use std::{
     fmt,
@@ -14,13 +14,13 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-use super::ExportError;
+use super::error::ExportError;
 
 const BUFFER: usize = 128 * 1024;
 
-/// Where something is to be written.
+/// Where results or rejects are to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub(crate) enum Target {
     /// A file.
     File(PathBuf),
     /// Standard output.
@@ -28,9 +28,8 @@ pub enum Target {
 }
 
 impl Target {
-    /// `-` is standard output, anything else a file.
-    #[must_use]
-    pub fn parse(name: &Path) -> Self {
+    /// Returns standard output for `-`, else a file.
+    pub(crate) fn parse(name: &Path) -> Self {
         if name.as_os_str() == "-" {
             Self::Stdout
         } else {
@@ -38,45 +37,49 @@ impl Target {
         }
     }
 
-    /// What tells the file that lies there from any other, and from itself once it was touched.
-    /// `None` if none lies there, or what does is no file. Not the same for another version of
-    /// idferry, which may write other results.
-    #[must_use]
-    pub fn mark(&self) -> Option<String> {
+    /// Returns the suffix of a file's name, without the dot.
+    pub(super) fn suffix(&self) -> Option<&str> {
+        match self {
+            Self::File(path) => path.extension()?.to_str(),
+            Self::Stdout => None,
+        }
+    }
+
+    /// Returns a text that changes when the file is replaced or written to, and with the version of
+    /// idferry, because another one may write other results. `None` if there is no file.
+    pub(crate) fn mark(&self) -> Option<String> {
         let Self::File(path) = self else { return None };
-        let there = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        let file = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         Some(format!(
             "{} {} {} {}.{:09} {}",
-            there.dev(),
-            there.ino(),
-            there.size(),
-            there.ctime(),
-            there.ctime_nsec(),
+            file.dev(),
+            file.ino(),
+            file.size(),
+            file.ctime(),
+            file.ctime_nsec(),
             env!("CARGO_PKG_VERSION")
         ))
     }
 
-    /// Tries, before the work, whether it could be written after it.
+    /// Checks, before any work is done, whether the target can be written.
     ///
     /// # Errors
     ///
-    /// [`ExportError::IsFolder`], [`ExportError::NoFolder`], [`ExportError::Folder`].
-    pub fn check(&self) -> Result<(), ExportError> {
+    /// [`ExportError::IsFolder`], [`ExportError::NoFolder`], [`ExportError::Folder`] or, for a
+    /// device, [`ExportError::Write`].
+    pub(crate) fn check(&self) -> Result<(), ExportError> {
         match self {
             Self::Stdout => Ok(()),
-            // Opening a named pipe waits for its reader, and closing it says that all was written.
+            // Opening a named pipe would wait for its reader, and closing it would end its input.
             Self::File(path) if is_stream(path) => Ok(()),
-            // Making a file is the only answer that holds everywhere; it is removed again.
+            // Permissions do not tell on every file system whether a file can be created. The
+            // file is deleted again.
             Self::File(path) => file_sink(path).map(drop),
         }
     }
 
-    /// Begins to write.
-    ///
-    /// # Errors
-    ///
-    /// As [`check`](Self::check).
-    pub fn open(&self) -> Result<Publication, ExportError> {
+    /// Begins to write. The errors are those of [`check`](Self::check).
+    pub(super) fn open(&self) -> Result<Publication, ExportError> {
         let (name, sink) = match self {
             Self::Stdout => (
                 "standard output".to_owned(),
@@ -84,7 +87,7 @@ impl Target {
             ),
             Self::File(path) => (path.display().to_string(), file_sink(path)?),
         };
-        let out = BufWriter::with_capacity(BUFFER, Named { name, sink });
+        let out = BufWriter::with_capacity(BUFFER, NamedSink { name, sink });
         Ok(Publication { out })
     }
 }
@@ -98,24 +101,18 @@ impl fmt::Display for Target {
     }
 }
 
-/// Something on its way to its name. Dropped before [`publish`](Self::publish), a file leaves
-/// nothing behind.
-pub struct Publication {
-    out: BufWriter<Named>,
+/// A target being written. Dropped before [`publish`](Self::publish), a file leaves nothing behind.
+pub(super) struct Publication {
+    out: BufWriter<NamedSink>,
 }
 
 impl Publication {
-    /// Gives the file its name, once all of it is on the disk.
-    ///
-    /// # Errors
-    ///
-    /// What the system says; the file is then removed.
-    pub fn publish(mut self) -> Result<(), ExportError> {
+    /// Gives the file its name, once its content is on the disk. After an error the file is
+    /// deleted.
+    pub(super) fn publish(mut self) -> Result<(), ExportError> {
         self.out.flush()?;
-        let Named { name, sink } = self
-            .out
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)?;
+        let sink = self.out.into_inner();
+        let NamedSink { name, sink } = sink.map_err(io::IntoInnerError::into_error)?;
         let renamed = match sink {
             Sink::Stream(_) => Ok(()),
             Sink::Beside { part, target } => rename(part, &target),
@@ -134,9 +131,9 @@ impl Write for Publication {
     }
 }
 
-/// Where bytes go.
+/// Where the bytes of a publication go.
 enum Sink {
-    /// Straight through: a pipe, a terminal, a device.
+    /// A pipe, a terminal or a device, written directly.
     Stream(Box<dyn Write>),
     /// A file beside its target.
     Beside {
@@ -145,19 +142,19 @@ enum Sink {
     },
 }
 
-/// A sink whose errors say which it was.
-struct Named {
+/// A sink whose errors begin with its name.
+struct NamedSink {
     name: String,
     sink: Sink,
 }
 
-impl Write for Named {
+impl Write for NamedSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = match &mut self.sink {
             Sink::Stream(stream) => stream.write(bytes),
             Sink::Beside { part, .. } => part.write(bytes),
         };
-        // An interrupted write is tried again by its kind, which naming keeps.
+        // The kind of the error is kept: callers retry an interrupted write.
         written.map_err(|error| naming(&self.name, &error))
     }
 
@@ -174,9 +171,9 @@ fn naming(name: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{name}: {error}"))
 }
 
-/// /dev/null, a named pipe: nothing that may be replaced by a file.
+/// Whether `path` is a pipe or a device such as `/dev/null`, which must not be replaced by a file.
 fn is_stream(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir())
+    fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 fn file_sink(path: &Path) -> Result<Sink, ExportError> {
@@ -186,10 +183,10 @@ fn file_sink(path: &Path) -> Result<Sink, ExportError> {
         return Ok(Sink::Stream(Box::new(stream)));
     }
     match fs::metadata(path) {
-        Ok(there) if there.is_dir() => Err(ExportError::IsFolder {
+        Ok(found) if found.is_dir() => Err(ExportError::IsFolder {
             path: path.to_owned(),
         }),
-        // A symbolic link stays one: what it points to is replaced.
+        // A symbolic link is kept, and the file it points to is replaced.
         Ok(_) => beside(path, fs::canonicalize(path).map_err(named)?),
         Err(_) => beside(path, path.to_owned()),
     }
@@ -225,10 +222,10 @@ fn folder_of(target: &Path) -> &Path {
 }
 
 fn rename(part: NamedTempFile, target: &Path) -> io::Result<()> {
-    // Content before name: after a power cut there is no empty file under a good name.
+    // The content first, so that a power cut cannot leave an empty file under the name.
     part.as_file().sync_all()?;
     part.persist(target).map_err(|error| error.error)?;
-    // The name itself; not every file system can sync a folder, and the content is safe anyway.
+    // Then the name. Not every file system can sync a folder, therefore errors are ignored.
     if let Ok(folder) = File::open(folder_of(target)) {
         let _ = folder.sync_all();
     }
@@ -249,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_appears_whole_and_only_its_owner_may_read_it() {
+    fn file_appears_whole_and_only_its_owner_may_read_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("links.csv");
         fs::write(&path, "old").unwrap();
@@ -264,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn work_that_failed_leaves_nothing_behind() {
+    fn unpublished_file_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
         let target = Target::File(folder.path().join("links.csv"));
         target.check().unwrap();
@@ -276,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_no_target() {
+    fn folder_is_no_target() {
         let folder = tempfile::tempdir().unwrap();
         let refused = Target::File(folder.path().to_owned()).check().unwrap_err();
         assert!(refused.to_string().contains("is a folder"), "{refused}");
@@ -289,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_symbolic_link_stays_and_its_file_is_replaced() {
+    fn symbolic_link_stays_and_its_file_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let (real, link) = (folder.path().join("real"), folder.path().join("link"));
         fs::write(&real, "old").unwrap();
@@ -302,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_written_through_and_a_full_one_says_where_the_answers_are() {
+    fn full_device_says_where_the_answers_are() {
         Target::File("/dev/null".into()).check().unwrap();
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
         if !Path::new("/dev/full").exists() {
@@ -316,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_pipe_can_be_told_from_a_failure() {
+    fn closed_pipe_is_told_from_a_failure() {
         let error = naming("standard output", &io::ErrorKind::BrokenPipe.into());
         assert!(ExportError::from(error).is_closed_pipe());
     }

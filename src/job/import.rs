@@ -66,7 +66,7 @@ fn import_one(
         return Ok(());
     }
     let mut lines = ReadAhead::of(RowReader::open(input, options)?)?;
-    let mut import = store.enrol(&name, digest.as_ref().map(<[u8; 16]>::as_slice))?;
+    let mut import = store.import(&name, digest.as_ref().map(<[u8; 16]>::as_slice))?;
     let (invalid, broken) = read_all(&mut lines, &mut import)?;
     let rows = lines.ended();
     if broken.is_none() {

@@ -206,7 +206,7 @@ pub fn invent(path: &Path, subjects: u64, seed: u64, now: Timestamp) -> Result<(
     let mut store = Store::open(path, now)?;
     store.disable_fsync()?;
     let mut chance = fastrand::Rng::with_seed(seed);
-    let mut import = store.enrol("invented", None)?;
+    let mut import = store.import("invented", None)?;
     for _ in 0..subjects {
         let (unionid, openid) = (invented_id(&mut chance), invented_id(&mut chance));
         import.add(&Row {

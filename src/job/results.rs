@@ -4,7 +4,7 @@ use std::{fs, io, path::Path};
 
 use super::error::Error;
 use crate::{
-    export::{ExportError, Filter, Target, publish_csv, publish_rejects},
+    export::{ExportError, Filter, Format, Target, publish_rejects, publish_results},
     intake::Input,
     store::{Reader, Store},
 };
@@ -13,16 +13,21 @@ use crate::{
 /// they have, or `None` if the reader of a pipe has left.
 pub(super) fn publish(store: &Store, target: &Target) -> Result<Option<u64>, Error> {
     if let Some((path, mark)) = fingerprint(target)
-        && let Some(lines) = store.published(&path, &mark)?
+        && let Some(lines) = store.journal().published(&path, &mark)?
     {
         return Ok(Some(lines));
     }
-    let lines = match publish_csv(&store.reader()?, target, &Filter::default()) {
+    let lines = match publish_results(
+        &store.reader()?,
+        target,
+        Format::of(target),
+        &Filter::default(),
+    ) {
         Err(why) if why.is_closed_pipe() => return Ok(None),
         written => written?,
     };
     if let Some((path, mark)) = fingerprint(target) {
-        store.record_published(&path, &mark, lines)?;
+        store.journal().record_published(&path, &mark, lines)?;
     }
     Ok(Some(lines))
 }

@@ -119,7 +119,10 @@ impl Session {
     /// Those of the store.
     pub fn begin(&self, command: &str) -> Result<RunId, Error> {
         let quota = QuotaRecord::of(&self.settings.quota).to_json();
-        let run = self.store.begin_run(command, &quota, self.clock.now())?;
+        let run = self
+            .store
+            .journal()
+            .begin_run(command, &quota, self.clock.now())?;
         Ok(run)
     }
 
@@ -143,7 +146,11 @@ impl Session {
             return Ok(true);
         }
         let codes = errcode::retry_codes();
-        let due = || self.store.owed(SubjectId(0), 1, ATTEMPTS, &codes);
+        let due = || {
+            self.store
+                .queue()
+                .due_for_retry(SubjectId(0), 1, ATTEMPTS, &codes)
+        };
         Ok(tally.of(State::Parked) > 0 && !due()?.is_empty())
     }
 
@@ -210,7 +217,10 @@ impl Session {
     /// Those of the store.
     pub fn end(&self, run: RunId, exit: Exit) -> Result<(), Error> {
         let now = self.clock.now();
-        Ok(self.store.end_run(run, i64::from(exit.code()), now)?)
+        Ok(self
+            .store
+            .journal()
+            .end_run(run, i64::from(exit.code()), now)?)
     }
 
     /// Writes the results to `target`, unless they are there already. Returns how many lines they

@@ -67,7 +67,7 @@ pub(super) async fn choose(
     }
     let apply = match policy {
         TicketPolicy::Apply => true,
-        TicketPolicy::ApplyOnce => context.store.application()?.is_none(),
+        TicketPolicy::ApplyOnce => context.store.tickets().latest_application()?.is_none(),
         TicketPolicy::Auto => is_wanted(&context)? && operator.agrees_to_apply(),
         TicketPolicy::Stored | TicketPolicy::None => false,
     };
@@ -108,7 +108,7 @@ async fn apply_now(
 /// Whether a ticket is worth asking the operator for: none was ever applied for, and today's
 /// quota cannot finish the job.
 fn is_wanted(context: &TicketContext<'_>) -> Result<bool, Error> {
-    if context.store.application()?.is_some() {
+    if context.store.tickets().latest_application()?.is_some() {
         return Ok(false);
     }
     Ok(context.queued > room_today(context.ledger, context.now))

@@ -1,10 +1,10 @@
-//! A link is one answer: this person is that customer of that downstream corp.
+//! A link: one person is one customer of one downstream corp.
 
 use std::fmt;
 
 /// One entry of `external_userid_info` (D95818).
 ///
-/// Its `Debug` hides the external_userid, which is personal.
+/// `Debug` hides the external_userid, which is personal.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Link {
     /// The downstream corp; case-sensitive.

@@ -1,27 +1,27 @@
-//! What is written about a subject once it has been asked.
+//! Outcomes: what a lookup found out about a subject.
 
 use std::{fmt, str::FromStr};
 
 use super::Link;
 
-/// Where a subject stands. The numbers are what the state file stores.
+/// The state of a subject. The numbers are those in the job file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum State {
-    /// Not answered yet.
+    /// No answer yet.
     Queued = 0,
     /// One link or more.
     Linked = 1,
-    /// Nobody downstream has this person as a customer *now*.
+    /// No downstream corp had this person as a customer when it was asked.
     Unlinked = 2,
-    /// The API refused these ids for good; the errcode is kept.
+    /// The API refused these ids, and would again; the errcode is kept.
     Rejected = 3,
-    /// Attempts used up, or a code nobody has classified; `idferry retry` brings it back.
+    /// All attempts failed, or the errcode is not classified; `idferry retry` queues it again.
     Parked = 4,
 }
 
 impl State {
-    /// Every state, in the order in which people read them.
+    /// Every state, in the order in which summaries list them.
     pub const ALL: [Self; 5] = [
         Self::Queued,
         Self::Linked,
@@ -30,8 +30,7 @@ impl State {
         Self::Parked,
     ];
 
-    /// The word of it in files, flags and prose.
-    #[must_use]
+    /// Returns its name in files, flags and messages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -42,9 +41,8 @@ impl State {
         }
     }
 
-    /// The state stored as `code`, if there is one.
-    #[must_use]
-    pub fn from_code(code: u8) -> Option<Self> {
+    /// Returns the state stored as `code`; `None` if there is no such state.
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|state| *state as u8 == code)
     }
 }
@@ -68,54 +66,51 @@ impl FromStr for State {
     }
 }
 
-/// What one subject's asking came to: a terminal state and what it rests on.
+/// The result of looking a subject up: a terminal state and the reply behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// Any state but [`State::Queued`].
     pub state: State,
-    /// The reply's errcode; `None` if no reply could be read.
+    /// The errcode of the last reply; `None` if no reply could be read.
     pub errcode: Option<i64>,
-    /// How often it was asked for this outcome; at least 1.
+    /// How many calls this outcome took, at least 1.
     pub attempts: u8,
-    /// The links of a [`State::Linked`] outcome, else empty.
+    /// At least one if `state` is [`State::Linked`], else empty.
     pub links: Vec<Link>,
 }
 
-/// How many subjects stand in each state.
+/// The number of subjects in each state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally([u64; 5]);
 
 impl Tally {
-    /// Subjects in `state`.
-    #[must_use]
+    /// Returns the number of subjects in `state`.
     pub fn of(&self, state: State) -> u64 {
         self.0[state as usize]
     }
 
-    /// Sets the count of `state`.
+    /// Sets the number of subjects in `state`.
     pub fn set(&mut self, state: State, subjects: u64) {
         self.0[state as usize] = subjects;
     }
 
-    /// Counts `subjects` more in `state`.
+    /// Adds `subjects` to `state`.
     pub fn add(&mut self, state: State, subjects: u64) {
         self.0[state as usize] += subjects;
     }
 
     /// Moves one subject from one state to another.
-    pub fn shift(&mut self, from: State, to: State) {
+    pub(crate) fn shift(&mut self, from: State, to: State) {
         self.0[from as usize] = self.0[from as usize].saturating_sub(1);
         self.0[to as usize] += 1;
     }
 
-    /// All subjects.
-    #[must_use]
+    /// Returns the number of all subjects.
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }
 
-    /// Subjects that are no longer queued.
-    #[must_use]
+    /// Returns the number of subjects that have an outcome.
     pub fn answered(&self) -> u64 {
         self.total() - self.of(State::Queued)
     }

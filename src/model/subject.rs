@@ -1,8 +1,8 @@
-//! A subject is one distinct (unionid, openid, corpid filter): the unit that costs one call.
+//! A subject: one distinct (unionid, openid, corpid filter), which costs one call.
 
 use std::fmt;
 
-/// The place of a subject in the order of first appearance; also its key in the state file.
+/// The position of a subject in the order of first appearance, from 1; its key in the job file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubjectId(pub i64);
 
@@ -12,31 +12,31 @@ impl fmt::Display for SubjectId {
     }
 }
 
-/// One line of a source, as the reader lends it: trimmed, and plausible as a subject.
+/// One line of a source that can be a subject, trimmed and borrowed from the read buffer.
 ///
-/// Personal ids: it has no `Debug`, so that no log line can spell it out.
+/// It holds personal ids and therefore has no `Debug`: no log line can print it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Row<'a> {
     /// The customer's unionid (D95818).
     pub unionid: &'a str,
     /// The customer's openid at the same mini program or official account (D95818).
     pub openid: &'a str,
-    /// Look in this downstream corp only; `None` looks in all of them (D95818).
+    /// The only downstream corp to look in; `None` looks in all of them (D95818).
     pub corpid: Option<&'a str>,
 }
 
 /// One distinct (unionid, openid, corpid filter).
 ///
-/// Its `Debug` shows the id alone: unionid and openid are personal.
+/// `Debug` prints the id alone: unionid and openid are personal.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// Its place in the order of first appearance.
+    /// Its position in the order of first appearance.
     pub id: SubjectId,
     /// The customer's unionid (D95818).
     pub unionid: Box<str>,
     /// The customer's openid (D95818).
     pub openid: Box<str>,
-    /// The downstream corp to look in; `None` for all.
+    /// The only downstream corp to look in; `None` looks in all of them (D95818).
     pub corpid: Option<Box<str>>,
 }
 

@@ -84,8 +84,8 @@ impl WorkQueue {
         Ok(Self {
             phase: Phase::Queued,
             page: VecDeque::new(),
-            cursor: store.watermark()?,
-            end: store.last_subject()?,
+            cursor: store.queue().watermark()?,
+            end: store.queue().last_subject()?,
             exhausted: false,
             waiting: BinaryHeap::new(),
             claims: BTreeMap::new(),
@@ -223,10 +223,13 @@ impl WorkQueue {
         }
         let upto = SubjectId(self.cursor.0.saturating_add(SCAN)).min(self.end);
         let (page, upto) = match self.phase {
-            Phase::Queued => (store.queued(self.cursor, upto, PAGE)?, upto),
+            Phase::Queued => (store.queue().queued(self.cursor, upto, PAGE)?, upto),
             // There is no list of the parked: they are looked for if there are any.
             Phase::RetryPass if store.tally().of(State::Parked) > 0 => {
-                let page = store.owed(self.cursor, PAGE, ATTEMPTS, &self.retry_codes)?;
+                let page =
+                    store
+                        .queue()
+                        .due_for_retry(self.cursor, PAGE, ATTEMPTS, &self.retry_codes)?;
                 (page, self.end)
             }
             Phase::RetryPass | Phase::Done => (Vec::new(), self.end),

@@ -24,7 +24,7 @@ pub enum Applied {
 
 /// The stored ticket, if it is not known to be dead or about to expire.
 pub fn stored(store: &Store, clock: Clock) -> Result<Option<Ticket>> {
-    let Some(application) = store.application()? else {
+    let Some(application) = store.tickets().latest_application()? else {
         return Ok(None);
     };
     if application.dead_at.is_some() {
@@ -46,22 +46,22 @@ pub async fn apply(store: &Store, client: &Client, clock: Clock) -> Result<Appli
         Err(CallError::Failed(failure)) => return Ok(Applied::Unreachable(failure)),
     };
     let now = clock.now();
-    store.record_application(now)?;
+    store.tickets().record_application(now)?;
     match client.apply_ticket(&token, now).await {
         Ok(ticket) => {
-            store.save_ticket(ticket.secret(), ticket.expires_at())?;
+            store.tickets().save(ticket.secret(), ticket.expires_at())?;
             Ok(Applied::Ticket(ticket, token))
         }
         Err(CallError::Refused(refusal)) => {
             // A code that is listed has nothing to do with tickets: the chance is not used up.
             if refusal.class != Class::Unlisted {
-                store.forget_application()?;
+                store.tickets().forget_application()?;
             }
             let halt = halt(refusal, wire::APPLY_MASS_CALL_TICKET);
             Ok(Applied::Refused(Box::new(halt)))
         }
         Err(CallError::Failed(failure @ Failure::Connect(_))) => {
-            store.forget_application()?;
+            store.tickets().forget_application()?;
             Ok(Applied::Unreachable(failure))
         }
         Err(CallError::Failed(failure)) => Ok(Applied::Unanswered(failure)),

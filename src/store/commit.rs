@@ -6,9 +6,9 @@ use rusqlite::params;
 
 use super::{
     Result, RunId, Store, corp_number,
+    journal::RunProgress,
     ledger::{self, Exchange},
     multi_insert::Insert,
-    runs::Progress,
     save_tally,
 };
 use crate::{
@@ -37,7 +37,7 @@ pub struct Batch<'a> {
     /// a restart. Too low costs a scan.
     pub watermark: Option<SubjectId>,
     /// What `status` shows.
-    pub progress: (RunId, &'a Progress),
+    pub progress: (RunId, &'a RunProgress),
 }
 
 impl Store {
@@ -92,7 +92,7 @@ impl Store {
             update.execute(params![batch.watermark.map(|upto| upto.0), learned])?;
         }
         let (run, progress) = batch.progress;
-        self.save_progress(run, progress)?;
+        self.journal().save_progress(run, progress)?;
         Ok(permit)
     }
 

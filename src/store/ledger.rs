@@ -97,7 +97,7 @@ fn reading(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<ClockReading>> {
     Ok(Some(ClockReading {
         at: Timestamp::from_millis(at),
         wall: Timestamp::from_millis(row.get(5)?),
-        steady: MonotonicTime {
+        monotonic: MonotonicTime {
             boot: row.get::<_, i64>(6)?.unsigned_abs(),
             millis: row.get(7)?,
         },
@@ -143,8 +143,8 @@ pub(super) fn exchange(
         exchange.lockout.until.as_millis(),
         exchange.reading.at.as_millis(),
         exchange.reading.wall.as_millis(),
-        exchange.reading.steady.boot.cast_signed(),
-        exchange.reading.steady.millis,
+        exchange.reading.monotonic.boot.cast_signed(),
+        exchange.reading.monotonic.millis,
     ])?;
     Ok(permit)
 }

@@ -1,60 +1,94 @@
-//! The state file: the only place that knows SQL.
+//! The job file: sources, subjects, answers and runs. The only module that knows SQL.
 //!
-//! One process writes it, under a lock ([`Store`]); others may read beside it ([`Reader`]).
-//! Subjects are appended in the order of first appearance and processed in that order, so that
-//! outcomes and links are appended too. Everything valuable is in a transaction the moment it
-//! exists; access tokens and secrets are never in it, the ticket is, which is why its mode is 0600.
+//! [`Store`] holds the file for writing and hands out narrow views of it: [`Queue`] (subjects to
+//! look up), [`Import`] (a source being read), [`Journal`] (runs, their progress, result files),
+//! [`Tickets`] (the `mass_call_ticket`). [`Store::commit`] settles answers and charges calls in one
+//! transaction. [`Reader`] reads beside a writer, for `status` and `export`.
+//!
+//! # On disk
+//!
+//! One SQLite database in WAL mode, mode 0600, because it holds personal ids and the ticket. Access
+//! tokens and secrets are never written. Everything of value is in a committed transaction
+//! (`synchronous=FULL`) before the call that produced it returns. Subjects are numbered in the
+//! order of first appearance and looked up in that order, so that outcomes and links are appended.
+//!
+//! * **Locking**: a writer holds `File::try_lock` (`flock`) on the file; the lock ends with the
+//!   process. SQLite's locks are of another kind (`fcntl`); they would be lost if this process
+//!   closed another handle of the file while a connection is open, therefore the lock is dropped
+//!   after the connection. A [`Reader`] takes no lock: WAL lets it read beside a writer.
+//! * **Compatibility**: `user_version` is the number of migrations applied. Opening for writing
+//!   applies the missing ones; a file with more of them than this program knows is refused.
+//! * **File systems**: WAL needs shared memory, therefore the file must be on a local disk.
+//!   Temporary files of an import are made in the same folder and have no name.
+//!
+//! # Errors
+//!
+//! Every fallible function here returns a [`StoreError`], and all but opening return only these:
+//! [`DiskFull`](StoreError::DiskFull), [`ReadOnly`](StoreError::ReadOnly),
+//! [`Damaged`](StoreError::Damaged), [`Sqlite`](StoreError::Sqlite) and, during an import,
+//! [`TemporaryFile`](StoreError::TemporaryFile). After an error nothing of the failed transaction is
+//! in the file, and everything committed before is. Opening and [`Store::bind_corp`] have errors of
+//! their own, which are named there.
 
 mod commit;
+mod corps;
 mod error;
-mod exports;
 mod import;
+mod journal;
 mod ledger;
 mod multi_insert;
+mod queue;
 mod reader;
 mod rejects;
-mod runs;
 mod schema;
-mod subjects;
+mod tally;
 mod ticket;
 
-use std::{collections::HashMap, fs::File, path::Path};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use rusqlite::{Connection, OptionalExtension};
 
 pub use commit::{Batch, Settled};
-pub use error::StoreError;
+pub use error::{Result, StoreError};
 pub use import::{Import, ImportStats};
+pub use journal::{Journal, RunId, RunProgress, RunStatus};
 pub use ledger::Exchange;
-pub use reader::{Answer, QuotaStatus, Reader, SourceStatus};
+pub use queue::Queue;
+pub use reader::{QuotaStatus, Reader, SourceStatus, SubjectRecord};
 pub use rejects::Reject;
-pub use runs::{Progress, RunId, RunStatus};
-pub use ticket::Application;
+pub use ticket::{Application, Tickets};
 
+use self::{
+    corps::{Corps, corp_number},
+    import::JobParts,
+    tally::save_tally,
+};
 use crate::{
     clock::Timestamp,
     model::{State, Tally},
 };
 
-/// What everything in the store answers with.
-pub type Result<T> = std::result::Result<T, StoreError>;
-
-/// The state file, held for writing. The connection closes before the lock is given up.
+/// The job file, held for writing by this process.
 pub struct Store {
+    // Fields are dropped in this order: the connection closes before the lock is released.
     db: Connection,
-    path: std::path::PathBuf,
+    path: PathBuf,
     tally: Tally,
     corps: Corps,
     _lock: File,
 }
 
 impl Store {
-    /// Opens or makes the state file, takes the lock, upgrades it, and undoes an import that was
-    /// cut short.
+    /// Opens or creates the job file, locks and upgrades it, and undoes an import that was
+    /// interrupted.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Held`], [`StoreError::Newer`], or what the disk says.
+    /// [`StoreError::Held`], [`StoreError::Newer`] or [`StoreError::Open`], besides those that
+    /// every function of the module can return.
     pub fn open(path: &Path, now: Timestamp) -> Result<Self> {
         let (db, lock) = schema::open_locked(path)?;
         db.execute(
@@ -62,22 +96,20 @@ impl Store {
             (std::process::id(), now.as_millis()),
         )?;
         import::undo_unfinished(&db)?;
-        let (tally, corps) = (tally(&db)?, corps(&db)?);
-        let path = path.to_owned();
         Ok(Self {
+            tally: tally::load_tally(&db)?,
+            corps: corps::load_corps(&db)?,
+            path: path.to_owned(),
             db,
-            path,
-            tally,
-            corps,
             _lock: lock,
         })
     }
 
-    /// Checks that the file may be this corp's; changes nothing.
+    /// Checks that the file is of this corp or of none; writes nothing.
     ///
-    /// A corp owns the file once something of it is inside: calls charged, answers, a penalty, an
-    /// application for a ticket. Until then its name is the word of an environment variable, in
-    /// which there may be a slip.
+    /// A file is of a corp once it holds something of it: charged calls, answers, a lockout, an
+    /// application for a ticket. Before that, the corp's id is just the value of an environment
+    /// variable, which may be mistyped.
     ///
     /// # Errors
     ///
@@ -86,7 +118,7 @@ impl Store {
         let owner: Option<Option<String>> =
             self.db.query_row(OWNER, [], |row| row.get(0)).optional()?;
         match owner.flatten() {
-            // The clear form of a corpid ignores case (/document/39442).
+            // The plain-text form of a corpid ignores case (D39442).
             Some(theirs) if !theirs.eq_ignore_ascii_case(corp_id) => Err(StoreError::OtherCorp {
                 path: self.path.clone(),
                 theirs,
@@ -96,11 +128,11 @@ impl Store {
         }
     }
 
-    /// Binds the file to a corp, unless another [owns](Self::check_corp) it.
+    /// Binds the file to a corp.
     ///
     /// # Errors
     ///
-    /// [`StoreError::OtherCorp`].
+    /// [`StoreError::OtherCorp`] if it is [of another one](Self::check_corp).
     pub fn bind_corp(&mut self, corp_id: &str) -> Result<()> {
         self.check_corp(corp_id)?;
         self.db.execute(
@@ -110,99 +142,81 @@ impl Store {
         Ok(())
     }
 
-    /// Takes the corp out, and its ticket with it; quota, subjects and answers stay. For the copy
-    /// that a rehearsal plays on, with a corp of its own.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
+    /// Removes the corp and its ticket, and keeps the ledger, subjects and answers. For the copy
+    /// that a rehearsal works on under the simulator's corp.
     pub fn clear_corp(&mut self) -> Result<()> {
         self.db
             .execute_batch("UPDATE job SET corp_id = NULL; DELETE FROM tickets")?;
         Ok(())
     }
 
-    /// How many subjects stand in each state.
-    #[must_use]
+    /// Returns the number of subjects in each state.
     pub const fn tally(&self) -> Tally {
         self.tally
     }
 
-    /// Where it lies.
-    #[must_use]
+    /// Returns the path that the file was opened by.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Commits faster and loses nothing but the last moments if the power fails; for rehearsals,
-    /// whose file is thrown away.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
+    /// Stops waiting for the disk at every commit: a power cut can lose the last commits. For files
+    /// that are deleted afterwards, such as a rehearsal's.
     pub fn disable_fsync(&self) -> Result<()> {
         self.db.pragma_update(None, "synchronous", "off")?;
         Ok(())
     }
 
-    /// The same file, for reading.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
+    /// Opens the same file for reading.
     pub fn reader(&self) -> Result<Reader> {
         Reader::open(&self.path)
     }
 
-    /// Forgets the numbers of corps that a rollback has taken back.
+    /// Returns the subjects to look up.
+    pub const fn queue(&self) -> Queue<'_> {
+        Queue::of(&self.db)
+    }
+
+    /// Returns the record of runs and result files.
+    pub const fn journal(&self) -> Journal<'_> {
+        Journal::of(&self.db)
+    }
+
+    /// Returns the record of applications for a ticket.
+    pub const fn tickets(&self) -> Tickets<'_> {
+        Tickets::of(&self.db)
+    }
+
+    /// Whether a source with this digest was imported to its end.
+    pub fn knows_source(&self, digest: &[u8]) -> Result<bool> {
+        import::knows_source(&self.db, digest)
+    }
+
+    /// Begins to import a source. `digest` is that of a file; a stream has none.
+    pub fn import(&mut self, name: &str, digest: Option<&[u8]>) -> Result<Import<'_>> {
+        let job = JobParts {
+            db: &self.db,
+            path: &self.path,
+            corps: &mut self.corps,
+            tally: &mut self.tally,
+        };
+        Import::begin(job, name, digest)
+    }
+
+    /// Puts subjects back into the queue: those in one of `states` or with one of `errcodes`. Their
+    /// outcomes and links are deleted. Returns how many there are.
+    pub fn requeue(&mut self, states: &[State], errcodes: &[i64]) -> Result<u64> {
+        queue::requeue(&self.db, &mut self.tally, states, errcodes)
+    }
+
+    /// Reads the corp numbers again after a rollback.
     fn recall_corps(&mut self) -> Result<()> {
-        self.corps.clear();
-        self.corps = corps(&self.db)?;
+        self.corps = corps::load_corps(&self.db)?;
         Ok(())
     }
 }
 
-/// Corps and their numbers.
-type Corps = HashMap<Box<str>, i64>;
-
-/// The number of a corp, given one if it is new.
-fn corp_number(db: &Connection, corps: &mut Corps, corpid: &str) -> Result<i64> {
-    if let Some(corp) = corps.get(corpid) {
-        return Ok(*corp);
-    }
-    let mut insert = db.prepare_cached("INSERT INTO corps (corpid) VALUES (?1) RETURNING id")?;
-    let corp = insert.query_row([corpid], |row| row.get(0))?;
-    corps.insert(corpid.into(), corp);
-    Ok(corp)
-}
-
-/// The corp that the file is bound to, if something in it is that corp's.
+/// Selects the corp that the file is bound to, if it holds anything of that corp.
 const OWNER: &str = "SELECT corp_id FROM job WHERE EXISTS (SELECT 1 FROM outcomes)
     OR EXISTS (SELECT 1 FROM charges) OR EXISTS (SELECT 1 FROM tickets)
     OR EXISTS (SELECT 1 FROM lanes WHERE open_metered + open_ticketed > 0 OR block_until > 0)";
-
-fn tally(db: &Connection) -> Result<Tally> {
-    let mut tally = Tally::default();
-    let mut list = db.prepare_cached("SELECT state, subjects FROM tallies")?;
-    let mut rows = list.query([])?;
-    while let Some(row) = rows.next()? {
-        if let Some(state) = State::from_code(row.get(0)?) {
-            tally.set(state, row.get::<_, i64>(1)?.unsigned_abs());
-        }
-    }
-    Ok(tally)
-}
-
-fn save_tally(db: &Connection, tally: &Tally) -> Result<()> {
-    let mut update = db.prepare_cached("UPDATE tallies SET subjects = ?2 WHERE state = ?1")?;
-    for state in State::ALL {
-        update.execute((state as u8, tally.of(state).cast_signed()))?;
-    }
-    Ok(())
-}
-
-fn corps(db: &Connection) -> Result<Corps> {
-    let mut list = db.prepare("SELECT corpid, id FROM corps")?;
-    let corps = list.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(corps.collect::<std::result::Result<_, _>>()?)
-}

@@ -1,21 +1,22 @@
-//! Rows inserted many at a time: for each statement, not for each row, SQLite sets itself going
-//! and looks for the place.
+//! Inserting many rows with one statement: SQLite starts a statement and searches its place in the
+//! tree once per statement, not once per row.
 
 use rusqlite::{CachedStatement, Connection, Statement};
 
-use super::Result;
+use super::error::Result;
 
-/// Rows a statement, where there are as many.
+/// Rows per statement, while there are as many left.
 pub(super) const MANY: usize = 32;
 
-/// An `INSERT` for one row and one for [`MANY`].
+/// An `INSERT` of one row and one of [`MANY`] rows.
 pub(super) struct Insert {
     one: String,
     many: String,
 }
 
 impl Insert {
-    /// `INSERT INTO table (columns)`, the values of one row such as `(?, ?)`, and what follows.
+    /// `into` is `INSERT INTO table (columns)`, `row` the values of one row such as `(?, ?)`, and
+    /// `then` what follows the values.
     pub(super) fn new(into: &str, row: &str, then: &str) -> Self {
         Self {
             one: format!("{into} VALUES {row} {then}"),
@@ -23,15 +24,17 @@ impl Insert {
         }
     }
 
+    /// Returns the statement that inserts one row.
     pub(super) fn one<'d>(&self, db: &'d Connection) -> Result<CachedStatement<'d>> {
         Ok(db.prepare_cached(&self.one)?)
     }
 
+    /// Returns the statement that inserts [`MANY`] rows.
     pub(super) fn many<'d>(&self, db: &'d Connection) -> Result<CachedStatement<'d>> {
         Ok(db.prepare_cached(&self.many)?)
     }
 
-    /// Inserts `rows`; `bind` puts one in its place among those of a statement, 0 to [`MANY`] - 1.
+    /// Inserts `rows`; `bind` binds a row at its index in the statement, from 0.
     pub(super) fn all<T>(
         &self,
         db: &Connection,
@@ -42,8 +45,8 @@ impl Insert {
         if !many.is_empty() {
             let mut insert = self.many(db)?;
             for rows in many {
-                for (place, row) in rows.iter().enumerate() {
-                    bind(&mut insert, place, row)?;
+                for (index, row) in rows.iter().enumerate() {
+                    bind(&mut insert, index, row)?;
                 }
                 insert.raw_execute()?;
             }

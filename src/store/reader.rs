@@ -1,82 +1,86 @@
-//! Reading beside whoever writes: status and export.
+//! Reading the job file beside its writer, for `status` and `export`.
 
 use std::path::Path;
 
 use rusqlite::{Connection, Rows};
 
-use super::{Reject, Result, RunStatus, ledger, rejects, runs, schema, tally};
+use super::{
+    error::{Result, StoreError},
+    journal::{Journal, RunStatus},
+    ledger,
+    rejects::{self, Reject},
+    schema,
+    tally::load_tally,
+    ticket::Tickets,
+};
 use crate::{
     clock::{ClockReading, Timestamp},
     model::{Api, Link, State, Tally},
     quota::{LedgerSnapshot, Lockout},
 };
 
-/// The state file, open for reading.
+/// The job file, open for reading.
 pub struct Reader {
     db: Connection,
 }
 
-/// The books of the lane, as the last commit left them.
+/// The quota used, as of the last commit.
 pub struct QuotaStatus {
-    /// Slots and open calls.
-    pub books: LedgerSnapshot,
-    /// The penalty in force.
-    pub block: Lockout,
-    /// The clocks at that commit.
+    /// Calls charged, by window and slot, and calls in flight.
+    pub ledger: LedgerSnapshot,
+    /// The lockout in force.
+    pub lockout: Lockout,
+    /// The clocks at that commit; `None` if there was none.
     pub reading: Option<ClockReading>,
 }
 
-/// A source that was taken in.
+/// An imported source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceStatus {
-    /// Its file name.
+    /// Its name as it was given.
     pub name: String,
-    /// Lines read.
+    /// Lines read, the header and empty ones not counted.
     pub lines: u64,
-    /// Lines that could not be subjects.
+    /// Lines that cannot be subjects.
     pub rejected: u64,
-    /// Subjects seen there for the first time.
+    /// Subjects seen for the first time in it.
     pub subjects: u64,
 }
 
-/// One subject and what is known of it. Personal: no `Debug`.
-pub struct Answer {
+/// A subject and its outcome. It holds personal ids and therefore has no `Debug`.
+pub struct SubjectRecord {
     /// The unionid.
     pub unionid: String,
     /// The openid.
     pub openid: String,
-    /// The downstream corp it asked for, if one.
+    /// The only downstream corp to look in; `None` for all.
     pub corpid: Option<String>,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// The reply's errcode.
+    /// The errcode of the last reply; `None` without a reply.
     pub errcode: Option<i64>,
-    /// When it was answered.
+    /// When the outcome was known, to the second; `None` while it is queued.
     pub at: Option<Timestamp>,
-    /// Its links, by corpid and external_userid, so that their order is the same each time.
+    /// Its links, sorted by corpid and external_userid.
     pub links: Vec<Link>,
 }
 
 impl Reader {
-    /// Opens an existing state file.
+    /// Opens an existing job file.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Missing`](super::StoreError::Missing),
-    /// [`StoreError::Newer`](super::StoreError::Newer), or what the disk says.
+    /// [`StoreError::Missing`], [`StoreError::Newer`] or [`StoreError::Open`], besides those that
+    /// every function of the module can return.
     pub fn open(path: &Path) -> Result<Self> {
         let db = schema::open_to_read(path)?;
         Ok(Self { db })
     }
 
-    /// Writes a copy as it stands to `path`, which must not exist yet.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
-    pub fn copy_to(&self, path: &Path) -> Result<()> {
+    /// Writes a consistent copy to `path`, which must not exist.
+    pub(crate) fn copy_to(&self, path: &Path) -> Result<()> {
         let path = path.to_string_lossy();
-        // It writes nothing here, but query_only refuses it all the same.
+        // `query_only` refuses this statement too, although it writes nothing to this file.
         self.db.pragma_update(None, "query_only", false)?;
         let copied = self.db.execute("VACUUM INTO ?1", [path.as_ref()]);
         self.db.pragma_update(None, "query_only", true)?;
@@ -84,70 +88,39 @@ impl Reader {
         Ok(())
     }
 
-    /// How many subjects stand in each state.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
+    /// Returns the number of subjects in each state.
     pub fn tally(&self) -> Result<Tally> {
-        tally(&self.db)
+        load_tally(&self.db)
     }
 
-    /// The latest run.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
-    pub fn latest_run(&self) -> Result<Option<RunStatus>> {
-        runs::latest(&self.db)
+    /// Returns the latest run; `None` if there was none.
+    pub(crate) fn latest_run(&self) -> Result<Option<RunStatus>> {
+        Journal::of(&self.db).latest_run()
     }
 
-    /// The corp the file belongs to.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
-    pub fn corp_id(&self) -> Result<Option<String>> {
-        let corp = self
-            .db
-            .query_row("SELECT corp_id FROM job", [], |row| row.get(0))?;
-        Ok(corp)
+    /// Returns the corp that the file is bound to.
+    pub(crate) fn corp_id(&self) -> Result<Option<String>> {
+        let sql = "SELECT corp_id FROM job";
+        Ok(self.db.query_row(sql, [], |row| row.get(0))?)
     }
 
-    /// When the ticket in custody expires, if there is one that works.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
+    /// Returns when the latest working ticket expires; `None` if there is none.
     pub fn ticket_expires(&self) -> Result<Option<Timestamp>> {
-        let expires: Option<i64> = self.db.query_row(
-            "SELECT max(expires_at) FROM tickets WHERE ticket IS NOT NULL AND dead_at IS NULL",
-            [],
-            |row| row.get(0),
-        )?;
-        Ok(expires.map(Timestamp::from_millis))
+        Tickets::of(&self.db).expires_at()
     }
 
-    /// The books.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
-    pub fn lane(&self) -> Result<QuotaStatus> {
-        let (books, block, reading) = ledger::load(&self.db, Api::Lookup)?;
+    /// Returns the quota used, as of the last commit.
+    pub fn quota(&self) -> Result<QuotaStatus> {
+        let (ledger, lockout, reading) = ledger::load(&self.db, Api::Lookup)?;
         Ok(QuotaStatus {
-            books,
-            block,
+            ledger,
+            lockout,
             reading,
         })
     }
 
-    /// The sources taken in, in that order.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
-    pub fn sources(&self) -> Result<Vec<SourceStatus>> {
+    /// Returns the imported sources in the order of import.
+    pub(crate) fn sources(&self) -> Result<Vec<SourceStatus>> {
         let mut list = self.db.prepare(
             "SELECT name, lines, rejected, subjects FROM sources
              WHERE imported_at IS NOT NULL ORDER BY first_subject, id",
@@ -163,24 +136,16 @@ impl Reader {
         Ok(sources.collect::<std::result::Result<_, _>>()?)
     }
 
-    /// Gives every line that could not be a subject to `each`, source by source. Stops at the
-    /// first error of `each`.
-    ///
-    /// # Errors
-    ///
-    /// Those of `each`, and what the disk says.
-    pub fn rejects<E: From<super::StoreError>>(
+    /// Passes every line that cannot be a subject to `each`, source by source, until an error of
+    /// `each`.
+    pub(crate) fn for_each_reject<E: From<StoreError>>(
         &self,
         each: impl FnMut(&Reject) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        rejects::each(&self.db, each)
+        rejects::for_each(&self.db, each)
     }
 
-    /// How often each errcode stands beside a state that is not an answer.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
+    /// Returns how many rejected and parked subjects there are, by state and errcode.
     pub fn refusals(&self) -> Result<Vec<(State, Option<i64>, u64)>> {
         let mut list = self.db.prepare(
             "SELECT state, errcode, count(*) FROM outcomes WHERE state IN (3, 4)
@@ -193,32 +158,22 @@ impl Reader {
         Ok(refusals.collect::<std::result::Result<_, _>>()?)
     }
 
-    /// Gives every subject to `each`, in order of first appearance, out of one snapshot. Those of
-    /// a source that is still being taken in are not there yet: half of them may be duplicates,
-    /// and all of them go away if it breaks off. Stops at the first error of `each`.
-    ///
-    /// # Errors
-    ///
-    /// Those of `each`, and what the disk says.
-    pub fn answers<E>(
+    /// Passes every subject to `each`, in order of first appearance and from one snapshot, until an
+    /// error of `each`. Subjects of an import in progress are left out: they are removed again if
+    /// it is interrupted.
+    pub fn for_each_subject<E: From<StoreError>>(
         &self,
-        mut each: impl FnMut(&Answer) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E>
-    where
-        E: From<super::StoreError>,
-    {
-        let snapshot = self.db.unchecked_transaction().map_err(sql)?;
-        let mut subjects = self.db.prepare(SUBJECTS).map_err(sql)?;
-        let mut links = self.db.prepare(LINKS).map_err(sql)?;
-        let mut subjects = subjects.query([]).map_err(sql)?;
-        let mut links = Links::new(links.query([]).map_err(sql)?)?;
-        while let Some(row) = subjects.next().map_err(sql)? {
-            let answer = answer(row, &mut links)?;
-            each(&answer)?;
+        mut each: impl FnMut(&SubjectRecord) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let snapshot = self.db.unchecked_transaction().map_err(StoreError::from)?;
+        let mut subjects = self.db.prepare(SUBJECTS).map_err(StoreError::from)?;
+        let mut links = self.db.prepare(LINKS).map_err(StoreError::from)?;
+        let mut rows = subjects.query([]).map_err(StoreError::from)?;
+        let mut links = LinkCursor::new(links.query([]).map_err(StoreError::from)?)?;
+        while let Some(row) = rows.next().map_err(StoreError::from)? {
+            each(&subject_record(row, &mut links)?)?;
         }
-        drop(subjects);
-        drop(links);
-        snapshot.finish().map_err(sql)?;
+        drop(snapshot);
         Ok(())
     }
 }
@@ -229,29 +184,25 @@ const SUBJECTS: &str = "SELECT s.id, unionid, openid, corpid, state, errcode, at
                   WHERE imported_at IS NULL)
     ORDER BY s.id";
 
-/// Read beside the subjects, in step: cheaper than a join that repeats each subject.
+/// Read in step with the subjects, which is cheaper than a join that repeats each subject.
 const LINKS: &str = "SELECT subject, corpid, external_userid FROM links
     JOIN corps c ON c.id = corp ORDER BY subject";
 
-fn sql(error: rusqlite::Error) -> super::StoreError {
-    error.into()
-}
-
-/// The stream of links, one ahead.
-struct Links<'r> {
+/// The links in the order of their subjects, the next one read ahead.
+struct LinkCursor<'r> {
     rows: Rows<'r>,
-    ahead: Option<(i64, Link)>,
+    next: Option<(i64, Link)>,
 }
 
-impl<'r> Links<'r> {
+impl<'r> LinkCursor<'r> {
     fn new(rows: Rows<'r>) -> Result<Self> {
-        let mut links = Self { rows, ahead: None };
+        let mut links = Self { rows, next: None };
         links.advance()?;
         Ok(links)
     }
 
     fn advance(&mut self) -> Result<()> {
-        self.ahead = match self.rows.next()? {
+        self.next = match self.rows.next()? {
             None => None,
             Some(row) => {
                 let link = Link {
@@ -264,13 +215,10 @@ impl<'r> Links<'r> {
         Ok(())
     }
 
+    /// Returns the links of `subject`, which must not be asked for before a lower one.
     fn of(&mut self, subject: i64) -> Result<Vec<Link>> {
         let mut links = Vec::new();
-        while let Some((owner, link)) = self.ahead.take() {
-            if owner != subject {
-                self.ahead = Some((owner, link));
-                break;
-            }
+        while let Some((_, link)) = self.next.take_if(|(owner, _)| *owner == subject) {
             links.push(link);
             self.advance()?;
         }
@@ -279,10 +227,10 @@ impl<'r> Links<'r> {
     }
 }
 
-fn answer(row: &rusqlite::Row<'_>, links: &mut Links<'_>) -> Result<Answer> {
+fn subject_record(row: &rusqlite::Row<'_>, links: &mut LinkCursor<'_>) -> Result<SubjectRecord> {
     let state = row.get::<_, Option<u8>>(4)?.and_then(State::from_code);
     let at: Option<i64> = row.get(6)?;
-    Ok(Answer {
+    Ok(SubjectRecord {
         unionid: row.get(1)?,
         openid: row.get(2)?,
         corpid: row.get(3)?,

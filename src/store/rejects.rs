@@ -1,25 +1,26 @@
-//! Lines that could not be subjects, kept with their source. The rejects file is written from
-//! here, so that no run loses what an earlier one found.
+//! Lines that cannot be subjects, stored with their source. The rejects file is written from here,
+//! therefore it always has those of every source, not only of the sources of the latest run.
 
 use rusqlite::{Connection, params};
 
-use super::{Result, StoreError};
+use super::error::{Result, StoreError};
 
-/// A line that could not be a subject. Personal: no `Debug`.
+/// A line that cannot be a subject. It holds personal ids and therefore has no `Debug`.
 pub struct Reject {
-    /// The name of its source.
+    /// The name of the source.
     pub source: String,
-    /// Where it starts.
+    /// The line on which it begins, from 1.
     pub line: u64,
-    /// The offending column; empty if it is the line as a whole.
+    /// The offending column; empty if it is the whole line.
     pub column: String,
     /// What is wrong with it.
     pub reason: String,
-    /// The line as it was.
+    /// The original fields.
     pub fields: Vec<String>,
 }
 
-pub(super) fn write(db: &Connection, source: i64, number: u64, reject: &Reject) -> Result<()> {
+/// Stores the `number`th reject of a source.
+pub(super) fn insert(db: &Connection, source: i64, number: u64, reject: &Reject) -> Result<()> {
     let mut insert = db.prepare_cached(
         "INSERT INTO rejects (source, number, line, field, reason, fields)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -36,8 +37,8 @@ pub(super) fn write(db: &Connection, source: i64, number: u64, reject: &Reject) 
     Ok(())
 }
 
-/// Gives every reject to `each`, source by source and line by line.
-pub(super) fn each<E: From<StoreError>>(
+/// Passes every reject to `each`, source by source and line by line, until an error of `each`.
+pub(super) fn for_each<E: From<StoreError>>(
     db: &Connection,
     mut each: impl FnMut(&Reject) -> std::result::Result<(), E>,
 ) -> std::result::Result<(), E> {

@@ -1,12 +1,5 @@
-//! Opening: prepare the file, take the lock, upgrade, set the pragmas.
-//!
-//! *Locking*: whoever writes holds `File::try_lock` (`flock`) on the state file itself; it dies
-//! with the process. SQLite's own locks are of another kind (`fcntl`) and are not disturbed, as
-//! long as this process closes no other handle of the file while SQLite has it open; so the
-//! lock is dropped after the connection. *Readers* (`status`, `export`) take no lock: WAL lets
-//! them read beside a run. *Compatibility*: `user_version` counts the migrations applied; a file
-//! with more of them than this program knows is refused. *Network disks*: WAL needs shared
-//! memory, so the file must lie on a local disk.
+//! Opening the job file: create, lock, migrate, set the pragmas. The rules are in
+//! [`store`](super).
 
 use std::{
     fs::{File, OpenOptions, Permissions, TryLockError},
@@ -16,34 +9,34 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use super::StoreError;
+use super::error::StoreError;
 use crate::clock::Timestamp;
 
-/// `migrations/job/`, in order. It only grows.
+/// `migrations/job/`, in order. Released ones are never changed, new ones are appended.
 const JOB: &[&str] = &[include_str!("../../migrations/job/0001_job.sql")];
 
-/// No mutex: a connection belongs to one thread.
+/// Without a mutex: a connection is used by one thread only.
 pub(super) const FLAGS: OpenFlags =
     OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
-/// Opens the state file for writing: locked, upgraded, ready.
+/// Opens the job file for writing: created if need be, locked, migrated.
 pub(super) fn open_locked(path: &Path) -> Result<(Connection, File), StoreError> {
-    let lock = take(path)?;
+    let lock = create_and_lock(path)?;
     let mut db = Connection::open_with_flags(path, FLAGS)?;
     pragmas(&db)?;
     upgrade(path, &mut db, JOB)?;
     Ok((db, lock))
 }
 
-/// Opens an existing state file for reading beside whoever writes it.
+/// Opens an existing job file for reading beside its writer.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     if !path.exists() {
         return Err(missing(path));
     }
-    // Read-write at SQLite's level: a reader of a WAL file may have to make its shared memory.
+    // Read-write for SQLite: a reader of a WAL database may have to create its shared memory.
     let db = Connection::open_with_flags(path, FLAGS).map_err(|error| cannot_open(path, error))?;
-    // Who only reads leaves the bytes as they are: a log that somebody else has left behind is
-    // folded in by the next writer, not when the last reader closes.
+    // A reader changes nothing: a log left behind by a killed writer is checkpointed by the next
+    // writer, not when the last reader closes.
     let config = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
     db.set_db_config(config, has_log(path))?;
     db.pragma_update(None, "query_only", true)?;
@@ -66,7 +59,7 @@ fn check_version(path: &Path, db: &Connection) -> Result<(), StoreError> {
     }
 }
 
-/// How many migrations were applied. One that nobody can have written counts as too many.
+/// Returns how many migrations were applied; an impossible number counts as too many.
 fn version(db: &Connection) -> Result<usize, rusqlite::Error> {
     let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     Ok(usize::try_from(version).unwrap_or(usize::MAX))
@@ -87,8 +80,8 @@ fn upgrade(path: &Path, db: &mut Connection, migrations: &[&str]) -> Result<(), 
     Ok(())
 }
 
-/// Makes the file if need be, for its owner's eyes only, and locks it.
-fn take(path: &Path) -> Result<File, StoreError> {
+/// Creates the file if it does not exist, restricts it to its owner, and locks it.
+fn create_and_lock(path: &Path) -> Result<File, StoreError> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -111,13 +104,15 @@ fn take(path: &Path) -> Result<File, StoreError> {
 }
 
 fn missing(path: &Path) -> StoreError {
-    let path = path.to_owned();
-    StoreError::Missing { path }
+    StoreError::Missing {
+        path: path.to_owned(),
+    }
 }
 
 fn newer(path: &Path) -> StoreError {
-    let path = path.to_owned();
-    StoreError::Newer { path }
+    StoreError::Newer {
+        path: path.to_owned(),
+    }
 }
 
 fn cannot_open(path: &Path, error: impl std::fmt::Display) -> StoreError {
@@ -127,23 +122,22 @@ fn cannot_open(path: &Path, error: impl std::fmt::Display) -> StoreError {
     }
 }
 
-/// Who holds it, by their own word in the file.
+/// Reads from the file which process holds it.
 fn held(path: &Path) -> StoreError {
-    let who = open_to_read(path).ok().and_then(|db| {
+    let holder = open_to_read(path).ok().and_then(|db| {
         db.query_row("SELECT holder_pid, held_since FROM job", [], |row| {
-            Ok((row.get::<_, Option<u32>>(0)?, row.get::<_, Option<i64>>(1)?))
+            let since = Timestamp::from_millis(row.get(1)?);
+            Ok(format!("pid {}, since {since}", row.get::<_, u32>(0)?))
         })
         .ok()
     });
-    let (pid, since) = who.unwrap_or_default();
     StoreError::Held {
         path: path.to_owned(),
-        pid: pid.unwrap_or_default(),
-        since: Timestamp::from_millis(since.unwrap_or_default()),
+        holder: holder.unwrap_or_else(|| "it has not told its pid yet".to_owned()),
     }
 }
 
-/// What was measured to be fast and safe: a group commit makes FULL free.
+/// `FULL` costs little, as each commit settles many answers.
 fn pragmas(db: &Connection) -> Result<(), rusqlite::Error> {
     db.busy_timeout(std::time::Duration::from_secs(30))?;
     db.pragma_update(None, "journal_mode", "wal")?;
@@ -169,14 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn the_migrations_apply_to_an_empty_file_and_once() {
+    fn migrations_apply_once_to_an_empty_file() {
         let mut db = Connection::open_in_memory().unwrap();
         assert_eq!(upgraded(&mut db, JOB).unwrap(), JOB.len());
         assert_eq!(upgraded(&mut db, JOB).unwrap(), JOB.len());
     }
 
     #[test]
-    fn a_file_gets_what_it_lacks() {
+    fn missing_migrations_are_applied() {
         let mut db = Connection::open_in_memory().unwrap();
         assert_eq!(upgraded(&mut db, &[ONE]).unwrap(), 1);
         assert_eq!(upgraded(&mut db, &[ONE, TWO]).unwrap(), 2);
@@ -185,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_that_fails_leaves_nothing_behind() {
+    fn failed_migration_leaves_nothing_behind() {
         let mut db = Connection::open_in_memory().unwrap();
         let broken = format!("{TWO} INSERT INTO nowhere VALUES (1);");
         upgraded(&mut db, &[ONE, &broken]).unwrap_err();
@@ -194,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_more_migrations_than_these_is_refused() {
+    fn file_with_unknown_migrations_is_refused() {
         let mut db = Connection::open_in_memory().unwrap();
         for written in [2, -1] {
             db.pragma_update(None, "user_version", written).unwrap();

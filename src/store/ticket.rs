@@ -1,28 +1,33 @@
-//! Custody of the `mass_call_ticket`: at most one per corp, ever (D96250), so it is written down
-//! before it is first used, and an application is written down before it is made.
+//! The `mass_call_ticket`, of which a corp obtains at most one, ever (D96250). Therefore an
+//! application is recorded before it is made, and the ticket before it is first used.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Result, Store};
+use super::error::Result;
 use crate::{clock::Timestamp, secret::Secret};
 
-/// One application for a ticket, as remembered.
+/// An application for a ticket.
 pub struct Application {
     /// When it was made.
     pub applied_at: Timestamp,
-    /// The ticket, if the answer arrived; its seven days count from `applied_at`.
+    /// The ticket, if a reply brought one. It is valid for seven days from `applied_at` (D96250).
     pub ticket: Option<Secret<String>>,
-    /// When it was found not to work any more.
+    /// When the remote refused the ticket, if it did.
     pub dead_at: Option<Timestamp>,
 }
 
-impl Store {
-    /// The latest application, if there was one.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
-    pub fn application(&self) -> Result<Option<Application>> {
+/// The record of applications for a ticket.
+pub struct Tickets<'s> {
+    db: &'s Connection,
+}
+
+impl<'s> Tickets<'s> {
+    pub(super) const fn of(db: &'s Connection) -> Self {
+        Self { db }
+    }
+
+    /// Returns the latest application; `None` if none was made.
+    pub fn latest_application(&self) -> Result<Option<Application>> {
         let mut find = self.db.prepare_cached(
             "SELECT applied_at, ticket, dead_at FROM tickets ORDER BY id DESC LIMIT 1",
         )?;
@@ -36,11 +41,7 @@ impl Store {
         Ok(found.optional()?)
     }
 
-    /// Remembers that an application is about to be made.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says; then it must not be made.
+    /// Records an application that is about to be made. After an error it must not be made.
     pub fn record_application(&self, now: Timestamp) -> Result<()> {
         self.db.execute(
             "INSERT INTO tickets (applied_at) VALUES (?1)",
@@ -49,12 +50,8 @@ impl Store {
         Ok(())
     }
 
-    /// Puts the ticket that answered the latest application in custody.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
-    pub fn save_ticket(&self, ticket: &Secret<String>, expires_at: Timestamp) -> Result<()> {
+    /// Adds the ticket to the latest application.
+    pub fn save(&self, ticket: &Secret<String>, expires_at: Timestamp) -> Result<()> {
         self.db.execute(
             "UPDATE tickets SET ticket = ?1, expires_at = ?2
              WHERE id = (SELECT max(id) FROM tickets)",
@@ -63,12 +60,9 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets an application that the remote certainly refused: it gave nothing away.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
-    pub fn forget_application(&self) -> Result<()> {
+    /// Deletes the latest application if it brought no ticket: the remote refused it in a way that
+    /// leaves the corp's one chance unused.
+    pub(crate) fn forget_application(&self) -> Result<()> {
         self.db.execute(
             "DELETE FROM tickets WHERE id = (SELECT max(id) FROM tickets) AND ticket IS NULL",
             [],
@@ -76,16 +70,22 @@ impl Store {
         Ok(())
     }
 
-    /// Marks the ticket as not working any more.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
-    pub fn mark_ticket_dead(&self, now: Timestamp) -> Result<()> {
+    /// Records that the remote refuses the latest ticket.
+    pub(crate) fn mark_dead(&self, now: Timestamp) -> Result<()> {
         self.db.execute(
             "UPDATE tickets SET dead_at = ?1 WHERE id = (SELECT max(id) FROM tickets)",
             [now.as_millis()],
         )?;
         Ok(())
+    }
+
+    /// Returns when the latest working ticket expires; `None` if there is none.
+    pub(super) fn expires_at(&self) -> Result<Option<Timestamp>> {
+        let expires: Option<i64> = self.db.query_row(
+            "SELECT max(expires_at) FROM tickets WHERE ticket IS NOT NULL AND dead_at IS NULL",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(expires.map(Timestamp::from_millis))
     }
 }

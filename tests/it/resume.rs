@@ -147,7 +147,7 @@ fn asked_to_stop_it_drains_commits_and_goes_on_later() {
             .lookups()
             .all(|call| call.completed.is_some())
     );
-    assert_eq!(scenario.reader().lane().unwrap().books.open.total(), 0);
+    assert_eq!(scenario.reader().quota().unwrap().ledger.open.total(), 0);
 
     let resumed = scenario.run();
     assert!(resumed.finished());
@@ -202,11 +202,11 @@ fn row<'a>(unionid: &'a str, openid: &'a str, corpid: Option<&'a str>) -> Row<'a
 fn enrol(scenario: &mut Scenario, name: &str, rows: &[Row<'_>]) -> ImportStats {
     let now = scenario.now();
     let mut store = scenario.store();
-    let mut enrolment = store.enrol(name, Some(name.as_bytes())).unwrap();
+    let mut import = store.import(name, Some(name.as_bytes())).unwrap();
     for row in rows {
-        enrolment.add(row).unwrap();
+        import.add(row).unwrap();
     }
-    enrolment.finish(rows.len() as u64, 0, now).unwrap()
+    import.finish(rows.len() as u64, 0, now).unwrap()
 }
 
 #[test]
@@ -214,9 +214,9 @@ fn an_import_cut_short_leaves_nothing() {
     let mut scenario = Scenario::new(0).bare();
     let mut store = scenario.store();
     {
-        let mut enrolment = store.enrol("half", Some(b"half")).unwrap();
+        let mut import = store.import("half", Some(b"half")).unwrap();
         for place in 0..1_000 {
-            enrolment
+            import
                 .add(&row(&format!("o{place}"), "o1", Some("wp1")))
                 .unwrap();
         }
@@ -235,12 +235,12 @@ fn an_import_cut_short_can_be_taken_in_by_the_same_process() {
     let mut store = scenario.store();
     let rows = [row("o1", "p1", Some("wpSome"))];
     {
-        let mut enrolment = store.enrol("half", Some(b"half")).unwrap();
-        enrolment.add(&rows[0]).unwrap();
+        let mut import = store.import("half", Some(b"half")).unwrap();
+        import.add(&rows[0]).unwrap();
     }
-    let mut enrolment = store.enrol("whole", Some(b"whole")).unwrap();
-    enrolment.add(&rows[0]).unwrap();
-    let enrolled = enrolment.finish(1, 0, now).unwrap();
+    let mut import = store.import("whole", Some(b"whole")).unwrap();
+    import.add(&rows[0]).unwrap();
+    let enrolled = import.finish(1, 0, now).unwrap();
     assert_eq!(enrolled.new, 1);
     drop(store);
     let corp = "SELECT corpid FROM subjects JOIN corps c ON c.id = corp";
@@ -256,9 +256,9 @@ fn killed_import_leaves_nothing_behind() {
         &[row("o1", "p1", None), row("o2", "p2", None)],
     );
     let mut store = scenario.store();
-    let mut enrolment = store.enrol("killed", Some(b"killed")).unwrap();
-    enrolment.add(&row("x3", "o3", None)).unwrap();
-    std::mem::forget(enrolment);
+    let mut import = store.import("killed", Some(b"killed")).unwrap();
+    import.add(&row("x3", "o3", None)).unwrap();
+    std::mem::forget(import);
     drop(store);
     // It was appending when it died: some of it is on disk.
     let db = rusqlite::Connection::open(scenario.state()).unwrap();

@@ -106,9 +106,9 @@ fn forged(subjects: u64) -> Scenario {
     let mut scenario = Scenario::new(subjects).limits(TIGHT);
     let now = scenario.now();
     let store = scenario.store();
-    store.record_application(now).unwrap();
+    store.tickets().record_application(now).unwrap();
     let ticket = Secret::new("forged-0123456789-0123456789".to_owned());
-    store.save_ticket(&ticket, now.plus(7 * DAY)).unwrap();
+    store.tickets().save(&ticket, now.plus(7 * DAY)).unwrap();
     drop(store);
     scenario
 }
@@ -169,11 +169,11 @@ pub(crate) fn unionids(subjects: u64, first: usize) -> Vec<String> {
     let mut scenario = Scenario::new(subjects);
     drop(scenario.store());
     let mut unionids = Vec::new();
-    let each = |answer: &idferry::store::Answer| {
+    let each = |answer: &idferry::store::SubjectRecord| {
         unionids.push(answer.unionid.clone());
         Ok::<(), idferry::store::StoreError>(())
     };
-    scenario.reader().answers(each).unwrap();
+    scenario.reader().for_each_subject(each).unwrap();
     unionids.truncate(first);
     unionids
 }

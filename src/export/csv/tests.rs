@@ -3,10 +3,10 @@ use std::{fs, path::Path};
 use super::*;
 use crate::{
     clock::{Clock, ClockReading},
-    export::{Target, publish_csv},
-    model::{Api, Limits, Link, Outcome, Row, SubjectId, WindowKind},
+    export::{Format, Target, publish_results},
+    model::{Api, Limits, Link, Outcome, Row, State, SubjectId, WindowKind},
     quota::{Ledger, Lockout},
-    store::{Batch, Exchange, Progress, Settled, Store},
+    store::{Batch, Exchange, RunProgress, Settled, Store},
 };
 
 fn noon() -> Timestamp {
@@ -37,7 +37,7 @@ fn settled(subject: i64, state: State, errcode: Option<i64>, links: Vec<Link>) -
 /// Six subjects: two linked, one of them twice, and one of each other state.
 fn store(folder: &Path) -> Store {
     let mut store = Store::open(&folder.join("job.db"), noon()).unwrap();
-    let mut enrolment = store.enrol("crm.csv", None).unwrap();
+    let mut import = store.import("crm.csv", None).unwrap();
     for (unionid, corpid) in [
         ("u1", None),
         ("u,2", None),
@@ -46,16 +46,15 @@ fn store(folder: &Path) -> Store {
         ("u5", None),
         ("u6", Some("wwDealer")),
     ] {
-        let openid = "o\"x\"";
         let row = Row {
             unionid,
-            openid,
+            openid: "o\"x\"",
             corpid,
         };
-        enrolment.add(&row).unwrap();
+        import.add(&row).unwrap();
     }
-    enrolment.finish(6, 0, noon()).unwrap();
-    let run = store.begin_run("run", "{}", noon()).unwrap();
+    import.finish(6, 0, noon()).unwrap();
+    let run = store.journal().begin_run("run", "{}", noon()).unwrap();
     let batch = Batch {
         settled: &[
             settled(1, State::Linked, Some(0), vec![link("wwA", "wmA")]),
@@ -70,7 +69,7 @@ fn store(folder: &Path) -> Store {
             settled(5, State::Parked, None, vec![]),
         ],
         watermark: None,
-        progress: (run, &Progress::default()),
+        progress: (run, &RunProgress::default()),
     };
     let exchange = Exchange {
         account: &mut Ledger::new(Limits::none(), WindowKind::Sliding),
@@ -80,7 +79,7 @@ fn store(folder: &Path) -> Store {
         reading: ClockReading {
             at: noon(),
             wall: noon(),
-            steady: Clock::system().steady(),
+            monotonic: Clock::system().monotonic(),
         },
     };
     store.commit(&batch, exchange).unwrap().unwrap();
@@ -116,7 +115,7 @@ fn every_subject_has_a_line_and_every_link_has_its_own() {
 }
 
 #[test]
-fn only_the_states_that_were_asked_for_are_written() {
+fn filter_selects_by_state() {
     let (lines, text) = exported(&[State::Queued, State::Rejected]);
     assert_eq!(lines, 2);
     insta::assert_snapshot!(text, @r#"
@@ -132,7 +131,8 @@ fn exporting_twice_gives_the_same_bytes() {
     let reader = store(folder.path()).reader().unwrap();
     let paths = ["one.csv", "two.csv"].map(|name| folder.path().join(name));
     for path in &paths {
-        let lines = publish_csv(&reader, &Target::File(path.clone()), &Filter::default());
+        let target = Target::File(path.clone());
+        let lines = publish_results(&reader, &target, Format::Csv, &Filter::default());
         assert_eq!(lines.unwrap(), 8);
     }
     let [one, two] = paths.map(|path| fs::read(path).unwrap());
@@ -142,7 +142,7 @@ fn exporting_twice_gives_the_same_bytes() {
 }
 
 #[test]
-fn what_was_written_can_be_read_back() {
+fn written_fields_can_be_read_back() {
     let (_, text) = exported(&[]);
     let mut reader = ::csv::Reader::from_reader(text.as_bytes());
     assert_eq!(reader.headers().unwrap(), &COLUMNS[..]);
@@ -152,7 +152,7 @@ fn what_was_written_can_be_read_back() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_told_from_a_full_disk() {
+fn closed_pipe_is_told_from_a_full_disk() {
     struct Broken(io::ErrorKind);
     impl io::Write for Broken {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {

@@ -146,7 +146,7 @@ impl Status {
         let record = run.as_ref().map_or_else(QuotaRecord::published, |run| {
             QuotaRecord::from_json(&run.quota)
         });
-        let mut quota = QuotaStanding::of(reader.lane()?, &record, clock);
+        let mut quota = QuotaStanding::of(reader.quota()?, &record, clock);
         let finish = quota.finish(tally.of(State::Queued), ticket, now);
         let waiting = run.as_ref().filter(|_| running).and_then(waiting);
         Ok(Self {

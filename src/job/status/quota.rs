@@ -27,10 +27,10 @@ impl QuotaStanding {
         let ledger_clock = LedgerClock::resume(clock, stored.reading);
         let now = ledger_clock.now();
         Self {
-            ledger: Ledger::restore(record.limits(), record.kind(), &stored.books, now),
+            ledger: Ledger::restore(record.limits(), record.kind(), &stored.ledger, now),
             now,
-            lockout: stored.block,
-            lockout_until: ledger_clock.to_wall_time(stored.block.until),
+            lockout: stored.lockout,
+            lockout_until: ledger_clock.to_wall_time(stored.lockout.until),
         }
     }
 

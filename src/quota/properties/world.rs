@@ -106,7 +106,7 @@ impl<'a> World<'a> {
 
     /// The remote's time, which nobody sets.
     fn truth(&self) -> i64 {
-        self.clock.steady().millis
+        self.clock.monotonic().millis
     }
 
     async fn pass(&mut self, millis: i64) {

@@ -184,7 +184,7 @@ impl Runner<'_> {
     }
 
     fn ticket_is_dead(&mut self) -> Result<()> {
-        self.job.store.mark_ticket_dead(self.clock.wall_now())?;
+        self.job.store.tickets().mark_dead(self.clock.wall_now())?;
         self.reports.report(&RunEvent::TicketRejected);
         Ok(())
     }

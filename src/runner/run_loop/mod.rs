@@ -24,7 +24,7 @@ use crate::{
     gate::Gate,
     model::Api,
     quota::{CallKind, ForecastInput, Hold, LockoutLevel},
-    store::{Batch, Exchange, Progress, Result, RunId, Store},
+    store::{Batch, Exchange, Result, RunId, RunProgress, Store},
     wecom::{Client, Ticket, Token, errcode},
 };
 
@@ -78,7 +78,7 @@ impl<'s> Runner<'s> {
         let clock = RunClock::start(ledger_clock, options.deadline);
         Ok(Self {
             queue: WorkQueue::open(store, errcode::retry_codes())?,
-            pending: PendingCommit::new(store.watermark()?),
+            pending: PendingCommit::new(store.queue().watermark()?),
             health: Health::new(options.error_budget),
             chance: fastrand::Rng::with_seed(options.seed),
             trial: TicketTrial::new(clock.now()),
@@ -265,9 +265,9 @@ impl<'s> Runner<'s> {
         }))
     }
 
-    fn progress(&self) -> Progress {
+    fn progress(&self) -> RunProgress {
         let hold = self.reports.hold();
-        Progress {
+        RunProgress {
             seen_at: self.clock.wall_now(),
             calls: self.gate.calls(),
             hold: hold.map(|hold| hold.reason.to_string()),
@@ -310,7 +310,10 @@ impl<'s> Runner<'s> {
         }
         if due.hold_changed {
             let progress = self.progress();
-            self.job.store.save_progress(self.job.run, &progress)?;
+            self.job
+                .store
+                .journal()
+                .save_progress(self.job.run, &progress)?;
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
-//! Checkpoints beside an import: what one core appends to the log, the other copies into the file.
+//! Checkpoints during an import: a second thread copies the log into the file, while the first
+//! appends to the log.
 //!
-//! A run needs none of this: its log is as long as its answers, and inline checkpoints are a few a
-//! minute. An import writes the log as fast as it can, and would wait for every copy of it.
+//! A run does not need this: its log grows by its answers alone, and SQLite checkpoints it a few
+//! times a minute. An import fills the log as fast as it can and would wait for every checkpoint.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,42 +12,46 @@ use std::{
 
 use rusqlite::Connection;
 
-use crate::store::{Result, StoreError, schema::FLAGS};
+use crate::store::{
+    error::{Result, StoreError},
+    schema::FLAGS,
+};
 
-/// Transactions after which the copying is waited for, so that the log begins anew: some 60 MB.
-const MOST_BEHIND: usize = 8;
+/// Transactions after which all checkpoints are waited for, so that SQLite restarts the log: about
+/// 60 MB.
+const MOST_PENDING: usize = 8;
 
-/// A thread that copies the log, once there is one to copy. It has ended when this is dropped: no
-/// connection may outlive the lock on the file.
+/// Checkpoints on a thread of their own, which starts with the first one and has ended when this is
+/// dropped: no connection may outlive the lock on the file.
 pub(super) struct Checkpoints {
     path: PathBuf,
-    copier: Option<Copier>,
-    /// Transactions whose copying was not waited for yet.
-    behind: usize,
+    thread: Option<CheckpointThread>,
+    /// Checkpoints requested and not waited for.
+    pending: usize,
 }
 
 impl Checkpoints {
     pub(super) fn of(path: PathBuf) -> Self {
         Self {
             path,
-            copier: None,
-            behind: 0,
+            thread: None,
+            pending: 0,
         }
     }
 
-    /// A transaction more is in the log. Between two of them: the log can only begin anew while
-    /// nobody writes.
+    /// Requests a checkpoint. To be called between transactions: the log is only restarted while
+    /// there is no writer.
     pub(super) fn committed(&mut self) -> Result<()> {
-        let copier = match &mut self.copier {
-            Some(copier) => copier,
-            none => none.insert(Copier::start(&self.path)?),
+        let thread = match &mut self.thread {
+            Some(thread) => thread,
+            none => none.insert(CheckpointThread::start(&self.path)?),
         };
-        // If the thread is gone, so is the other end of what it would have told.
-        let _ = copier.ask.send(());
-        self.behind += 1;
-        if self.behind == MOST_BEHIND {
-            for _ in 0..std::mem::take(&mut self.behind) {
-                copier.told.recv().map_err(|_| gone())??;
+        // If the thread is gone, receiving below fails.
+        let _ = thread.requests.send(());
+        self.pending += 1;
+        if self.pending == MOST_PENDING {
+            for _ in 0..std::mem::take(&mut self.pending) {
+                thread.results.recv().map_err(|_| thread_is_gone())??;
             }
         }
         Ok(())
@@ -55,42 +60,47 @@ impl Checkpoints {
 
 impl Drop for Checkpoints {
     fn drop(&mut self) {
-        if let Some(Copier { ask, thread, .. }) = self.copier.take() {
-            drop(ask);
-            let _ = thread.join();
+        if let Some(CheckpointThread {
+            requests, handle, ..
+        }) = self.thread.take()
+        {
+            drop(requests);
+            let _ = handle.join();
         }
     }
 }
 
-fn gone() -> StoreError {
-    std::io::Error::other("the thread that copies the log is gone").into()
+fn thread_is_gone() -> StoreError {
+    std::io::Error::other("the checkpoint thread has ended").into()
 }
 
-/// It makes one checkpoint whenever it is asked, and ends with its asker.
-struct Copier {
-    ask: Sender<()>,
-    told: Receiver<rusqlite::Result<()>>,
-    thread: JoinHandle<()>,
+/// Makes one checkpoint for each request, and ends when the requests are dropped.
+struct CheckpointThread {
+    requests: Sender<()>,
+    results: Receiver<rusqlite::Result<()>>,
+    handle: JoinHandle<()>,
 }
 
-impl Copier {
+impl CheckpointThread {
     fn start(path: &Path) -> Result<Self> {
-        let (ask, asked) = channel();
-        let (tell, told) = channel();
+        let (requests, requested) = channel();
+        let (done, results) = channel();
         let db = Connection::open_with_flags(path, FLAGS)?;
-        let copy = move || {
-            for () in asked {
-                // Passive: it takes what is whole in the log, and never makes the writer wait.
-                let copied = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-                if tell.send(copied).is_err() {
+        let run = move || {
+            for () in requested {
+                // Passive: copies what is committed and never blocks the writer.
+                let result = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+                if done.send(result).is_err() {
                     return;
                 }
             }
         };
-        let thread = std::thread::Builder::new()
-            .name("checkpoints".to_owned())
-            .spawn(copy)?;
-        Ok(Self { ask, told, thread })
+        let thread = std::thread::Builder::new().name("checkpoints".to_owned());
+        Ok(Self {
+            requests,
+            results,
+            handle: thread.spawn(run)?,
+        })
     }
 }
 
@@ -100,7 +110,7 @@ mod tests {
     use crate::{clock::Timestamp, store::Store};
 
     #[test]
-    fn the_log_begins_anew_and_nothing_of_it_is_lost() {
+    fn log_is_restarted_and_nothing_of_it_is_lost() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.db");
         let store = Store::open(&path, Timestamp::default()).unwrap();
@@ -109,14 +119,15 @@ mod tests {
         db.execute_batch("CREATE TABLE t (bytes BLOB)").unwrap();
         let mut checkpoints = Checkpoints::of(path.clone());
         let transaction = "BEGIN IMMEDIATE; INSERT INTO t VALUES (zeroblob(400000)); COMMIT";
-        for _ in 0..10 * MOST_BEHIND {
+        for _ in 0..10 * MOST_PENDING {
             db.execute_batch(transaction).unwrap();
             checkpoints.committed().unwrap();
         }
         let log = folder.path().join("state.db-wal").metadata().unwrap().len();
-        assert!(log < 2 * MOST_BEHIND as u64 * 400_000, "{log} bytes of log");
+        let most = 2 * MOST_PENDING as u64 * 400_000;
+        assert!(log < most, "{log} bytes of log");
         let sum = "SELECT sum(length(bytes)) / 400000 FROM t";
         let transactions: i64 = db.query_row(sum, [], |row| row.get(0)).unwrap();
-        assert_eq!(usize::try_from(transactions), Ok(10 * MOST_BEHIND));
+        assert_eq!(usize::try_from(transactions), Ok(10 * MOST_PENDING));
     }
 }

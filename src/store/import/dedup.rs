@@ -1,265 +1,330 @@
-//! Folding duplicates: the keys of new rows are merged with those of known subjects, and rows
-//! whose hash is known are compared by text.
+//! Finding duplicates: the sorted keys of new rows are merged with those of known subjects, and
+//! rows whose hash occurs before are compared by text.
 //!
-//! Hashes meet in no order, so that texts compared one by one would be read all over the file.
-//! They are compared many at a time, in one pass in the order of their ids.
+//! The merge yields equal hashes in random order of their ids. Comparing each at once would read
+//! texts from all over the file; therefore candidates are collected and compared many at a time, in
+//! one pass in the order of ids.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use rusqlite::Connection;
 
 use super::{
     bitmap::{Bitmap, Renumbering},
-    key_runs::{Pair, RunWriter, Runs, Sorter},
-    spool::RowSpool,
+    key_runs::{KeyRunWriter, KeyRuns, StoredRun},
+    key_sort::{KeySorter, NewKeys},
+    merge::{Merge, Pair},
+    spool::{RowSpool, SpooledRow},
 };
-use crate::store::Result;
+use crate::store::error::Result;
 
-/// Rows compared in one pass: about 30 MB.
+/// Candidates compared in one pass: about 30 MB.
 const COMPARED_AT_ONCE: usize = 256 << 10;
 
-/// A row and a subject of the same hash, of which it is most probably a repetition.
+/// A row and an earlier row or known subject of the same hash. With 64-bit hashes nearly all are
+/// duplicates.
 struct Candidate {
     key: u64,
-    known: i64,
+    /// The id of the row.
     id: i64,
-    /// How many rivals of its hash, beyond the first, it was compared with.
-    tried: usize,
+    /// The id of what it is compared with.
+    known: i64,
+    /// With how many other subjects of its hash, beyond the first, it was compared.
+    compared: usize,
 }
 
-/// What folding came to. Nothing of it is in the state file yet.
-pub(super) struct Folded {
-    /// The rows that are no subjects of their own.
-    pub(super) twice: Bitmap,
-    run: RunWriter,
+/// The duplicates of an import, and the keys of its new subjects.
+pub(super) struct Duplicates {
+    pub(super) duplicates: Bitmap,
+    keys: KeyRunWriter,
     /// Keys of new subjects whose hash another subject has: a run of their own.
-    hash_collisions: Vec<Pair>,
+    hash_collisions: KeyRunWriter,
+    /// The number of the new run.
     number: i64,
-    melt: bool,
+    /// Whether `keys` holds all earlier runs too.
+    compacted: bool,
 }
 
-impl Folded {
-    /// Writes the keys of the new subjects.
-    pub(super) fn save(self, db: &Connection) -> Result<()> {
-        let places = Renumbering::of(&self.twice);
-        self.run.save(db, self.number, |id| places.of_row(id))?;
-        let mut run = RunWriter::new();
-        for pair in self.hash_collisions {
-            run.push(pair)?;
-        }
-        run.save(db, self.number + 1, |id| places.of_row(id))?;
-        if self.melt {
+impl Duplicates {
+    /// Stores the keys of the new subjects.
+    pub(super) fn save_keys(self, db: &Connection) -> Result<()> {
+        let renumbering = Renumbering::without(&self.duplicates);
+        let subject_of = |id| renumbering.subject_of(id);
+        self.keys.save(db, self.number, subject_of)?;
+        self.hash_collisions.save(db, self.number + 1, subject_of)?;
+        if self.compacted {
             db.execute("DELETE FROM key_chunks WHERE run < ?1", [self.number])?;
         }
         Ok(())
     }
 }
 
-/// Finds the rows from `first` up to `next`, in `spool`, that fall on an earlier subject.
-pub(super) fn fold(
+/// Finds the rows in `spool`, of the given ids, that equal an earlier row or a known subject. Takes
+/// their keys out of `sorter`.
+pub(super) fn find_duplicates(
     db: &Connection,
-    sorter: Sorter,
+    sorter: &mut KeySorter,
     spool: &mut RowSpool,
-    (first, next): (i64, i64),
-) -> Result<Folded> {
-    let runs = Runs::of(db)?;
-    let (melt, number) = (runs.are_many(), runs.next());
-    let mut run = RunWriter::beside(sorter.folder());
-    let (mut new, mut old) = (sorter.sorted()?, runs.sorted(db)?);
-    let mut folding = Dedup {
+    ids: Range<i64>,
+) -> Result<Duplicates> {
+    let runs = KeyRuns::of(db)?;
+    let mut keys = KeyMerge {
+        new: sorter.take_sorted()?,
+        known: runs.sorted(db)?,
+        written: KeyRunWriter::new(sorter.folder()),
+        compacts: runs.are_many(),
+    };
+    let mut dedup = Dedup {
         db,
         spool,
-        first,
-        twice: Bitmap::new(first, next),
-        suspects: Vec::new(),
+        first: ids.start,
+        duplicates: Bitmap::new(ids.start, ids.end),
+        candidates: Vec::new(),
         same_hash: BTreeMap::new(),
         unequal: Vec::new(),
     };
-    let mut same: Vec<i64> = Vec::new();
-    while let Some((key, _)) = new.peek() {
-        // Earlier keys first: what they stand for came before.
+    let mut same = Vec::new();
+    while let Some((key, _)) = keys.new.peek() {
+        keys.known_of(key, &mut same)?;
+        keys.new_of(key, &mut same, &mut dedup)?;
+    }
+    keys.copy_rest()?;
+    let (duplicates, collisions) = dedup.finish()?;
+    let mut hash_collisions = KeyRunWriter::new(sorter.folder());
+    for pair in collisions {
+        hash_collisions.push(pair)?;
+    }
+    Ok(Duplicates {
+        duplicates,
+        keys: keys.written,
+        hash_collisions,
+        number: runs.next(),
+        compacted: keys.compacts,
+    })
+}
+
+/// New keys beside the known ones, both in ascending order, and the run that is written of them.
+struct KeyMerge<'c> {
+    new: Merge<NewKeys>,
+    known: Merge<StoredRun<'c>>,
+    written: KeyRunWriter,
+    /// Whether the known keys are written too.
+    compacts: bool,
+}
+
+impl KeyMerge<'_> {
+    /// Reads the known keys up to `key` and sets `same` to the ids of those that equal it.
+    fn known_of(&mut self, key: u64, same: &mut Vec<i64>) -> Result<()> {
         same.clear();
-        while let Some(pair) = old.peek()
+        while let Some(pair) = self.known.peek()
             && pair.0 <= key
         {
-            old.next()?;
+            self.known.next()?;
             if pair.0 == key {
                 same.push(pair.1);
             }
-            if melt {
-                run.push(pair)?;
+            if self.compacts {
+                self.written.push(pair)?;
             }
         }
-        while let Some(pair) = new.peek()
+        Ok(())
+    }
+
+    /// Reads the new keys that equal `key`. The first is a new subject if `same` is empty, and then
+    /// the only one in it; all others are candidates.
+    fn new_of(&mut self, key: u64, same: &mut Vec<i64>, dedup: &mut Dedup<'_>) -> Result<()> {
+        while let Some(pair) = self.new.peek()
             && pair.0 == key
         {
-            new.next()?;
+            self.new.next()?;
             if same.is_empty() {
                 same.push(pair.1);
-                run.push(pair)?;
+                self.written.push(pair)?;
             } else {
-                folding.suspect(pair, &same)?;
+                dedup.add(pair, same)?;
             }
         }
+        Ok(())
     }
-    if melt {
-        while let Some(pair) = old.next()? {
-            run.push(pair)?;
+
+    fn copy_rest(&mut self) -> Result<()> {
+        while self.compacts
+            && let Some(pair) = self.known.next()?
+        {
+            self.written.push(pair)?;
         }
+        Ok(())
     }
-    let (twice, hash_collisions) = folding.finish()?;
-    Ok(Folded {
-        twice,
-        run,
-        hash_collisions,
-        number,
-        melt,
-    })
 }
 
 struct Dedup<'f> {
     db: &'f Connection,
     spool: &'f mut RowSpool,
+    /// The id of the first row of the spool.
     first: i64,
-    twice: Bitmap,
-    suspects: Vec<Candidate>,
-    /// Subjects whose hash an earlier subject has too: hardly ever one.
+    duplicates: Bitmap,
+    candidates: Vec<Candidate>,
+    /// Subjects whose hash an earlier subject has too, by hash. Nearly always empty.
     same_hash: BTreeMap<u64, Vec<i64>>,
-    /// Rows that are not what the first subject of their hash is.
+    /// Candidates that differ from what they were compared with.
     unequal: Vec<Candidate>,
 }
 
 impl Dedup<'_> {
-    fn suspect(&mut self, (key, id): Pair, same: &[i64]) -> Result<()> {
-        if let [known, same_hash @ ..] = same {
-            if !same_hash.is_empty() {
-                self.same_hash.insert(key, same_hash.to_vec());
+    /// Adds a row and the subjects of its hash, of which there is at least one.
+    fn add(&mut self, (key, id): Pair, same: &[i64]) -> Result<()> {
+        if let [known, others @ ..] = same {
+            if !others.is_empty() {
+                self.same_hash.insert(key, others.to_vec());
             }
-            self.suspects.push(Candidate {
+            self.candidates.push(Candidate {
                 key,
-                known: *known,
                 id,
-                tried: 0,
+                known: *known,
+                compared: 0,
             });
         }
-        if self.suspects.len() == COMPARED_AT_ONCE {
+        if self.candidates.len() == COMPARED_AT_ONCE {
             self.compare()?;
         }
         Ok(())
     }
 
-    /// Marks the suspects that are what they are taken for; puts the others aside.
+    /// Compares all candidates: equal ones are duplicates, the others are unequal.
     fn compare(&mut self) -> Result<()> {
-        let suspects = std::mem::take(&mut self.suspects);
-        let equal = compared(self.db, self.spool, self.first, &suspects)?;
-        for (suspect, equal) in suspects.into_iter().zip(equal) {
-            match equal {
-                true => self.twice.set(suspect.id),
-                false => self.unequal.push(suspect),
+        let candidates = std::mem::take(&mut self.candidates);
+        let equal = equal_texts(self.db, self.spool, self.first, &candidates)?;
+        for (candidate, equal) in candidates.into_iter().zip(equal) {
+            if equal {
+                self.duplicates.set(candidate.id);
+            } else {
+                self.unequal.push(candidate);
             }
         }
         Ok(())
     }
 
-    /// Gives those put aside every other subject of their hash to be compared with. Whoever is
-    /// none of them is a subject, and stands against the rest.
+    /// Compares unequal candidates with every other subject of their hash. One that equals none is
+    /// a new subject, and later ones are compared with it too.
     fn finish(mut self) -> Result<(Bitmap, Vec<Pair>)> {
         self.compare()?;
         let mut hash_collisions = Vec::new();
         while !self.unequal.is_empty() {
             let mut unequal = std::mem::take(&mut self.unequal);
-            unequal.sort_unstable_by_key(|suspect| suspect.id);
-            for mut suspect in unequal {
-                let same_hash = self.same_hash.entry(suspect.key).or_default();
-                match same_hash.get(suspect.tried) {
-                    Some(rival) => {
-                        suspect.known = *rival;
-                        suspect.tried += 1;
-                        self.suspects.push(suspect);
-                    }
-                    None => {
-                        same_hash.push(suspect.id);
-                        hash_collisions.push((suspect.key, suspect.id));
-                    }
+            unequal.sort_unstable_by_key(|candidate| candidate.id);
+            for mut candidate in unequal {
+                let same_hash = self.same_hash.entry(candidate.key).or_default();
+                if let Some(other) = same_hash.get(candidate.compared) {
+                    candidate.known = *other;
+                    candidate.compared += 1;
+                    self.candidates.push(candidate);
+                } else {
+                    same_hash.push(candidate.id);
+                    hash_collisions.push((candidate.key, candidate.id));
                 }
             }
             self.compare()?;
         }
         hash_collisions.sort_unstable();
-        Ok((self.twice, hash_collisions))
+        Ok((self.duplicates, hash_collisions))
     }
 }
 
-/// Which suspects have the text of the subject they are suspected to be. One pass in id order: a
-/// known subject always has the lower id.
-fn compared(
+/// One of the two texts of a candidate, to be read when the pass comes to its id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Visit {
+    id: i64,
+    /// The index of the candidate.
+    index: usize,
+    /// Whether it is the candidate's own text, which comes second: what it is compared with has the
+    /// lower id.
+    is_own: bool,
+}
+
+/// Returns for each candidate whether its text equals that of what it is compared with.
+fn equal_texts(
     db: &Connection,
     spool: &mut RowSpool,
     first: i64,
-    suspects: &[Candidate],
+    candidates: &[Candidate],
 ) -> Result<Vec<bool>> {
-    let mut visits: Vec<(i64, usize, bool)> = Vec::with_capacity(suspects.len() * 2);
-    for (place, suspect) in suspects.iter().enumerate() {
-        visits.push((suspect.known, place, false));
-        visits.push((suspect.id, place, true));
+    let mut visits = Vec::with_capacity(candidates.len() * 2);
+    for (index, candidate) in candidates.iter().enumerate() {
+        for (id, is_own) in [(candidate.known, false), (candidate.id, true)] {
+            visits.push(Visit { id, index, is_own });
+        }
     }
     visits.sort_unstable();
-    let mut equal = vec![false; suspects.len()];
-    let mut known = Texts {
-        text: Vec::new(),
-        rows: vec![(0, 0, 0, None); suspects.len()],
+    let in_spool = visits.partition_point(|visit| visit.id < first);
+    let (in_file, in_spool) = visits.split_at(in_spool);
+    let mut texts = KnownTexts {
+        bytes: Vec::new(),
+        rows: vec![TextRange::default(); candidates.len()],
     };
     let mut find = db.prepare_cached("SELECT unionid, openid, corp FROM subjects WHERE id = ?1")?;
-    let mut visits = visits.into_iter().peekable();
-    while let Some((id, place, _)) = visits.next_if(|visit| visit.0 < first) {
-        find.query_row([id], |row| {
-            let text = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_bytes()?);
-            known.keep(place, text(0)?, text(1)?, row.get(2)?);
+    for visit in in_file {
+        find.query_row([visit.id], |row| {
+            let known = SpooledRow {
+                unionid: row.get_ref(0)?.as_bytes()?,
+                openid: row.get_ref(1)?.as_bytes()?,
+                corp: row.get(2)?,
+            };
+            texts.keep(visit.index, &known);
             Ok(())
         })?;
     }
-    if visits.peek().is_none() {
-        return Ok(equal);
-    }
-    let (mut rows, mut at) = (spool.read()?, first);
-    while let Some((id, place, is_new)) = visits.next() {
-        rows.skip(id - at)?;
+    let mut equal = vec![false; candidates.len()];
+    let (mut rows, mut next) = (spool.read()?, first);
+    for same_row in in_spool.chunk_by(|a, b| a.id == b.id) {
+        let id = same_row[0].id;
+        rows.skip(id - next)?;
         let row = rows.next()?;
-        at = id + 1;
-        let mut visit = |place: usize, is_new: bool| match is_new {
-            false => known.keep(place, row.unionid, row.openid, row.corp),
-            true => equal[place] = known.is(place, row.unionid, row.openid, row.corp),
-        };
-        visit(place, is_new);
-        // Several rows may fall on one.
-        while let Some((_, place, is_new)) = visits.next_if(|visit| visit.0 == id) {
-            visit(place, is_new);
+        next = id + 1;
+        for visit in same_row {
+            if visit.is_own {
+                equal[visit.index] = texts.equals(visit.index, &row);
+            } else {
+                texts.keep(visit.index, &row);
+            }
         }
     }
     Ok(equal)
 }
 
-/// The texts of known subjects, one for each suspect.
-struct Texts {
-    text: Vec<u8>,
-    /// Where one begins, where its unionid and where its openid end, and its corp.
-    rows: Vec<(usize, usize, usize, Option<i64>)>,
+/// The texts that candidates are compared with, by the index of the candidate.
+struct KnownTexts {
+    bytes: Vec<u8>,
+    rows: Vec<TextRange>,
 }
 
-impl Texts {
-    fn keep(&mut self, place: usize, unionid: &[u8], openid: &[u8], corp: Option<i64>) {
-        let begins = self.text.len();
-        self.text.extend_from_slice(unionid);
-        let unionid_ends = self.text.len();
-        self.text.extend_from_slice(openid);
-        self.rows[place] = (begins, unionid_ends, self.text.len(), corp);
+/// Where the text of a row is.
+#[derive(Clone, Copy, Default)]
+struct TextRange {
+    start: usize,
+    unionid_end: usize,
+    openid_end: usize,
+    corp: Option<i64>,
+}
+
+impl KnownTexts {
+    fn keep(&mut self, index: usize, row: &SpooledRow<'_>) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(row.unionid);
+        let unionid_end = self.bytes.len();
+        self.bytes.extend_from_slice(row.openid);
+        self.rows[index] = TextRange {
+            start,
+            unionid_end,
+            openid_end: self.bytes.len(),
+            corp: row.corp,
+        };
     }
 
-    fn is(&self, place: usize, unionid: &[u8], openid: &[u8], corp: Option<i64>) -> bool {
-        let (begins, unionid_ends, ends, theirs) = self.rows[place];
-        self.text[begins..unionid_ends] == *unionid
-            && self.text[unionid_ends..ends] == *openid
-            && theirs == corp
+    fn equals(&self, index: usize, row: &SpooledRow<'_>) -> bool {
+        let known = &self.rows[index];
+        self.bytes[known.start..known.unionid_end] == *row.unionid
+            && self.bytes[known.unionid_end..known.openid_end] == *row.openid
+            && known.corp == row.corp
     }
 }
 
@@ -268,48 +333,49 @@ mod tests {
     use super::*;
     use crate::{clock::Timestamp, model::Row, store::Store};
 
-    /// Rows by name, all of one hash, taken in one table after the other; answers which stayed.
-    fn fold_all(tables: &[&str]) -> Vec<Vec<bool>> {
+    /// Imports tables of unionids, all of one hash, one after the other. Returns for each row
+    /// whether it is new.
+    fn import_all(tables: &[&str]) -> Vec<Vec<bool>> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.db");
         let store = Store::open(&path, Timestamp::default()).unwrap();
         let mut first = 1;
-        let mut stayed = Vec::new();
+        let mut all_new = Vec::new();
         for table in tables {
-            let mut sorter = Sorter::new(folder.path().to_owned());
+            let mut sorter = KeySorter::new(folder.path().to_owned());
             let mut spool = RowSpool::new(folder.path());
             let mut next = first;
             for unionid in table.split(' ') {
-                let (openid, corpid) = ("o", None);
                 let row = Row {
                     unionid,
-                    openid,
-                    corpid,
+                    openid: "o",
+                    corpid: None,
                 };
                 spool.push(&row, None).unwrap();
                 sorter.push((7, next)).unwrap();
                 next += 1;
             }
-            let folded = fold(&store.db, sorter, &mut spool, (first, next)).unwrap();
-            let kept: Vec<_> = (first..next).map(|id| !folded.twice.has(id)).collect();
-            for (kept, unionid) in kept.iter().zip(table.split(' ')) {
-                if *kept {
+            let ids = first..next;
+            let found = find_duplicates(&store.db, &mut sorter, &mut spool, ids.clone()).unwrap();
+            let new: Vec<_> = ids.map(|id| !found.duplicates.contains(id)).collect();
+            for (is_new, unionid) in new.iter().zip(table.split(' ')) {
+                if *is_new {
                     let insert = "INSERT INTO subjects (unionid, openid) VALUES (?1, 'o')";
                     store.db.execute(insert, [unionid]).unwrap();
                     first += 1;
                 }
             }
-            folded.save(&store.db).unwrap();
-            stayed.push(kept);
+            found.save_keys(&store.db).unwrap();
+            all_new.push(new);
         }
-        stayed
+        all_new
     }
 
     #[test]
     fn equal_hashes_are_told_apart_by_text() {
         let (new, old) = (true, false);
         assert_eq!(
-            fold_all(&["a b a c b c", "c d b a d", "e d c"]),
+            import_all(&["a b a c b c", "c d b a d", "e d c"]),
             [
                 vec![new, new, old, new, old, old],
                 vec![old, new, old, old, old],
@@ -319,13 +385,12 @@ mod tests {
     }
 
     #[test]
-    fn many_runs_melt_into_one() {
+    fn many_runs_are_compacted_into_one() {
         let tables: Vec<String> = (0..12).map(|n| format!("a{n} a0 a{n}")).collect();
         let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
-        let stayed = fold_all(&tables);
-        assert_eq!(stayed[0], [true, false, false]);
-        for kept in &stayed[1..] {
-            assert_eq!(kept, &[true, false, false]);
+        let new = import_all(&tables);
+        for rows in &new {
+            assert_eq!(rows, &[true, false, false]);
         }
     }
 }

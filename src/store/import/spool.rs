@@ -1,7 +1,7 @@
-//! Rows on their way in: written to an unlinked file beside the state file, read back in order.
+//! The rows of an import in a temporary file: written in order, then read in order, several times.
 //!
-//! A row becomes a subject only once it is known that none is the same, so that no page of the
-//! state file is written to take a duplicate back out.
+//! Rows become subjects only once duplicates are known, so that no page of the job file is written
+//! for a duplicate.
 
 use std::{
     io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write},
@@ -10,21 +10,21 @@ use std::{
 
 use tempfile::{SpooledTempFile, spooled_tempfile_in};
 
-use crate::{model::Row, store::Result};
+use crate::{model::Row, store::error::Result};
 
-/// What is kept in memory before there is a file.
+/// Bytes kept in memory before a file is created.
 const IN_MEMORY: usize = 4 << 20;
 const BUFFER: usize = 256 << 10;
-/// Bytes before the texts of a row: their lengths, and the corp's number or 0.
+/// Bytes before the texts of a row: their lengths (4 + 4), and the number of the corp or 0 (8).
 const HEAD: usize = 16;
 
-/// Rows in the order in which they came.
+/// The rows in the order in which they were pushed.
 pub(super) struct RowSpool {
     rows: BufWriter<SpooledTempFile>,
 }
 
 impl RowSpool {
-    /// An empty one, whose file would lie in `folder`.
+    /// Returns an empty one, whose file, if it needs one, is created in `folder` without a name.
     pub(super) fn new(folder: &Path) -> Self {
         let rows = spooled_tempfile_in(IN_MEMORY, folder);
         Self {
@@ -32,7 +32,6 @@ impl RowSpool {
         }
     }
 
-    /// Appends a row.
     pub(super) fn push(&mut self, row: &Row<'_>, corp: Option<i64>) -> Result<()> {
         let length = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
         let mut head = [0; HEAD];
@@ -45,48 +44,47 @@ impl RowSpool {
         Ok(())
     }
 
-    /// Reads from the first row on; what was pushed stays.
-    pub(super) fn read(&mut self) -> Result<Reading<'_>> {
+    /// Returns a reader that begins at the first row.
+    pub(super) fn read(&mut self) -> Result<SpoolReader<'_>> {
         self.rows.flush()?;
         let file = self.rows.get_mut();
         file.seek(SeekFrom::Start(0))?;
-        Ok(Reading {
+        Ok(SpoolReader {
             rows: BufReader::with_capacity(BUFFER, file),
             text: Vec::new(),
         })
     }
 }
 
-/// A row as it was pushed.
+/// A row as it was pushed, the corp by number.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Spooled<'a> {
+pub(super) struct SpooledRow<'a> {
     pub(super) unionid: &'a [u8],
     pub(super) openid: &'a [u8],
     pub(super) corp: Option<i64>,
 }
 
-/// A pass through the rows.
-pub(super) struct Reading<'s> {
+/// Reads the rows one after the other.
+pub(super) struct SpoolReader<'s> {
     rows: BufReader<&'s mut SpooledTempFile>,
     text: Vec<u8>,
 }
 
-impl Reading<'_> {
-    /// The next row; asking for more than there are is an error.
-    pub(super) fn next(&mut self) -> Result<Spooled<'_>> {
+impl SpoolReader<'_> {
+    /// Returns the next row; it is an error if there is none.
+    pub(super) fn next(&mut self) -> Result<SpooledRow<'_>> {
         let head = self.head()?;
         self.text.resize(head.unionid + head.openid, 0);
         self.rows.read_exact(&mut self.text)?;
         let (unionid, openid) = self.text.split_at(head.unionid);
-        let corp = head.corp;
-        Ok(Spooled {
+        Ok(SpooledRow {
             unionid,
             openid,
-            corp,
+            corp: head.corp,
         })
     }
 
-    /// Passes over some rows.
+    /// Skips `rows` rows.
     pub(super) fn skip(&mut self, rows: i64) -> Result<()> {
         for _ in 0..rows {
             let head = self.head()?;
@@ -96,7 +94,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn head(&mut self) -> Result<Head> {
+    fn head(&mut self) -> Result<RowHead> {
         let mut head = [0; HEAD];
         self.rows.read_exact(&mut head)?;
         let length = |at: usize| {
@@ -105,7 +103,7 @@ impl Reading<'_> {
         };
         let mut corp = [0; 8];
         corp.copy_from_slice(&head[8..]);
-        Ok(Head {
+        Ok(RowHead {
             unionid: length(0),
             openid: length(4),
             corp: Some(i64::from_le_bytes(corp)).filter(|corp| *corp != 0),
@@ -113,7 +111,8 @@ impl Reading<'_> {
     }
 }
 
-struct Head {
+/// The lengths of the texts of a row, in bytes, and its corp.
+struct RowHead {
     unionid: usize,
     openid: usize,
     corp: Option<i64>,

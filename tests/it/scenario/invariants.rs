@@ -11,7 +11,7 @@ use idferry::{
     quota::{Ledger, Quota},
     runner::event::StopReason,
     sim::Remote,
-    store::{Answer, Reader, StoreError},
+    store::{Reader, StoreError, SubjectRecord},
     wecom::{errcode, wire},
 };
 
@@ -44,13 +44,13 @@ pub(super) fn ledger_covers_the_meter(scenario: &Scenario, session: &Session) {
         return;
     }
     let setup = &scenario.setup;
-    let lane = Reader::open(&scenario.state()).unwrap().lane().unwrap();
+    let lane = Reader::open(&scenario.state()).unwrap().quota().unwrap();
     let now = LedgerClock::resume(session.clock, lane.reading).now();
     let landed_by = now.plus(setup.options.call_timeout);
     let mut ledger = Ledger::restore(
         setup.quota.allowed(),
         setup.quota.counting,
-        &lane.books,
+        &lane.ledger,
         landed_by,
     );
     // Whether a ticket works is not known before its call has completed.
@@ -75,7 +75,7 @@ pub(super) fn ledger_covers_the_meter(scenario: &Scenario, session: &Session) {
 
 /// After a run that ended in order no call is charged and open.
 fn ledger_is_closed(scenario: &Scenario) {
-    let open = scenario.reader().lane().unwrap().books.open;
+    let open = scenario.reader().quota().unwrap().ledger.open;
     assert_eq!(open.total(), 0, "closed with calls in flight");
 }
 
@@ -86,7 +86,7 @@ fn no_call_is_missing_in_the_ledger(scenario: &Scenario, result: &RunResult) {
     if result.ended.since(scenario.setup.start) > 2 * QuotaWindow::BusinessMonth.span() {
         return;
     }
-    let ledger = scenario.reader().lane().unwrap().books;
+    let ledger = scenario.reader().quota().unwrap().ledger;
     let slots = ledger.slots.iter();
     let month = slots.filter(|slot| slot.span == QuotaWindow::BusinessMonth);
     let charged = month.map(|slot| slot.calls).sum::<u64>() + ledger.open.standard;
@@ -150,7 +150,7 @@ fn every_subject_is_in_one_state(scenario: &Scenario, result: &RunResult) {
     let session = scenario.session();
     let remote = session.remote.borrow();
     let mut counted = Tally::default();
-    let each = |answer: &Answer| {
+    let each = |answer: &SubjectRecord| {
         counted.add(answer.state, 1);
         let linked = answer.state == State::Linked;
         assert_eq!(linked, !answer.links.is_empty(), "{}", answer.state);
@@ -165,7 +165,7 @@ fn every_subject_is_in_one_state(scenario: &Scenario, result: &RunResult) {
         }
         Ok::<(), StoreError>(())
     };
-    scenario.reader().answers(each).unwrap();
+    scenario.reader().for_each_subject(each).unwrap();
     assert_eq!(counted, result.tally, "counted and kept");
     assert_eq!(counted.total(), scenario.subjects);
     assert_eq!(result.report.tally, result.tally);
@@ -174,7 +174,7 @@ fn every_subject_is_in_one_state(scenario: &Scenario, result: &RunResult) {
     }
 }
 
-fn has_the_right_links(answer: &Answer, remote: &Remote) {
+fn has_the_right_links(answer: &SubjectRecord, remote: &Remote) {
     let world = remote.world();
     let person = world.person(&answer.unionid);
     assert_eq!(world.rejection(person, &answer.openid), None, "answered");

@@ -11,7 +11,7 @@ use idferry::{
     quota::LockoutLevel,
     runner::event::StopReason,
     sim::{Faults, Stats},
-    store::{Answer, StoreError},
+    store::{StoreError, SubjectRecord},
     wecom::wire,
 };
 
@@ -70,7 +70,7 @@ fn run_to_the_end(random: &RandomScenario, planted: Planted) -> Met {
         scenario = attach(scenario, random, &monitor);
         let result = scenario.run();
         monitor.borrow_mut().between_processes();
-        let level = scenario.reader().lane().unwrap().block.rung;
+        let level = scenario.reader().quota().unwrap().lockout.rung;
         match next(random, &result, &mut monitor.borrow_mut(), level) {
             Next::Ended => break result,
             Next::GivenUp => {
@@ -167,7 +167,7 @@ fn next(
 fn refusals_are_right(random: &RandomScenario, scenario: &Scenario) {
     let remote = scenario.sim();
     let world = remote.world();
-    let each = |answer: &Answer| {
+    let each = |answer: &SubjectRecord| {
         match answer.state {
             State::Rejected => {
                 let person = world.person(&answer.unionid);
@@ -178,7 +178,7 @@ fn refusals_are_right(random: &RandomScenario, scenario: &Scenario) {
         }
         Ok::<(), StoreError>(())
     };
-    scenario.reader().answers(each).unwrap();
+    scenario.reader().for_each_subject(each).unwrap();
 }
 
 /// One call per subject, plus the retries and, per kill, what was in flight.

@@ -1,0 +1,139 @@
+//! The journal: one row for each run, renewed with every commit so that `status` can tell what the
+//! run does and why it waits, and which result files were written.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::error::Result;
+use crate::clock::Timestamp;
+
+/// The number of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunId(i64);
+
+/// What a run tells of itself while it goes. Times are wall time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunProgress {
+    /// When this was written.
+    pub seen_at: Timestamp,
+    /// Calls completed in this run.
+    pub calls: u64,
+    /// The reason for which it waits, if it waits for longer than a moment.
+    pub hold: Option<String>,
+    /// When the wait ends, if that is known.
+    pub hold_until: Option<Timestamp>,
+}
+
+/// A run as another process reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunStatus {
+    /// The name of the command.
+    pub command: String,
+    /// The id of the process.
+    pub pid: u32,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended, and with which exit code.
+    pub ended: Option<(Timestamp, i64)>,
+    /// The limits it obeys, as JSON.
+    pub quota: String,
+    /// What it wrote last.
+    pub progress: RunProgress,
+}
+
+/// The record of runs and result files.
+pub struct Journal<'s> {
+    db: &'s Connection,
+}
+
+impl<'s> Journal<'s> {
+    pub(super) const fn of(db: &'s Connection) -> Self {
+        Self { db }
+    }
+
+    /// Adds a run of this process that obeys `quota`, which is JSON.
+    pub fn begin_run(&self, command: &str, quota: &str, now: Timestamp) -> Result<RunId> {
+        let run = self.db.query_row(
+            "INSERT INTO runs (command, pid, started_at, seen_at, quota)
+             VALUES (?1, ?2, ?3, ?3, ?4) RETURNING id",
+            params![command, std::process::id(), now.as_millis(), quota],
+            |row| row.get(0),
+        )?;
+        Ok(RunId(run))
+    }
+
+    /// Replaces the progress of a run.
+    pub(crate) fn save_progress(&self, run: RunId, progress: &RunProgress) -> Result<()> {
+        let mut update = self.db.prepare_cached(
+            "UPDATE runs SET seen_at = ?2, calls = ?3, hold = ?4, hold_until = ?5
+             WHERE id = ?1",
+        )?;
+        update.execute(params![
+            run.0,
+            progress.seen_at.as_millis(),
+            progress.calls.cast_signed(),
+            progress.hold,
+            progress.hold_until.map(Timestamp::as_millis),
+        ])?;
+        Ok(())
+    }
+
+    /// Marks a run as ended.
+    pub(crate) fn end_run(&self, run: RunId, exit_code: i64, now: Timestamp) -> Result<()> {
+        self.db.execute(
+            "UPDATE runs SET ended_at = ?2, exit_code = ?3, hold = NULL, hold_until = NULL
+             WHERE id = ?1",
+            params![run.0, now.as_millis(), exit_code],
+        )?;
+        Ok(())
+    }
+
+    /// Returns the latest run; `None` if there was none.
+    pub(super) fn latest_run(&self) -> Result<Option<RunStatus>> {
+        let mut find = self.db.prepare_cached(
+            "SELECT command, pid, started_at, ended_at, exit_code, quota,
+                    seen_at, calls, hold, hold_until FROM runs ORDER BY id DESC LIMIT 1",
+        )?;
+        Ok(find.query_row([], run_status).optional()?)
+    }
+
+    /// Returns the number of lines of the results that were written to `path` and left with `mark`,
+    /// if results written now would be the same.
+    pub(crate) fn published(&self, path: &str, mark: &str) -> Result<Option<u64>> {
+        let lines = self.db.query_row(
+            "SELECT lines FROM published JOIN job USING (revision) WHERE path = ?1 AND mark = ?2",
+            [path, mark],
+            |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()),
+        );
+        Ok(lines.optional()?)
+    }
+
+    /// Records that results of `lines` lines were written to `path` and left with `mark`.
+    pub(crate) fn record_published(&self, path: &str, mark: &str, lines: u64) -> Result<()> {
+        self.db.execute(
+            "DELETE FROM published WHERE revision < (SELECT revision FROM job)",
+            [],
+        )?;
+        self.db.execute(
+            "INSERT OR REPLACE INTO published SELECT ?1, ?2, revision, ?3 FROM job",
+            params![path, mark, lines.cast_signed()],
+        )?;
+        Ok(())
+    }
+}
+
+fn run_status(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunStatus> {
+    let at = |millis: Option<i64>| millis.map(Timestamp::from_millis);
+    Ok(RunStatus {
+        command: row.get(0)?,
+        pid: row.get(1)?,
+        started_at: Timestamp::from_millis(row.get(2)?),
+        ended: at(row.get(3)?).zip(row.get(4)?),
+        quota: row.get(5)?,
+        progress: RunProgress {
+            seen_at: Timestamp::from_millis(row.get(6)?),
+            calls: row.get::<_, i64>(7)?.unsigned_abs(),
+            hold: row.get(8)?,
+            hold_until: at(row.get(9)?),
+        },
+    })
+}
