@@ -6,7 +6,7 @@ use serde::Serialize;
 
 mod ended;
 
-pub use ended::ended;
+pub(crate) use ended::ended;
 
 use super::{
     Eta, HoldReason, LineWriter, Reporter, RunEvent, Snapshot, Waiting, WindowUse,
@@ -85,8 +85,7 @@ impl Json {
 }
 
 /// A line for people as an event, without its line break.
-#[must_use]
-pub fn message(text: &str) -> String {
+pub(crate) fn message(text: &str) -> String {
     let message = JsonLine {
         event: JsonEvent::Message {
             text: text.to_owned(),

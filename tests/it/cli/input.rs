@@ -301,7 +301,7 @@ fn the_untidy_sample_is_asked_where_it_can_be_and_told_where_not() {
         .done()
         .exits(3)
         .says("Finished, but 2 subjects rejected, 14 input lines invalid. (exit 3)")
-        .says("untidy.rejects.csv says why");
+        .says("untidy.rejects.csv says what is wrong with each invalid line");
     assert_eq!(desk.read("untidy.rejects.csv"), rejects);
     assert_eq!(lookups(&simulator).calls, 40);
 }
