@@ -36,7 +36,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// | `unreachable` | `failure`, `until` |
 /// | `draining` | `in_flight` |
 /// | `message` | `text`: a line for people |
-/// | `ended` | the last one, see [`ended`] |
+/// | `ended` | the last one: all that the summary says, see `report/json/ended.rs` |
 ///
 /// At most one `progress` a second, but always one when the reason for waiting changes, and the
 /// last one.
