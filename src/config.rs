@@ -1,7 +1,7 @@
-//! Where settings come from: flags > environment > `idferry.toml` > defaults.
+//! The configuration file `idferry.toml`, and credentials.
 //!
-//! Flags and environment are clap's business; what is left open there is filled from the file,
-//! and what the file leaves open too is the default that the module in question declares.
+//! A setting is taken from the flag, else the environment, else this file, else the default that
+//! the module it belongs to declares.
 
 use std::{
     collections::BTreeMap,
@@ -16,70 +16,70 @@ use crate::{
     secret::Secret,
 };
 
-/// The file that is read if it is there.
-pub const DEFAULT_FILE: &str = "idferry.toml";
+/// The file that is read if it exists.
+pub(crate) const DEFAULT_FILE: &str = "idferry.toml";
 
 /// `idferry.toml`. The names are those of the flags, with `_` for `-`.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct ConfigFile {
+pub(crate) struct ConfigFile {
     /// Credentials and address.
-    pub wecom: WecomSection,
+    pub(crate) wecom: WecomSection,
     /// What `run` would take as flags.
-    pub run: RunSection,
+    pub(crate) run: RunSection,
 }
 
 /// `[wecom]`
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct WecomSection {
+pub(crate) struct WecomSection {
     /// The upstream corp.
-    pub corp_id: Option<String>,
+    pub(crate) corp_id: Option<String>,
     /// Its app's secret. Better kept out of this file.
-    pub corp_secret: Option<String>,
+    pub(crate) corp_secret: Option<String>,
     /// A file that holds it.
-    pub corp_secret_file: Option<PathBuf>,
+    pub(crate) corp_secret_file: Option<PathBuf>,
     /// The API's address.
-    pub base_url: Option<String>,
+    pub(crate) base_url: Option<String>,
 }
 
 /// `[run]`
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct RunSection {
+pub(crate) struct RunSection {
     /// `--state`
-    pub state: Option<PathBuf>,
+    pub(crate) state: Option<PathBuf>,
     /// `--ticket`
-    pub ticket: Option<String>,
+    pub(crate) ticket: Option<String>,
     /// `--concurrency`
-    pub concurrency: Option<u16>,
+    pub(crate) concurrency: Option<u16>,
     /// `--quota`, a table of window to limit.
-    pub quota: BTreeMap<String, u64>,
+    pub(crate) quota: BTreeMap<String, u64>,
     /// `--margin`
-    pub margin: Option<f64>,
+    pub(crate) margin: Option<f64>,
     /// `--reserve`
-    pub reserve: Option<f64>,
+    pub(crate) reserve: Option<f64>,
     /// `--window`
-    pub window: Option<String>,
+    pub(crate) window: Option<String>,
     /// `--on-quota`
-    pub on_quota: Option<String>,
+    pub(crate) on_quota: Option<String>,
     /// `--error-budget`
-    pub error_budget: Option<f64>,
+    pub(crate) error_budget: Option<f64>,
     /// `--progress`
-    pub progress: Option<String>,
+    pub(crate) progress: Option<String>,
     /// `--columns`
-    pub columns: Option<String>,
+    pub(crate) columns: Option<String>,
     /// `--encoding`
-    pub encoding: Option<String>,
+    pub(crate) encoding: Option<String>,
     /// `--delimiter`
-    pub delimiter: Option<String>,
+    pub(crate) delimiter: Option<String>,
     /// `--corpid`
-    pub corpid: Option<String>,
+    pub(crate) corpid: Option<String>,
 }
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// The file that was named cannot be read.
     #[error("the configuration {} cannot be read: {why}", path.display())]
     Unreadable {
@@ -126,12 +126,9 @@ impl From<ConfigError> for Error {
 }
 
 impl ConfigFile {
-    /// Reads `path`, or [`DEFAULT_FILE`] if it is there.
-    ///
-    /// # Errors
-    ///
-    /// If a named file cannot be read, or a file is not valid.
-    pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+    /// Reads `path`, or [`DEFAULT_FILE`] if it exists. Returns an error if a named file cannot be
+    /// read, or a file is not valid.
+    pub(crate) fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
         let named = path.is_some();
         let path = path.unwrap_or_else(|| Path::new(DEFAULT_FILE));
         let text = match std::fs::read_to_string(path) {
@@ -161,11 +158,7 @@ fn place(text: &str, span: Option<std::ops::Range<usize>>) -> String {
 }
 
 /// Returns the credentials in `environment`, else those in the file.
-///
-/// # Errors
-///
-/// If an id or a secret is missing, or the secret's file cannot be used.
-pub fn credentials(
+pub(crate) fn credentials(
     environment: impl Fn(&str) -> Option<String>,
     file: &WecomSection,
 ) -> Result<Credentials, ConfigError> {

@@ -22,7 +22,7 @@
 //! | [`sim`] | the remote in small, and worse |
 //! | [`job`] | what a command does: a run assembled, rehearsed, looked at |
 //! | [`report`] | what people and programs see |
-//! | [`config`], [`cli`] | settings, and the command line |
+//! | `config`, [`cli`] | settings, and the command line |
 //!
 //! # The words
 //!
@@ -78,6 +78,6 @@ pub mod job;
 
 pub mod report;
 
-pub mod config;
+mod config;
 
 pub mod cli;

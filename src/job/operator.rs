@@ -29,6 +29,6 @@ pub enum TicketNotice {
         /// The time of the notice.
         now: Timestamp,
     },
-    /// No reply; the run goes on without a ticket and does not apply again by itself.
+    /// No reply; the run continues without a ticket and does not apply again by itself.
     Unanswered(Failure),
 }

@@ -35,7 +35,7 @@ const DRAWS_A_SECOND: u8 = 60;
 const USUAL_WIDTH: usize = 80;
 
 /// Draws a bar.
-pub struct Bar {
+pub(crate) struct Bar {
     screen: MultiProgress,
     /// Columns, asked each time: windows are resized.
     width: fn() -> usize,
@@ -49,8 +49,7 @@ pub struct Bar {
 impl Bar {
     /// Draws on standard error, which must be a terminal that
     /// [can be drawn on](super::style::can_draw), else nothing appears.
-    #[must_use]
-    pub fn new(paint: Paint, eta: Eta) -> Self {
+    pub(crate) fn new(paint: Paint, eta: Eta) -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(DRAWS_A_SECOND);
         Self::on(target, width_of_stderr, paint, eta)
     }
@@ -68,8 +67,7 @@ impl Bar {
     }
 
     /// A writer to standard error for log lines, which removes the bar while it writes.
-    #[must_use]
-    pub fn writer(&self) -> BarWriter {
+    pub(crate) fn writer(&self) -> BarWriter {
         BarWriter {
             screen: self.screen.clone(),
         }
@@ -199,13 +197,13 @@ impl Reporter for Bar {
 
 /// Writes to standard error without tearing the bar, in whole writes.
 #[derive(Debug, Clone)]
-pub struct BarWriter {
+pub(crate) struct BarWriter {
     screen: MultiProgress,
 }
 
 impl BarWriter {
     /// Removes the bar until it is drawn again.
-    pub fn take_away(&self) {
+    pub(crate) fn take_away(&self) {
         // A terminal that is gone shows none.
         let _ = self.screen.clear();
     }

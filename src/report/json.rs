@@ -6,7 +6,7 @@ use serde::Serialize;
 
 mod ended;
 
-pub use ended::ended;
+pub(crate) use ended::ended;
 
 use super::{
     Eta, HoldReason, LineWriter, Reporter, RunEvent, Snapshot, Waiting, WindowUse,
@@ -36,7 +36,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// | `unreachable` | `failure`, `until` |
 /// | `draining` | `in_flight` |
 /// | `message` | `text`: a line for people |
-/// | `ended` | the last one, see [`ended`] |
+/// | `ended` | the last one: all that the summary says, see `report/json/ended.rs` |
 ///
 /// At most one `progress` a second, but always one when the reason for waiting changes, and the
 /// last one.
@@ -85,8 +85,7 @@ impl Json {
 }
 
 /// A line for people as an event, without its line break.
-#[must_use]
-pub fn message(text: &str) -> String {
+pub(crate) fn message(text: &str) -> String {
     let message = JsonLine {
         event: JsonEvent::Message {
             text: text.to_owned(),

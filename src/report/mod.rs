@@ -7,13 +7,13 @@
 //!
 //! | file | |
 //! | --- | --- |
-//! | [`Bar`], [`Lines`], [`Json`] | progress, each in its form |
+//! | `bar`, [`Lines`], [`Json`] | progress, each in its form |
 //! | `progress_state` | what the three know of a run |
 //! | `phrases`, `next_steps` | the sentences: one for each event and reason, and what to do next |
-//! | [`Summary`] | the last lines of a run |
+//! | `summary` | the last lines of a run |
 //! | `status`, `rehearsal`, `timeline` | what `status` and `rehearse` print |
 //! | `log` | log lines |
-//! | [`style`] | columns and colours |
+//! | `style` | columns and colours |
 
 use std::{fmt, io::Write, time::Duration};
 
@@ -24,7 +24,7 @@ use crate::runner::event::{
 };
 
 mod bar;
-pub mod json;
+pub(crate) mod json;
 mod lines;
 pub(crate) mod log;
 mod next_steps;
@@ -36,10 +36,10 @@ pub mod style;
 mod summary;
 mod timeline;
 
-pub use bar::{Bar, BarWriter};
+pub(crate) use bar::{Bar, BarWriter};
 pub use json::Json;
 pub use lines::Lines;
-pub use summary::Summary;
+pub(crate) use summary::Summary;
 pub(crate) use timeline::Timeline;
 
 /// Returns how long it takes from the input's `now` until so many calls are completed; `None` if

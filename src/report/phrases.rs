@@ -9,7 +9,7 @@ use crate::{
     format::{count, counted, moment, moment_and_wait, share_of},
     job::{ImportedInput, TicketNotice},
     model::State,
-    runner::event::{BreakerTrip, RunReport, StopReason},
+    runner::event::{BreakerTrip, FatalRefusal, RunReport, StopReason},
 };
 
 /// What a window's use must reach to be worth showing.
@@ -17,6 +17,9 @@ const WORTH_SHOWING: f64 = 0.5;
 
 /// How to resume, as a clause.
 pub(crate) const RESUME: &str = "re-run the same command to resume";
+
+const TOKENS_REFUSED: &str =
+    "Halted: the API issues access tokens and then refuses every one of them.";
 
 /// Whether people are told of an event at once.
 pub(super) const fn is_notable(event: &RunEvent) -> bool {
@@ -131,12 +134,12 @@ pub(super) fn window(window: &WindowUse) -> String {
 }
 
 /// `errcode 60020 不安全的访问IP (not allowed to access from your IP)`
-pub(super) fn refusal(errcode: i64, entry: &Entry) -> String {
+pub(super) fn errcode(code: i64, entry: &Entry) -> String {
     let Entry {
         chinese, meaning, ..
     } = entry;
     let space = if chinese.is_empty() { "" } else { " " };
-    format!("errcode {errcode}{space}{chinese} ({meaning})")
+    format!("errcode {code}{space}{chinese} ({meaning})")
 }
 
 /// What is known of a run that stopped.
@@ -174,14 +177,7 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
             next: Vec::new(),
         },
         StopReason::Quota(wait) => {
-            let next = wait.until.map_or_else(
-                || RESUME.to_owned(),
-                |until| {
-                    let back = moment_and_wait(until, context.now);
-                    format!("come back at {back} and {RESUME}")
-                },
-            );
-            stopped(wait.reason.to_string(), next)
+            stopped(wait.reason.to_string(), after_wait(wait.until, context.now))
         }
         StopReason::Budget => stopped("the budget of calls is used up".into(), RESUME.into()),
         StopReason::Time => stopped("the time is up".into(), RESUME.into()),
@@ -193,17 +189,12 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
             headline: format!("Stopped: {}, {left}.", unreachable(failure)),
             next: then_resume(vec![next_steps::unreachable(failure, context.address)]),
         },
-        StopReason::Refused(halt) => StopWords {
-            headline: format!(
-                "Halted: the API refused {} with {}.",
-                halt.call,
-                refusal(halt.errcode, halt.entry)
-            ),
-            next: then_resume(next_steps::after_refusal(halt)),
+        StopReason::Refused(refusal) => StopWords {
+            headline: format!("Halted: {}.", refused(refusal)),
+            next: then_resume(next_steps::after_refusal(refusal)),
         },
         StopReason::TokensRefused => StopWords {
-            headline: "Halted: the API issues access tokens and then refuses every one of them."
-                .into(),
+            headline: TOKENS_REFUSED.into(),
             next: then_resume(vec![next_steps::CHECK_SECRET.into()]),
         },
         StopReason::Breaker(trip) => StopWords {
@@ -216,9 +207,22 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
     }
 }
 
+/// Stopped with work left: when to resume, for a wait whose end is known or not.
+fn after_wait(until: Option<Timestamp>, now: Timestamp) -> String {
+    until.map_or_else(
+        || RESUME.to_owned(),
+        |until| format!("come back at {} and {RESUME}", moment_and_wait(until, now)),
+    )
+}
+
 fn then_resume(mut steps: Vec<String>) -> Vec<String> {
     steps.push(format!("then {RESUME}"));
     steps
+}
+
+fn refused(refusal: &FatalRefusal) -> String {
+    let code = errcode(refusal.errcode, refusal.entry);
+    format!("the API refused {} with {code}", refusal.call)
 }
 
 fn unreachable(failure: &Failure) -> String {
@@ -255,7 +259,7 @@ fn finished(context: &StopContext<'_>) -> String {
 fn tripped(trip: &BreakerTrip, lookup: fn(i64) -> &'static Entry) -> String {
     let (mostly, times) = trip.mostly;
     let mostly = match mostly {
-        Some(errcode) => refusal(errcode, lookup(errcode)),
+        Some(code) => errcode(code, lookup(code)),
         None => "no readable reply".into(),
     };
     format!(

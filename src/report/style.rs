@@ -4,15 +4,13 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How many columns of a terminal `text` takes: Chinese characters and emoji take two, combining
 /// marks none.
-#[must_use]
 pub fn columns(text: &str) -> usize {
     text.width()
 }
 
 /// `text` in lines of at most `width` columns, broken at spaces and beside wide characters, since
 /// Chinese has no spaces; what cannot be broken has a line of its own.
-#[must_use]
-pub fn folded(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn folded(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let pieces = text.split(' ').flat_map(pieces);
     for (gap, piece) in pieces {
@@ -59,7 +57,7 @@ fn may_break(before: char, after: char) -> bool {
 
 /// Whether to colour: the environment's `NO_COLOR`, `CLICOLOR_FORCE` and `CLICOLOR` in this
 /// order, then a terminal that is not dumb.
-pub fn colors(is_terminal: bool, env: impl Fn(&str) -> Option<String>) -> bool {
+pub(crate) fn colors(is_terminal: bool, env: impl Fn(&str) -> Option<String>) -> bool {
     let set = |name: &str| env(name).filter(|value| !value.is_empty());
     if set("NO_COLOR").is_some() {
         return false;
@@ -71,7 +69,7 @@ pub fn colors(is_terminal: bool, env: impl Fn(&str) -> Option<String>) -> bool {
 }
 
 /// Whether a bar can be drawn: on a terminal that can move its cursor.
-pub fn can_draw(is_terminal: bool, env: impl Fn(&str) -> Option<String>) -> bool {
+pub(crate) fn can_draw(is_terminal: bool, env: impl Fn(&str) -> Option<String>) -> bool {
     is_terminal && !is_dumb(env)
 }
 
@@ -82,44 +80,38 @@ fn is_dumb(env: impl Fn(&str) -> Option<String>) -> bool {
 
 /// A colour, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Paint {
+pub(crate) struct Paint {
     on: bool,
 }
 
 impl Paint {
     /// Paints if `on`.
-    #[must_use]
-    pub const fn new(on: bool) -> Self {
+    pub(crate) const fn new(on: bool) -> Self {
         Self { on }
     }
 
     /// For what is well.
-    #[must_use]
-    pub fn good(self, text: &str) -> String {
+    pub(crate) fn good(self, text: &str) -> String {
         self.sgr(text, "32")
     }
 
     /// For what waits or needs a look.
-    #[must_use]
-    pub fn warn(self, text: &str) -> String {
+    pub(crate) fn warn(self, text: &str) -> String {
         self.sgr(text, "33")
     }
 
-    /// For what stands still until somebody acts.
-    #[must_use]
-    pub fn bad(self, text: &str) -> String {
+    /// For what stands still until the operator acts.
+    pub(crate) fn bad(self, text: &str) -> String {
         self.sgr(text, "31")
     }
 
     /// For what is worth a second look only.
-    #[must_use]
-    pub fn dim(self, text: &str) -> String {
+    pub(crate) fn dim(self, text: &str) -> String {
         self.sgr(text, "2")
     }
 
     /// For headlines.
-    #[must_use]
-    pub fn bold(self, text: &str) -> String {
+    pub(crate) fn bold(self, text: &str) -> String {
         self.sgr(text, "1")
     }
 
@@ -137,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_character_takes_the_columns_that_a_terminal_gives_it() {
+    fn columns_are_those_of_a_terminal() {
         for (text, taken) in [
             ("", 0),
             ("31.2 %  ██░░ · …", 16),
@@ -159,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_folded_at_spaces() {
+    fn long_line_is_folded_at_spaces() {
         assert_eq!(folded("a bc def", 4), ["a bc", "def"]);
         assert_eq!(folded("a  b", 4), ["a  b"]);
         assert_eq!(folded("abcdef g", 4), ["abcdef", "g"]);
@@ -167,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn chinese_is_folded_anywhere_but_at_the_wrong_side_of_a_stop() {
+    fn chinese_is_folded_but_not_before_punctuation() {
         let folded = |text, width| folded(text, width).join("|");
         assert_eq!(folded("接口调用超过限制", 6), "接口调|用超过|限制");
         assert_eq!(folded("企业可信IP of it", 6), "企业可|信IP|of it");

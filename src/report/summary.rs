@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     Entry, QuotaWindow, WindowUse,
-    phrases::{StopContext, StopWords, refusal, stop_words},
+    phrases::{StopContext, StopWords, errcode, stop_words},
     style::{Paint, folded},
 };
 use crate::{
@@ -22,33 +22,33 @@ const MOST: usize = 5;
 const WIDTH: usize = 80;
 
 /// What is said at the end of a run. Its `Display` ends with a line break.
-pub struct Summary {
+pub(crate) struct Summary {
     /// Why the run ended, and its counts.
-    pub report: RunReport,
+    pub(crate) report: RunReport,
     /// When it ended, by the wall clock.
-    pub ended_at: Timestamp,
+    pub(crate) ended_at: Timestamp,
     /// The results file and its lines; `None` if nothing was written.
-    pub results: Option<(String, u64)>,
+    pub(crate) results: Option<(String, u64)>,
     /// The rejects file and its lines, of which there may be none.
-    pub rejects: Option<(String, u64)>,
+    pub(crate) rejects: Option<(String, u64)>,
     /// How often each errcode led to a state that is not an answer.
-    pub refusals: Vec<(State, Option<i64>, u64)>,
+    pub(crate) refusals: Vec<(State, Option<i64>, u64)>,
     /// What an errcode means.
-    pub lookup: fn(i64) -> &'static Entry,
+    pub(crate) lookup: fn(i64) -> &'static Entry,
     /// Use of the windows at the end.
-    pub windows: Vec<WindowUse>,
+    pub(crate) windows: Vec<WindowUse>,
     /// Until when the stored ticket works, if there is one.
-    pub ticket_until: Option<Timestamp>,
+    pub(crate) ticket_until: Option<Timestamp>,
     /// The address that was called.
-    pub address: String,
+    pub(crate) address: String,
     /// The command that resumes.
-    pub command: String,
+    pub(crate) command: String,
     /// The command that puts parked subjects back in the queue.
-    pub retry_command: String,
+    pub(crate) retry_command: String,
     /// How the process exits.
-    pub exit: Exit,
+    pub(crate) exit: Exit,
     /// Whether to colour.
-    pub paint: Paint,
+    pub(crate) paint: Paint,
 }
 
 impl fmt::Display for Summary {
@@ -216,11 +216,11 @@ impl Summary {
         }
     }
 
-    pub(super) fn meaning(&self, errcode: Option<i64>) -> (String, &'static str) {
-        match errcode {
-            Some(errcode) => {
-                let entry = (self.lookup)(errcode);
-                (refusal(errcode, entry), entry.next_step)
+    pub(super) fn meaning(&self, code: Option<i64>) -> (String, &'static str) {
+        match code {
+            Some(code) => {
+                let entry = (self.lookup)(code);
+                (errcode(code, entry), entry.next_step)
             }
             None => (
                 "no readable reply in any attempt".into(),

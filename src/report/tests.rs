@@ -12,15 +12,15 @@ use crate::{
 
 /// What was written, for looking at afterwards.
 #[derive(Clone, Default)]
-pub(super) struct Paper(Rc<RefCell<Vec<u8>>>);
+pub(super) struct Recorded(Rc<RefCell<Vec<u8>>>);
 
-impl Paper {
+impl Recorded {
     pub(super) fn text(&self) -> String {
         String::from_utf8(self.0.borrow().clone()).unwrap()
     }
 }
 
-impl Write for Paper {
+impl Write for Recorded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.borrow_mut().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -138,7 +138,7 @@ fn script() -> Vec<RunEvent> {
     ]
 }
 
-fn told(reporter: &mut dyn Reporter) {
+fn replay(reporter: &mut dyn Reporter) {
     for event in script() {
         reporter.event(&event);
     }
@@ -146,10 +146,10 @@ fn told(reporter: &mut dyn Reporter) {
 }
 
 #[test]
-fn lines_tell_the_story_of_a_run() {
-    let paper = Paper::default();
-    told(&mut Lines::new(Box::new(paper.clone()), eta()));
-    insta::assert_snapshot!(paper.text(), @"
+fn lines_of_a_scripted_run() {
+    let recorded = Recorded::default();
+    replay(&mut Lines::new(Box::new(recorded.clone()), eta()));
+    insta::assert_snapshot!(recorded.text(), @"
     2026-11-22 (UTC+8)
     12:04:00  to be asked: 100,000 of 100,000 subjects
     12:04:30  answered 31,204 of 100,000 (31.2 %) · 2,788 calls/s · 9,800 of 9,800 basic.minute · done about 12:20
@@ -170,10 +170,10 @@ fn lines_tell_the_story_of_a_run() {
 }
 
 #[test]
-fn json_tells_every_event_and_thins_progress() {
-    let paper = Paper::default();
-    told(&mut Json::new(Box::new(paper.clone()), eta()));
-    let text = paper.text();
+fn json_has_every_event_and_fewer_progresses() {
+    let recorded = Recorded::default();
+    replay(&mut Json::new(Box::new(recorded.clone()), eta()));
+    let text = recorded.text();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), script().len());
     for line in &lines {
@@ -197,8 +197,8 @@ fn json_tells_every_event_and_thins_progress() {
 
 #[test]
 fn json_keeps_the_last_progress() {
-    let paper = Paper::default();
-    let mut json = Json::new(Box::new(paper.clone()), eta());
+    let recorded = Recorded::default();
+    let mut json = Json::new(Box::new(recorded.clone()), eta());
     for (millis, answered) in [(0, 0), (100, 10), (200, 20), (300, 30)] {
         let snapshot = Snapshot {
             at: at("12:00:00").plus(Duration::from_millis(millis)),
@@ -207,13 +207,13 @@ fn json_keeps_the_last_progress() {
         json.event(&RunEvent::Progress(snapshot));
     }
     json.finish();
-    let text = paper.text();
+    let text = recorded.text();
     assert_eq!(text.lines().count(), 2);
     assert!(text.lines().last().unwrap().contains("\"calls\":30"));
 }
 
 #[test]
-fn a_reader_that_left_is_not_written_to_again() {
+fn reader_that_left_is_not_written_to_again() {
     struct Gone(Rc<RefCell<usize>>);
     impl Write for Gone {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -225,17 +225,17 @@ fn a_reader_that_left_is_not_written_to_again() {
         }
     }
     let writes = Rc::default();
-    told(&mut Lines::new(Box::new(Gone(Rc::clone(&writes))), eta()));
+    replay(&mut Lines::new(Box::new(Gone(Rc::clone(&writes))), eta()));
     assert_eq!(*writes.borrow(), 1);
 }
 
 #[test]
 fn silent_reporter_takes_every_event() {
-    told(&mut Silent);
+    replay(&mut Silent);
 }
 
 #[test]
-fn the_rate_leaves_waits_out() {
+fn rate_ignores_waits() {
     let mut state = progress_state::ProgressState::new(eta());
     let hour = HoldReason::Window(QuotaWindow::BusinessHour);
     for snapshot in [

@@ -46,7 +46,7 @@ pub struct Status {
     /// When the stored ticket expires.
     #[serde(serialize_with = "maybe_rfc3339")]
     pub ticket_expires_at: Option<Timestamp>,
-    /// When everything will be answered if the run goes on, or resumes now; `None` for never.
+    /// When everything will be answered if the run continues, or resumes now; `None` for never.
     #[serde(serialize_with = "maybe_rfc3339")]
     pub eta: Option<Timestamp>,
     /// How many seconds from now that is.

@@ -73,7 +73,7 @@ fn under_way(width: fn() -> usize) -> Bar {
 }
 
 #[test]
-fn a_bar_shows_how_far_how_fast_and_till_when_in_eighty_columns() {
+fn bar_shows_share_rate_and_finish_in_eighty_columns() {
     insta::assert_snapshot!(under_way(|| 80).texts().join("\n"), @"
     71.7 %  ███████░░░  71,660 / 100,000 · 166/s · done about 12:04 (in 4 min 43 s)
     basic.minute    ██████████  9,800 / 9,800
@@ -82,7 +82,7 @@ fn a_bar_shows_how_far_how_fast_and_till_when_in_eighty_columns() {
 }
 
 #[test]
-fn a_wider_terminal_gets_more_and_a_narrower_one_the_front() {
+fn headline_adapts_to_the_width_of_the_terminal() {
     let headlines = [
         under_way(|| 120),
         under_way(|| 100),
@@ -100,7 +100,7 @@ fn a_wider_terminal_gets_more_and_a_narrower_one_the_front() {
 
 /// Fifteen days, millions of subjects, the longest reasons.
 #[test]
-fn no_line_of_the_longest_job_is_wider_than_eighty_columns() {
+fn no_line_of_the_longest_job_exceeds_eighty_columns() {
     let millions = |at| Snapshot {
         tally: tally(5_168_796, 1_753_403, 577_801),
         ..at
@@ -156,7 +156,7 @@ fn no_line_of_the_longest_job_is_wider_than_eighty_columns() {
 }
 
 #[test]
-fn a_bar_says_why_it_waits() {
+fn bar_says_why_it_waits() {
     let (mut bar, _) = bar(false);
     let day = HoldReason::Window(QuotaWindow::BusinessDay);
     bar.event(&RunEvent::ForecastInput(Box::new(outlook())));
@@ -184,7 +184,7 @@ fn a_bar_says_why_it_waits() {
 }
 
 #[test]
-fn no_rate_is_shown_before_a_call_has_landed() {
+fn no_rate_before_the_first_completed_call() {
     let (mut bar, _) = bar(false);
     bar.event(&RunEvent::Progress(snapshot("12:00:00", 0)));
     bar.event(&RunEvent::Progress(snapshot("12:00:10", 0)));
@@ -192,7 +192,7 @@ fn no_rate_is_shown_before_a_call_has_landed() {
 }
 
 #[test]
-fn a_moment_of_waiting_is_not_shown() {
+fn short_waits_are_not_shown() {
     let (mut bar, _) = bar(false);
     let token = held("12:00:00", 0, HoldReason::Token, "12:00:01");
     bar.event(&RunEvent::Progress(token));
@@ -200,7 +200,7 @@ fn a_moment_of_waiting_is_not_shown() {
 }
 
 #[test]
-fn what_is_drawn_is_coloured_and_taken_away_at_the_end() {
+fn bar_is_coloured_and_removed_at_the_end() {
     let (mut bar, terminal) = bar(true);
     let day = HoldReason::Window(QuotaWindow::BusinessDay);
     bar.event(&RunEvent::ForecastInput(Box::new(outlook())));
@@ -220,7 +220,7 @@ fn what_is_drawn_is_coloured_and_taken_away_at_the_end() {
 }
 
 #[test]
-fn it_is_not_redrawn_without_need() {
+fn bar_is_redrawn_only_when_due() {
     let (mut bar, terminal) = bar(false);
     bar.event(&RunEvent::Progress(snapshot("12:00:00", 50_000)));
     terminal.sent();
@@ -229,7 +229,7 @@ fn it_is_not_redrawn_without_need() {
 }
 
 #[test]
-fn what_does_not_fit_all_the_same_is_cut_before_it_wraps() {
+fn lines_too_wide_are_cut_and_never_wrap() {
     let terminal = Terminal::default();
     let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
     let mut bar = Bar::on(target, || 120, Paint::new(false), eta());

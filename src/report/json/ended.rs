@@ -25,11 +25,11 @@ use crate::{
 /// | `come_back_at` | when there is quota again, or null |
 /// | `next` | what to do next, line by line; empty if nothing |
 /// | `command` | the command that resumes |
-#[must_use]
-pub fn ended(summary: &Summary) -> String {
+pub(crate) fn ended(summary: &Summary) -> String {
     serde_json::to_string(&Ended::of(summary)).unwrap_or_default()
 }
 
+// fields: those of the documented object.
 #[derive(Serialize)]
 struct Ended<'a> {
     event: &'static str,

@@ -82,7 +82,7 @@ fn first_and_next(text: &str) -> String {
 }
 
 #[test]
-fn a_finished_run_says_what_it_came_to_and_where_the_results_are() {
+fn finished_run_has_counts_and_results_file() {
     insta::assert_snapshot!(summary(StopReason::Finished, Exit::Done, 0), @"
     Finished: every subject is answered.
 
@@ -97,7 +97,7 @@ fn a_finished_run_says_what_it_came_to_and_where_the_results_are() {
 }
 
 #[test]
-fn a_run_that_parked_something_says_how_to_bring_it_back() {
+fn run_with_parked_subjects_names_retry() {
     let mut summary = summary(StopReason::Finished, Exit::SomeRefused, 0);
     summary.report.tally.set(State::Rejected, 612);
     summary.report.tally.set(State::Parked, 82);
@@ -149,7 +149,7 @@ fn a_run_that_parked_something_says_how_to_bring_it_back() {
 }
 
 #[test]
-fn a_run_out_of_quota_names_the_time_to_come_back() {
+fn run_out_of_quota_names_the_time_to_resume() {
     let ending = StopReason::Quota(Waiting {
         reason: HoldReason::Window(QuotaWindow::BusinessDay),
         until: Some(at("17:54:03")),
@@ -197,7 +197,7 @@ fn every_stop_says_how_to_resume() {
 }
 
 #[test]
-fn an_address_that_cannot_be_reached_is_named_with_why_and_what_to_check() {
+fn unreachable_address_is_named_with_what_to_check() {
     let connect = |why| StopReason::Unreachable(Failure::Connect(why));
     let texts = [
         connect(NoConnection::Dns),
@@ -258,7 +258,7 @@ fn an_address_that_cannot_be_reached_is_named_with_why_and_what_to_check() {
 }
 
 #[test]
-fn a_refusal_is_explained_with_the_address_that_the_server_saw() {
+fn refusal_quotes_server_and_names_seen_address() {
     let halt = FatalRefusal {
         entry: lookup(60020),
         errcode: 60020,
@@ -280,7 +280,7 @@ fn a_refusal_is_explained_with_the_address_that_the_server_saw() {
 }
 
 #[test]
-fn a_refusal_without_a_term_or_words_is_still_a_sentence() {
+fn refusal_without_term_or_words_is_a_sentence() {
     let halt = FatalRefusal {
         entry: lookup(123),
         errcode: 123,
@@ -298,7 +298,7 @@ fn a_refusal_without_a_term_or_words_is_still_a_sentence() {
 }
 
 #[test]
-fn a_tripped_breaker_points_at_the_input() {
+fn tripped_breaker_points_at_the_input() {
     let trip = |errcode| BreakerTrip {
         errors: 120,
         answers: 200,
@@ -318,7 +318,7 @@ fn a_tripped_breaker_points_at_the_input() {
 }
 
 #[test]
-fn nothing_to_ask_is_a_finish() {
+fn nothing_to_look_up_is_finished() {
     let mut summary = summary(StopReason::Finished, Exit::Done, 0);
     summary.report.tally = Tally::default();
     summary.report.calls = 0;

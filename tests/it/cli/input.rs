@@ -305,7 +305,7 @@ fn untidy_sample_asks_valid_lines_and_reports_the_rest() {
         .output()
         .exits(3)
         .says("Finished, but 2 subjects rejected, 14 input lines invalid. (exit 3)")
-        .says("untidy.rejects.csv says why");
+        .says("untidy.rejects.csv says what is wrong");
     assert_eq!(dir.read("untidy.rejects.csv"), rejects);
     assert_eq!(lookups(&simulator).calls, 40);
 }

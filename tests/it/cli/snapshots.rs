@@ -282,9 +282,8 @@ fn help_is_short() {
     Options:
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
-          --log-format <LOG_FORMAT>  The format of log lines [default: text] [possible values: text,
-                                     json]
-      -h, --help                     Print help
+          --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+      -h, --help                     Print help (see more with '--help')
       -V, --version                  Print version
     ");
     assert_snapshot!(help("run"), @"
@@ -333,8 +332,7 @@ fn help_is_short() {
           --yes                      Assume yes to all prompts
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
-          --log-format <LOG_FORMAT>  The format of log lines [default: text] [possible values: text,
-                                     json]
+          --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
       -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("status"), @"
@@ -351,9 +349,8 @@ fn help_is_short() {
           --watch                    Print again every two seconds, until interrupted
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
-          --log-format <LOG_FORMAT>  The format of log lines [default: text] [possible values: text,
-                                     json]
-      -h, --help                     Print help
+          --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+      -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("retry"), @"
     Put subjects with chosen outcomes back in the queue
@@ -370,9 +367,8 @@ fn help_is_short() {
           --sandbox                  Use the sandbox's state file, sandbox.db
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
-          --log-format <LOG_FORMAT>  The format of log lines [default: text] [possible values: text,
-                                     json]
-      -h, --help                     Print help
+          --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+      -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("export"), @"
     Write the results so far, also during a run
@@ -391,8 +387,7 @@ fn help_is_short() {
           --sandbox                  Use the sandbox's state file, sandbox.db
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
-          --log-format <LOG_FORMAT>  The format of log lines [default: text] [possible values: text,
-                                     json]
+          --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
       -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("simulate"), @"
@@ -419,8 +414,7 @@ fn help_is_short() {
           --others <RATE>            Lookups a second by other systems of the same corp [default: 0]
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
-          --log-format <LOG_FORMAT>  The format of log lines [default: text] [possible values: text,
-                                     json]
-      -h, --help                     Print help
+          --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+      -h, --help                     Print help (see more with '--help')
     ");
 }
