@@ -24,7 +24,7 @@ use idferry::{
     clock::{Clock, Timestamp},
     export::{Filter, write_csv},
     gate::Concurrency,
-    intake::{Input, Line, Options, RowReader},
+    intake::{Input, Line, ReadOptions, RowReader},
     job::{Operator, Rehearsal, Session, SessionSettings, TicketPolicy, Unobserved},
     model::{Limits, Row, Subject, SubjectId, WindowKind},
     quota::{CallKind, Ledger, Paid, Quota},
@@ -105,7 +105,7 @@ fn intake(folder: &Path) -> Result<Cost> {
     for (unionid, openid) in ids(0..ROWS) {
         writeln!(file, "{unionid},{openid}")?;
     }
-    let mut rows = RowReader::open(&Input::Path(path), &Options::default())?;
+    let mut rows = RowReader::open(&Input::Path(path), &ReadOptions::default())?;
     let (cost, read) = cost(ROWS, || -> Result<()> {
         while let Line::Row(row) = rows.next()? {
             black_box(row);

@@ -7,10 +7,10 @@ use std::{cell::RefCell, hint::black_box, io::Write, time::Duration};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use desk::{Desk, charge_and_land, full_books};
 use idferry::{
-    intake::{Input, Line, Options, RowReader},
+    intake::{Input, Line, ReadOptions, RowReader},
     model::{Limits, WindowKind},
     quota::Ledger,
-    wecom::{Call, errcode::class_of},
+    wecom::{WecomCall, errcode::class_of},
 };
 
 const ID: &str = "oAbCdEfGhIjKlMnOpQrStUvWxYz0";
@@ -31,7 +31,7 @@ fn windows(bench: &mut Criterion) {
 }
 
 fn errcodes(bench: &mut Criterion) {
-    let call = Call::Convert { corpid: false };
+    let call = WecomCall::Convert { corpid: false };
     let mut codes = [0, -1, 40013, 45009, 84061, 90454].into_iter().cycle();
     bench.bench_function("wecom: errcode to class", |bench| {
         bench.iter(|| class_of(black_box(codes.next().unwrap_or_default()), call));
@@ -51,7 +51,7 @@ fn intake(bench: &mut Criterion) {
     group.throughput(Throughput::Elements(LINES as u64));
     group.bench_function("10,000 CSV lines to rows", |bench| {
         bench.iter(|| {
-            let mut rows = RowReader::open(&input, &Options::default()).expect("a table");
+            let mut rows = RowReader::open(&input, &ReadOptions::default()).expect("a table");
             while let Line::Row(row) = rows.next().expect("a line") {
                 black_box(row);
             }

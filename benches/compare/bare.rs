@@ -6,7 +6,7 @@ use std::{error::Error, rc::Rc};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use idferry::{
     clock::{Clock, Timestamp},
-    intake::{Input, Line, Options, RowReader},
+    intake::{Input, Line, ReadOptions, RowReader},
     model::{Limits, Subject, SubjectId, WindowKind},
     quota::{CallKind, Ledger, Paid},
     secret::Secret,
@@ -23,7 +23,7 @@ pub(crate) fn run(
     let transport = HttpTransport::new(BaseUrl::parse(url)?, Timeouts::default())?;
     let client = Client::new(Rc::new(transport), corp, Secret::new(secret.to_owned()));
     let fans = Fans {
-        rows: RowReader::open(&Input::parse(csv.as_ref()), &Options::default())?,
+        rows: RowReader::open(&Input::parse(csv.as_ref()), &ReadOptions::default())?,
         left: rows,
     };
     tokio::runtime::Builder::new_current_thread()

@@ -11,7 +11,7 @@ use crate::{
     clock::Timestamp,
     config::{ConfigFile, RunSection},
     gate::Concurrency,
-    intake::{Columns, Encoding, Input, Options, parse_delimiter},
+    intake::{Columns, Encoding, Input, ReadOptions, parse_delimiter},
     job::{Error, SANDBOX_FILE, TicketPolicy},
     model::{Limits, WindowKind},
     quota::Quota,
@@ -116,12 +116,12 @@ impl Inputs {
         self.inputs.iter().map(|name| Input::parse(name)).collect()
     }
 
-    pub(super) fn options(&self, file: &RunSection) -> Result<Options, Error> {
+    pub(super) fn options(&self, file: &RunSection) -> Result<ReadOptions, Error> {
         let delimiter = file.delimiter.as_deref().map(parse_delimiter);
         let delimiter = delimiter
             .transpose()
             .map_err(|why| in_file("delimiter", &why))?;
-        Ok(Options {
+        Ok(ReadOptions {
             columns: or_file(self.columns.clone(), file.columns.as_ref(), "columns")?
                 .unwrap_or_default(),
             encoding: or_file(self.encoding, file.encoding.as_ref(), "encoding")?,

@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     config::{self, ConfigFile, WecomSection},
     export::Target,
-    intake::{Input, Options},
+    intake::{Input, ReadOptions},
     job::{Connection, Credentials, Error, Exit, RunOutcome, Session, SessionSettings, stem},
     report::{Summary, phrases},
     runner::RunOptions,
@@ -130,7 +130,7 @@ fn drive(
 struct RunSettings {
     job_file: PathBuf,
     inputs: Vec<Input>,
-    input_options: Options,
+    input_options: ReadOptions,
     results: Target,
     rejects: PathBuf,
     connection: Connection,

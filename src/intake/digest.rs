@@ -8,7 +8,7 @@ use std::{
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Input, IntakeError, Options, input};
+use super::{Input, IntakeError, ReadOptions, input};
 
 /// Large enough that system calls vanish, small enough to stay in the cache.
 const CHUNK: usize = 1 << 20;
@@ -19,7 +19,7 @@ const CHUNK: usize = 1 << 20;
 ///
 /// # Errors
 /// If the file cannot be opened or read.
-pub fn digest(path: &Path, options: &Options) -> Result<[u8; 16], IntakeError> {
+pub fn digest(path: &Path, options: &ReadOptions) -> Result<[u8; 16], IntakeError> {
     let input = Input::Path(path.to_owned());
     let file = input::open_file(path)?;
     let mut hash = Xxh3::new();
@@ -45,7 +45,7 @@ fn hash_file(hash: &mut Xxh3, mut file: File) -> io::Result<()> {
 }
 
 /// Every option with its length before it, so that no two sets of options read alike.
-fn hash_options(hash: &mut Xxh3, options: &Options) {
+fn hash_options(hash: &mut Xxh3, options: &ReadOptions) {
     let columns = &options.columns;
     let delimiter = options.delimiter.map(|byte| char::from(byte).to_string());
     let parts = [
@@ -74,26 +74,26 @@ mod tests {
     fn the_digest_changes_with_the_bytes_and_with_how_they_are_read() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"unionid,openid\n").unwrap();
-        let plain = digest(file.path(), &Options::default()).unwrap();
-        assert_eq!(plain, digest(file.path(), &Options::default()).unwrap());
-        let corp = Options {
+        let plain = digest(file.path(), &ReadOptions::default()).unwrap();
+        assert_eq!(plain, digest(file.path(), &ReadOptions::default()).unwrap());
+        let corp = ReadOptions {
             corpid: Some("wpA".into()),
-            ..Options::default()
+            ..ReadOptions::default()
         };
-        let column = Options {
+        let column = ReadOptions {
             columns: "corpid=wpA".parse().unwrap(),
-            ..Options::default()
+            ..ReadOptions::default()
         };
         let of_corp = digest(file.path(), &corp).unwrap();
         assert_ne!(plain, of_corp);
         assert_ne!(of_corp, digest(file.path(), &column).unwrap());
         file.write_all(b"\n").unwrap();
-        assert_ne!(plain, digest(file.path(), &Options::default()).unwrap());
+        assert_ne!(plain, digest(file.path(), &ReadOptions::default()).unwrap());
     }
 
     #[test]
     fn a_missing_file_has_no_digest() {
-        let error = digest(Path::new("nowhere/fans.csv"), &Options::default()).unwrap_err();
+        let error = digest(Path::new("nowhere/fans.csv"), &ReadOptions::default()).unwrap_err();
         assert!(
             error
                 .to_string()

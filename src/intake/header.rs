@@ -1,7 +1,7 @@
 //! The header line: which delimiter it uses and which columns hold the ids.
 
 use super::{
-    IntakeError, Options, Reason,
+    IntakeError, ReadOptions, Reason,
     csv::{Cut, Dialect, Span},
     input::Source,
     records::{Records, Step},
@@ -27,7 +27,7 @@ impl Header {
     pub(super) fn read(
         source: &Source,
         records: &mut Records,
-        options: &Options,
+        options: &ReadOptions,
     ) -> Result<Self, IntakeError> {
         let delimiter = options.delimiter;
         let delimiter = delimiter.unwrap_or_else(|| best_delimiter(records.first_line(), options));
@@ -48,7 +48,11 @@ impl Header {
         self.names.get(column).map_or("", |name| name.trim())
     }
 
-    fn locate(source: &str, names: Vec<String>, options: &Options) -> Result<Self, IntakeError> {
+    fn locate(
+        source: &str,
+        names: Vec<String>,
+        options: &ReadOptions,
+    ) -> Result<Self, IntakeError> {
         let [unionid, openid, corpid] = wanted(options).map(|wanted| find(source, &names, &wanted));
         let (unionid, openid, corpid) = (unionid?, openid?, corpid?);
         let corpid_missing = corpid.is_none() && options.columns.corpid.is_some();
@@ -85,7 +89,7 @@ impl Wanted<'_> {
     }
 }
 
-fn wanted(options: &Options) -> [Wanted<'_>; 3] {
+fn wanted(options: &ReadOptions) -> [Wanted<'_>; 3] {
     let columns = &options.columns;
     [
         ("unionid", &columns.unionid),
@@ -124,7 +128,7 @@ fn find(source: &str, names: &[String], wanted: &Wanted<'_>) -> Result<Option<us
 }
 
 /// The delimiter that uncovers most needed columns; among equals, most columns.
-fn best_delimiter(line: &[u8], options: &Options) -> u8 {
+fn best_delimiter(line: &[u8], options: &ReadOptions) -> u8 {
     let wanted = wanted(options).map(|wanted| plain(wanted.name));
     let score = |delimiter: &u8| {
         let mut spans = Vec::new();
@@ -154,7 +158,7 @@ fn bad_header(source: &str, records: &Records, reason: Reason) -> IntakeError {
     }
 }
 
-fn missing(source: &str, names: &[String], options: &Options) -> IntakeError {
+fn missing(source: &str, names: &[String], options: &ReadOptions) -> IntakeError {
     let is_there = |wanted: &Wanted<'_>| {
         let mut plains = names.iter().map(|name| plain(name));
         plains.any(|name| name == plain(wanted.name))

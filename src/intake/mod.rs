@@ -40,7 +40,7 @@ pub use digest::digest;
 pub use encoding::Encoding;
 pub use error::IntakeError;
 pub use input::Input;
-pub use options::{Columns, Options, parse_delimiter};
+pub use options::{Columns, ReadOptions, parse_delimiter};
 pub use read_ahead::ReadAhead;
 pub use reject::{Reason, RowError};
 pub use rows::{Line, RowReader, UnusualIds};

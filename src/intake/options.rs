@@ -6,7 +6,7 @@ use super::Encoding;
 
 /// What the operator said about the inputs; the default leaves everything to detection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct ReadOptions {
     /// `--columns`: header names that stand for ours.
     pub columns: Columns,
     /// `--encoding`: `None` detects it.

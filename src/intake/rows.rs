@@ -8,7 +8,7 @@ use std::{
 use crate::model::Row;
 
 use super::{
-    Encoding, Input, IntakeError, Options, Reason, RowError,
+    Encoding, Input, IntakeError, ReadOptions, Reason, RowError,
     buffer::Window,
     encoding::decode,
     header::Header,
@@ -63,7 +63,7 @@ impl RowReader {
     ///
     /// # Errors
     /// If it cannot be opened or unpacked, is no text, is empty, or lacks a needed column.
-    pub fn open(input: &Input, options: &Options) -> Result<Self, IntakeError> {
+    pub fn open(input: &Input, options: &ReadOptions) -> Result<Self, IntakeError> {
         let corpid = options.corpid.clone();
         check_corpid(corpid.as_deref())?;
         let mut source = Source::open(input)?;

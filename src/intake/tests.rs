@@ -35,11 +35,11 @@ impl File {
         Self { folder, path }
     }
 
-    fn open(&self, options: &Options) -> Result<RowReader, IntakeError> {
+    fn open(&self, options: &ReadOptions) -> Result<RowReader, IntakeError> {
         RowReader::open(&Input::Path(self.path.clone()), options)
     }
 
-    fn read(&self, options: &Options) -> Lent {
+    fn read(&self, options: &ReadOptions) -> Lent {
         assert!(self.folder.path().exists());
         let mut rows = self.open(options).unwrap();
         let mut read = Lent::default();
@@ -70,7 +70,7 @@ impl File {
         read
     }
 
-    fn is_the_same_read_ahead(&self, options: &Options, read: &Lent) {
+    fn is_the_same_read_ahead(&self, options: &ReadOptions, read: &Lent) {
         let mut lines = ReadAhead::of(self.open(options).unwrap()).unwrap();
         let (mut good, mut bad) = (read.good.iter(), read.bad.iter());
         let failure = loop {
@@ -107,12 +107,12 @@ impl Lent {
 }
 
 fn read(bytes: impl AsRef<[u8]>) -> Lent {
-    File::new("fans.csv", bytes).read(&Options::default())
+    File::new("fans.csv", bytes).read(&ReadOptions::default())
 }
 
 fn refusal(bytes: impl AsRef<[u8]>) -> String {
     let file = File::new("fans.csv", bytes);
-    let error = file.open(&Options::default()).unwrap_err().to_string();
+    let error = file.open(&ReadOptions::default()).unwrap_err().to_string();
     error.replace(&file.path.display().to_string(), "fans.csv")
 }
 
@@ -142,17 +142,17 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     packed
 }
 
-fn options(columns: &str) -> Options {
-    Options {
+fn options(columns: &str) -> ReadOptions {
+    ReadOptions {
         columns: columns.parse().unwrap(),
-        ..Options::default()
+        ..ReadOptions::default()
     }
 }
 
 #[test]
 fn a_tidy_file_gives_its_rows_in_order() {
     let file = File::new("fans.csv", tidy(3));
-    let read = file.read(&Options::default());
+    let read = file.read(&ReadOptions::default());
     assert_eq!(read.lines_of_good(), [2, 3, 4]);
     assert_eq!(read.good[1], (3, id(1), id(500_001), None));
     assert_eq!(read.unusual, UnusualIds::default());
@@ -240,15 +240,15 @@ fn a_row_may_name_its_corp_and_must_not_contradict_the_flag() {
         pair(5)
     );
     let file = File::new("fans.csv", text);
-    let all = file.read(&Options::default());
+    let all = file.read(&ReadOptions::default());
     let corps: Vec<_> = all.good.iter().map(|row| row.3.as_deref()).collect();
     assert_eq!(corps, [Some("wpA"), None, None, Some("wpB")]);
     assert_eq!(all.complaints(), [(6, "CorpID", Reason::Character(' '))]);
 
     let corpid = Some("wpA".to_owned());
-    let one = file.read(&Options {
+    let one = file.read(&ReadOptions {
         corpid,
-        ..Options::default()
+        ..ReadOptions::default()
     });
     assert!(one.good.iter().all(|row| row.3.as_deref() == Some("wpA")));
     assert_eq!(one.lines_of_good(), [2, 3, 4]);
@@ -272,13 +272,13 @@ fn unusual_lengths_are_told_and_not_rejected() {
 
 #[test]
 fn the_samples_are_what_their_readme_says() {
-    let sample = |name: &str, options: &Options| {
+    let sample = |name: &str, options: &ReadOptions| {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sample_data");
         File::new(name, fs::read(path.join(name)).unwrap()).read(options)
     };
-    let fans = sample("fans.csv", &Options::default());
+    let fans = sample("fans.csv", &ReadOptions::default());
     assert_eq!((fans.good.len(), fans.bad.len()), (1_000, 0));
-    let untidy = sample("untidy.csv", &Options::default());
+    let untidy = sample("untidy.csv", &ReadOptions::default());
     assert_eq!((untidy.good.len(), untidy.bad.len()), (40, 14));
     assert_eq!(untidy.unusual.rows, 2);
     let excel = options("unionid=会员unionid,openid=小程序openid");

@@ -4,7 +4,7 @@ use super::error::Error;
 use crate::{
     clock::Clock,
     intake::{
-        Input, IntakeError, Line, Options, ReadAhead, RowError, RowReader, UnusualIds, digest,
+        Input, IntakeError, Line, ReadAhead, ReadOptions, RowError, RowReader, UnusualIds, digest,
     },
     store::{Import, Reject, Store},
 };
@@ -40,7 +40,7 @@ pub struct ImportedLines {
 pub(super) fn import(
     store: &mut Store,
     inputs: &[Input],
-    options: &Options,
+    options: &ReadOptions,
     each: &mut dyn FnMut(&ImportedInput),
 ) -> Result<(), Error> {
     inputs
@@ -51,7 +51,7 @@ pub(super) fn import(
 fn import_one(
     store: &mut Store,
     input: &Input,
-    options: &Options,
+    options: &ReadOptions,
     each: &mut dyn FnMut(&ImportedInput),
 ) -> Result<(), Error> {
     let name = input.name();

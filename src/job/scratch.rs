@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{error::Error, import::import};
 use crate::{
     clock::Clock,
-    intake::{Input, Options},
+    intake::{Input, ReadOptions},
     model::Tally,
     store::{Reader, Store, StoreError},
 };
@@ -57,7 +57,11 @@ pub(crate) struct ScratchCopy {
 impl ScratchCopy {
     /// Copies the job file `origin`, if it exists, and imports `inputs` into the copy. The job
     /// file itself is only read. Without inputs it must exist.
-    pub(crate) fn of(origin: &Path, inputs: &[Input], options: &Options) -> Result<Self, Error> {
+    pub(crate) fn of(
+        origin: &Path,
+        inputs: &[Input],
+        options: &ReadOptions,
+    ) -> Result<Self, Error> {
         if inputs.is_empty() && !origin.exists() {
             let path = origin.to_owned();
             return Err(StoreError::Missing { path }.into());

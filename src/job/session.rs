@@ -18,7 +18,7 @@ use crate::{
     clock::{Clock, LedgerClock, Timestamp},
     export::Target,
     gate::{Concurrency, Gate},
-    intake::{Input, Options},
+    intake::{Input, ReadOptions},
     model::{State, SubjectId},
     quota::{CallKind, ForecastInput, Quota},
     runner::{
@@ -101,7 +101,7 @@ impl Session {
     pub(crate) fn import(
         &mut self,
         inputs: &[Input],
-        options: &Options,
+        options: &ReadOptions,
         each: &mut dyn FnMut(&ImportedInput),
     ) -> Result<(), Error> {
         import::import(&mut self.store, inputs, options, each)

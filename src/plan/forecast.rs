@@ -1,52 +1,27 @@
-//! The very ledger that admits calls, cloned and played forward.
+//! The account that admits calls, cloned and simulated forward.
 //!
 //! Calls are charged in chunks of at most one hour slot (12 s) that never reach over a slot's
 //! end. The hour, day and month windows see each call in the slot in which it would have been
-//! sent, so for them the play is exact; the minute window sees it up to a chunk early, which the
+//! sent, so for them the simulation is exact; the minute window sees it up to a chunk early, which the
 //! pace makes good. Left out are the latency (a charge leaves its window one latency later), the
-//! retries and whatever others do to the quota. Against a play call by call the finish is within
+//! retries and what others do to the quota. Against a simulation call by call the finish is within
 //! 1 % of the time it takes.
 //!
-//! A play is cut off after some hundred thousand steps; what remains is then told from
+//! A simulation is cut off after some hundred thousand steps; what remains is then taken from
 //! [`ideal_seconds`](super::ideal_seconds)' arithmetic with spans lengthened by their slots,
 //! which is off by at most one period of the longest window that holds.
 
-use std::time::Duration;
+use super::simulation::{Forecast, Simulation};
+use crate::quota::ForecastInput;
 
-use super::play::Play;
-use crate::{clock::Timestamp, model::QuotaWindow, quota::ForecastInput};
-
-/// When a job will be done, and what it will have waited for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Forecast {
-    /// When the last call leaves, in the time of the books; [`Timestamp::MAX`] for never.
-    pub finish: Timestamp,
-    /// From the outlook's now till then, rounded up.
-    pub seconds: u64,
-    /// The window that held longest in total; `None` if none did.
-    pub binding: Option<QuotaWindow>,
-    /// How long each window held, in the order of [`QuotaWindow::ALL`].
-    pub held: [Duration; 5],
-    /// The days from now, counted from 0, on which each window held; windows that never did are
-    /// left out, and so is what lies beyond a play that was cut off.
-    pub bound_days: Vec<(QuotaWindow, Vec<u32>)>,
-    /// The first moment at which the month window holds.
-    pub month_wall: Option<Timestamp>,
-    /// Calls sent by then, all told; at most 256 points, the first at now, the last at the finish.
-    pub done_by: Vec<(Timestamp, u64)>,
-    /// Calls not yet sent when the ticket is laid down; `None` without a ticket that ends.
-    pub left_at_ticket_end: Option<u64>,
-}
-
-/// Plays through a copy of the outlook's ledger until `calls` subjects are answered.
+/// Simulates a copy of the account until `calls` subjects are answered.
 ///
-/// Calls that are charged already, in the air or about to be, are taken to land now, and to answer
-/// as many of them.
+/// Calls that are charged already are taken to complete now, and to answer as many of them.
 #[must_use]
 pub fn forecast(outlook: &ForecastInput, calls: u64) -> Forecast {
-    let mut play = Play::new(outlook, calls);
-    play.run();
-    play.forecast()
+    let mut simulation = Simulation::new(outlook, calls);
+    simulation.run();
+    simulation.forecast()
 }
 
 #[cfg(test)]
@@ -54,10 +29,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{
-        super::{ideal_seconds, play::interval_millis},
+        super::{ideal_seconds, simulation::interval_millis},
         *,
     };
-    use crate::model::{Limits, WindowKind};
+    use std::time::Duration;
+
+    use crate::clock::Timestamp;
+    use crate::model::{Limits, QuotaWindow, WindowKind};
     use crate::quota::{CallKind, Ledger};
 
     const DAY: f64 = 86_400.0;

@@ -167,32 +167,27 @@ pub(super) struct StopWords {
 pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
     let queued = context.report.tally.of(State::Queued);
     let left = format!("{} left", counted(queued, "subject"));
-    let stopped = |why: String, next: String| StopWords {
-        headline: format!("Stopped: {why}, {left}."),
-        next: vec![next],
-    };
+    let words = |headline, next| StopWords { headline, next };
+    let stopped = |why: String, next: String| words(format!("Stopped: {why}, {left}."), vec![next]);
     match &context.report.ending {
-        StopReason::Finished => StopWords {
-            headline: finished(context),
-            next: Vec::new(),
-        },
+        StopReason::Finished => words(finished(context), Vec::new()),
         StopReason::Quota(wait) => {
             stopped(wait.reason.to_string(), after_wait(wait.until, context.now))
         }
         StopReason::Budget => stopped("the budget of calls is used up".into(), RESUME.into()),
         StopReason::Time => stopped("the time is up".into(), RESUME.into()),
-        StopReason::Interrupted => StopWords {
-            headline: format!("Interrupted: every answer is saved, {left}."),
-            next: vec![RESUME.into()],
-        },
+        StopReason::Interrupted => words(
+            format!("Interrupted: every answer is saved, {left}."),
+            vec![RESUME.into()],
+        ),
         StopReason::Unreachable(failure) => StopWords {
             headline: format!("Stopped: {}, {left}.", unreachable(failure)),
             next: then_resume(vec![next_steps::unreachable(failure, context.address)]),
         },
-        StopReason::Refused(refusal) => StopWords {
-            headline: format!("Halted: {}.", refused(refusal)),
-            next: then_resume(next_steps::after_refusal(refusal)),
-        },
+        StopReason::Refused(refusal) => words(
+            format!("Halted: {}.", refused(refusal)),
+            then_resume(next_steps::after_refusal(refusal)),
+        ),
         StopReason::TokensRefused => StopWords {
             headline: TOKENS_REFUSED.into(),
             next: then_resume(vec![next_steps::CHECK_SECRET.into()]),

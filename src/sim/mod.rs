@@ -1,4 +1,4 @@
-//! The remote in small: the WeCom API as [`Remote`], a plain struct that is told the time and a
+//! The remote in small: the WeCom API as [`SimulatedRemote`], a plain struct that is told the time and a
 //! call and says what comes back and when.
 //!
 //! * [`world`] — who is whose customer, a pure function of the seed.
@@ -10,22 +10,22 @@
 //! Where the real remote promises nothing, this one differs on purpose. It never imports the
 //! gate: the judge must not borrow the defendant's arithmetic.
 
-mod air;
 mod answers;
 mod api;
-mod ask;
-mod asked;
 mod call;
+mod calls_in_flight;
 pub mod count;
 mod downstream;
 pub mod faults;
 mod id;
 pub mod latency;
-mod lockout;
-pub mod meter;
 mod options;
+mod parsed_request;
+mod pending_ids;
+pub mod rate_limiter;
 pub mod remote;
 mod reply;
+mod secret_guard;
 pub mod server;
 mod stats;
 pub mod ticket;
@@ -36,15 +36,15 @@ pub mod world;
 #[cfg(test)]
 mod tests;
 
-pub use api::Api;
-pub use call::{Answer, Call, Query, Reply, What};
+pub use api::SimEndpoint;
+pub use call::{ApiAnswer, ApiCall, Query, Reply, ResponseBody};
 pub use faults::{Fault, Faults};
 pub use id::Id;
 pub use latency::{Latency, Legs};
-pub use options::Options;
-pub use remote::{Forced, Remote};
+pub use options::SimOptions;
+pub use remote::{Forced, SimulatedRemote};
 pub use server::Simulator;
 pub use stats::{LaneStats, Stats, WindowStats};
 pub use ticket::TicketAgain;
 pub use transport::MemoryTransport;
-pub use world::{Nobody, World, WorldOptions};
+pub use world::{EmptyListForm, World, WorldOptions};

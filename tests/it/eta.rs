@@ -14,7 +14,7 @@ use idferry::{
         CommitPolicy,
         event::{RunEvent, StopReason},
     },
-    sim::{Latency, Remote},
+    sim::{Latency, SimulatedRemote},
 };
 
 use crate::scenario::at;
@@ -48,7 +48,7 @@ impl Bar {
 }
 
 impl RehearsalObserver for Bar {
-    fn event(&mut self, event: &RunEvent, _remote: &Rc<RefCell<Remote>>) {
+    fn event(&mut self, event: &RunEvent, _remote: &Rc<RefCell<SimulatedRemote>>) {
         match event {
             RunEvent::Started { tally } => self.see(*tally),
             RunEvent::Progress(snapshot) => self.see(snapshot.tally),

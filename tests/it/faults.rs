@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use idferry::{
     model::State,
     runner::event::{BreakerTrip, FatalRefusal, RunEvent, StopReason},
-    sim::{Fault, Faults, Forced, Remote},
+    sim::{Fault, Faults, Forced, SimulatedRemote},
     wecom::{transport::Failure, wire},
 };
 
@@ -436,8 +436,12 @@ fn an_error_budget_of_the_operator_s_counts() {
 /// Down from `from` to `to` seconds after the beginning.
 fn down(scenario: Scenario, from: u64, to: u64) -> Scenario {
     scenario
-        .after(secs(from), |remote: &mut Remote, _| remote.set_down(true))
-        .after(secs(to), |remote: &mut Remote, _| remote.set_down(false))
+        .after(secs(from), |remote: &mut SimulatedRemote, _| {
+            remote.set_down(true)
+        })
+        .after(secs(to), |remote: &mut SimulatedRemote, _| {
+            remote.set_down(false)
+        })
 }
 
 #[test]

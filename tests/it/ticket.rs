@@ -7,7 +7,7 @@ use idferry::{
     quota::HoldReason,
     runner::event::StopReason,
     secret::Secret,
-    sim::{Forced, Remote},
+    sim::{Forced, SimulatedRemote},
     wecom::wire,
 };
 
@@ -178,7 +178,7 @@ pub(crate) fn unionids(subjects: u64, first: usize) -> Vec<String> {
     unionids
 }
 
-fn force(remote: &mut Remote, unionids: &[String], errcode: i64) {
+fn force(remote: &mut SimulatedRemote, unionids: &[String], errcode: i64) {
     for unionid in unionids {
         remote.force(unionid, Some(errcode));
     }

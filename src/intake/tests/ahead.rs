@@ -22,7 +22,7 @@ fn long_lines_make_short_pages() {
     let rows = 2000;
     let text = format!("unionid,openid\n{}", format!("{wide}\n").repeat(rows));
     let file = File::new("fans.csv", text);
-    let mut lines = ReadAhead::of(file.open(&Options::default()).unwrap()).unwrap();
+    let mut lines = ReadAhead::of(file.open(&ReadOptions::default()).unwrap()).unwrap();
     assert!(matches!(lines.next(), Ok(Line::Bad(_))));
     // Some five lines a page, five or six pages ahead.
     assert!(lines.ended().lines() < 100);
@@ -31,7 +31,7 @@ fn long_lines_make_short_pages() {
 #[test]
 fn whoever_stops_reading_stops_the_thread() {
     let file = File::new("fans.csv", tidy(100_000));
-    let mut lines = ReadAhead::of(file.open(&Options::default()).unwrap()).unwrap();
+    let mut lines = ReadAhead::of(file.open(&ReadOptions::default()).unwrap()).unwrap();
     assert!(matches!(lines.next(), Ok(Line::Row(_))));
     assert!(lines.ended().lines() < 100_000);
 }

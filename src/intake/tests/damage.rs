@@ -110,7 +110,7 @@ proptest! {
         text.extend(quotes.as_bytes());
         text.extend(&bytes);
         read(text);
-        if let Ok(mut rows) = File::new("fans.csv", bytes).open(&Options::default()) {
+        if let Ok(mut rows) = File::new("fans.csv", bytes).open(&ReadOptions::default()) {
             while !matches!(rows.next(), Ok(Line::End) | Err(_)) {}
         }
     }
@@ -125,7 +125,7 @@ proptest! {
             writeln!(file, "{noise}\n{}", pair(n)).unwrap();
         }
         let input = Input::Path(file.path().to_owned());
-        let mut rows = RowReader::open(&input, &Options::default()).unwrap();
+        let mut rows = RowReader::open(&input, &ReadOptions::default()).unwrap();
         let mut found = Vec::new();
         loop {
             match rows.next().unwrap() {

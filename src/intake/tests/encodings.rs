@@ -50,9 +50,9 @@ fn gzip_is_unpacked_whatever_its_name_and_over_all_members() {
     let packed = [gzip(head), gzip(tail)].concat();
     for name in ["fans.csv.gz", "fans.csv"] {
         let file = File::new(name, &packed);
-        assert_eq!(file.read(&Options::default()).good.len(), 1_000);
+        assert_eq!(file.read(&ReadOptions::default()).good.len(), 1_000);
         assert_eq!(
-            file.open(&Options::default()).unwrap().total_bytes(),
+            file.open(&ReadOptions::default()).unwrap().total_bytes(),
             Some(packed.len() as u64)
         );
     }
@@ -63,7 +63,7 @@ fn zstd_is_unpacked_whatever_its_name() {
     let packed = zstd::encode_all(tidy(1_000).as_bytes(), 1).unwrap();
     for name in ["fans.csv.zst", "fans.csv"] {
         let file = File::new(name, &packed);
-        let mut rows = file.open(&Options::default()).unwrap();
+        let mut rows = file.open(&ReadOptions::default()).unwrap();
         while !matches!(rows.next().unwrap(), Line::End) {}
         assert_eq!((rows.lines(), rows.bytes()), (1_000, packed.len() as u64));
     }
@@ -78,7 +78,7 @@ fn a_cut_off_archive_keeps_the_lines_before_the_cut() {
         ("fans.csv.zst", zstd),
     ] {
         let file = File::new(name, &packed[..packed.len() / 2]);
-        let read = file.read(&Options::default());
+        let read = file.read(&ReadOptions::default());
         let error = read.failure.unwrap().to_string();
         assert!(read.good.len() > 10_000 && read.bad.is_empty(), "{error}");
         assert!(error.contains(&format!(
@@ -92,7 +92,7 @@ fn a_cut_off_archive_keeps_the_lines_before_the_cut() {
 #[test]
 fn an_archive_in_name_only_is_told() {
     let file = File::new("fans.csv.gz", tidy(1));
-    let error = file.open(&Options::default()).unwrap_err().to_string();
+    let error = file.open(&ReadOptions::default()).unwrap_err().to_string();
     assert!(
         error.contains("its gzip data cannot be unpacked"),
         "{error}"

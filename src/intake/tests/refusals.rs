@@ -5,9 +5,9 @@ use super::*;
 #[test]
 fn a_corpid_that_cannot_be_one_is_refused_at_once() {
     let corpid = Some("wp A".to_owned());
-    let options = Options {
+    let options = ReadOptions {
         corpid,
-        ..Options::default()
+        ..ReadOptions::default()
     };
     let error = File::new("fans.csv", tidy(1)).open(&options).unwrap_err();
     assert!(
@@ -78,7 +78,7 @@ fn emptiness_has_its_kinds() {
         ("unionid,openid\nx,y\nz\n", "none of the 2 lines"),
     ] {
         let file = File::new("fans.csv", text);
-        let mut rows = file.open(&Options::default()).unwrap();
+        let mut rows = file.open(&ReadOptions::default()).unwrap();
         while !matches!(rows.next().unwrap(), Line::End) {}
         let error = rows.ensure_yield().unwrap_err().to_string();
         assert!(error.contains(told), "{error}");
@@ -91,6 +91,6 @@ fn what_is_not_csv_is_called_by_its_name() {
     assert!(refusal(b"\"unionid,openid\n").contains("cannot be read: it starts with a quote"));
     let folder = File::new("fans.csv", "");
     let input = Input::Path(folder.folder.path().to_owned());
-    let error = RowReader::open(&input, &Options::default()).unwrap_err();
+    let error = RowReader::open(&input, &ReadOptions::default()).unwrap_err();
     assert!(matches!(error, IntakeError::Directory { .. }));
 }

@@ -1,4 +1,4 @@
-use super::{super::Tally, *};
+use super::{super::PlannedSubjects, *};
 use crate::model::{Limits, WindowKind};
 use crate::quota::{CallKind, ForecastInput, Ledger};
 
@@ -19,7 +19,7 @@ fn drawn_with(limits: Limits, calls: u64, ticket_until: Option<Timestamp>) -> Pl
         blocked_until: Timestamp::default(),
         per_second: None,
     };
-    let tally = Tally {
+    let tally = PlannedSubjects {
         lines: calls + 117,
         rejected: 17,
         subjects: calls + 100,

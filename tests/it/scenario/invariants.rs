@@ -10,7 +10,7 @@ use idferry::{
     model::{QuotaWindow, State, Tally, WindowKind},
     quota::{Ledger, Quota},
     runner::event::StopReason,
-    sim::Remote,
+    sim::SimulatedRemote,
     store::{Reader, StoreError, SubjectRecord},
     wecom::{errcode, wire},
 };
@@ -174,7 +174,7 @@ fn every_subject_is_in_one_state(scenario: &Scenario, result: &RunResult) {
     }
 }
 
-fn has_the_right_links(answer: &SubjectRecord, remote: &Remote) {
+fn has_the_right_links(answer: &SubjectRecord, remote: &SimulatedRemote) {
     let world = remote.world();
     let person = world.person(&answer.unionid);
     assert_eq!(world.rejection(person, &answer.openid), None, "answered");

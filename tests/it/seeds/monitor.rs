@@ -16,7 +16,7 @@ use idferry::{
         Stop,
         event::{RunEvent, Snapshot},
     },
-    sim::Remote,
+    sim::SimulatedRemote,
     wecom::wire,
 };
 
@@ -80,7 +80,7 @@ impl Monitor {
         }
     }
 
-    pub(super) fn event(&mut self, event: &RunEvent, remote: &Remote, stop: &Stop) {
+    pub(super) fn event(&mut self, event: &RunEvent, remote: &SimulatedRemote, stop: &Stop) {
         self.events += 1;
         if self.lockout.is_some() || matches!(event, RunEvent::LockedOut { .. }) {
             self.look_at(remote);
@@ -99,7 +99,7 @@ impl Monitor {
         }
     }
 
-    fn look_at(&mut self, remote: &Remote) {
+    fn look_at(&mut self, remote: &SimulatedRemote) {
         let stats = remote.stats();
         let lane = stats.lanes.get(wire::UNIONID_TO_EXTERNAL_USERID);
         let calls = lane.map_or(0, |lane| lane.calls);
