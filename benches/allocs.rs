@@ -24,7 +24,7 @@ use idferry::{
     clock::{Clock, Timestamp},
     export::{Filter, write_csv},
     gate::{CallKind, Concurrency, Ledger, Paid, Quota},
-    intake::{Input, Line, Options, RowReader},
+    intake::{Input, InputLine, ReadOptions, RowReader},
     model::{Limits, Row, Subject, SubjectId, WindowKind},
     rehearsal::{Quiet, Rehearsal},
     runner::{CommitPolicy, RunOptions, Runner, begin, open_gate},
@@ -104,9 +104,9 @@ fn intake(folder: &Path) -> Result<Cost> {
     for (unionid, openid) in ids(0..ROWS) {
         writeln!(file, "{unionid},{openid}")?;
     }
-    let mut rows = RowReader::open(&Input::Path(path), &Options::default())?;
+    let mut rows = RowReader::open(&Input::Path(path), &ReadOptions::default())?;
     let (cost, read) = cost(ROWS, || -> Result<()> {
-        while let Line::Row(row) = rows.next()? {
+        while let InputLine::Row(row) = rows.next()? {
             black_box(row);
         }
         Ok(())

@@ -8,7 +8,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use desk::{Desk, charge_and_land, full_books};
 use idferry::{
     gate::Ledger,
-    intake::{Input, Line, Options, RowReader},
+    intake::{Input, InputLine, ReadOptions, RowReader},
     model::{Limits, WindowKind},
     wecom::{Call, errcode::class_of},
 };
@@ -51,8 +51,8 @@ fn intake(bench: &mut Criterion) {
     group.throughput(Throughput::Elements(LINES as u64));
     group.bench_function("10,000 CSV lines to rows", |bench| {
         bench.iter(|| {
-            let mut rows = RowReader::open(&input, &Options::default()).expect("a table");
-            while let Line::Row(row) = rows.next().expect("a line") {
+            let mut rows = RowReader::open(&input, &ReadOptions::default()).expect("a table");
+            while let InputLine::Row(row) = rows.next().expect("a line") {
                 black_box(row);
             }
         });

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use idferry::{
     clock::{Clock, Timestamp},
     gate::{CallKind, Ledger, Paid},
-    intake::{Input, Line, Options, RowReader},
+    intake::{Input, InputLine, ReadOptions, RowReader},
     model::{Limits, Subject, SubjectId, WindowKind},
     secret::Secret,
     wecom::{BaseUrl, Client, HttpTransport, Timeouts, Verdict},
@@ -23,7 +23,7 @@ pub(crate) fn run(
     let transport = HttpTransport::new(BaseUrl::parse(url)?, Timeouts::default())?;
     let client = Client::new(Rc::new(transport), corp, Secret::new(secret.to_owned()));
     let fans = Fans {
-        rows: RowReader::open(&Input::parse(csv.as_ref()), &Options::default())?,
+        rows: RowReader::open(&Input::parse(csv.as_ref()), &ReadOptions::default())?,
         left: rows,
     };
     tokio::runtime::Builder::new_current_thread()
@@ -73,7 +73,7 @@ impl Fans {
         while self.left > 0 {
             self.left -= 1;
             match self.rows.next()? {
-                Line::Row(row) => {
+                InputLine::Row(row) => {
                     return Ok(Some(Subject {
                         id: SubjectId(0),
                         unionid: row.unionid.into(),
@@ -81,8 +81,8 @@ impl Fans {
                         corpid: row.corpid.map(Into::into),
                     }));
                 }
-                Line::Bad(_) => {}
-                Line::End => break,
+                InputLine::Invalid(_) => {}
+                InputLine::End => break,
             }
         }
         Ok(None)

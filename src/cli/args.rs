@@ -10,7 +10,7 @@ use crate::{
     clock::Timestamp,
     config::{File, Run},
     gate::{Concurrency, Quota},
-    intake::{Columns, Encoding, Input, Options, parse_delimiter},
+    intake::{Columns, Encoding, Input, ReadOptions, parse_delimiter},
     model::Limits,
     runner::OnQuota,
 };
@@ -108,12 +108,12 @@ impl Inputs {
         self.inputs.iter().map(|name| Input::parse(name)).collect()
     }
 
-    pub(super) fn options(&self, file: &Run) -> Result<Options, Failure> {
+    pub(super) fn options(&self, file: &Run) -> Result<ReadOptions, Failure> {
         let delimiter = file.delimiter.as_deref().map(parse_delimiter);
         let delimiter = delimiter
             .transpose()
             .map_err(|why| in_file("delimiter", &why))?;
-        Ok(Options {
+        Ok(ReadOptions {
             columns: or_file(self.columns.clone(), file.columns.as_ref(), "columns")?
                 .unwrap_or_default(),
             encoding: or_file(self.encoding, file.encoding.as_ref(), "encoding")?,

@@ -3,7 +3,7 @@
 use super::{Failure, say};
 use crate::{
     clock::Clock,
-    intake::{Input, IntakeError, Line, Options, ReadAhead, RowError, RowReader, digest},
+    intake::{Input, InputLine, IntakeError, ReadAhead, ReadOptions, RowError, RowReader, digest},
     report::style::{count, counted},
     store::{Reject, Store},
 };
@@ -15,7 +15,7 @@ use crate::{
 pub(super) fn enrol(
     store: &mut Store,
     inputs: &[Input],
-    options: &Options,
+    options: &ReadOptions,
     quiet: bool,
 ) -> Result<(), Failure> {
     inputs
@@ -26,7 +26,7 @@ pub(super) fn enrol(
 fn enrol_one(
     store: &mut Store,
     input: &Input,
-    options: &Options,
+    options: &ReadOptions,
     quiet: bool,
 ) -> Result<(), Failure> {
     let name = input.name();
@@ -49,21 +49,21 @@ fn enrol_one(
     let mut rejected = 0;
     loop {
         match lines.next() {
-            Ok(Line::Row(row)) => import.add(&row)?,
-            Ok(Line::Bad(error)) => {
+            Ok(InputLine::Row(row)) => import.add(&row)?,
+            Ok(InputLine::Invalid(error)) => {
                 rejected += 1;
                 import.reject(&reject(error))?;
             }
-            Ok(Line::End) => break,
+            Ok(InputLine::End) => break,
             Err(error) => {
                 broken = Some(error);
                 break;
             }
         }
     }
-    let rows = lines.ended();
+    let rows = lines.finish();
     if broken.is_none() {
-        rows.ensure_yield()?;
+        rows.ensure_any_row()?;
     } else {
         import.forget_digest()?;
     }
@@ -110,7 +110,7 @@ fn taken_in(rows: &RowReader, new: u64, duplicates: u64, rejected: u64) -> Strin
 }
 
 fn warn_of_unusual(rows: &RowReader) {
-    let unusual = rows.unusual();
+    let unusual = rows.unusual_ids();
     if let Some(first) = unusual.first_line {
         say(&format!(
             "{}: {} with ids of unusual length (28 or 29 characters are usual), the first in line \
