@@ -23,11 +23,12 @@ use desk::{Desk, charge_and_land, full_books};
 use idferry::{
     clock::{Clock, Timestamp},
     export::{Filter, write_csv},
-    gate::{CallKind, Concurrency, Ledger, Paid, Quota},
+    gate::Concurrency,
     intake::{Input, InputLine, ReadOptions, RowReader},
+    job::{Operator, Rehearsal, Session, SessionSettings, TicketPolicy, Unobserved},
     model::{Limits, Row, Subject, SubjectId, WindowKind},
-    rehearsal::{Quiet, Rehearsal},
-    runner::{CommitPolicy, RunOptions, Runner, begin, open_gate},
+    quota::{CallKind, Ledger, Paid, Quota},
+    runner::{CommitPolicy, Stop},
     secret::Secret,
     store::Store,
     wecom::{BaseUrl, Client, HttpTransport, Timeouts},
@@ -265,37 +266,35 @@ fn unlimited() -> Quota {
     }
 }
 
-/// The real loop, 64 calls in the air.
+/// The real loop, 64 calls in flight.
 fn run(folder: &Path) -> Result<Cost> {
     let simulator = Simulator::start()?;
     let clock = Clock::system();
-    let mut store = Store::open(&folder.join("run.db"), clock.now())?;
+    let path = folder.join("run.db");
+    let mut store = Store::open(&path, clock.now())?;
     enrol(&mut store, &ids(0..ROWS))?;
+    drop(store);
+    let settings = SessionSettings {
+        quota: unlimited(),
+        concurrency: Concurrency::Fixed(64),
+        ticket: TicketPolicy::None,
+        ..SessionSettings::default()
+    };
+    let mut session = Session::open(&path, settings, clock)?;
+    let run = session.begin("bench")?;
     let client = simulator.client()?;
-    store.bind_corp(client.corp_id())?;
-    let (orders, quota) = (RunOptions::default(), unlimited());
-    let (width, patience) = (Concurrency::Fixed(64), orders.call_timeout);
-    let (gate, books) = open_gate(&store, &quota, width, clock, patience)?;
-    let run = begin(&store, "bench", &quota, clock)?;
     let (cost, driven) = cost(ROWS, || {
-        block_on(async {
-            Runner::new(
-                &mut store,
-                run,
-                gate,
-                client,
-                books,
-                orders,
-                Box::new(|_| ()),
-            )?
-            .drive()
-            .await
-        })
+        block_on(session.drive(run, client, Stop::default(), &mut Unattended))
     });
-    let report = driven??.ok_or("a run that died")?;
-    black_box(report);
+    let outcome = driven??.ok_or("a run that died")?;
+    black_box(outcome.report);
     Ok(cost)
 }
+
+/// Hears nothing and agrees to nothing.
+struct Unattended;
+
+impl Operator for Unattended {}
 
 fn rehearsal(folder: &Path) -> Result<Cost> {
     let path = folder.join("rehearsal.db");
@@ -306,9 +305,9 @@ fn rehearsal(folder: &Path) -> Result<Cost> {
         quota: unlimited(),
         ..Rehearsal::default()
     };
-    rehearsal.orders.commit_policy = CommitPolicy::rehearsed();
+    rehearsal.options.commit_policy = CommitPolicy::rehearsed();
     rehearsal.remote.limits = idferry::model::Limits::none();
-    let (cost, played) = cost(ROWS, || rehearsal.play(&path, &mut Quiet));
+    let (cost, played) = cost(ROWS, || rehearsal.play(&path, &mut Unobserved));
     black_box(played?.report);
     Ok(cost)
 }

@@ -7,9 +7,9 @@ use std::{cell::RefCell, hint::black_box, io::Write, time::Duration};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use desk::{Desk, charge_and_land, full_books};
 use idferry::{
-    gate::Ledger,
     intake::{Input, InputLine, ReadOptions, RowReader},
     model::{Limits, WindowKind},
+    quota::Ledger,
     wecom::{Call, errcode::class_of},
 };
 

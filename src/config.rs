@@ -1,7 +1,7 @@
-//! Where settings come from: flags > environment > `idferry.toml` > defaults.
+//! The configuration file `idferry.toml`, and credentials.
 //!
-//! Flags and environment are clap's business; what is left open there is filled from the file,
-//! and what the file leaves open too is the default that the module in question declares.
+//! A setting is taken from the flag, else the environment, else this file, else the default that
+//! the module it belongs to declares.
 
 use std::{
     collections::BTreeMap,
@@ -11,72 +11,75 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::secret::Secret;
+use crate::{
+    job::{Credentials, Error},
+    secret::Secret,
+};
 
-/// The file that is read if it is there.
-pub const DEFAULT_FILE: &str = "idferry.toml";
+/// The file that is read if it exists.
+pub(crate) const DEFAULT_FILE: &str = "idferry.toml";
 
 /// `idferry.toml`. The names are those of the flags, with `_` for `-`.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct File {
+pub(crate) struct ConfigFile {
     /// Credentials and address.
-    pub wecom: Wecom,
+    pub(crate) wecom: WecomSection,
     /// What `run` would take as flags.
-    pub run: Run,
+    pub(crate) run: RunSection,
 }
 
 /// `[wecom]`
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Wecom {
+pub(crate) struct WecomSection {
     /// The upstream corp.
-    pub corp_id: Option<String>,
+    pub(crate) corp_id: Option<String>,
     /// Its app's secret. Better kept out of this file.
-    pub corp_secret: Option<String>,
+    pub(crate) corp_secret: Option<String>,
     /// A file that holds it.
-    pub corp_secret_file: Option<PathBuf>,
+    pub(crate) corp_secret_file: Option<PathBuf>,
     /// The API's address.
-    pub base_url: Option<String>,
+    pub(crate) base_url: Option<String>,
 }
 
 /// `[run]`
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Run {
+pub(crate) struct RunSection {
     /// `--state`
-    pub state: Option<PathBuf>,
+    pub(crate) state: Option<PathBuf>,
     /// `--ticket`
-    pub ticket: Option<String>,
+    pub(crate) ticket: Option<String>,
     /// `--concurrency`
-    pub concurrency: Option<u16>,
+    pub(crate) concurrency: Option<u16>,
     /// `--quota`, a table of window to limit.
-    pub quota: BTreeMap<String, u64>,
+    pub(crate) quota: BTreeMap<String, u64>,
     /// `--margin`
-    pub margin: Option<f64>,
+    pub(crate) margin: Option<f64>,
     /// `--reserve`
-    pub reserve: Option<f64>,
+    pub(crate) reserve: Option<f64>,
     /// `--window`
-    pub window: Option<String>,
+    pub(crate) window: Option<String>,
     /// `--on-quota`
-    pub on_quota: Option<String>,
+    pub(crate) on_quota: Option<String>,
     /// `--error-budget`
-    pub error_budget: Option<f64>,
+    pub(crate) error_budget: Option<f64>,
     /// `--progress`
-    pub progress: Option<String>,
+    pub(crate) progress: Option<String>,
     /// `--columns`
-    pub columns: Option<String>,
+    pub(crate) columns: Option<String>,
     /// `--encoding`
-    pub encoding: Option<String>,
+    pub(crate) encoding: Option<String>,
     /// `--delimiter`
-    pub delimiter: Option<String>,
+    pub(crate) delimiter: Option<String>,
     /// `--corpid`
-    pub corpid: Option<String>,
+    pub(crate) corpid: Option<String>,
 }
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// The file that was named cannot be read.
     #[error("the configuration {} cannot be read: {why}", path.display())]
     Unreadable {
@@ -116,13 +119,16 @@ pub enum ConfigError {
     },
 }
 
-impl File {
-    /// Reads `path`, or [`DEFAULT_FILE`] if it is there.
-    ///
-    /// # Errors
-    ///
-    /// If a named file cannot be read, or a file is not valid.
-    pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl ConfigFile {
+    /// Reads `path`, or [`DEFAULT_FILE`] if it exists. Returns an error if a named file cannot be
+    /// read, or a file is not valid.
+    pub(crate) fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
         let named = path.is_some();
         let path = path.unwrap_or_else(|| Path::new(DEFAULT_FILE));
         let text = match std::fs::read_to_string(path) {
@@ -151,49 +157,35 @@ fn place(text: &str, span: Option<std::ops::Range<usize>>) -> String {
     )
 }
 
-/// Who calls.
-pub struct Credentials {
-    /// The upstream corp.
-    pub corp_id: String,
-    /// Its app's secret.
-    pub corp_secret: Secret<String>,
-}
-
-impl Credentials {
-    /// From the environment, else from the file.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::NoCredentials`], [`ConfigError::NoSecretFile`].
-    pub fn find(
-        environment: impl Fn(&str) -> Option<String>,
-        file: &Wecom,
-    ) -> Result<Self, ConfigError> {
-        let set = |name: &str| environment(name).filter(|value| !value.is_empty());
-        let corp_id = set("WECOM_CORP_ID")
-            .or_else(|| file.corp_id.clone())
-            .filter(|id| !id.trim().is_empty())
-            .ok_or(ConfigError::NoCredentials("corp id"))?;
-        let secret = match set("WECOM_CORP_SECRET") {
-            Some(secret) => Some(secret),
-            None => match set("WECOM_CORP_SECRET_FILE") {
-                Some(path) => Some(read_secret(Path::new(&path))?),
-                None => match (&file.corp_secret, &file.corp_secret_file) {
-                    (Some(secret), _) => Some(secret.clone()),
-                    (None, Some(path)) => Some(read_secret(path)?),
-                    (None, None) => None,
-                },
+/// Returns the credentials in `environment`, else those in the file.
+pub(crate) fn credentials(
+    environment: impl Fn(&str) -> Option<String>,
+    file: &WecomSection,
+) -> Result<Credentials, ConfigError> {
+    let set = |name: &str| environment(name).filter(|value| !value.is_empty());
+    let corp_id = set("WECOM_CORP_ID")
+        .or_else(|| file.corp_id.clone())
+        .filter(|id| !id.trim().is_empty())
+        .ok_or(ConfigError::NoCredentials("corp id"))?;
+    let secret = match set("WECOM_CORP_SECRET") {
+        Some(secret) => Some(secret),
+        None => match set("WECOM_CORP_SECRET_FILE") {
+            Some(path) => Some(read_secret(Path::new(&path))?),
+            None => match (&file.corp_secret, &file.corp_secret_file) {
+                (Some(secret), _) => Some(secret.clone()),
+                (None, Some(path)) => Some(read_secret(path)?),
+                (None, None) => None,
             },
-        };
-        // Nothing but white space is what a failed `cat` or a template leaves behind.
-        let corp_secret = secret
-            .filter(|secret| !secret.trim().is_empty())
-            .ok_or(ConfigError::NoCredentials("corp secret"))?;
-        Ok(Self {
-            corp_id,
-            corp_secret: Secret::new(corp_secret),
-        })
-    }
+        },
+    };
+    // White space alone is what a failed `cat` or a template leaves behind.
+    let corp_secret = secret
+        .filter(|secret| !secret.trim().is_empty())
+        .ok_or(ConfigError::NoCredentials("corp secret"))?;
+    Ok(Credentials {
+        corp_id,
+        corp_secret: Secret::new(corp_secret),
+    })
 }
 
 fn read_secret(path: &Path) -> Result<String, ConfigError> {
@@ -221,28 +213,30 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_comes_before_the_file() {
-        let file: File =
+    fn environment_comes_before_the_file() {
+        let file: ConfigFile =
             toml::from_str("[wecom]\ncorp_id = 'file'\ncorp_secret = 'in the file'").unwrap();
         let ours = environment(&[("WECOM_CORP_ID", "environment")]);
-        let credentials = Credentials::find(ours, &file.wecom).unwrap();
-        assert_eq!(credentials.corp_id, "environment");
-        assert_eq!(credentials.corp_secret.expose(), "in the file");
+        let found = credentials(ours, &file.wecom).unwrap();
+        assert_eq!(found.corp_id, "environment");
+        assert_eq!(found.corp_secret.expose(), "in the file");
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn missing_credential_is_named() {
         let only_id = environment(&[("WECOM_CORP_ID", "ww1"), ("WECOM_CORP_SECRET", "")]);
-        let error = Credentials::find(only_id, &Wecom::default()).err().unwrap();
+        let error = credentials(only_id, &WecomSection::default())
+            .err()
+            .unwrap();
         assert!(error.to_string().contains("no corp secret"));
     }
 
     #[test]
-    fn a_bad_file_is_placed_and_not_quoted() {
+    fn bad_file_is_located_but_not_quoted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("idferry.toml");
         std::fs::write(&path, "[wecom]\ncorp_id = 'a'\ncorp_secret = hunter2\n").unwrap();
-        let error = File::read(Some(&path)).err().unwrap().to_string();
+        let error = ConfigFile::read(Some(&path)).err().unwrap().to_string();
         assert!(error.contains("line 3"), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
     }

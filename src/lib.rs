@@ -1,14 +1,51 @@
 //! # idferry
 //!
-//! Ferries WeChat (unionid, openid) pairs to the `external_userid`s by which a brand's dealers
-//! know the same people in WeCom (企业微信), one HTTPS call each, inside every quota, without
+//! Converts WeChat (unionid, openid) pairs to the `external_userid`s by which a brand's dealers
+//! know the same people in WeCom (企业微信): one HTTPS call each, within every quota, without
 //! losing an answer.
 //!
-//! The modules stand in the order in which a row passes through them: it enters at [`intake`],
-//! rests in [`store`], waits at [`gate`], is asked in [`wecom`], is driven by [`runner`] and
-//! leaves by [`export`]. [`plan`] plays the windows forward, [`report`] is what people see,
-//! [`sim`] is the remote in small, [`rehearsal`] runs
-//! all of it in virtual time, [`cli`] is where a command line becomes all of this.
+//! # The tour
+//!
+//! The modules are listed in the order in which a row passes through them; imports run towards
+//! the top of the list only.
+//!
+//! | module | |
+//! | --- | --- |
+//! | [`model`], [`clock`], [`secret`], `format` | nouns, published limits, time, secrets, how numbers are written |
+//! | [`intake`] | bytes of an input become rows, or say why not |
+//! | [`gate`] | when the next call may leave |
+//! | [`store`] | the job file: subjects, answers, quota, runs |
+//! | [`wecom`] | one call: request, reply, verdict |
+//! | [`runner`] | the loop that makes the calls |
+//! | [`plan`] | how long it will take |
+//! | [`export`] | answers become files |
+//! | [`sim`] | the remote in small, and worse |
+//! | [`job`] | what a command does: a run assembled, rehearsed, looked at |
+//! | [`report`] | what people and programs see |
+//! | `config`, [`cli`] | settings, and the command line |
+//!
+//! # The words
+//!
+//! | word | |
+//! | --- | --- |
+//! | subject | a (unionid, openid) pair, perhaps within one downstream corp: what is looked up |
+//! | link | a downstream corp and the external_userid by which it knows a subject |
+//! | source | an input that was imported |
+//! | pass | a reason to look subjects up: new ones, parked ones |
+//! | job | the sources, subjects and answers of one job file |
+//! | ledger | the calls charged in each window, durable |
+//! | window | a span of time with a limit of calls (D90454, D95818) |
+//! | charge | a call counted in every window that applies, before it is sent |
+//! | permit | charges that are admitted and not yet committed |
+//! | paid | a call whose charge is committed; only such a call can be sent |
+//! | hold | why the next call waits, and until when |
+//! | lockout | the API refuses all calls for a time (45009) |
+//! | ticket | `mass_call_ticket` (大批量调用凭据): lifts the business windows for seven days, once |
+//! | verdict | what a reply says about its subject |
+//! | outcome | where a subject stands: queued, linked, unlinked, rejected or parked |
+//! | parked | attempts used up, or an unclassified code; `idferry retry` looks it up again |
+//! | rehearsal | a run in virtual time against the simulator in memory |
+//! | sandbox | a run over real HTTP against a simulator inside the process |
 //!
 //! Facts about the API are cited by the number of their page: D95818 stands for
 //! `https://developer.work.weixin.qq.com/document/path/95818`.
@@ -16,13 +53,16 @@
 pub mod model;
 
 pub mod clock;
+mod format;
 pub mod secret;
 
 pub mod intake;
 
-pub mod store;
+pub mod quota;
 
 pub mod gate;
+
+pub mod store;
 
 pub mod wecom;
 
@@ -32,12 +72,12 @@ pub mod plan;
 
 pub mod export;
 
-pub mod report;
-
 pub mod sim;
 
-pub mod rehearsal;
+pub mod job;
 
-pub mod config;
+pub mod report;
+
+mod config;
 
 pub mod cli;

@@ -6,9 +6,9 @@ use std::{error::Error, rc::Rc};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use idferry::{
     clock::{Clock, Timestamp},
-    gate::{CallKind, Ledger, Paid},
     intake::{Input, InputLine, ReadOptions, RowReader},
     model::{Limits, Subject, SubjectId, WindowKind},
+    quota::{CallKind, Ledger, Paid},
     secret::Secret,
     wecom::{BaseUrl, Client, HttpTransport, Timeouts, Verdict},
 };

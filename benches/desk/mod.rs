@@ -4,10 +4,9 @@ use std::{hint::black_box, time::Duration};
 
 use idferry::{
     clock::{Clock, ClockReading, LedgerClock, Timestamp},
-    gate::{CallKind, Ledger, Lockout, Quota},
-    model::{Limits, Link, Outcome, Row, State, SubjectId, WindowKind},
-    runner::begin,
-    store::{Batch, RunId, RunProgress, Settled, Store},
+    model::{Api, Limits, Link, Outcome, Row, State, SubjectId, WindowKind},
+    quota::{CallKind, Ledger, Lockout, Quota},
+    store::{Batch, Exchange, RunId, RunProgress, Settled, Store},
 };
 
 /// Books as they are in the second week: every slot of every window holds something.
@@ -18,7 +17,7 @@ pub(crate) fn full_books() -> (Ledger, Timestamp) {
     for _ in 0..15 * 24 * 60 {
         now = now.plus(Duration::from_secs(60));
         books.land_many(now, CallKind::Standard, 100);
-        books.take_changes();
+        books.committed();
     }
     (books, now)
 }
@@ -28,7 +27,8 @@ pub(crate) fn charge_and_land(books: &mut Ledger, now: Timestamp) {
     let permit = books.charge(now, CallKind::Standard, 1);
     let paid = permit.map(|permit| permit.pay(|| Ok::<(), ()>(())));
     books.land(now, CallKind::Standard);
-    let _ = black_box((paid, books.take_changes()));
+    let _ = black_box((paid, books.deltas()));
+    books.committed();
 }
 
 /// A state file with a run begun and a block of calls to be charged.
@@ -60,8 +60,10 @@ impl Desk {
             import.add(&row).expect("room");
         }
         import.finish(0, 0, clock.now()).expect("room");
-        let quota = Quota::default();
-        let run = begin(&store, "bench", &quota, clock).expect("a run");
+        let run = store
+            .journal()
+            .begin_run("bench", "{}", clock.now())
+            .expect("a run");
         Self {
             _folder: folder,
             store,
@@ -102,18 +104,20 @@ impl Desk {
         let now = self.reading.at;
         self.books
             .land_many(now, CallKind::Standard, u64::from(calls));
-        let permit = self.books.charge(now, CallKind::Standard, calls);
         let progress = RunProgress::default();
         let batch = Batch {
             settled,
-            charges: &self.books.take_changes(),
-            open: self.books.open(),
-            reading: self.reading,
-            block: Lockout::default(),
             watermark: settled.last().map(|settled| settled.subject),
             progress: (self.run, &progress),
         };
-        let purse = self.store.commit(&batch, permit.expect("no limits"));
-        black_box(purse.expect("room").calls());
+        let exchange = Exchange {
+            account: &mut self.books,
+            api: Api::Lookup,
+            want: Some((CallKind::Standard, calls)),
+            lockout: Lockout::default(),
+            reading: self.reading,
+        };
+        let paid = self.store.commit(&batch, exchange).expect("a disk");
+        black_box(paid.expect("no limits").calls());
     }
 }

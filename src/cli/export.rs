@@ -1,19 +1,15 @@
-//! `idferry export`: the results as they stand, beside a run or after it.
+//! `idferry export`: the results so far, during a run or after it.
 
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::{
-    Exit, Failure,
-    retry::{split_states, state_file},
-    say,
-};
+use super::{args::StateFile, console::say, values::outcome};
 use crate::{
     export::{Filter, Format, Target, publish_results},
-    intake::Input,
+    format::counted,
+    job::{Error, Exit, stem},
     model::State,
-    report::style::counted,
     store::Reader,
 };
 
@@ -22,18 +18,17 @@ pub(super) struct Args {
     /// Where the results go; - is standard output [default: the first input's stem + .links.csv].
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// The form of the results.
+    /// The format of the results.
     #[arg(long, value_parser = format(), default_value_t = Format::ALL[0])]
     format: Format,
-    /// Only subjects in this state (repeatable). Anything else names the state file.
-    #[arg(long = "state", value_name = "STATE|FILE")]
-    states: Vec<String>,
-    /// Of the sandbox's state file, sandbox.db.
+    /// Only subjects with this outcome: queued, linked, unlinked, rejected or parked (repeatable).
+    #[arg(long = "outcome", value_name = "OUTCOME", value_parser = outcome)]
+    outcomes: Vec<State>,
+    #[command(flatten)]
+    state: StateFile,
+    /// Use the sandbox's state file, sandbox.db.
     #[arg(long)]
     sandbox: bool,
-    /// The configuration file [default: idferry.toml, if there is one].
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
 }
 
 /// Reads a name that [`Format`] lists.
@@ -41,17 +36,20 @@ fn format() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse::<Format>())
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let (states, file) = split_states(&args.states);
-    let reader = Reader::open(&state_file(file, args.config.clone(), args.sandbox)?)?;
+pub(super) fn run(args: &Args) -> Result<Exit, Error> {
+    let path = args.state.path(&args.state.file()?.run, args.sandbox);
+    let reader = Reader::open(&path)?;
     let target = match &args.output {
         Some(output) => Target::parse(output),
-        None => Target::File(default_output(&reader, &states, args.format)?),
+        None => Target::File(default_output(&reader, &args.outcomes, args.format)?),
     };
     target
         .check()
-        .map_err(|why| Failure::usage(why.to_string()))?;
-    match publish_results(&reader, &target, args.format, &Filter { states }) {
+        .map_err(|why| Error::usage(why.to_string()))?;
+    let filter = Filter {
+        states: args.outcomes.clone(),
+    };
+    match publish_results(&reader, &target, args.format, &filter) {
         Err(why) if why.is_closed_pipe() => Ok(Exit::Done),
         Err(why) => Err(why.into()),
         Ok(lines) => {
@@ -63,25 +61,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
 }
 
-/// All results go where a run puts them; a part of them never takes their place.
-fn default_output(reader: &Reader, states: &[State], format: Format) -> Result<PathBuf, Failure> {
+/// All results go where a run writes them; a part of them never replaces them.
+fn default_output(reader: &Reader, outcomes: &[State], format: Format) -> Result<PathBuf, Error> {
     let stem = stem(reader)?;
-    let part: Vec<_> = states.iter().map(|state| state.as_str()).collect();
-    let part = match part.is_empty() {
-        true => "links".to_owned(),
-        false => part.join("-"),
+    let part = if outcomes.is_empty() {
+        "links".to_owned()
+    } else {
+        let names: Vec<_> = outcomes.iter().map(|state| state.as_str()).collect();
+        names.join("-")
     };
     Ok(format!("{stem}.{part}.{format}").into())
-}
-
-/// What outputs are named after if no input is named: the first source.
-pub(super) fn stem(reader: &Reader) -> Result<String, Failure> {
-    let Some(first) = reader.sources()?.into_iter().next() else {
-        return Ok("idferry".to_owned());
-    };
-    let input = match first.name {
-        name if name == Input::Stdin.name() => Input::Stdin,
-        name => Input::Path(name.into()),
-    };
-    Ok(input.stem())
 }

@@ -1,95 +1,100 @@
-//! The command line: one file per command, and what they share.
+//! The command line: parses, calls [`job`](crate::job), prints what [`report`](crate::report) says.
+//!
+//! One file for each command. Beside them: `args` and `values` (flags that commands
+//! share, and how they are read), `operator` (prompts and progress), `progress` (which reporter), `console` (standard error), `signals`,
+//! `next_command` (the command to type next).
 
 mod args;
-mod enrol;
-mod error;
-mod exit;
+mod console;
 mod export;
-mod job;
-mod log;
+mod next_command;
+mod operator;
 mod plan;
+mod progress;
 mod rehearse;
-mod rejects;
-mod remote;
-mod reporter;
-mod results;
 mod retry;
 mod run;
-mod say;
 mod signals;
 mod simulate;
 mod status;
-mod ticket;
-mod timeline;
-mod typed;
+mod values;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub use error::Failure;
-pub use exit::Exit;
-use say::say;
+use crate::job::Exit;
+use next_command::NextCommand;
 
-/// Ferries WeChat (unionid, openid) pairs to WeCom external_userids: exact about quota, unable to
-/// lose an answer. Type the same command again to go on where it stopped.
+/// Converts WeChat (unionid, openid) pairs to WeCom external_userids, within every quota and
+/// without losing an answer. Re-run the same command to resume.
 #[derive(Parser)]
 #[command(name = "idferry", version, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    talk: args::Talk,
+    output: args::OutputFlags,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Import the inputs, look every subject up, export. The same command again goes on.
+    /// Import the inputs, look every subject up, export. Re-run the same command to resume.
     Run(Box<run::Args>),
-    /// How long it would take, with and without a ticket. Sends nothing, changes nothing.
+    /// Estimate how long a run takes, with and without a ticket. Sends nothing, changes nothing.
     Plan(plan::Args),
-    /// The same run against the simulator in memory: weeks in seconds.
+    /// Run against an in-memory simulator in virtual time: weeks in seconds.
     Rehearse(Box<rehearse::Args>),
-    /// What the job does, why it waits, and how much quota is left. Reads beside a run.
+    /// Show what the job does, why it waits, and how much quota is left, also during a run.
     Status(status::Args),
-    /// Put chosen outcomes back in the queue.
+    /// Put subjects with chosen outcomes back in the queue.
     Retry(retry::Args),
-    /// Write the results as they stand. Reads beside a run.
+    /// Write the results so far, also during a run.
     Export(export::Args),
     /// Serve the simulated WeCom API on a loopback address, for any client.
     Simulate(simulate::Args),
 }
 
-/// Runs the command line and answers with its exit code.
+/// Runs the command line; returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let (cli, next) = match parse() {
+        Ok(parsed) => parsed,
         Err(error) => {
             let _ = error.print();
-            let usage = error.use_stderr();
-            let exit = if usage { Exit::Usage } else { Exit::Done };
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            };
             return ExitCode::from(exit.code());
         }
     };
-    let talk = cli.talk;
     let done = match cli.command {
-        Command::Run(args) => run::run(*args, &talk),
-        Command::Plan(args) => plan::run(&args),
-        Command::Rehearse(args) => rehearse::run(&args),
+        Command::Run(args) => run::run(*args, &cli.output, &next),
+        Command::Plan(args) => plan::run(&args, &next),
+        Command::Rehearse(args) => rehearse::run(&args, &next),
         Command::Status(args) => status::run(&args),
-        Command::Retry(args) => retry::run(&args),
+        Command::Retry(args) => retry::run(&args, &next),
         Command::Export(args) => export::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     };
-    let exit = done.unwrap_or_else(|failure| {
-        say(&format!("idferry: {failure}"));
-        failure.exit
+    let exit = done.unwrap_or_else(|error| {
+        console::say(&format!("idferry: {error}"));
+        error.exit
     });
     ExitCode::from(exit.code())
 }
 
-/// The environment, as UTF-8 where it is that. An empty variable is an unset one.
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+fn parse() -> Result<(Cli, NextCommand), clap::Error> {
+    let mut command = Cli::command();
+    // Global flags become arguments of every subcommand.
+    command.build();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    let (_, given) = matches.subcommand().unwrap_or(("", &matches));
+    let next = match command.find_subcommand("run") {
+        Some(run) => NextCommand::of(run, given),
+        None => NextCommand::default(),
+    };
+    Ok((Cli::from_arg_matches(&matches)?, next))
 }

@@ -1,21 +1,19 @@
-//! `idferry plan`: how long it would take, with and without a ticket. Sends nothing, changes
-//! nothing.
+//! `idferry plan`: how long a run takes, with and without a ticket. Sends nothing, changes nothing.
 
 use std::io::Write;
 
 use super::{
-    Exit, Failure,
     args::{Inputs, QuotaFlags, StateFile},
-    job::Job,
-    typed,
+    console::say,
+    next_command::NextCommand,
 };
 use crate::{
     clock::Clock,
-    gate::{CallKind, ForecastInput},
+    config::RunSection,
+    format::counted,
+    job::{Error, Exit, ScratchCopy, Session, SessionSettings},
     model::State,
     plan::{Plan, Tally, render},
-    runner::{open_gate, ticket},
-    store::Store,
 };
 
 #[derive(clap::Args)]
@@ -26,59 +24,51 @@ pub(super) struct Args {
     state: StateFile,
     #[command(flatten)]
     quota: QuotaFlags,
-    /// One JSON object instead of text.
+    /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
     let file = args.state.file()?.run;
-    let job = Job::copy(&args.inputs, &args.state, &file)?;
-    let tally = Tally {
-        lines: job.lines,
-        rejected: job.rejected,
-        subjects: job.tally.total(),
-        answered: job.tally.answered(),
-        calls: job.tally.of(State::Queued),
+    let copy = scratch_copy(&args.inputs, &args.state, &file)?;
+    let settings = SessionSettings {
+        quota: args.quota.quota(&file)?,
+        concurrency: args.quota.concurrency(&file),
+        ..SessionSettings::default()
     };
     let clock = Clock::system();
-    let wall = clock.now();
-    let plan = Plan::draw(
-        tally,
-        &args.outlook(&job, clock)?,
-        wall,
-        &typed::for_run("plan"),
-    );
+    let session = Session::open(&copy.folder.job_file(), settings, clock)?;
+    let tally = Tally {
+        lines: copy.lines,
+        rejected: copy.invalid,
+        subjects: copy.tally.total(),
+        answered: copy.tally.answered(),
+        calls: copy.tally.of(State::Queued),
+    };
+    let now = clock.now();
+    let plan = Plan::draw(tally, &session.forecast_input()?, now, &next.arguments());
     let text = if args.json {
         serde_json::to_string(&plan).unwrap_or_default() + "\n"
     } else {
-        render(&plan, wall)
+        render(&plan, now)
     };
-    // Whoever closed the pipe has read enough.
+    // A reader who closed the pipe has read enough.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(Exit::Done)
 }
 
-impl Args {
-    /// The very gate that would admit the calls, over the books as they were left.
-    fn outlook(&self, job: &Job, clock: Clock) -> Result<ForecastInput, Failure> {
-        let file = self.state.file()?.run;
-        let store = Store::open(&job.scratch.state(), clock.now())?;
-        let quota = self.quota.quota(&file)?;
-        let concurrency = self.quota.concurrency(&file);
-        let timeout = crate::runner::RunOptions::default().call_timeout;
-        let (gate, books) = open_gate(&store, &quota, concurrency, clock, timeout)?;
-        let (now, wall) = (books.now(), clock.now());
-        let stored = ticket::stored(&store, clock)?;
-        Ok(ForecastInput {
-            ledger: gate.ledger,
-            now,
-            fare: stored
-                .as_ref()
-                .map_or(CallKind::Standard, |_| CallKind::WithTicket),
-            ticket_until: stored.map(|ticket| now.plus(ticket.usable_until().since(wall))),
-            blocked_until: gate.block.until,
-            per_second: None,
-        })
+/// Copies the job with the inputs imported, and says how many of its lines are invalid.
+pub(super) fn scratch_copy(
+    inputs: &Inputs,
+    state: &StateFile,
+    file: &RunSection,
+) -> Result<ScratchCopy, Error> {
+    let options = inputs.options(file)?;
+    let copy = ScratchCopy::of(&state.path(file, false), &inputs.list(), &options)?;
+    if copy.invalid > 0 {
+        let lines = counted(copy.invalid, "invalid line");
+        say(&format!("{lines}; `idferry run` writes them to a file"));
     }
+    Ok(copy)
 }

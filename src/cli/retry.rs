@@ -1,79 +1,47 @@
-//! `idferry retry`: chosen outcomes go back in the queue.
+//! `idferry retry`: subjects with chosen outcomes go back in the queue.
 
-use std::path::PathBuf;
-
-use super::{Exit, Failure, args::StateFile, say};
+use super::{args::StateFile, console::say, next_command::NextCommand, values::outcome};
 use crate::{
     clock::Clock,
+    format::{count, counted},
+    job::{Error, Exit},
     model::State,
-    report::style::{count, counted},
-    store::Store,
+    store::{Store, StoreError},
 };
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Outcomes to ask again: parked, rejected, unlinked or linked (repeatable). Anything else
-    /// names the state file.
-    #[arg(long = "state", value_name = "STATE|FILE")]
-    states: Vec<String>,
-    /// Outcomes with this errcode (repeatable).
+    /// Look subjects with this outcome up again: parked, rejected, unlinked or linked (repeatable).
+    #[arg(long = "outcome", value_name = "OUTCOME", value_parser = outcome)]
+    outcomes: Vec<State>,
+    /// Only outcomes with this errcode (repeatable).
     #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
     errcode: Vec<i64>,
-    /// In the sandbox's state file, sandbox.db.
+    #[command(flatten)]
+    state: StateFile,
+    /// Use the sandbox's state file, sandbox.db.
     #[arg(long)]
     sandbox: bool,
-    /// The configuration file [default: idferry.toml, if there is one].
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
 }
 
-/// `--state` names both a state of subjects and, as everywhere, the state file. The five words of
-/// subjects come first; a file of such a name is written ./parked.
-pub(super) fn split_states(words: &[String]) -> (Vec<State>, Option<PathBuf>) {
-    let mut states = Vec::new();
-    let mut file = None;
-    for word in words {
-        match word.parse() {
-            Ok(state) => states.push(state),
-            Err(_) => file = Some(PathBuf::from(word)),
-        }
-    }
-    (states, file)
-}
-
-/// The state file of a command whose `--state` may also name states.
-pub(super) fn state_file(
-    file: Option<PathBuf>,
-    config: Option<PathBuf>,
-    sandbox: bool,
-) -> Result<PathBuf, Failure> {
-    let named = StateFile {
-        state: file,
-        config,
-    };
-    let configured = named.file()?;
-    Ok(named.path(&configured.run, sandbox))
-}
-
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let (states, file) = split_states(&args.states);
-    let path = state_file(file, args.config.clone(), args.sandbox)?;
-    if states.is_empty() && args.errcode.is_empty() {
-        return Err(Failure::usage(
-            "retry what? For example --state parked, or --errcode 610017",
+pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
+    let path = args.state.path(&args.state.file()?.run, args.sandbox);
+    if args.outcomes.is_empty() && args.errcode.is_empty() {
+        return Err(Error::usage(
+            "retry what? For example --outcome parked, or --errcode 610017",
         ));
     }
     if !path.exists() {
-        return Err(crate::store::StoreError::Missing { path }.into());
+        return Err(StoreError::Missing { path }.into());
     }
     let mut store = Store::open(&path, Clock::system().now())?;
-    let requeued = store.requeue(&states, &args.errcode)?;
-    let left = store.tally().of(State::Queued);
-    let sandbox = if args.sandbox { " --sandbox" } else { "" };
+    let requeued = store.requeue(&args.outcomes, &args.errcode)?;
+    let queued = store.tally().of(State::Queued);
     say(&format!(
-        "{} put back in the queue, {} queued now; `idferry run{sandbox}` asks them",
+        "{} put back in the queue, {} queued now; `{}` looks them up",
         counted(requeued, "subject"),
-        count(left)
+        count(queued),
+        next.run()
     ));
     Ok(Exit::Done)
 }

@@ -1,42 +1,26 @@
-//! `idferry run`: import, ask, export. Typed again, it goes on.
+//! `idferry run`: import, look up, export. Run again, it resumes.
 
-use std::{
-    cell::RefCell,
-    path::{Path, PathBuf},
-    rc::Rc,
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use super::{
-    Exit, Failure,
-    args::{Inputs, QuotaFlags, StateFile, StopFlags, Talk, or_file},
-    enrol::enrol,
-    export::stem,
-    log, rejects,
-    remote::Remote,
-    reporter::{self, Progress},
-    results,
-    say::sum_up,
+    args::{Inputs, OutputFlags, QuotaFlags, StateFile, StopFlags, TicketFlag, ticket_policy},
+    console::{self, say},
+    next_command::NextCommand,
+    operator::{Consent, TerminalOperator},
+    progress::{self, ProgressMode},
     signals::Signals,
-    ticket::{self, Consent, Job, Policy, Stage},
-    typed::{command_line, state_flags},
+    values::{environment, in_file, or_file},
 };
 use crate::{
     clock::Clock,
-    config::File,
+    config::{self, ConfigFile, WecomSection},
     export::Target,
-    gate::Quota,
-    intake::Input,
-    model::{State, SubjectId},
-    report::{Reporter, Summary},
-    runner::{
-        RunOptions, Runner, begin,
-        decide::ATTEMPTS,
-        event::{RunEvent, RunReport, Snapshot, StopReason},
-        open_gate,
-    },
-    store::{Reader, RunId, Store, StoreError},
-    wecom::{BaseUrl, errcode},
+    intake::{Input, ReadOptions},
+    job::{Connection, Credentials, Error, Exit, RunOutcome, Session, SessionSettings, stem},
+    report::{Summary, phrases},
+    runner::RunOptions,
+    store::{Reader, RunId, StoreError},
+    wecom::{BaseUrl, Client, errcode},
 };
 
 #[derive(clap::Args)]
@@ -48,10 +32,10 @@ pub(super) struct Args {
     /// Where the results go; - is standard output [default: INPUT's stem + .links.csv].
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Where lines that cannot be subjects go [default: INPUT's stem + .rejects.csv].
+    /// Where invalid lines go [default: INPUT's stem + .rejects.csv].
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Ask a simulator inside this process: real HTTP, no credentials.
+    /// Call a simulator inside this process: real HTTP, no credentials.
     #[arg(long, conflicts_with = "base_url")]
     sandbox: bool,
     /// The API's address [env: WECOM_BASE_URL] [default: https://qyapi.weixin.qq.com].
@@ -60,310 +44,237 @@ pub(super) struct Args {
     /// The bulk ticket (大批量调用凭据), obtainable once: auto, apply, stored or none
     /// [default: auto].
     #[arg(long, value_enum, value_name = "POLICY")]
-    ticket: Option<Policy>,
+    ticket: Option<TicketFlag>,
     #[command(flatten)]
     quota: QuotaFlags,
     #[command(flatten)]
     stop: StopFlags,
     /// How progress is shown [default: auto].
     #[arg(long, value_enum, value_name = "HOW")]
-    progress: Option<Progress>,
-    /// Agree to whatever would be asked.
+    progress: Option<ProgressMode>,
+    /// Assume yes to all prompts.
     #[arg(long)]
     yes: bool,
 }
 
-/// A run with all its settings found.
-struct Plan {
-    file: File,
+pub(super) fn run(args: Args, output: &OutputFlags, next: &NextCommand) -> Result<Exit, Error> {
+    let signals = Signals::listen()?;
+    let file = args.state.file()?;
+    let reporter = progress::start(args.progress(&file)?, output);
+    let settings = RunSettings::resolve(args, file)?;
+    let mut operator = TerminalOperator::new(reporter, signals, settings.consent);
+    let mut session = settings.open_session()?;
+    import(&mut session, &settings, output)?;
+
+    let run = session.begin("run")?;
+    let driven = drive(&mut session, run, &settings, &mut operator);
+    // Recorded before the export: an interrupt of that finds a run that has ended.
+    let exit = driven
+        .as_ref()
+        .map_or_else(|error| error.exit, |outcome| outcome.exit);
+    let mut recorded = session.end(run, exit);
+    operator.calls_finished();
+    let outcome = driven?;
+
+    let exported = session.export(&settings.results);
+    let exit = exported.as_ref().map_or_else(|error| error.exit, |_| exit);
+    if exit != outcome.exit {
+        recorded = session.end(run, exit);
+    }
+    // The counts are printed before why the results are missing.
+    let lines = exported.as_ref().ok().copied().flatten();
+    let summary = settings.summary(&session, outcome, lines, next)?;
+    console::summarise(&Summary { exit, ..summary }, output);
+    exported?;
+    recorded?;
+    Ok(exit)
+}
+
+/// Imports the inputs; their invalid lines become a file, even if a later input cannot be read.
+fn import(
+    session: &mut Session,
+    settings: &RunSettings,
+    output: &OutputFlags,
+) -> Result<(), Error> {
+    let imported = session.import(&settings.inputs, &settings.input_options, &mut |input| {
+        if !output.quiet {
+            phrases::imported(input).iter().for_each(|line| say(line));
+        }
+    });
+    let published = session.export_rejects(&settings.rejects);
+    imported.and(published)
+}
+
+/// Makes the calls, if there are any to make.
+fn drive(
+    session: &mut Session,
+    run: RunId,
+    settings: &RunSettings,
+    operator: &mut TerminalOperator,
+) -> Result<RunOutcome, Error> {
+    if let Some(outcome) = session.outcome_without_calls()? {
+        return Ok(outcome);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|why| Error::internal(format!("the runtime cannot start: {why}")))?;
+    let outcome = runtime.block_on(async {
+        let client = settings.connect()?;
+        session.drive(run, client, operator.stop(), operator).await
+    })?;
+    outcome.ok_or_else(|| Error::internal("the run broke off"))
+}
+
+/// What a run is to do: its flags, completed by environment, file and defaults.
+struct RunSettings {
+    job_file: PathBuf,
     inputs: Vec<Input>,
+    input_options: ReadOptions,
     results: Target,
     rejects: PathBuf,
-    remote: Remote,
-    quota: Quota,
-    orders: RunOptions,
-    policy: Policy,
+    connection: Connection,
+    wecom: WecomSection,
+    session: SessionSettings,
     consent: Consent,
     clock: Clock,
 }
 
-pub(super) fn run(args: Args, talk: &Talk) -> Result<Exit, Failure> {
-    let signals = Signals::listen()?;
-    let file = args.state.file()?;
-    let progress = or_file(args.progress, file.run.progress.as_ref(), "progress")?;
-    let mut reporter = reporter::start(progress.unwrap_or_default(), talk);
-    let options = args.inputs.options(&file.run)?;
-    let concurrency = args.quota.concurrency(&file.run);
-    let path = args.state.path(&file.run, args.sandbox);
-    let clock = Clock::system();
-    let inputs = args.inputs.list();
-    let named_after = match inputs.first() {
-        Some(input) => input.stem(),
-        None => first_source(&path)?,
-    };
-    let plan = args.plan(file, inputs, &named_after, clock)?;
-    let mut store = Store::open(&path, clock.now())?;
-    // Before the import: another corp's subjects must not come into this corp's file.
-    if let Ok(who) = plan.remote.credentials(&plan.file) {
-        store.check_corp(&who.corp_id)?;
+impl RunSettings {
+    fn resolve(args: Args, file: ConfigFile) -> Result<Self, Error> {
+        let input_options = args.inputs.options(&file.run)?;
+        let job_file = args.state.path(&file.run, args.sandbox);
+        let inputs = args.inputs.list();
+        let stem = match inputs.first() {
+            Some(input) => input.stem(),
+            None => first_stem(&job_file)?,
+        };
+        let named = |suffix: &str| PathBuf::from(format!("{stem}.{suffix}.csv"));
+        let clock = Clock::system();
+        let quota = args.quota.quota(&file.run)?;
+        let connection = connection(args.sandbox, args.base_url, &file.wecom)?;
+        if quota.limits.is_none() && !connection.is_loopback() {
+            return Err(Error::usage(
+                "--quota none is for loopback addresses only: the real API locks callers out for \
+                 up to thirty days (D90454)",
+            ));
+        }
+        let results = Target::parse(&args.output.unwrap_or_else(|| named("links")));
+        results
+            .check()
+            .map_err(|why| Error::usage(why.to_string()))?;
+        let session = SessionSettings {
+            quota,
+            concurrency: args.quota.concurrency(&file.run),
+            ticket: ticket_policy(args.ticket, &file.run)?,
+            options: RunOptions {
+                seed: fastrand::u64(..),
+                ..args.stop.options(&file.run, clock.now())?
+            },
+            crash_after: None,
+        };
+        Ok(Self {
+            job_file,
+            inputs,
+            input_options,
+            results,
+            rejects: args.rejects.unwrap_or_else(|| named("rejects")),
+            consent: if args.yes || connection.is_sandbox() {
+                Consent::Given
+            } else {
+                Consent::Ask
+            },
+            connection,
+            wecom: file.wecom,
+            session,
+            clock,
+        })
     }
-    let taken = enrol(&mut store, &plan.inputs, &options, talk.quiet);
-    // Whatever came of this import: those of the sources before it are told.
-    let told = rejects::publish(&store.reader()?, &plan.rejects);
-    taken.and(told)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|why| Failure::internal(format!("the runtime cannot start: {why}")))?;
-    let run = begin(&store, "run", &plan.quota, clock)?;
-    let asked =
-        runtime.block_on(plan.ask(&mut store, run, concurrency, reporter.as_mut(), &signals));
-    // Every answer is committed: a signal while the results are written finds a run that has
-    // ended, and status does not take it for broken off.
-    let owed = asked
-        .as_ref()
-        .map_or_else(|failure| failure.exit, |asked| asked.exit(&store));
-    let end = |exit: Exit| {
-        store
-            .journal()
-            .end_run(run, i64::from(exit.code()), clock.now())
-    };
-    let mut ended = end(owed);
-    signals.leave_at_once();
-    reporter.finish();
-    let done = asked.and_then(|asked| plan.close(&store, asked, talk));
-    let exit = done
-        .as_ref()
-        .map_or_else(|failure| failure.exit, |exit| *exit);
-    if exit != owed {
-        ended = end(exit);
+
+    /// Opens the job file. Checked before the import: subjects of another corp must not come into
+    /// it.
+    fn open_session(&self) -> Result<Session, Error> {
+        let session = Session::open(&self.job_file, self.session.clone(), self.clock)?;
+        if let Ok(credentials) = self.credentials() {
+            session.check_corp(&credentials.corp_id)?;
+        }
+        Ok(session)
     }
-    done?;
-    ended?;
-    Ok(exit)
-}
 
-/// Lines of all inputs that were no subjects.
-fn bad_lines(store: &Store) -> Result<u64, Failure> {
-    let sources = store.reader()?.sources()?;
-    Ok(sources.iter().map(|source| source.rejected).sum())
-}
+    fn credentials(&self) -> Result<Credentials, Error> {
+        match self.connection.sandbox_credentials() {
+            Some(credentials) => Ok(credentials),
+            None => Ok(config::credentials(environment, &self.wecom)?),
+        }
+    }
 
-/// What outputs of a run without inputs are named after. There must be something to go on with.
-fn first_source(path: &Path) -> Result<String, Failure> {
-    match Reader::open(path) {
-        Ok(reader) => stem(&reader),
-        Err(StoreError::Missing { path }) => Err(Failure::usage(format!(
-            "there is no state file {} to go on with: name an INPUT, or another file with --state",
-            path.display()
-        ))),
-        Err(why) => Err(why.into()),
+    fn connect(&self) -> Result<Client, Error> {
+        let timeout = self.session.options.call_timeout;
+        self.connection.client(self.credentials()?, timeout)
+    }
+
+    /// The summary of a run whose results have so many lines, if they were written.
+    fn summary(
+        &self,
+        session: &Session,
+        outcome: RunOutcome,
+        lines: Option<u64>,
+        next: &NextCommand,
+    ) -> Result<Summary, Error> {
+        Ok(Summary {
+            report: outcome.report,
+            ended_at: self.clock.now(),
+            results: lines.map(|lines| (self.results.to_string(), lines)),
+            rejects: Some((self.rejects.display().to_string(), outcome.invalid_lines)),
+            refusals: session.reader()?.refusals()?,
+            lookup: errcode::lookup,
+            windows: outcome.windows,
+            ticket_until: outcome.ticket_until,
+            address: self.connection.address(),
+            command: next.run(),
+            retry_command: next.on_same_job("retry --outcome parked"),
+            exit: outcome.exit,
+            paint: progress::paint(),
+        })
     }
 }
 
 impl Args {
-    fn plan(
-        self,
-        file: File,
-        inputs: Vec<Input>,
-        stem: &str,
-        clock: Clock,
-    ) -> Result<Plan, Failure> {
-        let quota = self.quota.quota(&file.run)?;
-        let remote = if self.sandbox {
-            Remote::sandbox()?
-        } else {
-            Remote::at(self.base_url, &file)?
-        };
-        if quota.limits.is_none() && !remote.is_loopback() {
-            return Err(Failure::usage(
-                "--quota none is for loopback addresses only: the real API shuts callers out for \
-                 up to thirty days (D90454)",
-            ));
-        }
-        let named = |suffix: &str| PathBuf::from(format!("{stem}.{suffix}.csv"));
-        let results = Target::parse(&self.output.unwrap_or_else(|| named("links")));
-        results
-            .check()
-            .map_err(|why| Failure::usage(why.to_string()))?;
-        let policy = or_file(self.ticket, file.run.ticket.as_ref(), "ticket")?;
-        let consent = match self.yes || remote.is_sandbox() {
-            true => Consent::Given,
-            false => Consent::Ask,
-        };
-        let orders = RunOptions {
-            budget: self.stop.budget,
-            deadline: self.stop.deadline(clock.now()),
-            on_quota: self.stop.on_quota(&file.run)?,
-            error_budget: self.stop.error_budget(&file.run)?,
-            seed: fastrand::u64(..),
-            ..RunOptions::default()
-        };
-        Ok(Plan {
-            file,
-            inputs,
-            results,
-            rejects: self.rejects.unwrap_or_else(|| named("rejects")),
-            remote,
-            quota,
-            orders,
-            policy: policy.unwrap_or_default(),
-            consent,
-            clock,
-        })
+    fn progress(&self, file: &ConfigFile) -> Result<ProgressMode, Error> {
+        let mode = or_file(self.progress, file.run.progress.as_ref(), "progress")?;
+        Ok(mode.unwrap_or_default())
     }
 }
 
-/// A run that was driven, or did not have to be.
-struct Asked {
-    report: RunReport,
-    /// The last snapshot, for the windows in the summary.
-    last: Option<Snapshot>,
-    ticket_until: Option<crate::clock::Timestamp>,
+/// Where calls go: the sandbox, or the address of the flag, `WECOM_BASE_URL`, the file, or the
+/// documentation.
+fn connection(
+    sandbox: bool,
+    flag: Option<BaseUrl>,
+    file: &WecomSection,
+) -> Result<Connection, Error> {
+    if sandbox {
+        return Connection::sandbox();
+    }
+    // Not clap's to read: a sandbox ignores the environment.
+    let exported = environment("WECOM_BASE_URL").map(|text| BaseUrl::parse(&text));
+    let exported = exported
+        .transpose()
+        .map_err(|why| Error::usage(format!("WECOM_BASE_URL: {why}")))?;
+    let configured = file.base_url.as_deref().map(BaseUrl::parse).transpose();
+    let configured = configured.map_err(|why| in_file("base_url", &why.to_string()))?;
+    let base = flag.or(exported).or(configured);
+    Ok(Connection::to(base.unwrap_or_else(BaseUrl::official)))
 }
 
-impl Asked {
-    /// What it comes to if the results can be written.
-    fn exit(&self, store: &Store) -> Exit {
-        let RunReport { ending, tally, .. } = &self.report;
-        bad_lines(store).map_or(Exit::Internal, |lines| Exit::of(ending, tally, lines))
+/// The stem that names the outputs of a run without inputs, which needs a job to resume.
+fn first_stem(job_file: &Path) -> Result<String, Error> {
+    match Reader::open(job_file) {
+        Ok(reader) => stem(&reader),
+        Err(StoreError::Missing { path }) => Err(Error::usage(format!(
+            "there is no state file {} to resume: name an INPUT, or another file with --state",
+            path.display()
+        ))),
+        Err(why) => Err(why.into()),
     }
-}
-
-impl Plan {
-    /// Asks what is queued.
-    async fn ask(
-        &self,
-        store: &mut Store,
-        run: RunId,
-        concurrency: crate::gate::Concurrency,
-        reporter: &mut dyn Reporter,
-        signals: &Signals,
-    ) -> Result<Asked, Failure> {
-        let queued = store.tally().of(State::Queued);
-        if self.orders.budget == Some(0) || !has_work(store)? {
-            let ending = match queued {
-                0 => StopReason::Finished,
-                _ => StopReason::Budget,
-            };
-            return Ok(unasked(store, ending));
-        }
-        let who = self.remote.credentials(&self.file)?;
-        store.bind_corp(&who.corp_id)?;
-        let client = self.remote.client(who, self.orders.call_timeout)?;
-        let (gate, books) = open_gate(
-            store,
-            &self.quota,
-            concurrency,
-            self.clock,
-            self.orders.call_timeout,
-        )?;
-        let job = Job {
-            store,
-            ledger: &gate.ledger,
-            now: books.now(),
-            client: &client,
-            signals,
-            clock: self.clock,
-            queued,
-        };
-        let (ticket, token) = match ticket::choose(self.policy, self.consent, job).await? {
-            Stage::GoOn(ticket, token) => (ticket, token),
-            Stage::Halted(halt) => return Ok(unasked(store, StopReason::Refused(*halt))),
-            Stage::Unreachable(failure) => {
-                return Ok(unasked(store, StopReason::Unreachable(failure)));
-            }
-        };
-        let ticket_until = ticket.as_ref().map(crate::wecom::Ticket::usable_until);
-        let last = Rc::new(RefCell::new(None));
-        let seen = Rc::clone(&last);
-        let listener = Box::new(move |event: &RunEvent| {
-            if let RunEvent::Progress(snapshot) = event {
-                seen.replace(Some(snapshot.clone()));
-            }
-            log::event(event);
-            reporter.event(event);
-        });
-        let runner = Runner::new(
-            store,
-            run,
-            gate,
-            client,
-            books,
-            self.orders.clone(),
-            listener,
-        )?
-        .with_ticket(ticket)
-        .with_token(token)
-        .stopping_at(signals.stop());
-        signals.drain();
-        let report = runner.drive().await?;
-        let report = report.ok_or_else(|| Failure::internal("the run broke off"))?;
-        let last = last.take();
-        Ok(Asked {
-            report,
-            last,
-            ticket_until,
-        })
-    }
-
-    /// Exports, sums up, and says how it ended.
-    fn close(self, store: &Store, asked: Asked, talk: &Talk) -> Result<Exit, Failure> {
-        let reader = store.reader()?;
-        let bad_lines = bad_lines(store)?;
-        let exit = Exit::of(&asked.report.ending, &asked.report.tally, bad_lines);
-        let ended_at = self.clock.now();
-        let written = results::publish(store, &self.results);
-        let exit = written.as_ref().map_or(Exit::Internal, |_| exit);
-        let (written, unwritten) = match written {
-            Ok(lines) => (lines.map(|lines| (self.results.to_string(), lines)), None),
-            Err(why) => (None, Some(why)),
-        };
-        let summary = Summary {
-            ended_at,
-            results: written,
-            rejects: Some((self.rejects.display().to_string(), bad_lines)),
-            refusals: reader.refusals()?,
-            lookup: errcode::lookup,
-            windows: asked.last.map(|last| last.windows).unwrap_or_default(),
-            ticket_until: asked.ticket_until,
-            address: self.remote.address(),
-            command: command_line(),
-            state_flags: state_flags(),
-            exit_code: exit.code(),
-            paint: reporter::paint(),
-            report: asked.report,
-        };
-        sum_up(&summary, talk);
-        // What the run came to is said before why its results are not where they should be.
-        unwritten.map_or(Ok(exit), Err)
-    }
-}
-
-/// A run that ends before it has asked anything.
-fn unasked(store: &Store, ending: StopReason) -> Asked {
-    Asked {
-        report: RunReport {
-            ending,
-            tally: store.tally(),
-            calls: 0,
-            took: Duration::ZERO,
-        },
-        last: None,
-        ticket_until: None,
-    }
-}
-
-/// Whether anything is queued, or owed one more try.
-fn has_work(store: &Store) -> Result<bool, Failure> {
-    let tally = store.tally();
-    if tally.of(State::Queued) > 0 {
-        return Ok(true);
-    }
-    let codes = errcode::retry_codes();
-    Ok(tally.of(State::Parked) > 0
-        && !store
-            .queue()
-            .due_for_retry(SubjectId(0), 1, ATTEMPTS, &codes)?
-            .is_empty())
 }

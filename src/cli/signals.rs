@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM, heard from the first moment of a run to its last, on a thread of their own:
-//! an import and an export keep the main one busy.
+//! Ctrl-C and SIGTERM, from the first moment of a run to its last, on a thread of their own: an
+//! import or an export keeps the main one busy.
 
 use std::{
     convert::Infallible,
@@ -14,55 +14,56 @@ use std::{
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{
-    Exit, Failure,
-    say::{say, say_at_last},
+use super::console::{final_message, say};
+use crate::{
+    job::{Error, Exit},
+    report::phrases::RESUME,
+    runner::Stop,
 };
-use crate::runner::Stop;
 
-/// Some senders signal a process and then its whole group: that is one wish, not two.
-const ONE_WISH: Duration = Duration::from_millis(500);
+/// Some senders signal a process and then its whole group: signals this close are one.
+const DEBOUNCE: Duration = Duration::from_millis(500);
 
-/// What a signal does. Nothing in the air, it ends the process at once, which loses nothing: a
-/// source is taken in whole or not at all, and a file appears under its name only when complete.
-/// While calls are in the air the first one asks to stop and the next one leaves.
+/// What a signal does. With no call in flight it exits immediately, which loses nothing: an input
+/// is imported whole or not at all, and a file appears under its name only when complete. With
+/// calls in flight the first signal asks the run to stop and the next one exits.
 #[derive(Clone, Default)]
 pub(super) struct Signals {
     stop: Stop,
-    in_the_air: Arc<AtomicBool>,
+    in_flight: Arc<AtomicBool>,
 }
 
 impl Signals {
-    /// Hears them from now on.
-    pub(super) fn listen() -> Result<Self, Failure> {
+    /// Obeys signals from now on.
+    pub(super) fn listen() -> Result<Self, Error> {
         let signals = Self::default();
         let (ready, installed) = channel();
-        let heard = signals.clone();
+        let handler = signals.clone();
         let thread = std::thread::Builder::new().name("signals".to_owned());
         let started = thread
             .spawn(move || {
-                let Err(why) = heard.serve(&ready);
+                let Err(why) = handler.serve(&ready);
                 let _ = ready.send(Err(why));
             })
             .and_then(|_| installed.recv().map_err(io::Error::other)?);
         started
-            .map_err(|why| Failure::internal(format!("signals cannot be heard: {why}")))
+            .map_err(|why| Error::internal(format!("signals cannot be handled: {why}")))
             .map(|()| signals)
     }
 
-    /// What the run stops at.
+    /// What the first signal asks to stop.
     pub(super) fn stop(&self) -> Stop {
         self.stop.clone()
     }
 
-    /// Calls leave from here: what is in the air is awaited.
-    pub(super) fn drain(&self) {
-        self.in_the_air.store(true, Relaxed);
+    /// From here on calls are in flight, for which a first signal waits.
+    pub(super) fn calls_started(&self) {
+        self.in_flight.store(true, Relaxed);
     }
 
-    /// Nothing is in the air any more.
-    pub(super) fn leave_at_once(&self) {
-        self.in_the_air.store(false, Relaxed);
+    /// No call is in flight any more.
+    pub(super) fn calls_finished(&self) {
+        self.in_flight.store(false, Relaxed);
     }
 
     fn serve(&self, ready: &Sender<io::Result<()>>) -> io::Result<Infallible> {
@@ -70,53 +71,55 @@ impl Signals {
             .enable_all()
             .build()?;
         runtime.block_on(async {
-            let mut wish = Wish {
+            let mut signals = TerminationSignals {
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
             };
             let _ = ready.send(Ok(()));
-            self.hear(&mut wish).await
+            self.obey(&mut signals).await
         })
     }
 
-    async fn hear(&self, wish: &mut Wish) -> io::Result<Infallible> {
-        wish.heard().await;
-        if !self.in_the_air.load(Relaxed) {
-            say("interrupted: everything committed is saved; the same command goes on");
-            leave();
+    async fn obey(&self, signals: &mut TerminationSignals) -> io::Result<Infallible> {
+        signals.next().await;
+        if !self.in_flight.load(Relaxed) {
+            say(&format!(
+                "interrupted: everything committed is saved; {RESUME}"
+            ));
+            exit();
         }
         self.stop.request();
-        say("stopping: no new calls; once more to leave at once");
-        let over = tokio::time::sleep(ONE_WISH);
+        say("stopping: no new calls; interrupt again to exit immediately");
+        let over = tokio::time::sleep(DEBOUNCE);
         tokio::pin!(over);
         loop {
             tokio::select! {
                 biased;
                 () = &mut over => break,
-                () = wish.heard() => {}
+                () = signals.next() => {}
             }
         }
-        wish.heard().await;
-        say_at_last(
-            "left at once: everything committed is saved, calls in the air may be asked again; the \
-             same command goes on",
-        );
-        leave()
+        signals.next().await;
+        final_message(&format!(
+            "exited immediately: everything committed is saved, calls in flight may be repeated; \
+             {RESUME}"
+        ));
+        exit()
     }
 }
 
-fn leave() -> ! {
+fn exit() -> ! {
     std::process::exit(i32::from(Exit::Interrupted.code()))
 }
 
 /// Either signal.
-struct Wish {
+struct TerminationSignals {
     interrupt: Signal,
     terminate: Signal,
 }
 
-impl Wish {
-    async fn heard(&mut self) {
+impl TerminationSignals {
+    async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

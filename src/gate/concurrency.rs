@@ -1,12 +1,12 @@
-//! How many calls may be in the air: additive increase, halved when the remote groans.
+//! How many calls may be in the air: additive increase, halved when the remote overloads.
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use super::{Hold, HoldReason};
 use crate::clock::Timestamp;
+use crate::quota::{Hold, HoldReason};
 
-/// The longest rest of a width of one.
-const LONGEST_REST: Duration = Duration::from_secs(60);
+/// The longest pause at a limit of one.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What the operator asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,18 +40,18 @@ impl fmt::Display for Concurrency {
     }
 }
 
-/// The present width.
+/// The most calls in flight just now.
 #[derive(Debug, Clone)]
 pub struct ConcurrencyLimit {
     calls: u16,
     most: u16,
-    /// Good answers since the width last changed: one round of them widens it by one.
+    /// Answers since the limit last changed: one round of them increases it by one.
     good: u16,
-    /// Answers still to come from before the last halving, which say nothing about the new width.
+    /// Calls sent before the last decrease, whose answers say nothing about the new limit.
     stale: u16,
-    /// How often it was to be halved at a width of one, and till when nothing leaves for it.
-    groans: u32,
-    rest_until: Timestamp,
+    /// Overloads in a row at a limit of one, and until when nothing is sent for them.
+    overloads: u32,
+    pause_until: Timestamp,
 }
 
 impl ConcurrencyLimit {
@@ -65,12 +65,12 @@ impl ConcurrencyLimit {
             most,
             good: 0,
             stale: 0,
-            groans: 0,
-            rest_until: Timestamp::default(),
+            overloads: 0,
+            pause_until: Timestamp::default(),
         }
     }
 
-    /// Calls that may be in the air.
+    /// Calls that may be in flight.
     #[must_use]
     pub const fn calls(&self) -> u16 {
         self.calls
@@ -78,24 +78,27 @@ impl ConcurrencyLimit {
 
     /// # Errors
     ///
-    /// The hold until a call lands, or until the remote has had its rest.
+    /// The hold until a call completes, or until the pause is over.
     pub(super) fn check(&self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
-        let reason = HoldReason::Concurrency;
-        if now < self.rest_until {
-            let until = Some(self.rest_until);
-            return Err(Hold { until, reason });
+        if now < self.pause_until {
+            return Err(Hold {
+                until: Some(self.pause_until),
+                reason: HoldReason::Concurrency,
+            });
         }
         if in_flight >= usize::from(self.calls) {
-            let until = None;
-            return Err(Hold { until, reason });
+            return Err(Hold {
+                until: None,
+                reason: HoldReason::Concurrency,
+            });
         }
         Ok(())
     }
 
-    /// A call was answered, with `in_flight` still in the air. Only a width that was used grows.
-    pub fn widen(&mut self, in_flight: usize) {
+    /// A call was answered, with `in_flight` others. Only a limit that was reached grows.
+    pub fn increase(&mut self, in_flight: usize) {
         self.stale = self.stale.saturating_sub(1);
-        self.groans = 0;
+        self.overloads = 0;
         if in_flight + 1 < usize::from(self.calls) {
             return;
         }
@@ -108,23 +111,23 @@ impl ConcurrencyLimit {
 
     /// The remote groaned (45033, time-out). Calls that left before the last halving do not halve
     /// again. One that cannot be halved rests, longer each time: 1 s, 2 s, 4 s … 60 s, so that a
-    /// remote that groans for ever does not eat the quota. Answers whether it narrowed.
-    pub fn narrow(&mut self, now: Timestamp, in_flight: usize) -> bool {
+    /// remote that overloads for ever does not eat the quota. Answers whether it reduced.
+    pub fn decrease(&mut self, now: Timestamp, in_flight: usize) -> bool {
         if self.stale > 0 {
             self.stale -= 1;
             return false;
         }
-        let narrower = (self.calls / 2).max(1);
-        let narrowed = narrower < self.calls;
-        if !narrowed {
-            let rest = Duration::from_secs(1 << self.groans.min(6)).min(LONGEST_REST);
-            self.groans += 1;
-            self.rest_until = now.plus(rest);
+        let fewer = (self.calls / 2).max(1);
+        let reduced = fewer < self.calls;
+        if !reduced {
+            let rest = Duration::from_secs(1 << self.overloads.min(6)).min(LONGEST_PAUSE);
+            self.overloads += 1;
+            self.pause_until = now.plus(rest);
         }
-        self.calls = narrower;
+        self.calls = fewer;
         self.good = 0;
         self.stale = u16::try_from(in_flight).unwrap_or(u16::MAX);
-        narrowed
+        reduced
     }
 }
 
@@ -134,26 +137,26 @@ mod tests {
 
     #[test]
     fn it_grows_by_one_a_round_and_halves_once_a_round() {
-        let mut width = ConcurrencyLimit::new(Concurrency::Adaptive);
+        let mut limit = ConcurrencyLimit::new(Concurrency::Adaptive);
         for _ in 0..4 {
-            width.widen(3);
+            limit.increase(3);
         }
-        assert_eq!(width.calls(), 5);
+        assert_eq!(limit.calls(), 5);
         let now = Timestamp::default();
-        assert!(width.narrow(now, 4));
-        assert_eq!(width.calls(), 2);
-        assert!((0..4).all(|_| !width.narrow(now, 3)), "those left before");
-        assert!(width.narrow(now, 1));
-        assert_eq!(width.calls(), 1);
+        assert!(limit.decrease(now, 4));
+        assert_eq!(limit.calls(), 2);
+        assert!((0..4).all(|_| !limit.decrease(now, 3)), "those left before");
+        assert!(limit.decrease(now, 1));
+        assert_eq!(limit.calls(), 1);
     }
 
     #[test]
-    fn a_width_of_one_rests_longer_each_time_until_an_answer() {
-        let mut width = ConcurrencyLimit::new(Concurrency::Fixed(1));
+    fn a_limit_of_one_rests_longer_each_time_until_an_answer() {
+        let mut limit = ConcurrencyLimit::new(Concurrency::Fixed(1));
         let now = Timestamp::default();
-        let rest = |width: &mut ConcurrencyLimit| {
-            assert!(!width.narrow(now, 0));
-            width
+        let rest = |limit: &mut ConcurrencyLimit| {
+            assert!(!limit.decrease(now, 0));
+            limit
                 .check(now, 0)
                 .unwrap_err()
                 .until
@@ -162,30 +165,30 @@ mod tests {
                 .as_secs()
         };
         assert_eq!(
-            [(); 8].map(|()| rest(&mut width)),
+            [(); 8].map(|()| rest(&mut limit)),
             [1, 2, 4, 8, 16, 32, 60, 60]
         );
-        width.widen(0);
-        assert_eq!(rest(&mut width), 1);
+        limit.increase(0);
+        assert_eq!(rest(&mut limit), 1);
     }
 
     #[test]
-    fn an_unused_width_does_not_grow() {
-        let mut width = ConcurrencyLimit::new(Concurrency::Adaptive);
+    fn an_unused_limit_does_not_grow() {
+        let mut limit = ConcurrencyLimit::new(Concurrency::Adaptive);
         for _ in 0..1000 {
-            width.widen(0);
+            limit.increase(0);
         }
-        assert_eq!(width.calls(), 4);
+        assert_eq!(limit.calls(), 4);
     }
 
     #[test]
-    fn a_fixed_width_recovers_to_its_number_and_no_further() {
-        let mut width = ConcurrencyLimit::new(Concurrency::Fixed(8));
-        width.narrow(Timestamp::default(), 0);
-        assert_eq!(width.calls(), 4);
+    fn a_fixed_limit_recovers_to_its_number_and_no_further() {
+        let mut limit = ConcurrencyLimit::new(Concurrency::Fixed(8));
+        limit.decrease(Timestamp::default(), 0);
+        assert_eq!(limit.calls(), 4);
         for _ in 0..1000 {
-            width.widen(63);
+            limit.increase(63);
         }
-        assert_eq!(width.calls(), 8);
+        assert_eq!(limit.calls(), 8);
     }
 }

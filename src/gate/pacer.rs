@@ -1,4 +1,4 @@
-//! Spreads the minute's calls over the minute. The only room that knows governor.
+//! Spreads the minute's calls over the minute, by governor.
 
 use std::{
     num::NonZeroU32,
@@ -17,8 +17,8 @@ use governor::{
     state::{InMemoryState, NotKeyed},
 };
 
-use super::{Hold, HoldReason};
 use crate::clock::Timestamp;
+use crate::quota::{Hold, HoldReason};
 
 /// Governor's clock, set by hand before each question.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +34,7 @@ impl Clock for Hand {
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, Hand, NoOpMiddleware<Nanos>>;
 
-/// A call may leave when governor's cell has room. It never waits by itself.
+/// A GCRA cell that is asked and never waits.
 pub struct Pacer {
     limiter: Option<(Limiter, Hand)>,
     began: Timestamp,
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_minute_of_greed_gets_the_minutes_calls_and_a_small_burst() {
+    fn a_minute_gets_its_calls_and_a_small_burst() {
         let start = Timestamp::from_millis(0);
         let pacer = Pacer::new(Some(10_000), start);
         let mut sent = 0;
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_nothing_is_held() {
+    fn without_a_limit_nothing_is_paced() {
         let pacer = Pacer::new(None, Timestamp::from_millis(0));
         assert!((0..100_000).all(|_| pacer.check(Timestamp::from_millis(0)).is_ok()));
     }

@@ -1,10 +1,7 @@
 //! Which road to take.
 
-use super::{
-    Road, TicketRoad,
-    render::{grouped, lasting},
-};
-use crate::{clock::Timestamp, model::QuotaWindow};
+use super::{Road, TicketRoad, render::lasting};
+use crate::{clock::Timestamp, format::count, model::QuotaWindow};
 
 const DAY_SECONDS: u64 = 86_400;
 const ONLY_ONCE: &str = "A ticket can be obtained once, within 3 months of the authorisation, \
@@ -97,6 +94,6 @@ fn left_over(with: &TicketRoad) -> String {
         with.seconds
             .saturating_sub(with.usable_seconds.unwrap_or(0)),
     );
-    let left = grouped(left);
+    let left = count(left);
     format!(" Even so {left} subjects are left when it ends and take {after} more.")
 }

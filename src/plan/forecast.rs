@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use super::play::Play;
-use crate::{clock::Timestamp, gate::ForecastInput, model::QuotaWindow};
+use crate::{clock::Timestamp, model::QuotaWindow, quota::ForecastInput};
 
 /// When a job will be done, and what it will have waited for.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,8 +57,8 @@ mod tests {
         super::{ideal_seconds, play::interval_millis},
         *,
     };
-    use crate::gate::{CallKind, Ledger};
     use crate::model::{Limits, WindowKind};
+    use crate::quota::{CallKind, Ledger};
 
     const DAY: f64 = 86_400.0;
 
@@ -98,7 +98,7 @@ mod tests {
             match ledger.charge(now, fare, 1) {
                 Ok(_) => {
                     ledger.land(now, fare);
-                    ledger.take_changes();
+                    ledger.committed();
                     paced = interval + paced.max(now.since(start).as_millis() as f64 - 1.0);
                     sent += 1;
                 }

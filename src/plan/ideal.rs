@@ -17,8 +17,8 @@
 //! months as fit, then days, hours, minutes) is the best one; in general it need not be, so a
 //! branch and bound over at most five windows looks for better, which costs microseconds.
 
-use crate::gate::CallKind;
 use crate::model::{Limits, QuotaWindow};
+use crate::quota::CallKind;
 
 /// Looks at most at so many branches. Any answer is a chain of waits that no scheduler can
 /// avoid, so giving up early stays on the safe side.

@@ -19,7 +19,7 @@ pub use render::render;
 
 use crate::{
     clock::Timestamp,
-    gate::{CallKind, ForecastInput},
+    quota::{CallKind, ForecastInput},
 };
 
 /// A ticket lives seven days (D96250) and is laid down an hour early.

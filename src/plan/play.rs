@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{Forecast, ideal::earliest_millis};
 use crate::{
     clock::Timestamp,
-    gate::{CallKind, ForecastInput, Hold, HoldReason, Ledger},
     model::{Limits, QuotaWindow},
+    quota::{CallKind, ForecastInput, Hold, HoldReason, Ledger},
 };
 
 /// Steps of one play: 7.5 million calls take a twentieth of it.
@@ -127,7 +127,7 @@ impl Play {
     fn send(&mut self, calls: u64) {
         // All of them in the slot of the first: a chunk does not reach over a slot's end.
         self.ledger.land_many(self.now, self.fare, calls);
-        self.ledger.take_changes();
+        self.ledger.committed();
         let now = self.now.as_millis().saturating_sub(self.start.as_millis()) as f64;
         // Where only the rounding to a millisecond lies between them, the pace knows better.
         let begin = if now - self.paced < 1.0 {

@@ -1,12 +1,15 @@
 //! The plan as people read it.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use super::{Forecast, Plan, Series, chart};
-use crate::{clock::Timestamp, model::QuotaWindow};
+use crate::{
+    clock::Timestamp,
+    format::{count, duration},
+    model::QuotaWindow,
+};
 
 const WIDTH: usize = 72;
-const DAY: u64 = 86_400;
 
 /// The plan for a terminal, at most 72 columns wide but for long file names; `now` is what the
 /// wall clock showed when it was drawn.
@@ -35,8 +38,8 @@ fn counts(text: &mut String, plan: &Plan) {
         ("answered", plan.answered),
         ("calls", plan.calls),
     ];
-    for (name, count) in counts {
-        let _ = writeln!(text, "  {name:<10}{:>14}", grouped(count));
+    for (name, number) in counts {
+        let _ = writeln!(text, "  {name:<10}{:>14}", count(number));
     }
 }
 
@@ -63,7 +66,7 @@ fn with_ticket(text: &mut String, plan: &Plan) {
     let _ = if road.fits {
         writeln!(text, "  ticket          {usable} usable: enough")
     } else {
-        let left = grouped(road.left_over);
+        let left = count(road.left_over);
         writeln!(
             text,
             "  ticket          {usable} usable: {left} subjects left at its end"
@@ -144,39 +147,9 @@ fn ranges(days: &[u32]) -> String {
     format!("{word} {}{more}", shown.join(", "))
 }
 
-/// `15 d 3 h`, `46 min`, `12 s`: two units at most, rounded up to the lesser one.
+/// A duration of so many seconds.
 pub(super) fn lasting(seconds: u64) -> String {
-    const UNITS: [(u64, &str); 4] = [(DAY, "d"), (3600, "h"), (60, "min"), (1, "s")];
-    if seconds > 1_000_000 * DAY {
-        return "never".to_owned();
-    }
-    let greater = UNITS
-        .iter()
-        .position(|(unit, _)| seconds >= *unit)
-        .unwrap_or(3);
-    let (unit, name) = UNITS[greater];
-    let Some((lesser, lesser_name)) = UNITS.get(greater + 1) else {
-        return format!("{seconds} {name}");
-    };
-    let rounded = seconds.div_ceil(*lesser) * lesser;
-    let (whole, part) = (rounded / unit, rounded % unit / lesser);
-    if part == 0 {
-        return format!("{whole} {name}");
-    }
-    format!("{whole} {name} {part} {lesser_name}")
-}
-
-/// `7,500,000`.
-pub(super) fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    duration(Duration::from_secs(seconds))
 }
 
 fn wrapped(text: &str) -> Vec<String> {

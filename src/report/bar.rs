@@ -3,7 +3,7 @@
 //! ```text
 //! 31.2 %  ███░░░░░░░  31,204 / 100,000 · 166/s · done about 13:20 (in 1 h 15 min)
 //! business.hour   ███████░░░  71,204 / 98,000
-//! waiting: business.hour is used up · goes on at 12:41:02 (in 30 min 31 s)
+//! waiting: business.hour is used up · resumes at 12:41:02 (in 30 min 31 s)
 //! ```
 //!
 //! Made for eighty columns; a wider terminal gets more of it, a narrower one the front. It is redrawn when something happens and at no other time: nothing ticks.
@@ -16,12 +16,14 @@ use std::{
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
-    Eta, HoldReason, Reporter, RunEvent, Snapshot, Waiting, WindowUse,
-    pulse::Pulse,
-    style::{Paint, about, columns, count, duration, rate, share, share_of},
-    words,
+    Eta, HoldReason, Reporter, RunEvent, Snapshot, Waiting, WindowUse, phrases,
+    progress_state::ProgressState,
+    style::{Paint, columns},
 };
-use crate::clock::Timestamp;
+use crate::{
+    clock::Timestamp,
+    format::{about, count, duration, rate, share, share_of},
+};
 
 /// Redrawn for progress no more often than this.
 const EVERY: Duration = Duration::from_millis(200);
@@ -33,12 +35,12 @@ const DRAWS_A_SECOND: u8 = 60;
 const USUAL_WIDTH: usize = 80;
 
 /// Draws a bar.
-pub struct Bar {
+pub(crate) struct Bar {
     screen: MultiProgress,
-    /// Columns, asked anew each time: windows are drawn larger.
+    /// Columns, asked each time: windows are resized.
     width: fn() -> usize,
     lines: Vec<ProgressBar>,
-    pulse: Pulse,
+    state: ProgressState,
     paint: Paint,
     draining: Option<String>,
     drawn: Option<(Timestamp, Option<HoldReason>)>,
@@ -46,9 +48,8 @@ pub struct Bar {
 
 impl Bar {
     /// Draws on standard error, which must be a terminal that
-    /// [can be drawn on](super::style::can_draw), else nothing is seen.
-    #[must_use]
-    pub fn new(paint: Paint, eta: Eta) -> Self {
+    /// [can be drawn on](super::style::can_draw), else nothing appears.
+    pub(crate) fn new(paint: Paint, eta: Eta) -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(DRAWS_A_SECOND);
         Self::on(target, width_of_stderr, paint, eta)
     }
@@ -58,16 +59,15 @@ impl Bar {
             screen: MultiProgress::with_draw_target(target),
             width,
             lines: Vec::new(),
-            pulse: Pulse::new(eta),
+            state: ProgressState::new(eta),
             paint,
             draining: None,
             drawn: None,
         }
     }
 
-    /// A writer to standard error for log lines, which takes the bar away while it writes.
-    #[must_use]
-    pub fn writer(&self) -> BarWriter {
+    /// A writer to standard error for log lines, which removes the bar while it writes.
+    pub(crate) fn writer(&self) -> BarWriter {
         BarWriter {
             screen: self.screen.clone(),
         }
@@ -104,11 +104,11 @@ impl Bar {
     fn texts(&self) -> Vec<String> {
         let width = (self.width)();
         let mut texts = vec![self.headline(width)];
-        let Some(snapshot) = self.pulse.latest() else {
+        let Some(snapshot) = self.state.latest() else {
             return texts;
         };
-        texts.extend(words::worth_showing(snapshot).map(|window| self.window(window)));
-        if let Some(wait) = self.pulse.wait() {
+        texts.extend(phrases::worth_showing(snapshot).map(|window| self.window(window)));
+        if let Some(wait) = self.state.wait() {
             let lines = waiting(&wait, snapshot.at, width);
             texts.extend(lines.lines().map(|line| self.paint.warn(line)));
         }
@@ -118,9 +118,9 @@ impl Bar {
         texts
     }
 
-    /// How far always; how fast and till when as far as there is room.
+    /// How far always; how fast and until when if there is room.
     fn headline(&self, width: usize) -> String {
-        let (answered, all) = (self.pulse.tally().answered(), self.pulse.tally().total());
+        let (answered, all) = (self.state.tally().answered(), self.state.tally().total());
         let blocks = blocks(answered, all, blocks_in(width));
         let share = share(answered, all);
         let counts = format!("{} / {}", count(answered), count(all));
@@ -133,16 +133,16 @@ impl Bar {
         format!("{share:>6}  {}  {counts}{tail}", self.paint.good(&blocks))
     }
 
-    /// How fast and till when, in several lengths.
+    /// How fast and until when, in several lengths.
     fn tails(&self) -> Vec<String> {
-        let rates = match (self.pulse.wait(), self.pulse.per_second()) {
+        let rates = match (self.state.wait(), self.state.per_second()) {
             (None, Some(calls)) if calls > 0.0 => {
                 let calls = rate(calls);
                 vec![format!(" · {calls} calls/s"), format!(" · {calls}/s")]
             }
             _ => vec![String::new()],
         };
-        let (Some(finish), Some(now)) = (self.pulse.finish(), self.pulse.now()) else {
+        let (Some(finish), Some(now)) = (self.state.finish(), self.state.now()) else {
             return rates;
         };
         let away = Duration::from_secs(finish.since(now).as_secs().max(1));
@@ -156,29 +156,29 @@ impl Bar {
     }
 
     fn window(&self, window: &WindowUse) -> String {
-        let WindowUse { span, used, limit } = window;
-        let blocks = blocks(*used, *limit, 10);
-        let (used, limit) = (count(*used), count(*limit));
+        let blocks = blocks(window.used, window.limit, 10);
+        let (used, limit) = (count(window.used), count(window.limit));
+        let name = window.span.name();
         self.paint
-            .dim(&format!("{:14}  {blocks}  {used} / {limit}", span.name()))
+            .dim(&format!("{name:14}  {blocks}  {used} / {limit}"))
     }
 }
 
 impl Reporter for Bar {
     fn event(&mut self, event: &RunEvent) {
-        self.pulse.see(event);
-        let now = self.pulse.now();
+        self.state.observe(event);
+        let now = self.state.now();
         match event {
             RunEvent::Progress(snapshot) if !self.is_due(snapshot) => return,
             RunEvent::Progress(snapshot) => {
                 self.drawn = Some((snapshot.at, snapshot.hold.map(|hold| hold.reason)));
             }
             RunEvent::Draining { in_flight } => {
-                self.draining = Some(words::draining(*in_flight));
+                self.draining = Some(phrases::draining(*in_flight));
             }
             // The line that says why it waits would not outlive these two.
             RunEvent::TicketRejected | RunEvent::LockedOut { .. } => {
-                let sentence = words::notable(event, now).unwrap_or_default();
+                let sentence = phrases::sentence(event, now).unwrap_or_default();
                 // A terminal that is gone is no reason to end a run.
                 let _ = self.screen.println(self.paint.warn(&sentence));
             }
@@ -197,13 +197,13 @@ impl Reporter for Bar {
 
 /// Writes to standard error without tearing the bar, in whole writes.
 #[derive(Debug, Clone)]
-pub struct BarWriter {
+pub(crate) struct BarWriter {
     screen: MultiProgress,
 }
 
 impl BarWriter {
-    /// Takes the bar away, until it is drawn again.
-    pub fn take_away(&self) {
+    /// Removes the bar until it is drawn again.
+    pub(crate) fn take_away(&self) {
         // A terminal that is gone shows none.
         let _ = self.screen.clear();
     }
@@ -224,12 +224,13 @@ fn cut_to_width() -> ProgressStyle {
     ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
-/// As [`words::waiting`], in two lines if one would not hold it.
+/// As [`phrases::waiting`], in two lines if one would not hold it.
 fn waiting(wait: &Waiting, now: Timestamp, width: usize) -> String {
-    let line = words::waiting(wait, now, " · ");
-    match columns(&line) <= width {
-        true => line,
-        false => words::waiting(wait, now, "\n  "),
+    let line = phrases::waiting(wait, now, " · ");
+    if columns(&line) <= width {
+        line
+    } else {
+        phrases::waiting(wait, now, "\n  ")
     }
 }
 

@@ -6,14 +6,15 @@ use serde::Serialize;
 
 mod ended;
 
-pub use ended::ended;
+pub(crate) use ended::ended;
 
 use super::{
-    Eta, HoldReason, LockoutLevel, Out, Reporter, RunEvent, Snapshot, Waiting, WindowUse,
-    pulse::Pulse,
+    Eta, HoldReason, LineWriter, Reporter, RunEvent, Snapshot, Waiting, WindowUse,
+    progress_state::ProgressState,
 };
 use crate::{
     clock::Timestamp,
+    job::status::limit_code,
     model::{State, Tally},
 };
 
@@ -27,50 +28,50 @@ const EVERY: Duration = Duration::from_secs(1);
 /// | `event` | Further fields |
 /// | --- | --- |
 /// | `started` | `subjects`: how many in all, and in each state |
-/// | `progress` | `subjects`; `calls` landed in this run, `in_flight`, `width` (the most in flight), `calls_per_second` while nothing holds, `finish_at` or null if that is not in sight; `windows`: `window`, `used`, `limit` of each; `waiting` or null: `reason` (`pace`, `window`, `block`, `width`, `retry`, `token`, `ticket`, `outage`), `window` or null, `text`, `until` or null |
+/// | `progress` | `subjects`; `calls` completed in this run, `in_flight`, `width` (the most in flight), `calls_per_second` while nothing holds, `finish_at` or null if that is not foreseeable; `windows`: `window`, `used`, `limit` of each; `waiting` or null: `reason` (`pace`, `window`, `block`, `width`, `retry`, `token`, `ticket`, `outage`), `window` or null, `text`, `until` or null |
 /// | `outlook` | `finish_at` or null |
 /// | `token_fetched`, `unblocked`, `reached_again`, `ticket_dead`, `second_try` | |
 /// | `blocked` | `limit` (`minute`, `hour`, `day`, `month`), `until` |
 /// | `narrowed` | `width` |
 /// | `unreachable` | `failure`, `until` |
 /// | `draining` | `in_flight` |
-/// | `message` | `text`: a line that people would be told |
-/// | `ended` | the last one, see [`ended`] |
+/// | `message` | `text`: a line for people |
+/// | `ended` | the last one: all that the summary says, see `report/json/ended.rs` |
 ///
 /// At most one `progress` a second, but always one when the reason for waiting changes, and the
 /// last one.
 pub struct Json {
-    out: Out,
-    pulse: Pulse,
+    out: LineWriter,
+    state: ProgressState,
     /// The time of the last progress written, and why it waited.
     written: Option<(Timestamp, Option<HoldReason>)>,
     unwritten: bool,
 }
 
 impl Json {
-    /// Writes to `out`, which is standard error unless something else is asked for.
+    /// Writes to `out`.
     #[must_use]
     pub fn new(out: Box<dyn Write>, eta: Eta) -> Self {
         Self {
-            out: Out::new(out),
-            pulse: Pulse::new(eta),
+            out: LineWriter::new(out),
+            state: ProgressState::new(eta),
             written: None,
             unwritten: false,
         }
     }
 
-    fn write(&mut self, event: Event) {
-        let at = self.pulse.now().map(Timestamp::rfc3339);
-        if let Ok(line) = serde_json::to_string(&Line { event, at }) {
+    fn write(&mut self, event: JsonEvent) {
+        let at = self.state.now().map(Timestamp::rfc3339);
+        if let Ok(line) = serde_json::to_string(&JsonLine { event, at }) {
             self.out.line(line);
         }
     }
 
     fn write_progress(&mut self) {
-        let Some(snapshot) = self.pulse.latest() else {
+        let Some(snapshot) = self.state.latest() else {
             return;
         };
-        let event = Event::progress(snapshot, &self.pulse);
+        let event = JsonEvent::progress(snapshot, &self.state);
         self.written = Some((snapshot.at, reason(snapshot)));
         self.unwritten = false;
         self.write(event);
@@ -84,16 +85,19 @@ impl Json {
 }
 
 /// A line for people as an event, without its line break.
-#[must_use]
-pub fn message(text: &str) -> String {
-    let text = text.to_owned();
-    let (event, at) = (Event::Message { text }, None);
-    serde_json::to_string(&Line { event, at }).unwrap_or_default()
+pub(crate) fn message(text: &str) -> String {
+    let message = JsonLine {
+        event: JsonEvent::Message {
+            text: text.to_owned(),
+        },
+        at: None,
+    };
+    serde_json::to_string(&message).unwrap_or_default()
 }
 
 impl Reporter for Json {
     fn event(&mut self, event: &RunEvent) {
-        self.pulse.see(event);
+        self.state.observe(event);
         let event = match event {
             RunEvent::Progress(snapshot) => {
                 self.unwritten = true;
@@ -102,29 +106,31 @@ impl Reporter for Json {
                 }
                 return;
             }
-            RunEvent::Started { tally } => Event::Started {
-                subjects: Subjects::of(*tally),
+            RunEvent::Started { tally } => JsonEvent::Started {
+                subjects: SubjectCounts::of(*tally),
             },
-            RunEvent::ForecastInput(_) => Event::ForecastInput {
-                finish_at: self.pulse.finish().map(Timestamp::rfc3339),
+            RunEvent::ForecastInput(_) => JsonEvent::ForecastInput {
+                finish_at: self.state.finish().map(Timestamp::rfc3339),
             },
-            RunEvent::TokenFetched => Event::TokenFetched,
-            RunEvent::LockedOut { rung, until } => Event::LockedOut {
-                limit: limit(*rung),
+            RunEvent::TokenFetched => JsonEvent::TokenFetched,
+            RunEvent::LockedOut { rung, until } => JsonEvent::LockedOut {
+                limit: limit_code(*rung),
                 until: until.rfc3339(),
             },
-            RunEvent::LockoutEnded => Event::LockoutEnded,
-            RunEvent::ConcurrencyReduced { calls } => Event::ConcurrencyReduced { width: *calls },
-            RunEvent::Unreachable { failure, until } => Event::Unreachable {
+            RunEvent::LockoutEnded => JsonEvent::LockoutEnded,
+            RunEvent::ConcurrencyReduced { calls } => {
+                JsonEvent::ConcurrencyReduced { width: *calls }
+            }
+            RunEvent::Unreachable { failure, until } => JsonEvent::Unreachable {
                 failure: failure.to_string(),
                 until: until.rfc3339(),
             },
-            RunEvent::Reconnected => Event::Reconnected,
-            RunEvent::TicketRejected => Event::TicketRejected,
-            RunEvent::Draining { in_flight } => Event::Draining {
+            RunEvent::Reconnected => JsonEvent::Reconnected,
+            RunEvent::TicketRejected => JsonEvent::TicketRejected,
+            RunEvent::Draining { in_flight } => JsonEvent::Draining {
                 in_flight: *in_flight,
             },
-            RunEvent::RetryPassStarted => Event::RetryPassStarted,
+            RunEvent::RetryPassStarted => JsonEvent::RetryPassStarted,
         };
         self.write(event);
     }
@@ -141,28 +147,28 @@ fn reason(snapshot: &Snapshot) -> Option<HoldReason> {
 }
 
 #[derive(Serialize)]
-struct Line {
+struct JsonLine {
     #[serde(flatten)]
-    event: Event,
+    event: JsonEvent,
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<String>,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-enum Event {
+enum JsonEvent {
     Started {
-        subjects: Subjects,
+        subjects: SubjectCounts,
     },
     Progress {
-        subjects: Subjects,
+        subjects: SubjectCounts,
         calls: u64,
         in_flight: usize,
         width: u16,
         calls_per_second: Option<f64>,
         finish_at: Option<String>,
-        windows: Vec<Window>,
-        waiting: Option<Wait>,
+        windows: Vec<WindowJson>,
+        waiting: Option<WaitJson>,
     },
     #[serde(rename = "outlook")]
     ForecastInput {
@@ -198,24 +204,24 @@ enum Event {
     },
 }
 
-impl Event {
-    fn progress(snapshot: &Snapshot, pulse: &Pulse) -> Self {
-        let per_second = pulse.per_second();
+impl JsonEvent {
+    fn progress(snapshot: &Snapshot, state: &ProgressState) -> Self {
+        let per_second = state.per_second();
         Self::Progress {
-            subjects: Subjects::of(snapshot.tally),
+            subjects: SubjectCounts::of(snapshot.tally),
             calls: snapshot.calls,
             in_flight: snapshot.in_flight,
             width: snapshot.width,
             calls_per_second: per_second.map(|calls| (calls * 100.0).round() / 100.0),
-            finish_at: pulse.finish().map(Timestamp::rfc3339),
-            windows: snapshot.windows.iter().map(Window::of).collect(),
-            waiting: snapshot.hold.as_ref().map(Wait::of),
+            finish_at: state.finish().map(Timestamp::rfc3339),
+            windows: snapshot.windows.iter().map(WindowJson::of).collect(),
+            waiting: snapshot.hold.as_ref().map(WaitJson::of),
         }
     }
 }
 
 #[derive(Serialize)]
-struct Subjects {
+struct SubjectCounts {
     total: u64,
     queued: u64,
     linked: u64,
@@ -224,7 +230,7 @@ struct Subjects {
     parked: u64,
 }
 
-impl Subjects {
+impl SubjectCounts {
     fn of(tally: Tally) -> Self {
         Self {
             total: tally.total(),
@@ -238,13 +244,13 @@ impl Subjects {
 }
 
 #[derive(Serialize)]
-struct Window {
+struct WindowJson {
     window: &'static str,
     used: u64,
     limit: u64,
 }
 
-impl Window {
+impl WindowJson {
     fn of(window: &WindowUse) -> Self {
         Self {
             window: window.span.name(),
@@ -255,14 +261,14 @@ impl Window {
 }
 
 #[derive(Serialize)]
-struct Wait {
+struct WaitJson {
     reason: &'static str,
     window: Option<&'static str>,
     text: String,
     until: Option<String>,
 }
 
-impl Wait {
+impl WaitJson {
     fn of(wait: &Waiting) -> Self {
         let (reason, window) = match wait.reason {
             HoldReason::Pace => ("pace", None),
@@ -280,16 +286,5 @@ impl Wait {
             text: wait.reason.to_string(),
             until: wait.until.map(Timestamp::rfc3339),
         }
-    }
-}
-
-/// The limit that a penalty is taken for.
-#[must_use]
-pub const fn limit(rung: LockoutLevel) -> &'static str {
-    match rung {
-        LockoutLevel::Clear | LockoutLevel::Minute => "minute",
-        LockoutLevel::Hour => "hour",
-        LockoutLevel::Day => "day",
-        LockoutLevel::Month => "month",
     }
 }

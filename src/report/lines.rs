@@ -1,17 +1,19 @@
 //! Progress as lines, for files, pipes and journals.
 //!
-//! A line every 30 s, and at once when something happens that an operator would want to have seen.
+//! A line every 30 s, and at once when something happens that an operator wants to see.
 //! A line of its own says which day it is.
 
 use std::{io::Write, time::Duration};
 
 use super::{
-    Eta, HoldReason, Out, Reporter, RunEvent, Snapshot,
-    pulse::{Pulse, lasts},
-    style::{about, count, date, duration, rate, share, time_of_day},
-    words,
+    Eta, HoldReason, LineWriter, Reporter, RunEvent, Snapshot, phrases,
+    progress_state::{ProgressState, lasts},
 };
-use crate::{clock::Timestamp, model::State};
+use crate::{
+    clock::Timestamp,
+    format::{about, count, date, duration, rate, share, time_of_day},
+    model::State,
+};
 
 const EVERY: Duration = Duration::from_secs(30);
 
@@ -20,14 +22,14 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// Writes lines.
 pub struct Lines {
-    out: Out,
-    pulse: Pulse,
+    out: LineWriter,
+    state: ProgressState,
     day: Option<String>,
     said: Option<Timestamp>,
     wait: Option<LongWait>,
     out_of_reach: bool,
     /// What ended a wait. It comes before the first snapshot after the wait and has no time of
-    /// its own; the last one that was heard may be a minute old.
+    /// its own; the last one heard may be a minute old.
     undated: Option<String>,
 }
 
@@ -38,12 +40,12 @@ struct LongWait {
 }
 
 impl Lines {
-    /// Writes to `out`, which is standard error unless something else is asked for.
+    /// Writes to `out`.
     #[must_use]
     pub fn new(out: Box<dyn Write>, eta: Eta) -> Self {
         Self {
-            out: Out::new(out),
-            pulse: Pulse::new(eta),
+            out: LineWriter::new(out),
+            state: ProgressState::new(eta),
             day: None,
             said: None,
             wait: None,
@@ -53,7 +55,7 @@ impl Lines {
     }
 
     fn say(&mut self, sentence: &str) {
-        let Some(at) = self.pulse.now() else {
+        let Some(at) = self.state.now() else {
             self.out.line(format_args!("          {sentence}"));
             return;
         };
@@ -75,8 +77,8 @@ impl Lines {
             self.say(&format!("to be asked: {left} of {all} subjects"));
         }
         self.wait_began_or_ended(snapshot);
-        // Somebody may have set the date back: then it is time for a line, too. By a millisecond it
-        // goes back by itself, as wall and books are read a moment apart.
+        // The date may have been set back: then a line is due, too. By a millisecond it goes back
+        // by itself, as wall clock and ledger clock are read a moment apart.
         let due = self.said.is_none_or(|said| {
             said.since(snapshot.at) >= EVERY || snapshot.at.since(said) >= EVERY
         });
@@ -94,7 +96,7 @@ impl Lines {
     fn wait_began_or_ended(&mut self, snapshot: &Snapshot) {
         let told = self.wait.as_ref().map(|wait| wait.reason);
         let reason = snapshot.hold.map(|hold| hold.reason);
-        // Nothing holds and nothing is in the air: a wait that was broken off, not one that is over.
+        // Nothing holds and nothing is in flight: the wait was broken off, it is not over.
         let broken_off = reason.is_none() && snapshot.in_flight == 0;
         if told.is_some() && (told == reason || broken_off) {
             return;
@@ -102,12 +104,12 @@ impl Lines {
         let began = snapshot.hold.filter(|hold| lasts(hold, snapshot.at, LONG));
         if let Some(hold) = began {
             self.begin_wait(hold.reason, snapshot.at);
-            self.say(&words::waiting(&hold, snapshot.at, ", "));
+            self.say(&phrases::waiting(&hold, snapshot.at, ", "));
         } else if let Some(wait) = self.wait.take()
             && !has_its_own_end(wait.reason)
         {
             let waited = duration(snapshot.at.since(wait.since));
-            self.say(&format!("goes on after {waited}"));
+            self.say(&format!("resumed after {waited}"));
         }
     }
 
@@ -117,7 +119,7 @@ impl Lines {
 
     fn standing(&self, snapshot: &Snapshot) -> String {
         match snapshot.hold {
-            Some(hold) if self.wait.is_some() => words::waiting(&hold, snapshot.at, ", "),
+            Some(hold) if self.wait.is_some() => phrases::waiting(&hold, snapshot.at, ", "),
             _ => self.answered(snapshot),
         }
     }
@@ -132,14 +134,14 @@ impl Lines {
             count(answered),
             count(all)
         )];
-        if let Some(per_second) = self.pulse.per_second().filter(|calls| *calls > 0.0) {
+        if let Some(per_second) = self.state.per_second().filter(|calls| *calls > 0.0) {
             parts.push(format!("{} calls/s", rate(per_second)));
         }
-        parts.extend(words::tightest(snapshot).map(words::window));
-        if let Some(wait) = self.pulse.wait() {
+        parts.extend(phrases::tightest(snapshot).map(phrases::window));
+        if let Some(wait) = self.state.wait() {
             parts.push(format!("waiting: {}", wait.reason));
         }
-        if let Some(finish) = self.pulse.finish() {
+        if let Some(finish) = self.state.finish() {
             parts.push(format!("done about {}", about(finish, snapshot.at)));
         }
         parts.join(" · ")
@@ -152,14 +154,17 @@ impl Lines {
             RunEvent::Reconnected => !std::mem::take(&mut self.out_of_reach),
             _ => false,
         };
-        let now = self.pulse.now();
-        if let Some(sentence) = words::notable(event, now).filter(|_| !told_before) {
+        let now = self.state.now();
+        if phrases::is_notable(event)
+            && !told_before
+            && let Some(sentence) = phrases::sentence(event, now)
+        {
             match event {
                 RunEvent::LockoutEnded | RunEvent::Reconnected => self.undated = Some(sentence),
                 _ => self.say(&sentence),
             }
         }
-        // These sentences say till when, so the wait that follows needs no other.
+        // These sentences say until when, so the wait that follows needs no other.
         if let Some(now) = now {
             match event {
                 RunEvent::LockedOut { .. } => self.begin_wait(HoldReason::Lockout, now),
@@ -177,7 +182,7 @@ fn has_its_own_end(reason: HoldReason) -> bool {
 
 impl Reporter for Lines {
     fn event(&mut self, event: &RunEvent) {
-        self.pulse.see(event);
+        self.state.observe(event);
         match event {
             RunEvent::Progress(snapshot) => self.progress(snapshot),
             _ => self.notable(event),

@@ -1,59 +1,74 @@
-//! What people see of a run: a bar, lines, JSON or nothing while it goes on, a summary at its end.
+//! What people and programs see of a job: progress while it runs, a summary at its end, its
+//! status at any time. Words only: every fact comes from events and from [`job`](crate::job).
 //!
-//! A [`Reporter`] hears events of the job, not drawing commands, and takes every time from them:
-//! it has no clock and no thread of its own, so that hours of waiting cost nothing. What it writes
-//! is for people (or their machines) and never worth a failed run: when its reader has left, it
-//! falls silent.
+//! A [`Reporter`] receives events of the job, not drawing commands, and takes every time from
+//! them: it has no clock and no thread, so that hours of waiting cost nothing. Output is never
+//! worth a failed run: when its reader has left, a reporter falls silent.
+//!
+//! | file | |
+//! | --- | --- |
+//! | `bar`, [`Lines`], [`Json`] | progress, each in its form |
+//! | `progress_state` | what the three know of a run |
+//! | `phrases`, `next_steps` | the sentences: one for each event and reason, and what to do next |
+//! | `summary` | the last lines of a run |
+//! | `status`, `rehearsal`, `timeline` | what `status` and `rehearse` print |
+//! | `log` | log lines |
+//! | `style` | columns and colours |
 
 use std::{fmt, io::Write, time::Duration};
 
-// The words in which events speak; the files below take them from here.
+// What events are made of; the files below take it from here.
 use crate::runner::event::{
     Entry, Failure, ForecastInput, HoldReason, LockoutLevel, NoConnection, QuotaWindow, RunEvent,
     Snapshot, Waiting, WindowUse,
 };
 
 mod bar;
-pub mod json;
+pub(crate) mod json;
 mod lines;
-mod next;
-mod pulse;
+pub(crate) mod log;
+mod next_steps;
+pub(crate) mod phrases;
+mod progress_state;
+pub(crate) mod rehearsal;
+pub(crate) mod status;
 pub mod style;
 mod summary;
-mod words;
+mod timeline;
 
-pub use bar::{Bar, BarWriter};
+pub(crate) use bar::{Bar, BarWriter};
 pub use json::Json;
 pub use lines::Lines;
-pub use summary::Summary;
+pub(crate) use summary::Summary;
+pub(crate) use timeline::Timeline;
 
-/// Says how long it takes from an outlook's `now` until so many calls are answered; `None` if
-/// that is not in sight.
+/// Returns how long it takes from the input's `now` until so many calls are completed; `None` if
+/// that is not foreseeable.
 pub type Eta = Box<dyn Fn(&ForecastInput, u64) -> Option<Duration>>;
 
-/// Tells people how a run goes.
+/// Tells people or programs how a run goes.
 pub trait Reporter {
     /// Something happened.
     fn event(&mut self, event: &RunEvent);
 
-    /// Nothing more will; leaves the terminal as it was.
+    /// Nothing more will happen; leaves the terminal as it was.
     fn finish(&mut self);
 }
 
 /// Tells nothing.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Quiet;
+pub struct Silent;
 
-impl Reporter for Quiet {
+impl Reporter for Silent {
     fn event(&mut self, _event: &RunEvent) {}
 
     fn finish(&mut self) {}
 }
 
-/// Where lines go, until nobody reads them any more.
-struct Out(Option<Box<dyn Write>>);
+/// Writes whole lines until the reader has left.
+struct LineWriter(Option<Box<dyn Write>>);
 
-impl Out {
+impl LineWriter {
     fn new(out: Box<dyn Write>) -> Self {
         Self(Some(out))
     }

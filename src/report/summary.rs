@@ -1,60 +1,64 @@
-//! The last lines of a run: what it came to, where the results are, what to do next.
+//! The last lines of a run: counts, where the results are, what to do next.
 
 use std::fmt;
 
 use super::{
-    Entry, Failure, QuotaWindow, WindowUse,
-    style::{Paint, count, counted, duration, folded, moment_and_wait, rate, share},
+    Entry, QuotaWindow, WindowUse,
+    phrases::{StopContext, StopWords, errcode, stop_words},
+    style::{Paint, folded},
 };
 use crate::{
     clock::Timestamp,
+    format::{count, counted, duration, moment_and_wait, rate, share},
+    job::Exit,
     model::State,
-    runner::event::{BreakerTrip, RunReport, StopReason},
+    runner::event::{RunReport, StopReason},
 };
 
 /// Refusals that are spelled out.
 const MOST: usize = 5;
 
-/// It is folded for a terminal of so many columns; nobody says how wide the reader's is.
+/// Columns to which it is folded: the width of the reader's terminal is not known.
 const WIDTH: usize = 80;
 
 /// What is said at the end of a run. Its `Display` ends with a line break.
-pub struct Summary {
-    /// What the run came to.
-    pub report: RunReport,
-    /// When it ended, by the wall.
-    pub ended_at: Timestamp,
-    /// Where the results are, and how many lines.
-    pub results: Option<(String, u64)>,
-    /// Where the rejected lines of the inputs are, and how many.
-    pub rejects: Option<(String, u64)>,
-    /// How often each errcode stands beside a state that is not an answer.
-    pub refusals: Vec<(State, Option<i64>, u64)>,
+pub(crate) struct Summary {
+    /// Why the run ended, and its counts.
+    pub(crate) report: RunReport,
+    /// When it ended, by the wall clock.
+    pub(crate) ended_at: Timestamp,
+    /// The results file and its lines; `None` if nothing was written.
+    pub(crate) results: Option<(String, u64)>,
+    /// The rejects file and its lines, of which there may be none.
+    pub(crate) rejects: Option<(String, u64)>,
+    /// How often each errcode led to a state that is not an answer.
+    pub(crate) refusals: Vec<(State, Option<i64>, u64)>,
     /// What an errcode means.
-    pub lookup: fn(i64) -> &'static Entry,
+    pub(crate) lookup: fn(i64) -> &'static Entry,
     /// Use of the windows at the end.
-    pub windows: Vec<WindowUse>,
-    /// Until when the ticket in custody works, if there is one.
-    pub ticket_until: Option<Timestamp>,
-    /// The address that was to be asked.
-    pub address: String,
-    /// What to type to go on.
-    pub command: String,
-    /// The flags in it that name the state file, each after a space; other commands need them too.
-    pub state_flags: String,
-    /// What the process exits with.
-    pub exit_code: u8,
+    pub(crate) windows: Vec<WindowUse>,
+    /// Until when the stored ticket works, if there is one.
+    pub(crate) ticket_until: Option<Timestamp>,
+    /// The address that was called.
+    pub(crate) address: String,
+    /// The command that resumes.
+    pub(crate) command: String,
+    /// The command that puts parked subjects back in the queue.
+    pub(crate) retry_command: String,
+    /// How the process exits.
+    pub(crate) exit: Exit,
     /// Whether to colour.
-    pub paint: Paint,
+    pub(crate) paint: Paint,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.headline(f)?;
+        let StopWords { headline, next } = self.stop_words();
+        self.headline(&headline, f)?;
         self.states(f)?;
         self.facts(f)?;
         self.refusals(f)?;
-        let advice = self.advice();
+        let advice = self.advice(next);
         if !advice.is_empty() {
             writeln!(f, "\n{}", self.paint.bold("Next:"))?;
         }
@@ -75,83 +79,48 @@ impl fmt::Display for Summary {
 }
 
 impl Summary {
-    fn left(&self) -> u64 {
-        self.report.tally.of(State::Queued)
+    pub(super) fn stop_words(&self) -> StopWords {
+        stop_words(&StopContext {
+            report: &self.report,
+            invalid_lines: self.bad_lines().map_or(0, |(_, lines)| lines),
+            now: self.ended_at,
+            address: &self.address,
+            lookup: self.lookup,
+        })
     }
 
-    fn headline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // In one line, however long: people search their logs for it.
-        let sentence = self.sentence();
-        let sentence = match self.report.ending {
-            StopReason::Finished if self.exit_code == 0 => self.paint.good(&sentence),
-            StopReason::Refused(_) | StopReason::TokensRefused | StopReason::Breaker(_) => {
-                self.paint.bad(&sentence)
-            }
-            _ => self.paint.warn(&sentence),
+    /// What to do next, a sentence a line; commands to type are indented.
+    pub(super) fn advice(&self, mut next: Vec<String>) -> Vec<String> {
+        let command = format!("  {}", self.command);
+        if !matches!(self.report.ending, StopReason::Finished) {
+            next.push(command);
+        } else if self.report.tally.of(State::Parked) > 0 {
+            let retry = &self.retry_command;
+            next.push(format!(
+                "`{retry}` puts the parked subjects back in the queue; then"
+            ));
+            next.push(command);
+        }
+        if let Some((path, _)) = self.bad_lines() {
+            next.push(format!(
+                "{path} says what is wrong with each invalid line; correct them in the input and \
+                 run it again"
+            ));
+        }
+        next
+    }
+
+    /// In one line, however long: people search their logs for it.
+    fn headline(&self, headline: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let painted = match self.exit {
+            Exit::Done => self.paint.good(headline),
+            Exit::Internal | Exit::Halted | Exit::ErrorBudget => self.paint.bad(headline),
+            _ => self.paint.warn(headline),
         };
-        match self.exit_code {
-            0 => writeln!(f, "{sentence}"),
-            code => writeln!(f, "{sentence} (exit {code})"),
+        match self.exit.code() {
+            0 => writeln!(f, "{painted}"),
+            code => writeln!(f, "{painted} (exit {code})"),
         }
-    }
-
-    pub(super) fn sentence(&self) -> String {
-        let left = format!("{} left", counted(self.left(), "subject"));
-        match &self.report.ending {
-            StopReason::Finished => self.finished(),
-            StopReason::Quota(wait) => format!("Stopped: {}, {left}.", wait.reason),
-            StopReason::Budget => format!("Stopped: the budget of calls is used up, {left}."),
-            StopReason::Time => format!("Stopped: the time is up, {left}."),
-            StopReason::Unreachable(failure @ (Failure::Status(..500) | Failure::Body)) => {
-                format!("Stopped: what answers is not the WeCom API ({failure}), {left}.")
-            }
-            StopReason::Unreachable(failure @ (Failure::Status(_) | Failure::Busy)) => {
-                format!("Stopped: the API is out of order ({failure}), {left}.")
-            }
-            StopReason::Unreachable(failure) => {
-                format!("Stopped: the API cannot be reached ({failure}), {left}.")
-            }
-            StopReason::Interrupted => format!("Interrupted: every answer is saved, {left}."),
-            StopReason::Refused(halt) => {
-                let refusal = refusal(halt.errcode, halt.entry);
-                format!("Halted: the API refused {} with {refusal}.", halt.call)
-            }
-            StopReason::TokensRefused => {
-                "Halted: the API hands out access tokens and then refuses every one of them.".into()
-            }
-            StopReason::Breaker(trip) => format!("Halted: {}, {left}.", self.trip(trip)),
-        }
-    }
-
-    fn finished(&self) -> String {
-        let tally = &self.report.tally;
-        let mut without = Vec::new();
-        for state in [State::Rejected, State::Parked] {
-            match tally.of(state) {
-                0 => {}
-                subjects => without.push(format!("{} {state}", counted(subjects, "subject"))),
-            }
-        }
-        if let Some((_, lines)) = self.bad_lines() {
-            without.push(format!("{} not taken in", counted(lines, "input line")));
-        }
-        match without.join(", ") {
-            _ if tally.total() == 0 => "Finished: there was nothing to ask.".into(),
-            none if none.is_empty() => "Finished: every subject is answered.".into(),
-            some => format!("Finished, but {some}."),
-        }
-    }
-
-    fn trip(&self, trip: &BreakerTrip) -> String {
-        let (mostly, times) = trip.mostly;
-        let mostly = match mostly {
-            Some(errcode) => refusal(errcode, (self.lookup)(errcode)),
-            None => "no readable reply".into(),
-        };
-        format!(
-            "{} of the last {} answers were errors, {times} of them {mostly}",
-            trip.errors, trip.answers
-        )
     }
 
     fn states(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -184,8 +153,8 @@ impl Summary {
             facts.push(("results", format!("{path} ({})", counted(*lines, "line"))));
         }
         if let Some((path, lines)) = self.bad_lines() {
-            let lines = counted(lines, "line");
-            facts.push(("rejects", format!("{path} ({lines} of the input)")));
+            let lines = counted(lines, "invalid line");
+            facts.push(("rejects", format!("{path} ({lines})")));
         }
         writeln!(f)?;
         for (name, fact) in facts {
@@ -210,8 +179,7 @@ impl Summary {
         format!("{sent} ({} a second)", rate(mean))
     }
 
-    /// The windows that somebody who comes back later meets again, so not the minute's; one a
-    /// line, in columns.
+    /// All windows in use except the one-minute window, one a line, in columns.
     fn windows(&self) -> Vec<String> {
         let lasting =
             |window: &&WindowUse| window.used > 0 && window.span != QuotaWindow::BasicMinute;
@@ -248,27 +216,18 @@ impl Summary {
         }
     }
 
-    pub(super) fn meaning(&self, errcode: Option<i64>) -> (String, &'static str) {
-        match errcode {
-            Some(errcode) => {
-                let entry = (self.lookup)(errcode);
-                (refusal(errcode, entry), entry.next_step)
+    pub(super) fn meaning(&self, code: Option<i64>) -> (String, &'static str) {
+        match code {
+            Some(code) => {
+                let entry = (self.lookup)(code);
+                (errcode(code, entry), entry.next_step)
             }
             None => (
-                "no readable reply, however often".into(),
-                "retry them once the network or the API is well",
+                "no readable reply in any attempt".into(),
+                "retry them once the network and the API work again",
             ),
         }
     }
-}
-
-/// `errcode 60020 不安全的访问IP (not allowed to access from your IP)`
-fn refusal(errcode: i64, entry: &Entry) -> String {
-    let Entry {
-        chinese, meaning, ..
-    } = entry;
-    let space = if chinese.is_empty() { "" } else { " " };
-    format!("errcode {errcode}{space}{chinese} ({meaning})")
 }
 
 #[cfg(test)]

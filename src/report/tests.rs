@@ -5,22 +5,22 @@ use std::{cell::RefCell, io, rc::Rc};
 use super::*;
 use crate::{
     clock::Timestamp,
-    gate::{CallKind, Ledger},
     model::{Limits, State, Tally, WindowKind},
+    quota::{CallKind, Ledger},
     wecom::transport::{Failure, NoConnection},
 };
 
 /// What was written, for looking at afterwards.
 #[derive(Clone, Default)]
-pub(super) struct Paper(Rc<RefCell<Vec<u8>>>);
+pub(super) struct Recorded(Rc<RefCell<Vec<u8>>>);
 
-impl Paper {
+impl Recorded {
     pub(super) fn text(&self) -> String {
         String::from_utf8(self.0.borrow().clone()).unwrap()
     }
 }
 
-impl Write for Paper {
+impl Write for Recorded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.borrow_mut().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -138,7 +138,7 @@ fn script() -> Vec<RunEvent> {
     ]
 }
 
-fn told(reporter: &mut dyn Reporter) {
+fn replay(reporter: &mut dyn Reporter) {
     for event in script() {
         reporter.event(&event);
     }
@@ -146,34 +146,34 @@ fn told(reporter: &mut dyn Reporter) {
 }
 
 #[test]
-fn lines_tell_the_story_of_a_run() {
-    let paper = Paper::default();
-    told(&mut Lines::new(Box::new(paper.clone()), eta()));
-    insta::assert_snapshot!(paper.text(), @"
+fn lines_of_a_scripted_run() {
+    let recorded = Recorded::default();
+    replay(&mut Lines::new(Box::new(recorded.clone()), eta()));
+    insta::assert_snapshot!(recorded.text(), @"
     2026-11-22 (UTC+8)
     12:04:00  to be asked: 100,000 of 100,000 subjects
     12:04:30  answered 31,204 of 100,000 (31.2 %) · 2,788 calls/s · 9,800 of 9,800 basic.minute · done about 12:20
     12:05:00  answered 50,000 of 100,000 (50.0 %) · 900 calls/s · 50,000 of 98,000 business.hour · waiting: business.hour is used up · done about 12:15
-    12:10:31  waiting: business.hour is used up, goes on at 12:41:02 (in 30 min 31 s)
-    12:21:00  waiting: business.hour is used up, goes on at 12:41:02 (in 20 min 2 s)
-    12:41:02  goes on after 30 min 31 s
-    12:41:02  the ticket does not work any more: the business windows apply from here
+    12:10:31  waiting: business.hour is used up, resumes at 12:41:02 (in 30 min 31 s)
+    12:21:00  waiting: business.hour is used up, resumes at 12:41:02 (in 20 min 2 s)
+    12:41:02  resumed after 30 min 31 s
+    12:41:02  the ticket no longer works: business limits apply from here
     12:41:02  blocked by the API (45009 接口调用超过限制), taken for the minute limit: one probe at 12:42:05 (in 1 min 3 s)
-    12:42:06  the block is over: the probe was answered
+    12:42:06  the lockout is over: the probe was answered
     12:42:06  the API cannot be reached (connection refused), next try at 12:42:08 (in 2 s)
     12:43:31  the API can be reached again
-    12:43:31  asking the parked subjects once more
-    12:43:31  stopping: no new calls, 1 call in the air awaited
+    12:43:31  retrying the parked subjects
+    12:43:31  stopping: no new calls, waiting for 1 call in flight
     2026-11-23 (UTC+8)
     00:00:01  answered 100,000 of 100,000 (100 %) · 0.05 calls/s · 98,000 of 98,000 business.hour
     ");
 }
 
 #[test]
-fn json_tells_every_event_and_thins_progress() {
-    let paper = Paper::default();
-    told(&mut Json::new(Box::new(paper.clone()), eta()));
-    let text = paper.text();
+fn json_has_every_event_and_fewer_progresses() {
+    let recorded = Recorded::default();
+    replay(&mut Json::new(Box::new(recorded.clone()), eta()));
+    let text = recorded.text();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), script().len());
     for line in &lines {
@@ -197,8 +197,8 @@ fn json_tells_every_event_and_thins_progress() {
 
 #[test]
 fn json_keeps_the_last_progress() {
-    let paper = Paper::default();
-    let mut json = Json::new(Box::new(paper.clone()), eta());
+    let recorded = Recorded::default();
+    let mut json = Json::new(Box::new(recorded.clone()), eta());
     for (millis, answered) in [(0, 0), (100, 10), (200, 20), (300, 30)] {
         let snapshot = Snapshot {
             at: at("12:00:00").plus(Duration::from_millis(millis)),
@@ -207,13 +207,13 @@ fn json_keeps_the_last_progress() {
         json.event(&RunEvent::Progress(snapshot));
     }
     json.finish();
-    let text = paper.text();
+    let text = recorded.text();
     assert_eq!(text.lines().count(), 2);
     assert!(text.lines().last().unwrap().contains("\"calls\":30"));
 }
 
 #[test]
-fn a_reader_that_left_is_not_written_to_again() {
+fn reader_that_left_is_not_written_to_again() {
     struct Gone(Rc<RefCell<usize>>);
     impl Write for Gone {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -225,18 +225,18 @@ fn a_reader_that_left_is_not_written_to_again() {
         }
     }
     let writes = Rc::default();
-    told(&mut Lines::new(Box::new(Gone(Rc::clone(&writes))), eta()));
+    replay(&mut Lines::new(Box::new(Gone(Rc::clone(&writes))), eta()));
     assert_eq!(*writes.borrow(), 1);
 }
 
 #[test]
-fn quiet_is_quiet() {
-    told(&mut Quiet);
+fn silent_reporter_takes_every_event() {
+    replay(&mut Silent);
 }
 
 #[test]
-fn the_rate_leaves_waits_out() {
-    let mut pulse = pulse::Pulse::new(eta());
+fn rate_ignores_waits() {
+    let mut state = progress_state::ProgressState::new(eta());
     let hour = HoldReason::Window(QuotaWindow::BusinessHour);
     for snapshot in [
         snapshot("12:00:00", 0),
@@ -245,7 +245,7 @@ fn the_rate_leaves_waits_out() {
         snapshot("12:30:00", 500),
         snapshot("12:30:05", 1_000),
     ] {
-        pulse.see(&RunEvent::Progress(snapshot));
+        state.observe(&RunEvent::Progress(snapshot));
     }
-    assert_eq!(pulse.per_second(), Some(100.0));
+    assert_eq!(state.per_second(), Some(100.0));
 }

@@ -1,5 +1,5 @@
-//! The error budget: too many per-row errors mean a wrong input, and the vendor locks callers out
-//! for it (D97062 for a neighbouring API; unknown for this one, so we stop first).
+//! The circuit breaker: too many errors about single subjects mean a wrong input, for which a
+//! neighbouring API locks callers out (D97062; unknown for this one, so the run stops first).
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,11 +9,11 @@ use crate::{
     wecom::errcode::{Class, lookup},
 };
 
-/// Answers looked back on.
+/// The number of latest answers that count.
 const ANSWERS: usize = 200;
-/// Refusals in a row that are true of a whole mini program or official account.
+/// Refusals in a row that concern a whole mini program or official account.
 const SOURCE_STREAK: usize = 20;
-/// Unlisted codes among the answers looked back on.
+/// Unlisted codes among them that trip the breaker.
 const UNLISTED: usize = 10;
 
 /// Watches the latest answers.
@@ -40,7 +40,7 @@ impl Breaker {
         }
     }
 
-    /// Takes note of one outcome; answers whether that was one too many.
+    /// Notes one outcome. Returns the trip if that was one error too many.
     pub fn note(&mut self, outcome: &Outcome) -> Option<BreakerTrip> {
         let class = outcome.errcode.map(|errcode| lookup(errcode).class);
         let fault = matches!(outcome.state, State::Rejected | State::Parked).then_some(Fault {
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_last_two_hundred_is_borne_and_more_is_not() {
+    fn more_than_half_of_two_hundred_errors_trip() {
         let mut breaker = Breaker::new(0.5);
         for _ in 0..100 {
             assert!(breaker.note(&outcome(State::Unlinked, 0)).is_none());
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_mini_program_shows_after_twenty_rows() {
+    fn twenty_wrong_sources_in_a_row_trip() {
         let mut breaker = Breaker::new(0.5);
         let trips = (0..20).map(|_| breaker.note(&outcome(State::Rejected, 845_003)).is_some());
         assert_eq!(
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_unlisted_codes_are_enough() {
+    fn ten_unlisted_codes_trip() {
         let mut breaker = Breaker::new(0.5);
         let mut tripped = 0;
         for _ in 0..10 {

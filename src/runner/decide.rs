@@ -22,7 +22,7 @@ pub const ATTEMPTS: u8 = 3;
 /// The longest backoff.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
-/// What the asking so far says about the next step.
+/// What is known of the call that a verdict answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt {
     /// The attempt that this verdict answers; 1 is the first.
@@ -36,7 +36,7 @@ pub struct Attempt {
 /// What to do.
 #[derive(Debug)]
 pub enum Decision {
-    /// Write it down.
+    /// Commit this outcome.
     Settle(Outcome),
     /// Ask again after this long; an attempt is used up.
     Retry(Duration),
@@ -51,9 +51,9 @@ pub enum Decision {
 pub enum Snooze {
     /// The token was refused: fetch another.
     Token,
-    /// The API is shut: 45009.
+    /// The API is locked: 45009.
     Block,
-    /// Too many calls in the air: 45033.
+    /// Too many calls in flight: 45033.
     Narrow,
     /// An unlisted code on a call with a ticket: ask once without it.
     WithoutTicket(i64),

@@ -1,15 +1,16 @@
-//! What happens in a run, told to whoever listens: events of the job, not drawing commands.
+//! What happens in a run, as events of the job, not drawing commands.
 //!
-//! Times are by the wall, for people.
+//! Times are wall time, for people.
 
 use std::time::Duration;
 
 use crate::{clock::Timestamp, model::Tally};
 
-// What events carry belongs to them: whoever listens needs no other room.
+// What events carry belongs to them: a listener needs no other module.
 pub use crate::{
-    gate::{ForecastInput, HoldReason, LockoutLevel},
+    gate::WindowUse,
     model::QuotaWindow,
+    quota::{ForecastInput, HoldReason, LockoutLevel},
     wecom::{
         errcode::Entry,
         transport::{Failure, NoConnection},
@@ -18,7 +19,7 @@ pub use crate::{
 
 /// One thing that happened.
 pub enum RunEvent {
-    /// The run begins to ask.
+    /// The run begins.
     Started {
         /// The subjects at that moment.
         tally: Tally,
@@ -32,21 +33,21 @@ pub enum RunEvent {
     TokenFetched,
     /// The remote answered 45009 and is left alone for a while.
     LockedOut {
-        /// How long a penalty it is taken for.
+        /// The limit that it is taken for.
         rung: LockoutLevel,
         /// When one probe may be sent.
         until: Timestamp,
     },
-    /// The penalty is over: the probe was answered.
+    /// The lockout is over: the probe was answered.
     LockoutEnded,
-    /// The remote groaned (45033 or a time-out): fewer calls in the air.
+    /// The remote is overloaded (45033 or a time-out): fewer calls in flight.
     ConcurrencyReduced {
-        /// How many from now on.
+        /// The most from now on.
         calls: u16,
     },
     /// The API could not be reached; the next try is at `until`.
     Unreachable {
-        /// What the last try came to.
+        /// Why the last try failed.
         failure: Failure,
         /// When the next one is.
         until: Timestamp,
@@ -55,9 +56,9 @@ pub enum RunEvent {
     Reconnected,
     /// The ticket does not work any more; business windows apply from here.
     TicketRejected,
-    /// No new calls; what is in the air is awaited.
+    /// No new calls; those in flight are awaited.
     Draining {
-        /// Calls in the air.
+        /// Calls in flight.
         in_flight: usize,
     },
     /// Subjects parked after their attempts are asked once more.
@@ -71,36 +72,25 @@ pub struct Snapshot {
     pub at: Timestamp,
     /// The subjects.
     pub tally: Tally,
-    /// Calls that have landed in this run.
+    /// Calls completed in this run.
     pub calls: u64,
-    /// Calls in the air.
+    /// Calls in flight.
     pub in_flight: usize,
-    /// How many there may be.
+    /// The most there may be.
     pub width: u16,
     /// Use of the windows that apply, in the order of [`QuotaWindow::ALL`]; those without a limit left
     /// out.
     pub windows: Vec<WindowUse>,
-    /// Why nothing leaves just now, if it is worth telling: quota, block, outage, token.
+    /// Why nothing is sent just now, if people would want to know: quota, lockout, outage, token.
     pub hold: Option<Waiting>,
 }
 
-/// How full a window is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WindowUse {
-    /// Which.
-    pub span: QuotaWindow,
-    /// Calls charged in it.
-    pub used: u64,
-    /// The most it may hold.
-    pub limit: u64,
-}
-
-/// A wait, by the wall clock.
+/// A wait, in wall time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
     /// Why.
     pub reason: HoldReason,
-    /// Till when; `None` if something must land first.
+    /// Until when; `None` if a call must complete first.
     pub until: Option<Timestamp>,
 }
 
@@ -109,7 +99,7 @@ pub struct Waiting {
 pub enum StopReason {
     /// Everything queued is answered.
     Finished,
-    /// Stopped with work left: a window or a block, and `--on-quota exit`.
+    /// Stopped with work left: a window or a lockout, and `--on-quota exit`.
     Quota(Waiting),
     /// Stopped with work left: `--budget` calls were sent.
     Budget,
@@ -147,20 +137,20 @@ pub struct FatalRefusal {
 pub struct BreakerTrip {
     /// Errors among the last `answers`.
     pub errors: usize,
-    /// Answers looked at.
+    /// Answers counted.
     pub answers: usize,
     /// The most frequent errcode among them, with how often; `None` stands for no readable reply.
     pub mostly: (Option<i64>, usize),
 }
 
-/// What a run came to.
+/// How a run ended.
 #[derive(Debug, Clone)]
 pub struct RunReport {
     /// Why it ended.
     pub ending: StopReason,
     /// The subjects at the end.
     pub tally: Tally,
-    /// Calls of the lane that landed.
+    /// Calls completed.
     pub calls: u64,
     /// How long it took.
     pub took: Duration,

@@ -1,48 +1,44 @@
-//! The loop that drives a job: one owner of the store and the gate, many messengers.
+//! The loop that drives a job: one owner of job, ledger and gate, many messengers.
 //!
 //! | file | |
 //! | --- | --- |
-//! | [`drive`] | the loop: settle, launch, commit, wait |
-//! | `launch` | which call leaves, or why none does |
-//! | `settle` | what landed: verdicts become decisions |
+//! | `run_loop` | the loop; what is sent (`dispatch`), what completed (`completion`) |
 //! | [`decide`] | the table of decisions |
-//! | [`breaker`] | the error budget |
-//! | `feed`, `tokens`, `outage`, `tempo` | the queue, the token, the dead line, the rate |
+//! | `queue`, `calls`, `pending` | subjects to ask, calls in flight, the commit to come |
+//! | `tokens`, `ticket_trial`, `health` | access token, ticket, outage and circuit breaker |
+//! | `clock`, `rate`, `progress` | ledger time, the rate, reports |
 //! | [`ticket`] | the one application for a ticket, before the loop |
-//! | [`event`] | what it tells |
+//! | [`event`] | what is reported |
 
 pub mod breaker;
-mod completion;
+mod calls;
+mod clock;
 pub mod decide;
-mod dispatch;
 pub mod event;
+mod health;
 mod outage;
+mod pending;
 mod progress;
 mod queue;
 mod rate;
-pub mod run_loop;
+mod run_loop;
 mod stop;
 pub mod ticket;
+mod ticket_trial;
 mod tokens;
-
-pub use rate::CommitPolicy;
-pub use run_loop::Runner;
-pub use stop::Stop;
 
 use std::time::Duration;
 
+pub use self::{progress::Listener, rate::CommitPolicy, run_loop::Runner, stop::Stop};
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
-    gate::{Concurrency, Gate, Ledger, Quota},
-    model::{QuotaWindow, WindowKind},
-    store::{Result, RunId, Store},
+    gate::{Concurrency, Gate},
+    model::{Api, WindowKind},
+    quota::{Ledger, Quota},
+    store::{Result, Store},
 };
 
-/// The gate and the time of the books, as the last commit left them.
-///
-/// # Errors
-///
-/// What the disk says.
+/// Opens the gate and the ledger's clock as the last commit left them.
 pub fn open_gate(
     store: &Store,
     quota: &Quota,
@@ -50,7 +46,7 @@ pub fn open_gate(
     clock: Clock,
     call_timeout: Duration,
 ) -> Result<(Gate, LedgerClock)> {
-    let (books, block, reading) = store.books()?;
+    let (books, block, reading) = store.books(Api::Lookup)?;
     let time = LedgerClock::resume(clock, reading);
     let landed_by = time.now().plus(call_timeout);
     let ledger = Ledger::restore(quota.allowed(), counting(quota, &time), &books, landed_by);
@@ -58,8 +54,8 @@ pub fn open_gate(
     Ok((gate, time))
 }
 
-/// Calendar windows turn with the wall clock, and only books that agree with it can count them; if
-/// somebody has set it, sliding windows are safe on every reading.
+/// Calendar windows turn with the wall clock, and only a ledger clock that agrees can count them; if
+/// it was set, sliding windows are safe on every reading.
 fn counting(quota: &Quota, time: &LedgerClock) -> WindowKind {
     const AGREE: Duration = Duration::from_secs(5);
     let (wall, books) = (time.clock().now(), time.now());
@@ -67,29 +63,6 @@ fn counting(quota: &Quota, time: &LedgerClock) -> WindowKind {
         return WindowKind::Sliding;
     }
     quota.counting
-}
-
-/// Begins the run `command` in the state file, with the limits that it holds.
-///
-/// # Errors
-///
-/// What the disk says.
-pub fn begin(store: &Store, command: &str, quota: &Quota, clock: Clock) -> Result<RunId> {
-    store.begin_run(command, &quota_json(quota), clock.now())
-}
-
-fn quota_json(quota: &Quota) -> String {
-    let counting = match quota.counting {
-        WindowKind::Sliding => "sliding",
-        WindowKind::Calendar => "calendar",
-    };
-    let limits = quota.allowed();
-    let windows = QuotaWindow::ALL.into_iter().filter_map(|span| {
-        let limit = limits.of(span)?;
-        Some(format!(",\"{span}\":{limit}"))
-    });
-    let windows = windows.collect::<String>();
-    format!("{{\"counting\":\"{counting}\"{windows}}}")
 }
 
 /// What to do at an exhausted hour, day or month.
@@ -107,21 +80,18 @@ pub enum OnQuota {
 pub struct RunOptions {
     /// The most calls to send.
     pub budget: Option<u64>,
-    /// When to stop sending, by the wall.
+    /// When to stop sending, wall time.
     pub deadline: Option<Timestamp>,
     /// At an exhausted hour, day or month.
     pub on_quota: OnQuota,
-    /// The share of errors among the last 200 answers that is borne.
+    /// The share of errors among the last 200 answers that is tolerated, 0 to 1.
     pub error_budget: f64,
-    /// How long a call may take before the transport gives it up.
+    /// How long a call may take before the transport gives up.
     pub call_timeout: Duration,
     /// How often to commit.
     pub commit_policy: CommitPolicy,
-    /// Chance: jitter of backoffs and probes.
+    /// Seed of the jitter of backoffs and probes.
     pub seed: u64,
-    /// Rehearsals only: forget everything that is not on disk after this many commits that
-    /// settled something.
-    pub crash_after: Option<u64>,
 }
 
 impl Default for RunOptions {
@@ -134,7 +104,6 @@ impl Default for RunOptions {
             call_timeout: Duration::from_secs(30),
             commit_policy: CommitPolicy::default(),
             seed: 0,
-            crash_after: None,
         }
     }
 }

@@ -1,12 +1,12 @@
-//! A line that is dead: no connection comes about, so nothing was sent and nobody is to blame.
+//! An outage: no connection can be made, so nothing is sent.
 //!
-//! Subjects are unharmed; one call at a time tries again, after 1 s, 2 s, 4 s … 60 s.
+//! Subjects lose no attempt; one call at a time tries again, after 1 s, 2 s, 4 s … 60 s.
 
 use std::time::Duration;
 
 use crate::{
     clock::Timestamp,
-    gate::{Hold, HoldReason},
+    quota::{Hold, HoldReason},
 };
 
 /// Tries before a run that never reached the API gives up.
@@ -22,8 +22,8 @@ pub(super) struct Outage {
 }
 
 impl Outage {
-    /// A call that left at `sent` did not get through. Calls that left before the outage was known
-    /// are part of it. Answers when the next try is, if this is news.
+    /// A call sent at `sent` did not get through. Calls sent before the outage was known belong to
+    /// it. Returns when the next try is, if this is news.
     pub(super) fn failed(&mut self, sent: Timestamp, now: Timestamp) -> Option<Timestamp> {
         if self.tries > 0 && sent < self.until {
             return None;
@@ -34,7 +34,7 @@ impl Outage {
         Some(self.until)
     }
 
-    /// A reply came. Answers whether an outage ends with it.
+    /// A reply came. Returns whether an outage ends with it.
     pub(super) fn reached(&mut self) -> bool {
         self.ever_reached = true;
         std::mem::take(&mut self.tries) > 0
@@ -47,7 +47,7 @@ impl Outage {
 
     /// # Errors
     ///
-    /// The hold until the next try, and then until it has landed.
+    /// The hold until the next try, and then until it has completed.
     pub(super) fn check(&self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
         if self.tries == 0 {
             return Ok(());

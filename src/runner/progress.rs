@@ -1,136 +1,122 @@
-//! What the loop says of itself, and how often.
+//! What a run reports, and how often.
 
 use std::time::Duration;
 
 use super::{
-    event::{RunEvent, Snapshot, Waiting, WindowUse},
-    run_loop::Runner,
+    clock::RunClock,
+    event::{RunEvent, Snapshot, Waiting},
 };
 use crate::{
     clock::Timestamp,
-    gate::{ForecastInput, Hold, HoldReason},
-    model::QuotaWindow,
-    store::{Result, RunProgress},
+    quota::{Hold, HoldReason},
 };
 
 /// The shortest time between two snapshots.
 const SNAPSHOTS: Duration = Duration::from_millis(100);
-/// The longest time between two outlooks, and between two clearances of the books on disk.
-const OUTLOOKS: Duration = Duration::from_secs(60);
-/// Waits shorter than this are not worth telling.
+/// The longest time between two forecasts, and between two clearances of the ledger on disk.
+const FORECASTS: Duration = Duration::from_secs(60);
+/// Waits shorter than this are not reported.
 const SHORT: Duration = Duration::from_secs(2);
 
-/// What was told last.
-#[derive(Default)]
-pub(super) struct LastReported {
+/// Hears what happens.
+pub type Listener<'s> = Box<dyn FnMut(&RunEvent) + 's>;
+
+/// The listener, and what it was told last.
+pub(super) struct ProgressReports<'s> {
+    listener: Listener<'s>,
     snapshot: Timestamp,
-    outlook: Timestamp,
-    outlook_owed: bool,
+    forecast: Timestamp,
+    forecast_is_due: bool,
     hold: Option<Waiting>,
 }
 
-impl Runner<'_> {
-    pub(super) fn tell(&mut self, event: &RunEvent) {
+/// What is to be reported now.
+pub(super) struct Due {
+    pub(super) snapshot: bool,
+    pub(super) forecast: bool,
+    pub(super) hold_changed: bool,
+    pub(super) hold: Option<Waiting>,
+}
+
+impl<'s> ProgressReports<'s> {
+    pub(super) fn to(listener: Listener<'s>) -> Self {
+        Self {
+            listener,
+            snapshot: Timestamp::default(),
+            forecast: Timestamp::default(),
+            forecast_is_due: false,
+            hold: None,
+        }
+    }
+
+    /// Reports `event`.
+    pub(super) fn report(&mut self, event: &RunEvent) {
         (self.listener)(event);
     }
 
-    /// Tells how it stands, if it is time or the reason for waiting has changed.
-    pub(super) fn report(&mut self, hold: Option<Hold>) -> Result<()> {
-        let hold = self.worth_telling(hold);
-        let changed = hold != self.told.hold;
-        let wall = self.books.to_wall_time(self.now);
-        self.told.outlook_owed |= changed || self.now.since(self.told.outlook) >= OUTLOOKS;
-        // What has landed is in the ledger: until it is settled too, it would be counted twice.
-        let outlook_due = self.told.outlook_owed && self.settled.is_empty();
-        if changed || outlook_due || self.now.since(self.told.snapshot) >= SNAPSHOTS {
-            self.told.snapshot = self.now;
-            let snapshot = RunEvent::Progress(self.snapshot(wall, hold));
-            self.tell(&snapshot);
-        }
-        if outlook_due {
-            (self.told.outlook, self.told.outlook_owed) = (self.now, false);
-            self.store.forget_charges(self.now)?;
-            let outlook = RunEvent::ForecastInput(Box::new(self.outlook()));
-            self.tell(&outlook);
-        }
-        if changed {
-            self.told.hold = hold;
-            self.store.save_progress(self.run, &self.progress())?;
-        }
-        Ok(())
+    /// Reports how the run stands.
+    pub(super) fn snapshot(&mut self, snapshot: Snapshot) {
+        self.report(&RunEvent::Progress(snapshot));
     }
 
-    /// Tells how it stood at the end.
-    pub(super) fn report_end(&mut self) -> Result<()> {
-        self.told.snapshot = Timestamp::default();
-        self.report(None)
+    /// The reason for waiting that was reported last.
+    pub(super) const fn hold(&self) -> Option<Waiting> {
+        self.hold
     }
 
-    /// By the wall, and only what a person would want to know of.
-    fn worth_telling(&self, hold: Option<Hold>) -> Option<Waiting> {
+    /// The next snapshot is the last one, and due.
+    pub(super) fn last(&mut self) {
+        self.snapshot = Timestamp::default();
+    }
+
+    /// Returns what is due, and takes it as reported.
+    ///
+    /// `is_settled`: no answer waits for its commit. Until it is settled, a completed call would be
+    /// counted twice by a forecast.
+    pub(super) fn due(&mut self, hold: Option<Hold>, clock: &RunClock, is_settled: bool) -> Due {
+        let now = clock.now();
+        let hold = self.worth_reporting(hold, clock);
+        let hold_changed = hold != self.hold;
+        self.forecast_is_due |= hold_changed || now.since(self.forecast) >= FORECASTS;
+        let forecast = self.forecast_is_due && is_settled;
+        let snapshot = hold_changed || forecast || now.since(self.snapshot) >= SNAPSHOTS;
+        if snapshot {
+            self.snapshot = now;
+        }
+        if forecast {
+            (self.forecast, self.forecast_is_due) = (now, false);
+        }
+        self.hold = hold;
+        Due {
+            snapshot,
+            forecast,
+            hold_changed,
+            hold,
+        }
+    }
+
+    /// In wall time, and only what a person would want to know of.
+    fn worth_reporting(&self, hold: Option<Hold>, clock: &RunClock) -> Option<Waiting> {
         let Hold { until, reason } = hold?;
-        let rests = reason == HoldReason::Concurrency && until.is_some();
-        if matches!(
+        let pauses = reason == HoldReason::Concurrency && until.is_some();
+        let is_brief = matches!(
             reason,
             HoldReason::Pace | HoldReason::Concurrency | HoldReason::Retry
-        ) && !rests
-        {
+        );
+        if is_brief && !pauses {
             return None;
         }
-        if until.is_none_or(|until| until.since(self.now) < SHORT) {
-            // A short wait for the same reason goes on being that wait.
-            return self.told.hold.filter(|told| told.reason == reason);
+        if until.is_none_or(|until| until.since(clock.now()) < SHORT) {
+            // A short wait for the same reason continues that wait.
+            return self.hold.filter(|reported| reported.reason == reason);
         }
-        let until = until.map(|until| self.books.to_wall_time(until));
-        match self.told.hold {
-            // The wall and the books read their clocks a moment apart.
-            Some(told) if told.reason == reason && near(told.until, until) => Some(told),
+        let until = until.map(|until| clock.to_wall_time(until));
+        match self.hold {
+            // Wall clock and ledger clock are read a moment apart.
+            Some(reported) if reported.reason == reason && near(reported.until, until) => {
+                Some(reported)
+            }
             _ => Some(Waiting { reason, until }),
-        }
-    }
-
-    pub(super) fn progress(&self) -> RunProgress {
-        let hold = self.told.hold;
-        RunProgress {
-            seen_at: self.books.to_wall_time(self.now),
-            calls: self.gate.ledger.sent(),
-            hold: hold.map(|hold| hold.reason.to_string()),
-            hold_until: hold.and_then(|hold| hold.until),
-        }
-    }
-
-    fn outlook(&mut self) -> ForecastInput {
-        let fare = self.fare();
-        ForecastInput {
-            ledger: self.gate.ledger.clone(),
-            now: self.now,
-            fare,
-            ticket_until: self.ticket_until,
-            blocked_until: self.gate.block.until,
-            per_second: self.tempo.per_second(),
-        }
-    }
-
-    fn snapshot(&mut self, at: Timestamp, hold: Option<Waiting>) -> Snapshot {
-        let (now, fare) = (self.now, self.fare());
-        let ledger = &mut self.gate.ledger;
-        let limits = ledger.limits();
-        let windows = QuotaWindow::ALL
-            .into_iter()
-            .filter(|span| fare.counts_in(*span));
-        let windows = windows.filter_map(|span| {
-            let limit = limits.of(span)?;
-            let used = ledger.used(now, span);
-            Some(WindowUse { span, used, limit })
-        });
-        Snapshot {
-            at,
-            windows: windows.collect(),
-            tally: self.store.tally(),
-            calls: self.gate.ledger.sent(),
-            in_flight: self.airborne.len(),
-            width: self.gate.width.calls(),
-            hold,
         }
     }
 }

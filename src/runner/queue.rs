@@ -1,5 +1,4 @@
-//! What to ask next: subjects in the order of first appearance, then those that are owed one
-//! more try.
+//! What to ask next: subjects in the order of first appearance, then the retry pass.
 
 use std::{
     cmp::Reverse,
@@ -22,26 +21,36 @@ const SCAN: i64 = 200_000;
 /// One subject on its way through its attempts.
 #[derive(Debug)]
 pub(super) struct Claim {
-    /// Who.
+    /// The subject.
     pub(super) subject: Subject,
-    /// Where it stands on disk.
+    /// Its state on disk.
     pub(super) was: State,
     /// The attempt that comes next; 1 is the first.
     pub(super) attempt: u8,
-    /// Ask without the ticket, to find out whether that is what is wrong.
-    pub(super) suspect: Option<i64>,
-    /// Not before.
+    /// The errcode it met with the ticket: it is asked without, to try the ticket.
+    pub(super) refused_with_ticket: Option<i64>,
+    /// When it may be sent.
     pub(super) due: Timestamp,
 }
 
 impl Claim {
-    /// The last attempt it gets: one more than the others if it is owed one.
+    /// The last attempt it gets: one more than others in the retry pass.
     #[must_use]
     pub(super) const fn last_attempt(&self) -> u8 {
         match self.was {
             State::Parked => ATTEMPTS + 1,
             _ => ATTEMPTS,
         }
+    }
+
+    /// It was refused with `errcode` on a call with the ticket.
+    pub(super) const fn put_on_trial(&mut self, errcode: i64) {
+        self.refused_with_ticket = Some(errcode);
+    }
+
+    /// Whether it is asked without the ticket to try the ticket.
+    pub(super) const fn is_on_trial(&self) -> bool {
+        self.refused_with_ticket.is_some()
     }
 }
 
@@ -69,18 +78,14 @@ pub(super) struct WorkQueue {
 }
 
 impl WorkQueue {
-    /// Begins after the store's watermark. A parked subject is owed another try if no reply could
-    /// be read or its errcode is one of `retry_codes`.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
+    /// Begins after the store's watermark. A parked subject is retried if no reply could be read or its
+    /// errcode is one of `retry_codes`.
     pub(super) fn open(store: &Store, retry_codes: Vec<i64>) -> Result<Self> {
         Ok(Self {
             phase: Phase::Queued,
             page: VecDeque::new(),
-            cursor: store.watermark()?,
-            end: store.last_subject()?,
+            cursor: store.queue().watermark()?,
+            end: store.queue().last_subject()?,
             exhausted: false,
             waiting: BinaryHeap::new(),
             claims: BTreeMap::new(),
@@ -95,11 +100,7 @@ impl WorkQueue {
         self.claims.insert(claim.subject.id, claim);
     }
 
-    /// When the next claim may leave: now, at a time, or never as there is none.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
+    /// When the next claim may be sent: now, at a time, or never as there is none.
     pub(super) fn next_due(&mut self, store: &Store, now: Timestamp) -> Result<Option<Timestamp>> {
         let waiting = self.first_waiting();
         if waiting.is_some_and(|due| due <= now) {
@@ -133,28 +134,28 @@ impl WorkQueue {
             subject,
             was,
             attempt,
-            suspect: None,
+            refused_with_ticket: None,
             due: now,
         })
     }
 
-    /// Takes a claim that must be asked without the ticket and may leave.
-    pub(super) fn take_suspect(&mut self, now: Timestamp) -> Option<Claim> {
-        let mut suspects = self.claims.values().filter(|claim| claim.suspect.is_some());
-        let id = suspects.find(|claim| claim.due <= now)?.subject.id;
+    /// Takes a claim on trial that may be sent.
+    pub(super) fn take_on_trial(&mut self, now: Timestamp) -> Option<Claim> {
+        let mut on_trial = self.claims.values().filter(|claim| claim.is_on_trial());
+        let id = on_trial.find(|claim| claim.due <= now)?.subject.id;
         self.claims.remove(&id)
     }
 
-    /// Takes all of them, whenever they may leave.
-    pub(super) fn take_suspects(&mut self) -> Vec<Claim> {
-        let is_suspect = |_: &SubjectId, claim: &mut Claim| claim.suspect.is_some();
-        let suspects = self.claims.extract_if(.., is_suspect);
-        suspects.map(|(_, claim)| claim).collect()
+    /// Takes all claims on trial, whenever they may be sent.
+    pub(super) fn take_all_on_trial(&mut self) -> Vec<Claim> {
+        let is_on_trial = |_: &SubjectId, claim: &mut Claim| claim.is_on_trial();
+        let on_trial = self.claims.extract_if(.., is_on_trial);
+        on_trial.map(|(_, claim)| claim).collect()
     }
 
-    /// Takes a claim that is no suspect and may leave: a control of the ticket.
+    /// Takes a claim that is not on trial and may be sent: a control of the ticket.
     pub(super) fn take_control(&mut self, now: Timestamp) -> Option<Claim> {
-        let mut waiting = self.claims.values().filter(|claim| claim.suspect.is_none());
+        let mut waiting = self.claims.values().filter(|claim| !claim.is_on_trial());
         match waiting.find(|claim| claim.due <= now) {
             Some(claim) => {
                 let id = claim.subject.id;
@@ -164,15 +165,14 @@ impl WorkQueue {
         }
     }
 
-    /// When the first that must be asked without the ticket may leave; `None` if all of them are
-    /// in the air.
+    /// When the first claim on trial may be sent; `None` if all of them are in flight.
     #[must_use]
-    pub(super) fn suspect_due(&self) -> Option<Timestamp> {
-        let suspects = self.claims.values().filter(|claim| claim.suspect.is_some());
-        suspects.map(|claim| claim.due).min()
+    pub(super) fn trial_due(&self) -> Option<Timestamp> {
+        let on_trial = self.claims.values().filter(|claim| claim.is_on_trial());
+        on_trial.map(|claim| claim.due).min()
     }
 
-    /// When the first claim that waits may leave. Entries whose claim was taken out of turn are
+    /// When the first claim that waits may be sent. Entries whose claim was taken out of turn are
     /// dropped here.
     fn first_waiting(&mut self) -> Option<Timestamp> {
         while let Some(Reverse((due, id))) = self.waiting.peek() {
@@ -184,13 +184,13 @@ impl WorkQueue {
         None
     }
 
-    /// Claims ready to leave, as far as is known without reading on.
+    /// Claims ready to be sent, as far as is known without reading on.
     #[must_use]
     pub(super) fn ready(&self) -> usize {
         self.page.len() + self.claims.len()
     }
 
-    /// Goes on to the subjects that are owed one more try; answers whether there is another phase.
+    /// Begins the retry pass; returns whether there is another phase.
     pub(super) fn advance(&mut self) -> bool {
         self.phase = match self.phase {
             Phase::Queued => Phase::RetryPass,
@@ -200,8 +200,7 @@ impl WorkQueue {
         self.phase != Phase::Done
     }
 
-    /// The least subject that has not been given out for good: everything below it is either
-    /// answered or in the air.
+    /// The least subject that is still queued here: everything below it is answered or in flight.
     #[must_use]
     pub(super) fn lowest(&self) -> SubjectId {
         let waiting = self.claims.keys().next().copied();
@@ -210,7 +209,7 @@ impl WorkQueue {
         waiting.into_iter().chain(page).fold(next, SubjectId::min)
     }
 
-    /// Whether the queue, and not the second try, is being worked off.
+    /// Whether this is the first pass, not the retry pass.
     #[must_use]
     pub(super) fn is_first_pass(&self) -> bool {
         self.phase == Phase::Queued
@@ -224,10 +223,13 @@ impl WorkQueue {
         }
         let upto = SubjectId(self.cursor.0.saturating_add(SCAN)).min(self.end);
         let (page, upto) = match self.phase {
-            Phase::Queued => (store.queued(self.cursor, upto, PAGE)?, upto),
-            // Nobody keeps a list of the parked: they are looked for if there are any.
+            Phase::Queued => (store.queue().queued(self.cursor, upto, PAGE)?, upto),
+            // There is no list of the parked: they are looked for if there are any.
             Phase::RetryPass if store.tally().of(State::Parked) > 0 => {
-                let page = store.owed(self.cursor, PAGE, ATTEMPTS, &self.retry_codes)?;
+                let page =
+                    store
+                        .queue()
+                        .due_for_retry(self.cursor, PAGE, ATTEMPTS, &self.retry_codes)?;
                 (page, self.end)
             }
             Phase::RetryPass | Phase::Done => (Vec::new(), self.end),

@@ -1,4 +1,4 @@
-//! How fast calls leave, and so how many to charge ahead.
+//! How fast calls are sent, and so how many to charge ahead.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub struct CommitPolicy {
     pub settle_after: Duration,
     /// The least calls charged ahead.
     pub least: u32,
-    /// The most calls charged ahead: what a crash over-counts.
+    /// The most calls charged ahead: what a kill over-counts.
     pub most: u32,
 }
 
@@ -38,11 +38,11 @@ impl CommitPolicy {
     }
 }
 
-/// Measures the rate of launches while nothing holds them.
+/// Measures the rate at which calls are sent while nothing holds them.
 #[derive(Debug, Clone)]
 pub(super) struct RateEstimator {
     since: Timestamp,
-    launched: u32,
+    sent: u32,
     per_second: Option<f64>,
 }
 
@@ -50,49 +50,46 @@ pub(super) struct RateEstimator {
 const SAMPLE: Duration = Duration::from_millis(200);
 
 impl RateEstimator {
-    /// Nothing is known yet.
-    #[must_use]
     pub(super) const fn new(now: Timestamp) -> Self {
         Self {
             since: now,
-            launched: 0,
+            sent: 0,
             per_second: None,
         }
     }
 
-    /// One call left.
-    pub(super) fn launched(&mut self, now: Timestamp) {
-        self.launched += 1;
+    /// One call was sent.
+    pub(super) fn sent(&mut self, now: Timestamp) {
+        self.sent += 1;
         let passed = now.since(self.since);
         if passed >= SAMPLE {
-            let sample = f64::from(self.launched) / passed.as_secs_f64();
+            let sample = f64::from(self.sent) / passed.as_secs_f64();
             self.per_second = Some(self.per_second.map_or(sample, |rate| (rate + sample) / 2.0));
-            (self.since, self.launched) = (now, 0);
+            (self.since, self.sent) = (now, 0);
         }
     }
 
-    /// Nothing left for a while, for a reason that says nothing about the rate.
-    pub(super) const fn rested(&mut self, now: Timestamp) {
-        (self.since, self.launched) = (now, 0);
+    /// Nothing is sent for a while, for a reason that says nothing about the rate.
+    pub(super) const fn idle_until(&mut self, now: Timestamp) {
+        (self.since, self.sent) = (now, 0);
     }
 
     /// Calls a second; `None` if not yet known.
-    #[must_use]
     pub(super) const fn per_second(&self) -> Option<f64> {
         self.per_second
     }
 
-    /// Calls to charge ahead: a quarter more than leave between two commits.
+    /// Calls to charge ahead: a quarter more than are sent between two commits.
     #[must_use]
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "clamped by the cadence"
+        reason = "clamped by the policy"
     )]
-    pub(super) fn block(&self, commit_policy: &CommitPolicy) -> u32 {
+    pub(super) fn charge_ahead(&self, commit_policy: &CommitPolicy) -> u32 {
         let rate = self.per_second.unwrap_or_default();
-        let block = 1.25 * rate * commit_policy.settle_after.as_secs_f64();
-        (block as u32).clamp(commit_policy.least, commit_policy.most)
+        let calls = 1.25 * rate * commit_policy.settle_after.as_secs_f64();
+        (calls as u32).clamp(commit_policy.least, commit_policy.most)
     }
 }
 
@@ -101,19 +98,19 @@ mod tests {
     use super::*;
 
     fn steady(per_second: i64) -> RateEstimator {
-        let mut tempo = RateEstimator::new(Timestamp::from_millis(0));
+        let mut rate = RateEstimator::new(Timestamp::from_millis(0));
         for call in 1..=per_second {
-            tempo.launched(Timestamp::from_millis(call * 1000 / per_second));
+            rate.sent(Timestamp::from_millis(call * 1000 / per_second));
         }
-        tempo
+        rate
     }
 
     #[test]
     fn slow_is_row_by_row_and_fast_is_by_the_hundred() {
         let commit_policy = CommitPolicy::default();
-        assert_eq!(steady(40).block(&commit_policy), 1);
-        let fast = steady(20_000).block(&commit_policy);
+        assert_eq!(steady(40).charge_ahead(&commit_policy), 1);
+        let fast = steady(20_000).charge_ahead(&commit_policy);
         assert!((400..=600).contains(&fast), "{fast}");
-        assert_eq!(steady(1_000_000).block(&commit_policy), 2048);
+        assert_eq!(steady(1_000_000).charge_ahead(&commit_policy), 2048);
     }
 }

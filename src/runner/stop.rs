@@ -1,4 +1,4 @@
-//! The wish to stop: no new calls, finish what is in the air, commit, leave.
+//! The request to stop: no new calls, wait for those in flight, commit, exit.
 
 use std::sync::{
     Arc,
@@ -7,7 +7,7 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
-/// Shared between whoever hears the signal and the loop.
+/// Shared between the signal handler and the loop.
 #[derive(Clone, Default)]
 pub struct Stop {
     asked: Arc<AtomicBool>,
@@ -21,7 +21,7 @@ impl Stop {
         self.notify.notify_one();
     }
 
-    /// Returns once somebody has asked.
+    /// Returns once a stop was requested.
     pub(super) async fn requested(&self) {
         while !self.asked.load(Relaxed) {
             self.notify.notified().await;

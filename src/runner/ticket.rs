@@ -1,7 +1,7 @@
 //! The one application for a `mass_call_ticket`, before the loop begins.
 //!
-//! At most once per corp, ever (D96250): the application is written down before it is made, the
-//! ticket before it is used, and nothing here repeats itself.
+//! At most once per corp, ever (D96250): the application is on disk before it is made, the ticket
+//! before it is used, and nothing here is repeated.
 
 use super::{decide::halt, event::FatalRefusal};
 use crate::{
@@ -10,9 +10,9 @@ use crate::{
     wecom::{CallError, Client, Ticket, Token, errcode::Class, transport::Failure, wire},
 };
 
-/// What an application came to.
+/// The result of an application.
 pub enum Applied {
-    /// A ticket, in custody; and the token it was obtained with, still good.
+    /// A ticket, stored; and the token it was obtained with, still valid.
     Ticket(Ticket, Token),
     /// The API refused.
     Refused(Box<FatalRefusal>),
@@ -22,13 +22,9 @@ pub enum Applied {
     Unreachable(Failure),
 }
 
-/// The ticket in custody, if it still works and is not about to expire.
-///
-/// # Errors
-///
-/// What the disk says.
+/// The stored ticket, if it is not known to be dead or about to expire.
 pub fn stored(store: &Store, clock: Clock) -> Result<Option<Ticket>> {
-    let Some(application) = store.application()? else {
+    let Some(application) = store.tickets().latest_application()? else {
         return Ok(None);
     };
     if application.dead_at.is_some() {
@@ -41,10 +37,6 @@ pub fn stored(store: &Store, clock: Clock) -> Result<Option<Ticket>> {
 }
 
 /// Applies for a ticket, once.
-///
-/// # Errors
-///
-/// What the disk says; then nothing was applied for.
 pub async fn apply(store: &Store, client: &Client, clock: Clock) -> Result<Applied> {
     let token = match client.fetch_token().await {
         Ok(token) => token,
@@ -54,22 +46,22 @@ pub async fn apply(store: &Store, client: &Client, clock: Clock) -> Result<Appli
         Err(CallError::Failed(failure)) => return Ok(Applied::Unreachable(failure)),
     };
     let now = clock.now();
-    store.record_application(now)?;
+    store.tickets().record_application(now)?;
     match client.apply_ticket(&token, now).await {
         Ok(ticket) => {
-            store.save_ticket(ticket.secret(), ticket.expires_at())?;
+            store.tickets().save(ticket.secret(), ticket.expires_at())?;
             Ok(Applied::Ticket(ticket, token))
         }
         Err(CallError::Refused(refusal)) => {
             // A code that is listed has nothing to do with tickets: the chance is not used up.
             if refusal.class != Class::Unlisted {
-                store.forget_application()?;
+                store.tickets().forget_application()?;
             }
             let halt = halt(refusal, wire::APPLY_MASS_CALL_TICKET);
             Ok(Applied::Refused(Box::new(halt)))
         }
         Err(CallError::Failed(failure @ Failure::Connect(_))) => {
-            store.forget_application()?;
+            store.tickets().forget_application()?;
             Ok(Applied::Unreachable(failure))
         }
         Err(CallError::Failed(failure)) => Ok(Applied::Unanswered(failure)),

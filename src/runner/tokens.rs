@@ -6,22 +6,22 @@ use std::{collections::VecDeque, time::Duration};
 use super::decide::backoff;
 use crate::{
     clock::Timestamp,
-    gate::{Hold, HoldReason},
+    quota::{Hold, HoldReason},
     wecom::{CallError, Token, errcode::Class, transport::Failure},
 };
 
-/// Fetches an hour at most of tokens that no call was answered with.
+/// The most fetches an hour of tokens that no call was answered with.
 const FETCHES_AN_HOUR: usize = 20;
 /// Fetches in a row that may fail for reasons that pass.
 const FAILURES: u8 = 5;
 /// Tokens in a row that may be refused before a single call was answered with them.
 const REFUSED_UNPROVED: u8 = 3;
-/// A token is not used in its last moments: a call on its way must arrive while it lives, or it is
-/// asked, and counted, twice.
+/// A token is not used in its last moments: a call must arrive while it is valid, or it is sent,
+/// and counted, twice.
 const LAST_MOMENTS: Duration = Duration::from_secs(10);
-/// What is believed of `expires_in`; normally it is two hours (D91039).
+/// The most that is taken from `expires_in`; normally it is two hours (D91039).
 const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
-/// 45009 on gettoken: the IP is shut out, most likely for wrong secrets behind it (D90313).
+/// 45009 on gettoken: the IP is locked out, most likely for wrong secrets (D90313).
 const SHUT_OUT: Duration = Duration::from_secs(3600);
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -29,7 +29,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// What a fetch that failed means.
 #[derive(Debug)]
 pub(super) enum TokenError {
-    /// It will be tried again.
+    /// It is tried again.
     Passing,
     /// The API cannot be reached, or not just now: the outage decides when to try again.
     Outage(Failure),
@@ -43,12 +43,12 @@ pub(super) enum TokenError {
 #[derive(Default)]
 pub(super) struct Tokens {
     current: Option<Token>,
-    /// The one fetched last, whether it still works or not.
+    /// The one fetched last, valid or not.
     last: Option<Token>,
     /// Counts tokens, so that a refusal can be told to be of an older one.
     generation: u32,
     fresh_until: Timestamp,
-    /// No call leaves with it from here on.
+    /// No call is sent with it from here on.
     ends: Timestamp,
     proved: bool,
     fetching: bool,
@@ -106,7 +106,7 @@ impl Tokens {
         let last_moments = now.plus(life.saturating_sub(LAST_MOMENTS));
         let fresh_until = token.fresh_until(now);
         self.ends = match self.last {
-            // The first of a run may be what is left of one fetched before.
+            // The first of a run may be the rest of one fetched before.
             None => last_moments,
             Some(_) => last_moments.max(fresh_until),
         };
@@ -147,7 +147,7 @@ impl Tokens {
         };
         match (self.failures >= FAILURES, &self.last) {
             (true, None) => return TokenError::GiveUp(failure),
-            // It has worked before, so it will again: nobody gives up a job of days for that.
+            // It has worked before, so it will again: a job of days is not given up for that.
             (true, Some(_)) if self.current(now).is_none() => return TokenError::Outage(failure),
             _ => {}
         }
@@ -168,7 +168,7 @@ impl Tokens {
         }
     }
 
-    /// A call was refused for its token. Answers whether to give up: several fresh tokens in a row
+    /// A call was refused for its token. Returns whether to give up: several fresh tokens in a row
     /// were refused before one of them had worked.
     pub(super) fn refused(&mut self, generation: u32) -> bool {
         if generation != self.generation || self.current.is_none() {

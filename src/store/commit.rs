@@ -1,79 +1,89 @@
-//! The one commit of the loop: what landed is settled and the next block is charged, together.
+//! The one commit of the loop: answers are settled and the next calls are charged, together.
 
 use std::sync::LazyLock;
 
 use rusqlite::params;
 
 use super::{
-    Result, RunId, Store, corp_number, journal::RunProgress, ledger, multi_insert::Insert,
+    Result, RunId, Store, corp_number,
+    journal::RunProgress,
+    ledger::{self, Exchange},
+    multi_insert::Insert,
     save_tally,
 };
 use crate::{
-    clock::{ClockReading, Timestamp},
-    gate::{InFlight, Lockout, PaidCalls, Permit, SlotUpdate},
+    clock::Timestamp,
     model::{Outcome, State, SubjectId},
+    quota::{Hold, PaidCalls, Permit},
 };
 
 /// One subject's outcome on its way to disk.
 pub struct Settled {
-    /// Whose.
+    /// The subject.
     pub subject: SubjectId,
-    /// Where it stood before.
+    /// Its state before.
     pub was: State,
-    /// Where it stands now, and what it rests on.
+    /// What the answer was.
     pub outcome: Outcome,
-    /// When the answer landed, by the wall.
+    /// When the answer came, wall time.
     pub at: Timestamp,
 }
 
-/// Everything one commit writes.
+/// What one commit writes of the job.
 pub struct Batch<'a> {
-    /// In id order, so that they are appended.
+    /// In the order of their ids, so that they are appended.
     pub settled: &'a [Settled],
-    /// Slots of the books that changed.
-    pub charges: &'a [SlotUpdate],
-    /// Calls charged and not landed, the permit's among them.
-    pub open: InFlight,
-    /// The books' time.
-    pub reading: ClockReading,
-    /// The penalty in force.
-    pub block: Lockout,
     /// Every subject up to here has an outcome, these ones included: where the queue begins after
     /// a restart. Too low costs a scan.
     pub watermark: Option<SubjectId>,
-    /// What status shows.
+    /// What `status` shows.
     pub progress: (RunId, &'a RunProgress),
 }
 
 impl Store {
-    /// Settles and charges in one transaction. Only if it succeeds is the permit paid.
+    /// Settles answers and exchanges with the ledger, in one transaction. Only if it succeeds are
+    /// the calls paid that were wanted.
     ///
-    /// # Errors
-    ///
-    /// What the disk says; then nothing of it was written.
-    pub fn commit(&mut self, batch: &Batch<'_>, permit: Permit) -> Result<PaidCalls> {
-        permit.pay(|| {
-            self.db.execute_batch("BEGIN IMMEDIATE")?;
-            let before = self.tally;
-            let written = self.write(batch);
-            let ended = written.and_then(|()| Ok(self.db.execute_batch("COMMIT")?));
-            if ended.is_err() {
+    /// Returns the hold if not one of them fits; everything else is committed all the same. After
+    /// an error nothing of it is on disk.
+    pub fn commit(
+        &mut self,
+        batch: &Batch<'_>,
+        mut exchange: Exchange<'_>,
+    ) -> Result<std::result::Result<PaidCalls, Hold>> {
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        let before = self.tally;
+        let written = self.write(batch, &mut exchange);
+        let committed = written.and_then(|permit| {
+            let commit = || Ok(self.db.execute_batch("COMMIT")?);
+            match permit {
+                Ok(permit) => permit.pay(commit).map(Ok),
+                Err(hold) => commit().map(|()| Err(hold)),
+            }
+        });
+        match committed {
+            Ok(_) => exchange.account.committed(),
+            Err(_) => {
                 self.tally = before;
                 if !self.db.is_autocommit() {
                     let _ = self.db.execute_batch("ROLLBACK");
                 }
                 let _ = self.recall_corps();
             }
-            ended
-        })
+        }
+        committed
     }
 
-    fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+    fn write(
+        &mut self,
+        batch: &Batch<'_>,
+        exchange: &mut Exchange<'_>,
+    ) -> Result<std::result::Result<Permit, Hold>> {
         if !batch.settled.is_empty() {
             self.settle(batch.settled)?;
             save_tally(&self.db, &self.tally)?;
         }
-        ledger::save(&self.db, batch)?;
+        let permit = ledger::exchange(&self.db, exchange)?;
         let learned = !batch.settled.is_empty();
         if learned || batch.watermark.is_some() {
             let mut update = self.db.prepare_cached(
@@ -82,7 +92,8 @@ impl Store {
             update.execute(params![batch.watermark.map(|upto| upto.0), learned])?;
         }
         let (run, progress) = batch.progress;
-        self.save_progress(run, progress)
+        self.journal().save_progress(run, progress)?;
+        Ok(permit)
     }
 
     fn settle(&mut self, settled: &[Settled]) -> Result<()> {

@@ -51,7 +51,7 @@ impl<'s> Journal<'s> {
     }
 
     /// Adds a run of this process that obeys `quota`, which is JSON.
-    pub(crate) fn begin_run(&self, command: &str, quota: &str, now: Timestamp) -> Result<RunId> {
+    pub fn begin_run(&self, command: &str, quota: &str, now: Timestamp) -> Result<RunId> {
         let run = self.db.query_row(
             "INSERT INTO runs (command, pid, started_at, seen_at, quota)
              VALUES (?1, ?2, ?3, ?3, ?4) RETURNING id",

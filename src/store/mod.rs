@@ -55,6 +55,7 @@ pub use commit::{Batch, Settled};
 pub use error::{Result, StoreError};
 pub use import::{Import, ImportStats};
 pub use journal::{Journal, RunId, RunProgress, RunStatus};
+pub use ledger::Exchange;
 pub use queue::Queue;
 pub use reader::{QuotaStatus, Reader, SourceStatus, SubjectRecord};
 pub use rejects::Reject;
@@ -67,8 +68,7 @@ use self::{
 };
 use crate::{
     clock::Timestamp,
-    model::{State, Subject, SubjectId, Tally},
-    secret::Secret,
+    model::{State, Tally},
 };
 
 /// The job file, held for writing by this process.
@@ -220,61 +220,3 @@ impl Store {
 const OWNER: &str = "SELECT corp_id FROM job WHERE EXISTS (SELECT 1 FROM outcomes)
     OR EXISTS (SELECT 1 FROM charges) OR EXISTS (SELECT 1 FROM tickets)
     OR EXISTS (SELECT 1 FROM lanes WHERE open_metered + open_ticketed > 0 OR block_until > 0)";
-
-// What the runner calls on the store itself: methods of the views.
-impl Store {
-    pub(crate) fn queued(
-        &self,
-        after: SubjectId,
-        upto: SubjectId,
-        most: u32,
-    ) -> Result<Vec<Subject>> {
-        self.queue().queued(after, upto, most)
-    }
-
-    pub(crate) fn owed(
-        &self,
-        after: SubjectId,
-        most: u32,
-        attempts: u8,
-        errcodes: &[i64],
-    ) -> Result<Vec<Subject>> {
-        self.queue().due_for_retry(after, most, attempts, errcodes)
-    }
-
-    pub(crate) fn watermark(&self) -> Result<SubjectId> {
-        self.queue().watermark()
-    }
-
-    pub(crate) fn last_subject(&self) -> Result<SubjectId> {
-        self.queue().last_subject()
-    }
-
-    pub(crate) fn begin_run(&self, command: &str, quota: &str, now: Timestamp) -> Result<RunId> {
-        self.journal().begin_run(command, quota, now)
-    }
-
-    pub(crate) fn save_progress(&self, run: RunId, progress: &RunProgress) -> Result<()> {
-        self.journal().save_progress(run, progress)
-    }
-
-    pub(crate) fn application(&self) -> Result<Option<Application>> {
-        self.tickets().latest_application()
-    }
-
-    pub(crate) fn record_application(&self, now: Timestamp) -> Result<()> {
-        self.tickets().record_application(now)
-    }
-
-    pub(crate) fn save_ticket(&self, ticket: &Secret<String>, expires_at: Timestamp) -> Result<()> {
-        self.tickets().save(ticket, expires_at)
-    }
-
-    pub(crate) fn forget_application(&self) -> Result<()> {
-        self.tickets().forget_application()
-    }
-
-    pub(crate) fn mark_ticket_dead(&self, now: Timestamp) -> Result<()> {
-        self.tickets().mark_dead(now)
-    }
-}

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     clock::{ClockReading, Timestamp},
-    gate::{LedgerSnapshot, Lockout},
-    model::{Link, State, Tally},
+    model::{Api, Link, State, Tally},
+    quota::{LedgerSnapshot, Lockout},
 };
 
 /// The job file, open for reading.
@@ -111,7 +111,7 @@ impl Reader {
 
     /// Returns the quota used, as of the last commit.
     pub fn quota(&self) -> Result<QuotaStatus> {
-        let (ledger, lockout, reading) = ledger::load(&self.db)?;
+        let (ledger, lockout, reading) = ledger::load(&self.db, Api::Lookup)?;
         Ok(QuotaStatus {
             ledger,
             lockout,

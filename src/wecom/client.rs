@@ -10,7 +10,7 @@ use super::{
     transport::{Failure, Method, Request, Response, Transport},
     wire::{self, ConvertRequest},
 };
-use crate::{clock::Timestamp, gate::Paid, model::Subject, secret::Secret};
+use crate::{clock::Timestamp, model::Subject, quota::Paid, secret::Secret};
 
 /// One corp's credentials and a way to the API. Clones share both.
 #[derive(Clone)]

@@ -5,10 +5,11 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use idferry::{
     clock::Timestamp,
-    gate::{CallKind, Concurrency, ForecastInput, Quota},
+    gate::Concurrency,
+    job::{Rehearsal, RehearsalObserver, Rehearsed, ScratchFolder, invent},
     model::{Limits, State, Tally, WindowKind},
     plan::{forecast, ideal_seconds},
-    rehearsal::{Rehearsal, Rehearsed, Scratch, Stage, invent},
+    quota::{CallKind, ForecastInput, Quota},
     runner::{
         CommitPolicy,
         event::{RunEvent, StopReason},
@@ -46,7 +47,7 @@ impl Bar {
     }
 }
 
-impl Stage for Bar {
+impl RehearsalObserver for Bar {
     fn event(&mut self, event: &RunEvent, _remote: &Rc<RefCell<Remote>>) {
         match event {
             RunEvent::Started { tally } => self.see(*tally),
@@ -68,7 +69,7 @@ impl Job {
         let mut play = Rehearsal::default();
         play.quota.margin = 0.0;
         play.start = at("2026-11-22T09:17:23+08:00");
-        play.orders.commit_policy = CommitPolicy::rehearsed();
+        play.options.commit_policy = CommitPolicy::rehearsed();
         Self { play, subjects }
     }
 
@@ -95,8 +96,8 @@ impl Job {
     }
 
     fn run(&self) -> (Rehearsed, Bar) {
-        let scratch = Scratch::new().unwrap();
-        let path = scratch.state();
+        let scratch = ScratchFolder::new().unwrap();
+        let path = scratch.job_file();
         invent(&path, self.subjects, 7, self.play.start).unwrap();
         let mut bar = Bar {
             tally: Tally::default(),
@@ -210,7 +211,7 @@ fn hundred_thousand_slow_answers_meet_the_ideal_time() {
     let job = job.with(|play| {
         play.concurrency = Concurrency::Fixed(512);
         // What is charged ahead takes room: as much as in reality.
-        play.orders.commit_policy = CommitPolicy::default();
+        play.options.commit_policy = CommitPolicy::default();
     });
     job.is_no_slower_than_it_must();
 }

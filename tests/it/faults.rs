@@ -86,7 +86,7 @@ fn everybody_is_answered_on_any_bad_day() {
     for seed in 10..20 {
         let mut scenario = Scenario::new(150)
             .faults("harsh")
-            .configure(|setup| setup.orders.seed = seed);
+            .configure(|setup| setup.options.seed = seed);
         same(&quiet.results(), &with_retries(&mut scenario).results());
     }
 }
@@ -139,7 +139,7 @@ fn a_second_try_that_dies_all_the_time_comes_to_its_end() {
     // Everything fails until the second try begins.
     let mut scenario = Scenario::new(60)
         .kill_every(5)
-        .configure(|setup| setup.orders.error_budget = 1.0)
+        .configure(|setup| setup.options.error_budget = 1.0)
         .remote(move |remote| {
             for id in &busy {
                 remote.force(id, Some(-1));
@@ -308,7 +308,7 @@ fn an_error_with_an_empty_list_beside_it_is_never_a_nobody() {
         (123_456, State::Parked),
     ] {
         let mut scenario = Scenario::new(40)
-            .configure(|setup| setup.orders.error_budget = 1.0)
+            .configure(|setup| setup.options.error_budget = 1.0)
             .remote(move |remote| {
                 remote.script(std::iter::repeat_n(Forced::Errcode(errcode), 400))
             });
@@ -426,10 +426,10 @@ fn too_many_rejected_rows_trip_the_breaker_and_fewer_do_not() {
 fn an_error_budget_of_the_operator_s_counts() {
     let mut scenario = Scenario::new(600).configure(|setup| {
         setup.remote.world.rejected = 0.35;
-        setup.orders.error_budget = 0.2;
+        setup.options.error_budget = 0.2;
     });
     trip(&scenario.run());
-    scenario.setup.orders.error_budget = 1.0;
+    scenario.setup.options.error_budget = 1.0;
     assert!(scenario.run().finished());
 }
 
@@ -509,7 +509,7 @@ fn a_line_that_dies_while_the_process_dies_too_loses_nothing() {
 fn a_rejected_subject_keeps_its_code() {
     let mut scenario = Scenario::new(300).configure(|setup| {
         setup.remote.world.rejected = 0.2;
-        setup.orders.error_budget = 1.0;
+        setup.options.error_budget = 1.0;
     });
     let result = scenario.run();
     assert!(result.finished());

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use idferry::{
     clock::Timestamp,
-    gate::{HoldReason, LockoutLevel},
     model::{Limits, QuotaWindow, State, WindowKind},
+    quota::{HoldReason, LockoutLevel},
     runner::event::{RunEvent, StopReason, Waiting},
     sim::Forced,
 };
@@ -370,13 +370,13 @@ fn full_window_is_taken_for_the_reason_of_45009() {
 
 #[test]
 fn a_budget_is_spent_to_the_last_call_and_not_beyond() {
-    let mut scenario = Scenario::new(200).configure(|setup| setup.orders.budget = Some(70));
+    let mut scenario = Scenario::new(200).configure(|setup| setup.options.budget = Some(70));
     let result = scenario.run();
     assert!(matches!(result.report.ending, StopReason::Budget));
     assert_eq!(scenario.call_log().lookups().count(), 70);
     assert_eq!(result.of(State::Queued), 130);
     assert!(matches!(scenario.run().report.ending, StopReason::Budget));
-    scenario.setup.orders.budget = Some(60);
+    scenario.setup.options.budget = Some(60);
     assert!(scenario.run().finished(), "the budget is just enough");
     assert_eq!(scenario.call_log().lookups().count(), 200);
 }
@@ -386,7 +386,7 @@ fn a_deadline_ends_the_run_even_in_the_middle_of_a_wait() {
     let start = Scenario::new(0).setup.start;
     let mut scenario = Scenario::new(300)
         .limits("basic.minute=10,business.hour=50")
-        .configure(|setup| setup.orders.deadline = Some(start.plus(30 * MINUTE)));
+        .configure(|setup| setup.options.deadline = Some(start.plus(30 * MINUTE)));
     let result = scenario.run();
     assert!(matches!(result.report.ending, StopReason::Time));
     assert_eq!(scenario.call_log().lookups().count(), 50);
@@ -401,7 +401,7 @@ fn a_deadline_ends_the_run_even_in_the_middle_of_a_wait() {
 #[test]
 fn a_deadline_in_the_past_sends_nothing() {
     let start = Scenario::new(0).setup.start;
-    let mut scenario = Scenario::new(20).configure(|setup| setup.orders.deadline = Some(start));
+    let mut scenario = Scenario::new(20).configure(|setup| setup.options.deadline = Some(start));
     assert!(matches!(scenario.run().report.ending, StopReason::Time));
     assert_eq!(scenario.call_log().lookups().count(), 0);
 }

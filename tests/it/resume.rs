@@ -1,8 +1,8 @@
 //! The same command typed again goes on where it stopped.
 
 use idferry::{
+    job::{Unobserved, invent},
     model::{Row, State},
-    rehearsal::{Quiet, invent},
     runner::event::{RunEvent, StopReason},
     store::{ImportStats, Store},
 };
@@ -52,7 +52,7 @@ fn resumed_after_any_commit_exports_the_same_bytes() {
     let make = || {
         Scenario::timeless(150).configure(|setup| {
             // Small blocks: many commits.
-            setup.orders.commit_policy.most = 3;
+            setup.options.commit_policy.most = 3;
             setup.concurrency = idferry::gate::Concurrency::Fixed(3);
         })
     };
@@ -104,7 +104,7 @@ fn a_run_killed_on_a_bad_day_comes_to_the_same_results() {
         let lives: Vec<u64> = (0..60).map(|_| chance.u64(0..3_000)).collect();
         let mut scenario = Scenario::new(300)
             .faults("mild,busy=0.05,cut=0.05,hang=0.01,reset_after=0.05")
-            .configure(|setup| setup.orders.seed = seed)
+            .configure(|setup| setup.options.seed = seed)
             .kill_after_millis(lives);
         let killed = scenario.run();
         assert_eq!(killed.of(State::Parked), 0, "choose another seed");
@@ -120,7 +120,7 @@ fn the_rehearsal_itself_kills_and_resumes_as_well() {
     let path = folder.path().join("idferry.db");
     invent(&path, 200, 7, scenario.setup.start).unwrap();
     scenario.setup.kill_every = Some(2);
-    let rehearsed = scenario.setup.play(&path, &mut Quiet).unwrap();
+    let rehearsed = scenario.setup.play(&path, &mut Unobserved).unwrap();
     assert!(rehearsed.kills > 20, "{}", rehearsed.kills);
     let reader = idferry::store::Reader::open(&path).unwrap();
     same(

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use idferry::{
-    gate::HoldReason,
     model::State,
+    quota::HoldReason,
     runner::event::StopReason,
     secret::Secret,
     sim::{Forced, Remote},

@@ -4,9 +4,9 @@ use super::*;
 use crate::{
     clock::{Clock, ClockReading},
     export::{Format, Target, publish_results},
-    gate::{CallKind, InFlight, Lockout, Permit},
-    model::{Link, Outcome, Row, State, SubjectId},
-    store::{Batch, RunProgress, Settled, Store},
+    model::{Api, Limits, Link, Outcome, Row, State, SubjectId, WindowKind},
+    quota::{Ledger, Lockout},
+    store::{Batch, Exchange, RunProgress, Settled, Store},
 };
 
 fn noon() -> Timestamp {
@@ -68,20 +68,21 @@ fn store(folder: &Path) -> Store {
             settled(4, State::Rejected, Some(40058), vec![]),
             settled(5, State::Parked, None, vec![]),
         ],
-        charges: &[],
-        open: InFlight::default(),
+        watermark: None,
+        progress: (run, &RunProgress::default()),
+    };
+    let exchange = Exchange {
+        account: &mut Ledger::new(Limits::none(), WindowKind::Sliding),
+        api: Api::Lookup,
+        want: None,
+        lockout: Lockout::default(),
         reading: ClockReading {
             at: noon(),
             wall: noon(),
             monotonic: Clock::system().monotonic(),
         },
-        block: Lockout::default(),
-        watermark: None,
-        progress: (run, &RunProgress::default()),
     };
-    store
-        .commit(&batch, Permit::nothing(CallKind::Standard))
-        .unwrap();
+    store.commit(&batch, exchange).unwrap().unwrap();
     store
 }
 

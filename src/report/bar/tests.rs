@@ -73,7 +73,7 @@ fn under_way(width: fn() -> usize) -> Bar {
 }
 
 #[test]
-fn a_bar_shows_how_far_how_fast_and_till_when_in_eighty_columns() {
+fn bar_shows_share_rate_and_finish_in_eighty_columns() {
     insta::assert_snapshot!(under_way(|| 80).texts().join("\n"), @"
     71.7 %  ███████░░░  71,660 / 100,000 · 166/s · done about 12:04 (in 4 min 43 s)
     basic.minute    ██████████  9,800 / 9,800
@@ -82,7 +82,7 @@ fn a_bar_shows_how_far_how_fast_and_till_when_in_eighty_columns() {
 }
 
 #[test]
-fn a_wider_terminal_gets_more_and_a_narrower_one_the_front() {
+fn headline_adapts_to_the_width_of_the_terminal() {
     let headlines = [
         under_way(|| 120),
         under_way(|| 100),
@@ -100,7 +100,7 @@ fn a_wider_terminal_gets_more_and_a_narrower_one_the_front() {
 
 /// Fifteen days, millions of subjects, the longest reasons.
 #[test]
-fn no_line_of_the_longest_job_is_wider_than_eighty_columns() {
+fn no_line_of_the_longest_job_exceeds_eighty_columns() {
     let millions = |at| Snapshot {
         tally: tally(5_168_796, 1_753_403, 577_801),
         ..at
@@ -139,24 +139,24 @@ fn no_line_of_the_longest_job_is_wider_than_eighty_columns() {
     31.1 %  ███░░░░░░░  2,331,204 / 7,500,000 · 166/s · done about 2026-12-07 15:03
     basic.minute    ██████████  9,800 / 9,800
     business.hour   ██████████  98,000 / 98,000
-    waiting: business.month is used up · goes on at 2026-12-18 12:41 (in 25 d 13 h)
+    waiting: business.month is used up · resumes at 2026-12-18 12:41 (in 25 d 13 h)
     basic.minute    ██████████  9,800 / 9,800
     business.hour   ██████████  98,000 / 98,000
     waiting: blocked by the API (45009 接口调用超过限制)
-      goes on at 2026-11-23 00:00:00 (in 30 min 31 s)
+      resumes at 2026-11-23 00:00:00 (in 30 min 31 s)
     basic.minute    ██████████  9,800 / 9,800
     business.hour   ██████████  98,000 / 98,000
     waiting: the API bears no more calls at once (45033 接口并发调用超过限制)
-      goes on at 2026-11-23 00:00:00 (in 30 min 31 s)
+      resumes at 2026-11-23 00:00:00 (in 30 min 31 s)
     basic.minute    ██████████  9,800 / 9,800
     business.hour   ██████████  98,000 / 98,000
     waiting: the API cannot be reached
-      goes on at 2026-11-23 00:00:00 (in 30 min 31 s)
+      resumes at 2026-11-23 00:00:00 (in 30 min 31 s)
     ");
 }
 
 #[test]
-fn a_bar_says_why_it_waits() {
+fn bar_says_why_it_waits() {
     let (mut bar, _) = bar(false);
     let day = HoldReason::Window(QuotaWindow::BusinessDay);
     bar.event(&RunEvent::ForecastInput(Box::new(outlook())));
@@ -168,7 +168,7 @@ fn a_bar_says_why_it_waits() {
     basic.minute    ██████████  9,800 / 9,800
     business.hour   █████░░░░░  50,000 / 98,000
     business.day    █░░░░░░░░░  50,000 / 470,400
-    waiting: business.day is used up · goes on at 17:40 (in 5 h 40 min)
+    waiting: business.day is used up · resumes at 17:40 (in 5 h 40 min)
     ");
     let block = held("12:00:01", 50_000, HoldReason::Lockout, "12:01:04");
     bar.event(&RunEvent::Progress(block));
@@ -178,13 +178,13 @@ fn a_bar_says_why_it_waits() {
     basic.minute    ██████████  9,800 / 9,800
     business.hour   █████░░░░░  50,000 / 98,000
     waiting: blocked by the API (45009 接口调用超过限制)
-      goes on at 12:01:04 (in 1 min 3 s)
-    stopping: no new calls, 3 calls in the air awaited
+      resumes at 12:01:04 (in 1 min 3 s)
+    stopping: no new calls, waiting for 3 calls in flight
     ");
 }
 
 #[test]
-fn no_rate_is_shown_before_a_call_has_landed() {
+fn no_rate_before_the_first_completed_call() {
     let (mut bar, _) = bar(false);
     bar.event(&RunEvent::Progress(snapshot("12:00:00", 0)));
     bar.event(&RunEvent::Progress(snapshot("12:00:10", 0)));
@@ -192,7 +192,7 @@ fn no_rate_is_shown_before_a_call_has_landed() {
 }
 
 #[test]
-fn a_moment_of_waiting_is_not_shown() {
+fn short_waits_are_not_shown() {
     let (mut bar, _) = bar(false);
     let token = held("12:00:00", 0, HoldReason::Token, "12:00:01");
     bar.event(&RunEvent::Progress(token));
@@ -200,7 +200,7 @@ fn a_moment_of_waiting_is_not_shown() {
 }
 
 #[test]
-fn what_is_drawn_is_coloured_and_taken_away_at_the_end() {
+fn bar_is_coloured_and_removed_at_the_end() {
     let (mut bar, terminal) = bar(true);
     let day = HoldReason::Window(QuotaWindow::BusinessDay);
     bar.event(&RunEvent::ForecastInput(Box::new(outlook())));
@@ -213,18 +213,14 @@ fn what_is_drawn_is_coloured_and_taken_away_at_the_end() {
     assert!(sent.contains("waiting: business.day is used up"), "{sent}");
     assert!(sent.contains("\x1b[33m"), "{sent}");
     bar.event(&RunEvent::TicketRejected);
-    assert!(
-        terminal
-            .sent()
-            .contains("the ticket does not work any more")
-    );
+    assert!(terminal.sent().contains("the ticket no longer works"));
     bar.finish();
     assert!(!terminal.sent().contains('█'));
     bar.writer().flush().unwrap();
 }
 
 #[test]
-fn it_is_not_redrawn_without_need() {
+fn bar_is_redrawn_only_when_due() {
     let (mut bar, terminal) = bar(false);
     bar.event(&RunEvent::Progress(snapshot("12:00:00", 50_000)));
     terminal.sent();
@@ -233,7 +229,7 @@ fn it_is_not_redrawn_without_need() {
 }
 
 #[test]
-fn what_does_not_fit_all_the_same_is_cut_before_it_wraps() {
+fn lines_too_wide_are_cut_and_never_wrap() {
     let terminal = Terminal::default();
     let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
     let mut bar = Bar::on(target, || 120, Paint::new(false), eta());

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::{Subjects, Window};
+use super::{SubjectCounts, WindowJson};
 use crate::{
     clock::Timestamp,
-    report::Summary,
+    job::stop_code,
+    report::{Summary, phrases::StopWords},
     runner::event::{RunReport, StopReason},
 };
 
@@ -18,31 +19,31 @@ use crate::{
 /// | `exit_code` | what the process exits with |
 /// | `text` | the headline |
 /// | `subjects`, `calls`, `seconds`, `windows` | as in `progress`; how long it took |
-/// | `ticket_until` | till when the ticket works, or null |
+/// | `ticket_until` | until when the ticket works, or null |
 /// | `results`, `rejects` | `path` and `lines`, or null if there are none |
 /// | `refusals` | `state`, `errcode` or null, `subjects`, `text`, `next_step` of each code |
 /// | `come_back_at` | when there is quota again, or null |
-/// | `next` | what to do next, line by line; empty if nothing is |
-/// | `command` | what to type to go on |
-#[must_use]
-pub fn ended(summary: &Summary) -> String {
+/// | `next` | what to do next, line by line; empty if nothing |
+/// | `command` | the command that resumes |
+pub(crate) fn ended(summary: &Summary) -> String {
     serde_json::to_string(&Ended::of(summary)).unwrap_or_default()
 }
 
+// fields: those of the documented object.
 #[derive(Serialize)]
 struct Ended<'a> {
     event: &'static str,
     ending: &'static str,
     exit_code: u8,
     text: String,
-    subjects: Subjects,
+    subjects: SubjectCounts,
     calls: u64,
     seconds: f64,
-    windows: Vec<Window>,
+    windows: Vec<WindowJson>,
     ticket_until: Option<String>,
-    results: Option<Written<'a>>,
-    rejects: Option<Written<'a>>,
-    refusals: Vec<Refusal>,
+    results: Option<FileJson<'a>>,
+    rejects: Option<FileJson<'a>>,
+    refusals: Vec<RefusalJson>,
     come_back_at: Option<String>,
     next: Vec<String>,
     command: &'a str,
@@ -50,13 +51,13 @@ struct Ended<'a> {
 }
 
 #[derive(Serialize)]
-struct Written<'a> {
+struct FileJson<'a> {
     path: &'a str,
     lines: u64,
 }
 
 #[derive(Serialize)]
-struct Refusal {
+struct RefusalJson {
     state: &'static str,
     errcode: Option<i64>,
     subjects: u64,
@@ -72,18 +73,19 @@ impl<'a> Ended<'a> {
             calls,
             took,
         } = &summary.report;
-        let written = |(path, lines)| Written { path, lines };
+        let written = |(path, lines)| FileJson { path, lines };
         let results = summary.results.as_ref();
-        let next = summary.advice().into_iter();
+        let StopWords { headline, next } = summary.stop_words();
+        let next = summary.advice(next).into_iter();
         Self {
             event: "ended",
-            ending: name(ending),
-            exit_code: summary.exit_code,
-            text: summary.sentence(),
-            subjects: Subjects::of(*tally),
+            ending: stop_code(ending).0,
+            exit_code: summary.exit.code(),
+            text: headline,
+            subjects: SubjectCounts::of(*tally),
             calls: *calls,
             seconds: took.as_secs_f64(),
-            windows: summary.windows.iter().map(Window::of).collect(),
+            windows: summary.windows.iter().map(WindowJson::of).collect(),
             ticket_until: summary.ticket_until.map(Timestamp::rfc3339),
             results: results.map(|(path, lines)| written((path, *lines))),
             rejects: summary.bad_lines().map(written),
@@ -93,7 +95,7 @@ impl<'a> Ended<'a> {
                 .map(|refusal| {
                     let (state, errcode, subjects) = *refusal;
                     let (text, next_step) = summary.meaning(errcode);
-                    Refusal {
+                    RefusalJson {
                         state: state.as_str(),
                         errcode,
                         subjects,
@@ -110,19 +112,5 @@ impl<'a> Ended<'a> {
             command: &summary.command,
             at: summary.ended_at.rfc3339(),
         }
-    }
-}
-
-const fn name(ending: &StopReason) -> &'static str {
-    match ending {
-        StopReason::Finished => "finished",
-        StopReason::Quota(_) => "quota",
-        StopReason::Budget => "budget",
-        StopReason::Time => "time",
-        StopReason::Unreachable(_) => "unreachable",
-        StopReason::Interrupted => "interrupted",
-        StopReason::Refused(_) => "refused",
-        StopReason::TokensRefused => "tokens_refused",
-        StopReason::Breaker(_) => "breaker",
     }
 }

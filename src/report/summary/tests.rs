@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     model::Tally,
     report::{HoldReason, Waiting, tests::at},
-    runner::event::FatalRefusal,
+    runner::event::{BreakerTrip, FatalRefusal},
     wecom::{
         errcode::Class,
         transport::{Failure, NoConnection},
@@ -37,7 +37,7 @@ fn lookup(code: i64) -> &'static Entry {
     }
 }
 
-fn summary(ending: StopReason, exit_code: u8, queued: u64) -> Summary {
+fn summary(ending: StopReason, exit: Exit, queued: u64) -> Summary {
     let mut tally = Tally::default();
     tally.set(State::Queued, queued);
     tally.set(State::Linked, 61_204);
@@ -64,14 +64,14 @@ fn summary(ending: StopReason, exit_code: u8, queued: u64) -> Summary {
         ticket_until: None,
         address: "https://qyapi.weixin.qq.com".into(),
         command: "idferry run crm.csv".into(),
-        state_flags: String::new(),
-        exit_code,
+        retry_command: "idferry retry --outcome parked".into(),
+        exit,
         paint: Paint::new(false),
     }
 }
 
 fn stopped(ending: StopReason) -> String {
-    summary(ending, 75, 52_000).to_string()
+    summary(ending, Exit::WorkLeft, 52_000).to_string()
 }
 
 /// What follows the counts, which are the same each time.
@@ -82,8 +82,8 @@ fn first_and_next(text: &str) -> String {
 }
 
 #[test]
-fn a_finished_run_says_what_it_came_to_and_where_the_results_are() {
-    insta::assert_snapshot!(summary(StopReason::Finished, 0, 0), @"
+fn finished_run_has_counts_and_results_file() {
+    insta::assert_snapshot!(summary(StopReason::Finished, Exit::Done, 0), @"
     Finished: every subject is answered.
 
       linked    61,204   61.6 %
@@ -97,8 +97,8 @@ fn a_finished_run_says_what_it_came_to_and_where_the_results_are() {
 }
 
 #[test]
-fn a_run_that_parked_something_says_how_to_bring_it_back() {
-    let mut summary = summary(StopReason::Finished, 3, 0);
+fn run_with_parked_subjects_names_retry() {
+    let mut summary = summary(StopReason::Finished, Exit::SomeRefused, 0);
     summary.report.tally.set(State::Rejected, 612);
     summary.report.tally.set(State::Parked, 82);
     summary.rejects = Some(("crm.rejects.csv".into(), 1));
@@ -111,7 +111,7 @@ fn a_run_that_parked_something_says_how_to_bring_it_back() {
         (State::Parked, Some(610_102), 1),
     ];
     insta::assert_snapshot!(summary, @"
-    Finished, but 612 subjects rejected, 82 subjects parked, 1 input line not taken in. (exit 3)
+    Finished, but 612 subjects rejected, 82 subjects parked, 1 input line invalid. (exit 3)
 
       linked     61,204   61.2 %
       unlinked   38,102   38.1 %
@@ -122,12 +122,12 @@ fn a_run_that_parked_something_says_how_to_bring_it_back() {
       quota     99,412 of 147,000 basic.hour
                 99,412 of 470,400 business.day
       results   crm.links.csv (101,304 lines)
-      rejects   crm.rejects.csv (1 line of the input)
+      rejects   crm.rejects.csv (1 invalid line)
 
       rejected  612  errcode 40058 不合法的参数 (an invalid parameter)
                      -> check these ids at their source
-      parked     80  no readable reply, however often
-                     -> retry them once the network or the API is well
+      parked     80  no readable reply in any attempt
+                     -> retry them once the network and the API work again
       parked      1  errcode 610099 (a code that is in no published table)
                      -> look the code up, then retry these subjects or leave them
                         parked
@@ -140,20 +140,21 @@ fn a_run_that_parked_something_says_how_to_bring_it_back() {
       and 1 other code
 
     Next:
-      `idferry retry --state parked` puts the parked back in the queue; then
+      `idferry retry --outcome parked` puts the parked subjects back in the queue;
+      then
         idferry run crm.csv
-      crm.rejects.csv says why lines were not taken in; put them right in the input
-      and run it again
+      crm.rejects.csv says what is wrong with each invalid line; correct them in the
+      input and run it again
     ");
 }
 
 #[test]
-fn a_run_out_of_quota_names_the_time_to_come_back() {
+fn run_out_of_quota_names_the_time_to_resume() {
     let ending = StopReason::Quota(Waiting {
         reason: HoldReason::Window(QuotaWindow::BusinessDay),
         until: Some(at("17:54:03")),
     });
-    let mut summary = summary(ending, 75, 52_000);
+    let mut summary = summary(ending, Exit::WorkLeft, 52_000);
     summary.ticket_until = Some(Timestamp::parse("2026-11-29T12:00+08:00").unwrap());
     insta::assert_snapshot!(summary, @"
     Stopped: business.day is used up, 52,000 subjects left. (exit 75)
@@ -169,13 +170,13 @@ fn a_run_out_of_quota_names_the_time_to_come_back() {
       results   crm.links.csv (101,304 lines)
 
     Next:
-      come back at 17:54 (in 5 h 40 min); the same command goes on
+      come back at 17:54 (in 5 h 40 min) and re-run the same command to resume
         idferry run crm.csv
     ");
 }
 
 #[test]
-fn every_other_stop_says_that_the_same_command_goes_on() {
+fn every_stop_says_how_to_resume() {
     let texts = [
         StopReason::Budget,
         StopReason::Time,
@@ -184,19 +185,19 @@ fn every_other_stop_says_that_the_same_command_goes_on() {
     .map(|ending| first_and_next(&stopped(ending)));
     insta::assert_snapshot!(texts.concat(), @"
     Stopped: the budget of calls is used up, 52,000 subjects left. (exit 75)
-      the same command goes on
+      re-run the same command to resume
         idferry run crm.csv
     Stopped: the time is up, 52,000 subjects left. (exit 75)
-      the same command goes on
+      re-run the same command to resume
         idferry run crm.csv
     Interrupted: every answer is saved, 52,000 subjects left. (exit 75)
-      the same command goes on
+      re-run the same command to resume
         idferry run crm.csv
     ");
 }
 
 #[test]
-fn an_address_that_cannot_be_reached_is_named_with_why_and_what_to_check() {
+fn unreachable_address_is_named_with_what_to_check() {
     let connect = |why| StopReason::Unreachable(Failure::Connect(why));
     let texts = [
         connect(NoConnection::Dns),
@@ -213,25 +214,25 @@ fn an_address_that_cannot_be_reached_is_named_with_why_and_what_to_check() {
         StopReason::Unreachable(Failure::Busy),
     ]
     .map(|ending| first_and_next(&stopped(ending)));
-    let same = "  then the same command goes on\n    idferry run crm.csv\n";
+    let same = "  then re-run the same command to resume\n    idferry run crm.csv\n";
     assert!(texts.iter().all(|text| text.ends_with(same)));
     insta::assert_snapshot!(texts.concat().replace(same, ""), @"
     Stopped: the API cannot be reached (name not found), 52,000 subjects left. (exit 75)
       the name in https://qyapi.weixin.qq.com cannot be looked up: check --base-url
       (WECOM_BASE_URL) and this machine's name servers (DNS)
     Stopped: the API cannot be reached (connection refused), 52,000 subjects left. (exit 75)
-      nobody listens at https://qyapi.weixin.qq.com: check --base-url
+      nothing listens at https://qyapi.weixin.qq.com: check --base-url
       (WECOM_BASE_URL), the firewall and the proxy (HTTPS_PROXY)
     Stopped: the API cannot be reached (no connection in time), 52,000 subjects left. (exit 75)
-      no connection to https://qyapi.weixin.qq.com comes about: check the network,
+      no connection to https://qyapi.weixin.qq.com can be made: check the network,
       the firewall and the proxy (HTTPS_PROXY)
     Stopped: the API cannot be reached (certificate not accepted), 52,000 subjects left. (exit 75)
       the certificate that https://qyapi.weixin.qq.com shows is not accepted: check
-      this machine's clock; if a proxy of your company reads along, add its CA to
-      the system's certificates (or name them in SSL_CERT_FILE); and check
+      this machine's clock; if a proxy of your company inspects traffic, add its CA
+      to the system's certificates (or name them in SSL_CERT_FILE); and check
       --base-url (WECOM_BASE_URL)
     Stopped: the API cannot be reached (no TLS connection), 52,000 subjects left. (exit 75)
-      https://qyapi.weixin.qq.com does not speak TLS as it should: check --base-url
+      https://qyapi.weixin.qq.com does not speak TLS correctly: check --base-url
       (WECOM_BASE_URL), its port, and the proxy (HTTPS_PROXY)
     Stopped: the API cannot be reached (turned away by the proxy), 52,000 subjects left. (exit 75)
       the proxy (HTTPS_PROXY) does not let calls to https://qyapi.weixin.qq.com
@@ -257,7 +258,7 @@ fn an_address_that_cannot_be_reached_is_named_with_why_and_what_to_check() {
 }
 
 #[test]
-fn a_refusal_is_explained_with_the_address_that_the_server_saw() {
+fn refusal_quotes_server_and_names_seen_address() {
     let halt = FatalRefusal {
         entry: lookup(60020),
         errcode: 60020,
@@ -267,19 +268,19 @@ fn a_refusal_is_explained_with_the_address_that_the_server_saw() {
         bug: false,
         call: "gettoken",
     };
-    let text = summary(StopReason::Refused(halt), 4, 100_000).to_string();
+    let text = summary(StopReason::Refused(halt), Exit::Halted, 100_000).to_string();
     insta::assert_snapshot!(first_and_next(&text), @r#"
     Halted: the API refused gettoken with errcode 60020 不安全的访问IP (not allowed to access from your IP). (exit 4)
       the server's words: "not allow to access from your ip, hint: [1], from ip: 203.0.113.7, more info at https://open.work.weixin.qq.com/devtool/query?e=60020[31m"
       the server saw the call come from 203.0.113.7
       add the address to the app's trusted IPs (企业可信IP), wait a minute
-      then the same command goes on
+      then re-run the same command to resume
         idferry run crm.csv
     "#);
 }
 
 #[test]
-fn a_refusal_without_a_term_or_words_is_still_a_sentence() {
+fn refusal_without_term_or_words_is_a_sentence() {
     let halt = FatalRefusal {
         entry: lookup(123),
         errcode: 123,
@@ -287,44 +288,44 @@ fn a_refusal_without_a_term_or_words_is_still_a_sentence() {
         bug: false,
         call: "unionid_to_external_userid",
     };
-    let text = summary(StopReason::Refused(halt), 4, 100_000).to_string();
+    let text = summary(StopReason::Refused(halt), Exit::Halted, 100_000).to_string();
     insta::assert_snapshot!(first_and_next(&text), @"
     Halted: the API refused unionid_to_external_userid with errcode 123 (a code that is in no published table). (exit 4)
       look the code up, then retry these subjects or leave them parked
-      then the same command goes on
+      then re-run the same command to resume
         idferry run crm.csv
     ");
 }
 
 #[test]
-fn a_tripped_breaker_points_at_the_input() {
+fn tripped_breaker_points_at_the_input() {
     let trip = |errcode| BreakerTrip {
         errors: 120,
         answers: 200,
         mostly: (errcode, 118),
     };
-    let text = summary(StopReason::Breaker(trip(Some(40058))), 5, 1).to_string();
+    let text = summary(StopReason::Breaker(trip(Some(40058))), Exit::ErrorBudget, 1).to_string();
     insta::assert_snapshot!(first_and_next(&text), @"
     Halted: 120 of the last 200 answers were errors, 118 of them errcode 40058 不合法的参数 (an invalid parameter), 1 subject left. (exit 5)
-      the input is probably not what it should be: see the refusals above, and
-      whether unionid and openid of a line are of one person and one mini program
-      (WeCom locks out callers who go on like this; --error-budget allows more)
-      with the input put right, the same command goes on
+      the input is probably not what it should be: see the refusals above, and check
+      that unionid and openid of a line belong to one person and one mini program
+      (WeCom locks out callers with many errors; --error-budget allows more)
+      with the input corrected, re-run the same command to resume
         idferry run crm.csv
     ");
-    let text = summary(StopReason::Breaker(trip(None)), 5, 1).to_string();
+    let text = summary(StopReason::Breaker(trip(None)), Exit::ErrorBudget, 1).to_string();
     assert!(text.contains("118 of them no readable reply"), "{text}");
 }
 
 #[test]
-fn nothing_to_ask_is_a_finish() {
-    let mut summary = summary(StopReason::Finished, 0, 0);
+fn nothing_to_look_up_is_finished() {
+    let mut summary = summary(StopReason::Finished, Exit::Done, 0);
     summary.report.tally = Tally::default();
     summary.report.calls = 0;
     summary.windows.clear();
     summary.results = None;
     insta::assert_snapshot!(summary, @"
-    Finished: there was nothing to ask.
+    Finished: there was nothing to look up.
 
       calls     0 in 10 min 3 s
     ");

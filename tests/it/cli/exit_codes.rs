@@ -66,7 +66,7 @@ fn four_is_a_wrong_secret_after_one_try() {
         .output()
         .exits(4)
         .says("Halted: the API refused gettoken with errcode 40001")
-        .says("the same command goes on\n    idferry run fans.csv\n");
+        .says("re-run the same command to resume\n    idferry run fans.csv\n");
     assert_eq!(simulator.stats().tokens_failed, 1);
     assert_eq!(lookups(&simulator).calls, 0);
     // With the secret put right it does.
@@ -160,7 +160,7 @@ fn a_slip_in_the_corp_id_does_not_spoil_the_file() {
     let status = dir.idferry("status").output().exits(0).out;
     assert!(status.contains(simulator.corp_id()), "{status}");
     // From here the file is that corp's.
-    dir.idferry("retry --state linked --state unlinked")
+    dir.idferry("retry --outcome linked --outcome unlinked")
         .output()
         .exits(0);
     dir.idferry("run fans.csv")
@@ -182,7 +182,7 @@ fn eight_is_the_state_of_a_newer_version() {
         "run fans.csv",
         "status",
         "export -o -",
-        "retry --state parked",
+        "retry --outcome parked",
     ] {
         dir.idferry(command)
             .output()
@@ -200,7 +200,7 @@ fn seventy_five_is_a_budget_used_up() {
         .output()
         .exits(75)
         .says("Stopped: the budget of calls is used up, 13 subjects left. (exit 75)")
-        .says("the same command goes on");
+        .says("re-run the same command to resume");
     assert_eq!(lookups(&simulator).calls, 7);
     dir.idferry("run fans.csv --budget 13")
         .at(&simulator)
@@ -238,7 +238,7 @@ fn a_run_without_input_needs_something_to_go_on_with() {
         dir.idferry(command)
             .output()
             .exits(2)
-            .says("to go on with: name an INPUT, or another file with --state");
+            .says("to resume: name an INPUT, or another file with --state");
     }
     assert_eq!(dir.names(), [""; 0]);
 }

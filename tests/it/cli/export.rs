@@ -30,10 +30,10 @@ fn finished() -> (TestDir, Simulator) {
 #[test]
 fn the_parked_are_asked_again() {
     let (dir, simulator) = finished();
-    dir.idferry("retry --state parked")
+    dir.idferry("retry --outcome parked")
         .output()
         .exits(0)
-        .says("1 subject put back in the queue, 1 queued now; `idferry run` asks them");
+        .says("1 subject put back in the queue, 1 queued now; `idferry run` looks them up");
     dir.idferry("run fans.csv").at(&simulator).output().exits(3);
     assert_eq!(lookups(&simulator).calls, 31);
     let results = dir.read("fans.links.csv");
@@ -64,7 +64,7 @@ fn a_code_brings_back_those_who_had_it() {
     dir.idferry("run fans.csv").at(&simulator).output().exits(3);
     assert_eq!(lookups(&simulator).calls, 32);
     // Code and state together are those who have both.
-    dir.idferry("retry --errcode 0 --state parked")
+    dir.idferry("retry --errcode 0 --outcome parked")
         .output()
         .exits(0)
         .says("0 subjects put back");
@@ -76,10 +76,13 @@ fn a_retry_of_nothing_in_particular_is_a_usage_error() {
     dir.idferry("retry")
         .output()
         .exits(2)
-        .says("retry what? For example --state parked");
+        .says("retry what? For example --outcome parked");
     dir.idferry("retry --errcode many").output().exits(2);
-    dir.idferry("retry --state praked").output().exits(2);
-    dir.idferry("retry --state praked --state parked")
+    dir.idferry("retry --outcome praked")
+        .output()
+        .exits(2)
+        .says("the outcomes are queued, linked, unlinked, rejected, parked");
+    dir.idferry("retry --outcome praked --outcome parked")
         .output()
         .exits(2)
         .says("praked");
@@ -105,7 +108,7 @@ fn the_results_can_be_had_at_any_time() {
     assert_eq!(dir.read("fans.links.csv"), whole);
 
     let only = |state: &str| {
-        let line = format!("export --state {state} -o -");
+        let line = format!("export --outcome {state} -o -");
         let out = dir.idferry(&line).output().exits(0).out;
         let lines: Vec<_> = out.lines().skip(1).map(str::to_owned).collect();
         assert!(
@@ -128,7 +131,12 @@ fn the_results_can_be_had_at_any_time() {
 #[test]
 fn without_a_state_file_there_is_nothing_to_tell() {
     let dir = TestDir::new();
-    for command in ["status", "status --json", "export", "retry --state parked"] {
+    for command in [
+        "status",
+        "status --json",
+        "export",
+        "retry --outcome parked",
+    ] {
         dir.idferry(command)
             .output()
             .exits(2)

@@ -87,7 +87,7 @@ fn a_closed_port_before_the_run_is_work_left() {
         .output()
         .exits(75)
         .says("Stopped: the API cannot be reached (connection refused), 5 subjects left. (exit 75)")
-        .says("nobody listens at http://127.0.0.77:")
+        .says("nothing listens at http://127.0.0.77:")
         .says("(WECOM_BASE_URL)");
     // The one chance is not used up by that.
     let simulator = simulator(prompt());
@@ -157,7 +157,7 @@ fn a_code_that_nobody_knows_parks_the_subject() {
         .exits(3)
         .says("Finished, but 1 subject parked. (exit 3)")
         .says("errcode 987654")
-        .says("`idferry retry --state parked` puts the parked back in the queue");
+        .says("`idferry retry --outcome parked` puts the parked subjects back in the queue");
     assert_eq!(server.lookups(), 5);
     assert!(dir.read("fans.links.csv").contains(",parked,987654,"));
 }

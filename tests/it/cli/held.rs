@@ -25,7 +25,7 @@ fn second_writer_learns_the_holder_and_readers_get_in() {
         .exits(9)
         .says(&pid)
         .says("another process holds the state file idferry.db");
-    dir.idferry("retry --state linked")
+    dir.idferry("retry --outcome linked")
         .output()
         .exits(9)
         .says(&pid);
@@ -33,7 +33,7 @@ fn second_writer_learns_the_holder_and_readers_get_in() {
     dir.idferry("run more.csv --budget 0").output().exits(9);
 
     let status = dir.idferry("status").output().exits(0).out;
-    assert!(status.contains(&format!("At work: pid {}, since", run.pid())));
+    assert!(status.contains(&format!("Running: pid {}, since", run.pid())));
     let status = dir.idferry("status --json").output().exits(0).out;
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
     assert_eq!(status["running"], true);
@@ -45,5 +45,5 @@ fn second_writer_learns_the_holder_and_readers_get_in() {
     let status = dir.idferry("status").output().exits(0).out;
     assert!(status.contains("Broke off: the run of "), "{status}");
     // The lock has died with its holder.
-    dir.idferry("retry --state linked").output().exits(0);
+    dir.idferry("retry --outcome linked").output().exits(0);
 }

@@ -134,7 +134,7 @@ fn nul_byte_and_huge_field_cost_their_own_line_only() {
         .at(&simulator)
         .output()
         .exits(3)
-        .says("10 lines, 8 new subjects, 2 rejected");
+        .says("10 lines, 8 new subjects, 2 invalid");
     assert_eq!(lookups(&simulator).calls, 8);
     let rejects = dir.read("fans.rejects.csv");
     assert!(rejects.contains("fans.csv,5,"), "{rejects}");
@@ -223,7 +223,7 @@ fn several_files_are_one_job_named_after_the_first() {
         .at(&simulator)
         .output()
         .exits(0)
-        .says("tuesday.csv: 20 lines, 10 new subjects, 10 known already");
+        .says("tuesday.csv: 20 lines, 10 new subjects, 10 repeated");
     assert_eq!(lookups(&simulator).calls, 30);
     assert!(dir.names().contains(&"monday.links.csv".to_owned()));
     let results = dir.read("monday.links.csv");
@@ -277,7 +277,7 @@ fn untidy_sample_asks_valid_lines_and_reports_the_rest() {
         .at(&simulator)
         .output()
         .exits(3)
-        .says("54 lines, 40 new subjects, 14 rejected");
+        .says("54 lines, 40 new subjects, 14 invalid");
     assert_eq!(lookups(&simulator).calls, 40);
     assert_eq!(dir.mode("untidy.rejects.csv"), 0o600);
     let rejects = dir.read("untidy.rejects.csv");
@@ -304,8 +304,8 @@ fn untidy_sample_asks_valid_lines_and_reports_the_rest() {
         .at(&simulator)
         .output()
         .exits(3)
-        .says("Finished, but 2 subjects rejected, 14 input lines not taken in. (exit 3)")
-        .says("untidy.rejects.csv says why");
+        .says("Finished, but 2 subjects rejected, 14 input lines invalid. (exit 3)")
+        .says("untidy.rejects.csv says what is wrong");
     assert_eq!(dir.read("untidy.rejects.csv"), rejects);
     assert_eq!(lookups(&simulator).calls, 40);
 }

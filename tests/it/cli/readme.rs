@@ -15,7 +15,7 @@ fn first_readme_command_needs_nothing_and_answers_all() {
     assert_eq!(dir.mode("sandbox.db-wal"), 0o600);
     run.output()
         .exits(0)
-        .says("1,000 lines, 970 new subjects, 30 known already")
+        .says("1,000 lines, 970 new subjects, 30 repeated")
         .says("Finished: every subject is answered.")
         .prints_nothing();
 

@@ -50,8 +50,8 @@ fn a_second_run_says_why_it_is_no_success() {
             .at(&simulator)
             .output()
             .exits(3)
-            .says("Finished, but 1 input line not taken in. (exit 3)")
-            .says("rejects   a.rejects.csv (1 line of the input)");
+            .says("Finished, but 1 input line invalid. (exit 3)")
+            .says("rejects   a.rejects.csv (1 invalid line)");
     }
     assert_eq!(lookups(&simulator).calls, 5);
 }
@@ -75,7 +75,7 @@ fn a_source_that_broke_off_and_is_read_again_counts_once() {
     dir.idferry("run fans.csv.gz --budget 0")
         .output()
         .exits(75)
-        .says("rejects   fans.rejects.csv (1 line of the input)");
+        .says("rejects   fans.rejects.csv (1 invalid line)");
     assert_eq!(dir.read("fans.rejects.csv"), torn);
     let plan = dir.idferry("plan --json").output().exits(0).out;
     let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();

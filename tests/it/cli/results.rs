@@ -69,7 +69,7 @@ fn whatever_was_learned_is_written() {
     let asked = file(&dir);
     assert_ne!(asked, queued);
     // And one that is asked a second time.
-    idferry("retry --state unlinked");
+    idferry("retry --outcome unlinked");
     idferry("run fans.csv");
     assert_ne!(file(&dir), asked);
 }

@@ -104,7 +104,11 @@ fn refusals_and_rejects_print_no_id() {
     let dir = TestDir::new();
     let (unionid, _) = ids(99);
     dir.write("fans.csv", format!("{}{unionid},oOpen0*\n", fans(0..40)));
-    for command in ["run fans.csv", "retry --state rejected", "export -o x.csv"] {
+    for command in [
+        "run fans.csv",
+        "retry --outcome rejected",
+        "export -o x.csv",
+    ] {
         let done = dir
             .idferry(&format!("{command} -vvv"))
             .at(&simulator)

@@ -33,7 +33,7 @@ fn drains_and_goes_on(signal: Signal) {
     run.output()
         .exits(130)
         .says("Interrupted: every answer is saved")
-        .says("the same command goes on\n    idferry run fans.csv --ticket none --concurrency 4\n");
+        .says("re-run the same command to resume\n    idferry run fans.csv --ticket none --concurrency 4\n");
     // Every call that was answered is in the results: nothing in the air was dropped.
     let answered = lookups(&simulator).answered;
     assert!((30..SUBJECTS).contains(&answered), "{answered}");
@@ -68,12 +68,12 @@ fn second_interrupt_exits_at_once_and_loses_nothing() {
     });
     run.until("a call that hangs", || server.lookups() > 5);
     run.signal(Signal::INT);
-    run.says("once more to leave at once");
+    run.says("interrupt again to exit immediately");
     run.insists(Signal::INT)
         .exits(130)
-        .says("left at once: everything committed is saved");
+        .says("exited immediately: everything committed is saved");
     let export = dir
-        .idferry("export --state unlinked -o -")
+        .idferry("export --outcome unlinked -o -")
         .output()
         .exits(0);
     assert_eq!(export.out.lines().count(), 1 + 5);
@@ -95,7 +95,7 @@ fn a_wait_for_the_quota_is_left_at_once() {
         .idferry("run fans.csv --ticket none --quota business.hour=5 --margin 0")
         .at(&simulator)
         .start();
-    run.says("waiting: business.hour is used up, goes on at ");
+    run.says("waiting: business.hour is used up, resumes at ");
     run.signal(Signal::INT);
     run.output().exits(130).says("15 subjects left");
     assert_eq!(lookups(&simulator).calls, 5);
@@ -128,7 +128,7 @@ fn signal_during_import_exits_and_keeps_no_half_source() {
     dir.idferry("run all.csv --budget 0")
         .output()
         .exits(75)
-        .says("all.csv: 140,000 lines, 139,990 new subjects, 10 known already");
+        .says("all.csv: 140,000 lines, 139,990 new subjects, 10 repeated");
 }
 
 /// A named pipe that nobody reads: the export waits at its door.
@@ -144,7 +144,9 @@ fn a_signal_during_the_export_leaves_at_once() {
     };
     run.until("the end on disk", ended);
     run.signal(Signal::TERM);
-    run.output().exits(130).says("the same command goes on");
+    run.output()
+        .exits(130)
+        .says("re-run the same command to resume");
     assert!(ended());
     let exported = dir.idferry("export -o -").output().exits(0).out;
     assert_eq!(exported.lines().count(), 1 + 20);

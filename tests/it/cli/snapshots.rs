@@ -53,7 +53,7 @@ fn blanked(text: &str) -> String {
                 format!("  calls     {} in <span>", calls.split(' ').next().unwrap())
             }
             // The date stands there too, if the time is tomorrow's.
-            None => ["goes on at ", "come back at "]
+            None => ["resumes at ", "come back at "]
                 .into_iter()
                 .fold(between(&line, "(in ", ")"), |line, before| {
                     between(&line, before, " (in")
@@ -113,8 +113,8 @@ fn the_story_of_a_run() {
     ");
     assert_snapshot!(blanked(&dir.idferry("status").output().exits(0).out), @"
     idferry.db · ww0123456789abcdef · <date> <time> (UTC+8)
-    Ended at <time> with exit 3: done, but for what was rejected or parked. Begun
-    at <time>, 3 calls.
+    Ended at <time> with exit 3: finished, but some subjects are rejected or
+    parked, or some lines invalid. Started at <time>, 3 calls.
 
       linked               1  33.3 %
       unlinked             1  33.3 %
@@ -208,11 +208,11 @@ fn the_last_lines_at_the_end_of_a_quota() {
     let dir = TestDir::with_fans(8);
     let command = "run fans.csv --ticket none --quota business.hour=5 --margin 0 --on-quota exit";
     let done = dir.idferry(command).at(&simulator).output().exits(75);
-    assert_snapshot!(blanked(&done.err), @r"
+    assert_snapshot!(blanked(&done.err), @"
     fans.csv: 8 lines, 8 new subjects
     <date> (UTC+8)
     <time>  to be asked: 8 of 8 subjects
-    <time>  waiting: business.hour is used up, goes on at <span> (in <span>)
+    <time>  waiting: business.hour is used up, resumes at <span> (in <span>)
     Stopped: business.hour is used up, 3 subjects left. (exit 75)
 
       queued    3   37.5 %
@@ -223,7 +223,7 @@ fn the_last_lines_at_the_end_of_a_quota() {
       results   fans.links.csv (8 lines)
 
     Next:
-      come back at <span> (in <span>); the same command goes on
+      come back at <span> (in <span>) and re-run the same command to resume
         idferry run fans.csv --ticket none --quota business.hour=5 --margin 0 --on-quota exit
     ");
 }
@@ -249,7 +249,7 @@ fn the_last_lines_when_the_secret_is_wrong() {
       the server saw the call come from 127.0.0.1
       check WECOM_CORP_SECRET: it must be the shared app's own, not reset since, and
       the app enabled
-      then the same command goes on
+      then re-run the same command to resume
         idferry run fans.csv --progress none
     "#);
 }
@@ -263,37 +263,37 @@ fn help_is_short() {
         assert_eq!(done.err, "");
         done.out
     };
-    assert_snapshot!(help(""), @r"
-    Ferries WeChat (unionid, openid) pairs to WeCom external_userids: exact about quota, unable to lose
-    an answer. Type the same command again to go on where it stopped
+    assert_snapshot!(help(""), @"
+    Converts WeChat (unionid, openid) pairs to WeCom external_userids, within every quota and without
+    losing an answer. Re-run the same command to resume
 
     Usage: idferry [OPTIONS] <COMMAND>
 
     Commands:
-      run       Import the inputs, look every subject up, export. The same command again goes on
-      plan      How long it would take, with and without a ticket. Sends nothing, changes nothing
-      rehearse  The same run against the simulator in memory: weeks in seconds
-      status    What the job does, why it waits, and how much quota is left. Reads beside a run
-      retry     Put chosen outcomes back in the queue
-      export    Write the results as they stand. Reads beside a run
+      run       Import the inputs, look every subject up, export. Re-run the same command to resume
+      plan      Estimate how long a run takes, with and without a ticket. Sends nothing, changes nothing
+      rehearse  Run against an in-memory simulator in virtual time: weeks in seconds
+      status    Show what the job does, why it waits, and how much quota is left, also during a run
+      retry     Put subjects with chosen outcomes back in the queue
+      export    Write the results so far, also during a run
       simulate  Serve the simulated WeCom API on a loopback address, for any client
       help      Print this message or the help of the given subcommand(s)
 
     Options:
-      -q, --quiet                    Say less: no progress, no summary of a run that ends well
-      -v, --verbose...               Log what happens; twice for more
-          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
+      -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
+      -v, --verbose...               Log what happens; repeat for more
+          --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
       -h, --help                     Print help (see more with '--help')
       -V, --version                  Print version
     ");
-    assert_snapshot!(help("run"), @r"
-    Import the inputs, look every subject up, export. The same command again goes on
+    assert_snapshot!(help("run"), @"
+    Import the inputs, look every subject up, export. Re-run the same command to resume
 
     Usage: idferry run [OPTIONS] [INPUT]...
 
     Arguments:
-      [INPUT]...  CSV files (.gz and .zst too); - is standard input. Without one, a run goes on with
-                  what is queued
+      [INPUT]...  CSV files (.gz and .zst too); - is standard input. Without any, a run resumes the
+                  queue
 
     Options:
           --columns <NAME=HEADER,…>  Header names of the columns, such as
@@ -306,38 +306,37 @@ fn help_is_short() {
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
           --output <FILE>            Where the results go; - is standard output [default: INPUT's stem +
                                      .links.csv]
-          --rejects <FILE>           Where lines that cannot be subjects go [default: INPUT's stem +
-                                     .rejects.csv]
-          --sandbox                  Ask a simulator inside this process: real HTTP, no credentials
+          --rejects <FILE>           Where invalid lines go [default: INPUT's stem + .rejects.csv]
+          --sandbox                  Call a simulator inside this process: real HTTP, no credentials
           --base-url <URL>           The API's address [env: WECOM_BASE_URL] [default:
                                      https://qyapi.weixin.qq.com]
           --ticket <POLICY>          The bulk ticket (大批量调用凭据), obtainable once: auto, apply, stored or
                                      none [default: auto] [possible values: auto, apply, stored, none]
-          --quota <NAME=N>           A window's limit, such as business.hour=50000 (repeatable); none
-                                     lifts all of them, to a loopback address only [default: the
+          --quota <NAME=N>           The limit of a window, such as business.hour=50000 (repeatable);
+                                     none removes all limits, for loopback addresses only [default: the
                                      published limits]
-          --margin <F>               The share of every window left unused against clock differences
-                                     [default: 0.02]
+          --margin <F>               The share of every window left unused to allow for clock
+                                     differences [default: 0.02]
           --reserve <F>              A further share left to other systems of the same corp [default: 0]
           --window <HOW>             How windows are counted: sliding or calendar [default: sliding]
           --concurrency <N>          The most calls in flight [default: adaptive, from 4 up to 64]
-          --on-quota <ON_QUOTA>      At an exhausted hour, day or month: wait, or export what there is
-                                     and exit 75 [default: wait] [possible values: wait, exit]
-          --budget <N>               Stop after this many calls; 0 imports only
+          --on-quota <ON_QUOTA>      When an hour, day or month is used up: wait, or export what there
+                                     is and exit 75 [default: wait] [possible values: wait, exit]
+          --budget <N>               Stop after this many calls; 0 only imports
           --until <HH:MM>            Stop at this time of day (+08:00)
           --max-duration <DURATION>  Stop after this long, such as 6h or 90m
-          --error-budget <F>         The share of errors among the last 200 answers above which the run
-                                     is halted [default: 0.5]
+          --error-budget <F>         Halt if more than this share of the last 200 answers are errors
+                                     [default: 0.5]
           --progress <HOW>           How progress is shown [default: auto] [possible values: auto, bar,
                                      lines, json, none]
-          --yes                      Agree to whatever would be asked
-      -q, --quiet                    Say less: no progress, no summary of a run that ends well
-      -v, --verbose...               Log what happens; twice for more
-          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
+          --yes                      Assume yes to all prompts
+      -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
+      -v, --verbose...               Log what happens; repeat for more
+          --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
       -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("status"), @"
-    What the job does, why it waits, and how much quota is left. Reads beside a run
+    Show what the job does, why it waits, and how much quota is left, also during a run
 
     Usage: idferry status [OPTIONS]
 
@@ -345,71 +344,77 @@ fn help_is_short() {
           --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
-          --sandbox                  The sandbox's state file, sandbox.db
-          --json                     One JSON object instead of text
-          --watch                    Again every two seconds, until interrupted
-      -q, --quiet                    Say less: no progress, no summary of a run that ends well
-      -v, --verbose...               Log what happens; twice for more
-          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
+          --sandbox                  Use the sandbox's state file, sandbox.db
+          --json                     Print one JSON object instead of text
+          --watch                    Print again every two seconds, until interrupted
+      -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
+      -v, --verbose...               Log what happens; repeat for more
+          --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
       -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("retry"), @"
-    Put chosen outcomes back in the queue
+    Put subjects with chosen outcomes back in the queue
 
     Usage: idferry retry [OPTIONS]
 
     Options:
-          --state <STATE|FILE>       Outcomes to ask again: parked, rejected, unlinked or linked
-                                     (repeatable). Anything else names the state file
-          --errcode <CODE>           Outcomes with this errcode (repeatable)
-          --sandbox                  In the sandbox's state file, sandbox.db
+          --outcome <OUTCOME>        Look subjects with this outcome up again: parked, rejected,
+                                     unlinked or linked (repeatable)
+          --errcode <CODE>           Only outcomes with this errcode (repeatable)
+          --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
+                                     --sandbox sandbox.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
-      -q, --quiet                    Say less: no progress, no summary of a run that ends well
-      -v, --verbose...               Log what happens; twice for more
-          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
+          --sandbox                  Use the sandbox's state file, sandbox.db
+      -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
+      -v, --verbose...               Log what happens; repeat for more
+          --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
       -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("export"), @"
-    Write the results as they stand. Reads beside a run
+    Write the results so far, also during a run
 
     Usage: idferry export [OPTIONS]
 
     Options:
       -o, --output <FILE>            Where the results go; - is standard output [default: the first
                                      input's stem + .links.csv]
-          --format <FORMAT>          The form of the results [default: csv] [possible values: csv]
-          --state <STATE|FILE>       Only subjects in this state (repeatable). Anything else names the
-                                     state file
-          --sandbox                  Of the sandbox's state file, sandbox.db
+          --format <FORMAT>          The format of the results [default: csv] [possible values: csv]
+          --outcome <OUTCOME>        Only subjects with this outcome: queued, linked, unlinked, rejected
+                                     or parked (repeatable)
+          --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
+                                     --sandbox sandbox.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
-      -q, --quiet                    Say less: no progress, no summary of a run that ends well
-      -v, --verbose...               Log what happens; twice for more
-          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
+          --sandbox                  Use the sandbox's state file, sandbox.db
+      -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
+      -v, --verbose...               Log what happens; repeat for more
+          --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
       -h, --help                     Print help (see more with '--help')
     ");
-    assert_snapshot!(help("simulate"), @r"
+    assert_snapshot!(help("simulate"), @"
     Serve the simulated WeCom API on a loopback address, for any client
 
     Usage: idferry simulate [OPTIONS]
 
     Options:
-          --addr <ADDR>              The loopback address to serve on; port 0 takes a free one [default:
+          --addr <ADDR>              The loopback address to serve on; port 0 picks a free one [default:
                                      127.0.0.1:0]
-          --seed <SEED>              Seed of its world, its chance and its credentials [default: 1]
+          --seed <SEED>              Seed of its people, its random choices and its credentials
+                                     [default: 1]
           --faults <FAULTS>          How it misbehaves: none, mild, harsh, or KNOB=P,… (busy,
                                      concurrent, http5xx, reset_before, reset_after, hang, slow, cut,
                                      invalid, warning, token_killed) [default: mild]
-          --limits <LIMITS>          The quota it keeps: published, none, or NAME=N,…
+          --limits <LIMITS>          The quota it enforces: published, none, or NAME=N,…
                                      (business.hour=500) [default: published]
           --window <WINDOW>          How it counts windows: sliding or calendar [default: sliding]
           --latency <LATENCY>        How long it takes to answer, such as 20ms-80ms or 0s [default:
                                      20ms-80ms]
-          --concurrent <N>           Calls of one API at once before 45033; 0 for no limit [default: 50]
-          --token-life <TOKEN_LIFE>  Life of an access token [default: 7200s]
+          --concurrent <N>           Concurrent calls of one API before 45033; 0 for no limit [default:
+                                     50]
+          --token-life <TOKEN_LIFE>  Lifetime of an access token [default: 7200s]
           --others <RATE>            Lookups a second by other systems of the same corp [default: 0]
-      -q, --quiet                    Say less: no progress, no summary of a run that ends well
-      -v, --verbose...               Log what happens; twice for more
-          --log-format <LOG_FORMAT>  How log lines look [default: text] [possible values: text, json]
+      -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
+      -v, --verbose...               Log what happens; repeat for more
+          --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
       -h, --help                     Print help (see more with '--help')
     ");
 }

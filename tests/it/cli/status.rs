@@ -40,13 +40,16 @@ fn a_wait_is_told_with_its_reason_its_end_and_who_waits() {
         .idferry("run fans.csv --ticket none --quota business.hour=5 --margin 0")
         .at(&simulator)
         .start();
-    run.until("the wait on disk", || json(&dir)["state"] == "waiting");
+    run.until("the wait and all answers on disk", || {
+        let status = json(&dir);
+        status["state"] == "waiting" && status["subjects"]["queued"] == 15
+    });
     let waits = text(&dir);
     let pid = format!("pid {}, since ", run.pid());
     // One sentence, wherever it is folded.
     let flat = waits.replace('\n', " ");
     assert!(
-        flat.contains("Waiting: business.hour is used up, goes on at "),
+        flat.contains("Waiting: business.hour is used up, resumes at "),
         "{waits}"
     );
     assert!(
@@ -60,7 +63,7 @@ fn a_wait_is_told_with_its_reason_its_end_and_who_waits() {
     assert_eq!(json(&dir)["state"], "broke_off");
     let broke_off = text(&dir).replace('\n', " ");
     assert!(
-        broke_off.contains("the same command goes on"),
+        broke_off.contains("re-run the same command to resume"),
         "{broke_off}"
     );
     assert!(
@@ -84,11 +87,11 @@ fn a_penalty_outlives_the_run_that_met_it() {
     run.output().exits(130);
     let status = text(&dir);
     assert!(
-        status.contains("interrupted, the same command goes on"),
+        status.contains("interrupted, the same command resumes"),
         "{status}"
     );
     let flat: Vec<_> = status.split_whitespace().collect();
-    let penalty = "penalty blocked by the API (45009 接口调用超过限制), taken for the minute limit: one probe at";
+    let penalty = "lockout blocked by the API (45009 接口调用超过限制), taken for the minute limit: one probe at";
     assert!(flat.join(" ").contains(penalty), "{status}");
     let json = json(&dir);
     assert_eq!(
@@ -110,15 +113,17 @@ fn the_sandbox_is_looked_at_by_its_name() {
     let status = dir.idferry("status --sandbox").output().exits(0).out;
     assert!(status.starts_with("sandbox.db · "), "{status}");
     assert!(
-        status.contains("with exit 0: everything was answered"),
+        status.contains("with exit 0: everything is answered"),
         "{status}"
     );
     let export = dir.idferry("export --sandbox -o -").output().exits(0).out;
     assert_eq!(export, dir.read("fans.links.csv"));
-    dir.idferry("retry --sandbox --state linked --state unlinked")
+    dir.idferry("retry --sandbox --outcome linked --outcome unlinked")
         .output()
         .exits(0)
-        .says("5 subjects put back in the queue, 5 queued now; `idferry run --sandbox` asks them");
+        .says(
+            "5 subjects put back in the queue, 5 queued now; `idferry run --sandbox` looks them up",
+        );
     assert_eq!(dir.names(), ["fans.csv", "fans.links.csv", "sandbox.db"]);
     dir.idferry("run --sandbox").output().exits(0);
 }

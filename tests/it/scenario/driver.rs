@@ -7,15 +7,14 @@ use std::{
 
 use idferry::{
     clock::ClockSkew,
+    job::{self, Operator},
     report::{Json, Lines, Reporter},
     runner::{
-        Runner, Stop, begin,
+        Stop,
         event::{RunEvent, RunReport},
-        open_gate, ticket,
     },
     secret::Secret,
     sim::{MemoryTransport, Remote},
-    store::Store,
     wecom::Client,
 };
 use tokio::time::sleep;
@@ -116,52 +115,21 @@ impl Driver<'_> {
         killed: u64,
         listener: &mut Listener,
     ) -> Option<RunReport> {
-        let setup = &self.scenario.setup;
-        let clock = self.session.clock;
-        let mut store = Store::open(&self.path, clock.now()).unwrap();
-        store.disable_fsync().unwrap();
-        let client = self.client();
-        store.bind_corp(client.corp_id()).unwrap();
-        let (gate, ledger_clock) = open_gate(
-            &store,
-            &setup.quota,
-            setup.concurrency,
-            clock,
-            setup.orders.call_timeout,
-        )
-        .unwrap();
-        let mut ticket = ticket::stored(&store, clock).unwrap();
-        if setup.ticket && store.tickets().latest_application().unwrap().is_none() {
-            let applied = ticket::apply(&store, &client, clock).await.unwrap();
-            if let ticket::Applied::Ticket(fresh, _) = applied {
-                ticket = Some(fresh);
-            }
-        }
-        let run = begin(&store, "run", &setup.quota, clock).unwrap();
-        let mut options = setup.orders.clone();
-        options.crash_after = crash_after;
-        options.seed = options.seed.wrapping_add(killed);
+        let settings = self.scenario.setup.settings(crash_after, killed);
+        let mut session = job::Session::open(&self.path, settings, self.session.clock).unwrap();
+        session.disable_fsync().unwrap();
+        let run = session.begin("run").unwrap();
         let stop = listener.stop.clone();
-        let on_event = Box::new(|event: &RunEvent| listener.event(self, event));
-        Runner::new(
-            &mut store,
-            run,
-            gate,
-            client,
-            ledger_clock,
-            options,
-            on_event,
-        )
-        .unwrap()
-        .with_ticket(ticket)
-        .stopping_at(stop)
-        .drive()
-        .await
-        .unwrap()
+        let mut operator = Hearing {
+            listener,
+            driver: self,
+        };
+        let outcome = session.drive(run, self.client(), stop, &mut operator).await;
+        Some(outcome.unwrap()?.report)
     }
 
     fn client(&self) -> Client {
-        let timeout = self.scenario.setup.orders.call_timeout;
+        let timeout = self.scenario.setup.options.call_timeout;
         let transport = MemoryTransport::new(Rc::clone(&self.session.remote), timeout);
         let transport = RecordingTransport::new(transport, &self.session.call_log);
         let remote = self.session.remote.borrow();
@@ -179,6 +147,18 @@ async fn kill_after(span: Option<Duration>) {
     match span {
         Some(span) => sleep(span).await,
         None => pending().await,
+    }
+}
+
+/// Lets a listener hear what a session reports.
+struct Hearing<'h, 'd> {
+    listener: &'h mut Listener,
+    driver: &'h Driver<'d>,
+}
+
+impl Operator for Hearing<'_, '_> {
+    fn event(&mut self, event: &RunEvent) {
+        self.listener.event(self.driver, event);
     }
 }
 

@@ -7,8 +7,8 @@ use std::{
 
 use idferry::{
     clock::{LedgerClock, Timestamp},
-    gate::{Ledger, Quota},
     model::{QuotaWindow, State, Tally, WindowKind},
+    quota::{Ledger, Quota},
     runner::event::StopReason,
     sim::Remote,
     store::{Reader, StoreError, SubjectRecord},
@@ -46,7 +46,7 @@ pub(super) fn ledger_covers_the_meter(scenario: &Scenario, session: &Session) {
     let setup = &scenario.setup;
     let lane = Reader::open(&scenario.state()).unwrap().quota().unwrap();
     let now = LedgerClock::resume(session.clock, lane.reading).now();
-    let landed_by = now.plus(setup.orders.call_timeout);
+    let landed_by = now.plus(setup.options.call_timeout);
     let mut ledger = Ledger::restore(
         setup.quota.allowed(),
         setup.quota.counting,
@@ -99,7 +99,7 @@ fn no_call_is_missing_in_the_ledger(scenario: &Scenario, result: &RunResult) {
         assert_eq!(charged, sent, "charged and sent");
     } else {
         // A kill over-counts by what was charged ahead at most.
-        let most = sent + session.kills * u64::from(scenario.setup.orders.commit_policy.most);
+        let most = sent + session.kills * u64::from(scenario.setup.options.commit_policy.most);
         assert!(
             charged >= sent && charged <= most,
             "{sent} {charged} {most}"
@@ -204,7 +204,7 @@ fn export_is_a_function_of_the_job(scenario: &Scenario, result: &RunResult) {
 fn no_answer_was_asked_for_twice(scenario: &Scenario) {
     let session = scenario.session();
     let call_log = session.call_log.borrow();
-    let interval = scenario.setup.orders.commit_policy.settle_after + Duration::from_millis(2);
+    let interval = scenario.setup.options.commit_policy.settle_after + Duration::from_millis(2);
     let mut answered: HashMap<&str, (u64, Timestamp)> = HashMap::new();
     let mut failed: HashMap<(u64, &str), u32> = HashMap::new();
     for call in call_log.lookups() {

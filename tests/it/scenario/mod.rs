@@ -20,9 +20,10 @@ use std::{
 use idferry::{
     clock::{Clock, ClockSkew, Timestamp},
     export::{Filter, write_csv},
-    gate::{Concurrency, Quota},
+    gate::Concurrency,
+    job::{Rehearsal, invent},
     model::{Limits, State, Tally, WindowKind},
-    rehearsal::{Rehearsal, invent},
+    quota::Quota,
     runner::{
         OnQuota, Stop,
         event::{RunEvent, RunReport, StopReason},
@@ -144,7 +145,7 @@ impl Scenario {
 
     pub(crate) fn seed(mut self, seed: u64) -> Self {
         self.setup.remote.seed = seed;
-        self.setup.orders.seed = seed;
+        self.setup.options.seed = seed;
         self
     }
 
@@ -224,7 +225,7 @@ impl Scenario {
     }
 
     pub(crate) fn on_quota_exit(mut self) -> Self {
-        self.setup.orders.on_quota = OnQuota::Exit;
+        self.setup.options.on_quota = OnQuota::Exit;
         self
     }
 

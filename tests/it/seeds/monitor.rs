@@ -11,7 +11,7 @@ use std::{
 
 use idferry::{
     clock::{Clock, ClockSkew, Timestamp},
-    gate::LockoutLevel,
+    quota::LockoutLevel,
     runner::{
         Stop,
         event::{RunEvent, Snapshot},

@@ -5,8 +5,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use idferry::{
     clock::Timestamp,
-    gate::{Concurrency, Quota},
+    gate::Concurrency,
     model::{Limits, QuotaWindow, WindowKind},
+    quota::Quota,
     runner::{CommitPolicy, OnQuota, RunOptions},
     sim::{self, Fault, Faults, Latency, TicketAgain},
 };

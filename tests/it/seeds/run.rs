@@ -7,8 +7,8 @@ use std::{
 };
 
 use idferry::{
-    gate::LockoutLevel,
     model::{QuotaWindow, State},
+    quota::LockoutLevel,
     runner::event::StopReason,
     sim::{Faults, Stats},
     store::{StoreError, SubjectRecord},
@@ -63,7 +63,7 @@ fn run_to_the_end(random: &RandomScenario, planted: Planted) -> Met {
     let (mut runs, mut given_up) = (0, false);
     let result = loop {
         runs += 1;
-        scenario.setup.orders = random.options(scenario.now(), runs);
+        scenario.setup.options = random.options(scenario.now(), runs);
         if one_too_many {
             raise(&mut scenario);
         }

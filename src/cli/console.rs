@@ -1,0 +1,68 @@
+//! Standard error: a message is a line, a line above the progress bar, or, if a program reads it,
+//! an event.
+
+use std::{
+    io::{self, Write},
+    sync::OnceLock,
+};
+
+use super::args::OutputFlags;
+use crate::{
+    job::Exit,
+    report::{BarWriter, Summary, json},
+};
+
+static CONSOLE: OnceLock<Console> = OnceLock::new();
+
+/// What standard error is used for, if not for plain lines.
+enum Console {
+    /// A progress bar, which messages push down.
+    Bar(BarWriter),
+    /// A JSON object a line and nothing else.
+    Events,
+}
+
+/// From here on a bar is drawn.
+pub(super) fn attach_bar(bar: BarWriter) {
+    let _ = CONSOLE.set(Console::Bar(bar));
+}
+
+/// From here on a program reads.
+pub(super) fn send_events() {
+    let _ = CONSOLE.set(Console::Events);
+}
+
+/// Writes a line for people.
+pub(super) fn say(line: &str) {
+    match CONSOLE.get() {
+        Some(Console::Events) => write(io::stderr(), &json::message(line)),
+        Some(Console::Bar(bar)) => write(bar.clone(), line),
+        None => write(io::stderr(), line),
+    }
+}
+
+/// Writes the last line of a process that exits immediately, without a bar.
+pub(super) fn final_message(line: &str) {
+    match CONSOLE.get() {
+        Some(Console::Bar(bar)) => {
+            bar.take_away();
+            write(io::stderr(), line);
+        }
+        _ => say(line),
+    }
+}
+
+/// Writes the end of a run: for a program always, for people who want less only if it did not end
+/// well.
+pub(super) fn summarise(summary: &Summary, output: &OutputFlags) {
+    match CONSOLE.get() {
+        Some(Console::Events) => write(io::stderr(), &json::ended(summary)),
+        _ if output.quiet && summary.exit == Exit::Done => {}
+        _ => say(summary.to_string().trim_end()),
+    }
+}
+
+/// A reader who closed the pipe does not want the line.
+fn write(mut out: impl Write, line: &str) {
+    let _ = out.write_all(format!("{line}\n").as_bytes());
+}

@@ -1,0 +1,84 @@
+//! The operator at the terminal: sees progress, is asked before a ticket is applied for, and may
+//! interrupt.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use super::{console::say, signals::Signals};
+use crate::{
+    job::{Operator, TicketNotice},
+    report::{Reporter, log, phrases},
+    runner::{Stop, event::RunEvent},
+};
+
+const QUESTION: &str = "Today's quota cannot finish this job. A mass_call_ticket (大批量调用凭据) \
+    lifts the hour, day and month limits for seven days; a corp gets one once, within three months \
+    of authorisation (D96250).";
+
+/// How the operator agrees to apply for a ticket.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Consent {
+    /// By `--yes`, or because it is a sandbox.
+    Given,
+    /// By answering a prompt.
+    Ask,
+}
+
+/// The operator of a run from the command line.
+pub(super) struct TerminalOperator {
+    reporter: Box<dyn Reporter>,
+    signals: Signals,
+    consent: Consent,
+}
+
+impl TerminalOperator {
+    pub(super) fn new(reporter: Box<dyn Reporter>, signals: Signals, consent: Consent) -> Self {
+        Self {
+            reporter,
+            signals,
+            consent,
+        }
+    }
+
+    /// What an interrupt asks to stop.
+    pub(super) fn stop(&self) -> Stop {
+        self.signals.stop()
+    }
+
+    /// The calls of the run are over and recorded: an interrupt exits immediately from here.
+    pub(super) fn calls_finished(&mut self) {
+        self.signals.calls_finished();
+        self.reporter.finish();
+    }
+}
+
+impl Operator for TerminalOperator {
+    fn event(&mut self, event: &RunEvent) {
+        log::event(event);
+        self.reporter.event(event);
+    }
+
+    fn ticket(&mut self, notice: &TicketNotice) {
+        say(&phrases::ticket(notice));
+    }
+
+    fn agrees_to_apply(&mut self) -> bool {
+        if self.consent == Consent::Given {
+            return true;
+        }
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            say(&format!(
+                "{QUESTION} Not applied for: --ticket apply or --yes gives consent."
+            ));
+            return false;
+        }
+        say(QUESTION);
+        let _ = write!(io::stderr(), "Apply for it now? [y/N] ");
+        let mut answer = String::new();
+        let read = io::stdin().lock().read_line(&mut answer);
+        read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes" | "是")
+    }
+
+    fn calls_started(&mut self) {
+        self.signals.calls_started();
+    }
+}

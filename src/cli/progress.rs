@@ -1,0 +1,81 @@
+//! Which reporter shows the progress of a run.
+
+use std::io::{self, IsTerminal};
+
+use clap::ValueEnum;
+
+use super::{args::OutputFlags, console, values::environment};
+use crate::{
+    clock::Timestamp,
+    plan,
+    report::{
+        Bar, Eta, Json, Lines, Reporter, Silent,
+        log::{self, LogFormat},
+        style::{self, Paint},
+    },
+};
+
+/// `--progress`
+#[derive(Clone, Copy, ValueEnum, PartialEq, Eq, Default)]
+pub(super) enum ProgressMode {
+    /// A bar on a terminal, else lines.
+    #[default]
+    Auto,
+    /// A bar.
+    Bar,
+    /// A line every 30 seconds.
+    Lines,
+    /// A JSON object a line.
+    Json,
+    /// Nothing.
+    None,
+}
+
+impl std::str::FromStr for ProgressMode {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        <Self as ValueEnum>::from_str(word, false)
+    }
+}
+
+/// Makes the reporter, and starts the log so that the two do not tear each other. `--quiet`
+/// silences what people read, not the events that a program asked for.
+pub(super) fn start(mode: ProgressMode, output: &OutputFlags) -> Box<dyn Reporter> {
+    let is_terminal = io::stderr().is_terminal();
+    let is_bar = match mode {
+        ProgressMode::Auto => style::can_draw(is_terminal, environment),
+        _ => mode == ProgressMode::Bar,
+    };
+    if is_bar && !output.quiet {
+        let bar = Bar::new(paint(), eta());
+        let writer = bar.writer();
+        console::attach_bar(bar.writer());
+        log::start(output.verbose, output.log_format(), move || writer.clone());
+        return Box::new(bar);
+    }
+    let out = Box::new(io::stderr());
+    if mode == ProgressMode::Json {
+        console::send_events();
+        log::start(output.verbose, LogFormat::Json, io::stderr);
+        return Box::new(Json::new(out, eta()));
+    }
+    log::start(output.verbose, output.log_format(), io::stderr);
+    match mode {
+        _ if output.quiet => Box::new(Silent),
+        ProgressMode::None => Box::new(Silent),
+        _ => Box::new(Lines::new(out, eta())),
+    }
+}
+
+/// Colours, if they are wanted.
+pub(super) fn paint() -> Paint {
+    Paint::new(style::colors(io::stderr().is_terminal(), environment))
+}
+
+fn eta() -> Eta {
+    Box::new(|input, calls| {
+        let finish = plan::forecast(input, calls).finish;
+        (finish != Timestamp::MAX).then(|| finish.since(input.now))
+    })
+}

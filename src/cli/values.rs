@@ -1,0 +1,105 @@
+//! How values are read: of flags, of the environment, of the configuration file.
+
+use std::str::FromStr;
+
+use crate::{
+    job::Error,
+    model::{QuotaWindow, State},
+};
+
+/// The environment variable, if it is set, not empty and UTF-8.
+pub(super) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+pub(super) fn share(word: &str) -> Result<f64, String> {
+    word.parse().map_err(|_| SHARE.to_owned()).and_then(a_share)
+}
+
+const SHARE: &str = "a share from 0 to 1, such as 0.02";
+
+/// NaN, which TOML can express, is no share: every comparison with it is false.
+fn a_share(number: f64) -> Result<f64, String> {
+    match number {
+        0.0..=1.0 => Ok(number),
+        _ => Err(SHARE.to_owned()),
+    }
+}
+
+pub(super) fn share_or_file(
+    flag: Option<f64>,
+    file: Option<f64>,
+    name: &str,
+) -> Result<Option<f64>, Error> {
+    let checked = |number| a_share(number).map_err(|why| in_file(name, &why));
+    let file = file.map(checked).transpose()?;
+    Ok(flag.or(file))
+}
+
+pub(super) fn time_of_day(word: &str) -> Result<jiff::civil::Time, String> {
+    word.parse()
+        .map_err(|_| "a time of day such as 06:30".to_owned())
+}
+
+pub(super) fn duration(word: &str) -> Result<std::time::Duration, String> {
+    let span = jiff::SignedDuration::from_str(word);
+    span.ok()
+        .and_then(|span| std::time::Duration::try_from(span).ok())
+        .ok_or_else(|| "a duration such as 6h, 90m or 45s".to_owned())
+}
+
+/// The flag's value, else the file's, parsed.
+pub(super) fn or_file<T: FromStr<Err = String>>(
+    flag: Option<T>,
+    file: Option<&String>,
+    name: &str,
+) -> Result<Option<T>, Error> {
+    match (flag, file) {
+        (Some(value), _) => Ok(Some(value)),
+        (None, Some(text)) => text
+            .parse()
+            .map(Some)
+            .map_err(|why: String| in_file(name, &why)),
+        (None, None) => Ok(None),
+    }
+}
+
+pub(super) fn in_file(name: &str, why: &str) -> Error {
+    Error::usage(format!("{name} in the configuration file: {why}"))
+}
+
+/// A window and its limit, such as `business.hour=50000`; at least 1.
+pub(super) fn window_limit(flag: &str) -> Result<(QuotaWindow, u64), String> {
+    let wrong = || {
+        format!("--quota {flag}: write none, or a window and a number such as business.hour=50000")
+    };
+    let (name, limit) = flag.split_once('=').ok_or_else(wrong)?;
+    let window = name
+        .parse()
+        .map_err(|why| format!("--quota {flag}: {why}"))?;
+    match limit.parse() {
+        Ok(limit @ 1..) => Ok((window, limit)),
+        _ => Err(wrong()),
+    }
+}
+
+/// `--outcome`
+pub(super) fn outcome(word: &str) -> Result<State, String> {
+    word.parse().map_err(|_| {
+        let names = State::ALL.map(State::as_str).join(", ");
+        format!("the outcomes are {names}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        assert_eq!(duration("6h").unwrap().as_secs(), 21_600);
+        assert_eq!(duration("1h30m").unwrap().as_secs(), 5_400);
+        assert!(duration("-6h").is_err());
+        assert!(duration("soon").is_err());
+    }
+}

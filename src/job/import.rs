@@ -1,0 +1,120 @@
+//! The first stage of a run: inputs become subjects, invalid lines are kept beside them.
+
+use super::error::Error;
+use crate::{
+    clock::Clock,
+    intake::{
+        Input, InputLine, IntakeError, ReadAhead, ReadOptions, RowError, RowReader, UnusualIds,
+        digest,
+    },
+    store::{Import, Reject, Store},
+};
+
+/// An input that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedInput {
+    /// Its name, as it was given.
+    pub name: String,
+    /// What was found in it; `None` if the job file held the same bytes already.
+    pub lines: Option<ImportedLines>,
+}
+
+/// What was found in an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImportedLines {
+    /// Lines read, the header and empty ones not counted.
+    pub read: u64,
+    /// Subjects seen for the first time.
+    pub new: u64,
+    /// Lines with a subject that an earlier line of the job has too.
+    pub repeated: u64,
+    /// Lines that cannot be subjects.
+    pub invalid: u64,
+    /// Ids of a length not known so far, which are looked up all the same.
+    pub unusual: UnusualIds,
+}
+
+/// Imports every input that the store does not hold yet, and tells `each` of it.
+///
+/// What was read is kept whatever follows it; the first input that cannot be read to its end is
+/// the error returned.
+pub(super) fn import(
+    store: &mut Store,
+    inputs: &[Input],
+    options: &ReadOptions,
+    each: &mut dyn FnMut(&ImportedInput),
+) -> Result<(), Error> {
+    inputs
+        .iter()
+        .try_for_each(|input| import_one(store, input, options, each))
+}
+
+fn import_one(
+    store: &mut Store,
+    input: &Input,
+    options: &ReadOptions,
+    each: &mut dyn FnMut(&ImportedInput),
+) -> Result<(), Error> {
+    let name = input.name();
+    let digest = match input {
+        Input::Path(path) if !input.is_stream() => Some(digest(path, options)?),
+        _ => None,
+    };
+    if let Some(digest) = &digest
+        && store.knows_source(digest)?
+    {
+        each(&ImportedInput { name, lines: None });
+        return Ok(());
+    }
+    let mut lines = ReadAhead::of(RowReader::open(input, options)?)?;
+    let mut import = store.import(&name, digest.as_ref().map(<[u8; 16]>::as_slice))?;
+    let (invalid, broken) = read_all(&mut lines, &mut import)?;
+    let rows = lines.finish();
+    if broken.is_none() {
+        rows.ensure_any_row()?;
+    } else {
+        // Whole, it has more to say: its digest must not make it a known source.
+        import.forget_digest()?;
+    }
+    let stats = import.finish(rows.lines(), invalid, Clock::system().now())?;
+    each(&ImportedInput {
+        name,
+        lines: Some(ImportedLines {
+            read: rows.lines(),
+            new: stats.new,
+            repeated: stats.duplicates,
+            invalid,
+            unusual: rows.unusual_ids(),
+        }),
+    });
+    broken.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Imports line by line; returns how many are invalid, and why reading broke off, if it did.
+fn read_all(
+    lines: &mut ReadAhead,
+    import: &mut Import<'_>,
+) -> Result<(u64, Option<IntakeError>), Error> {
+    let mut invalid = 0;
+    loop {
+        match lines.next() {
+            Ok(InputLine::Row(row)) => import.add(&row)?,
+            Ok(InputLine::Invalid(error)) => {
+                invalid += 1;
+                import.reject(&reject(error))?;
+            }
+            Ok(InputLine::End) => return Ok((invalid, None)),
+            Err(error) => return Ok((invalid, Some(error))),
+        }
+    }
+}
+
+fn reject(error: RowError) -> Reject {
+    Reject {
+        source: error.source.to_string(),
+        line: error.line,
+        column: error.column,
+        reason: error.reason.to_string(),
+        fields: error.fields,
+    }
+}

@@ -1,0 +1,43 @@
+//! What a command does, without a command line: import, run, rehearse, status, export.
+//!
+//! | file | |
+//! | --- | --- |
+//! | [`Session`] | a run, assembled in one place |
+//! | `import`, `results` | its first and its last stage |
+//! | `ticket` | whether a ticket is used and applied for |
+//! | `connection` | where calls go |
+//! | `scratch`, [`Rehearsal`] | a copy of a job, and a run of it in virtual time |
+//! | [`Status`] | how a job stands, as plain data |
+//! | [`Error`], [`Exit`] | what ends a command early, and the exit codes |
+//!
+//! Nothing here prints: [`report`](crate::report) has the words, [`cli`](crate::cli) the terminal.
+
+mod connection;
+mod error;
+mod exit;
+mod import;
+mod operator;
+mod quota_record;
+mod rehearsal;
+mod results;
+mod scratch;
+mod session;
+pub(crate) mod status;
+mod ticket;
+
+pub(crate) use connection::Connection;
+pub use connection::Credentials;
+pub use error::Error;
+pub(crate) use error::SANDBOX_FILE;
+pub use exit::Exit;
+pub(crate) use exit::stop_code;
+pub use import::{ImportedInput, ImportedLines};
+pub use operator::{Operator, TicketNotice};
+pub(crate) use rehearsal::RehearsalFindings;
+pub use rehearsal::{Rehearsal, RehearsalObserver, Rehearsed, Unobserved, invent};
+pub(crate) use results::stem;
+pub(crate) use scratch::ScratchCopy;
+pub use scratch::ScratchFolder;
+pub use session::{RunOutcome, Session, SessionSettings};
+pub use status::Status;
+pub use ticket::TicketPolicy;

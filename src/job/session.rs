@@ -1,0 +1,293 @@
+//! A run of a job, assembled in one place: open, import, begin, drive, end, export.
+//!
+//! `idferry run`, rehearsals, tests and benches all drive their runs through a [`Session`]; they
+//! differ in the client they hand it and in the [`Operator`] who listens.
+
+use std::path::Path;
+
+use super::{
+    error::Error,
+    exit::Exit,
+    import::{self, ImportedInput},
+    operator::Operator,
+    quota_record::QuotaRecord,
+    results,
+    ticket::{self, TicketContext, TicketDecision, TicketPolicy},
+};
+use crate::{
+    clock::{Clock, LedgerClock, Timestamp},
+    export::Target,
+    gate::{Concurrency, Gate},
+    intake::{Input, ReadOptions},
+    model::{State, SubjectId},
+    quota::{CallKind, ForecastInput, Quota},
+    runner::{
+        RunOptions, Runner, Stop,
+        decide::ATTEMPTS,
+        event::{RunEvent, RunReport, StopReason, WindowUse},
+        open_gate,
+        ticket::stored,
+    },
+    store::{Reader, RunId, Store},
+    wecom::{Client, Ticket, errcode},
+};
+
+/// How a session's run is driven.
+#[derive(Debug, Clone, Default)]
+pub struct SessionSettings {
+    /// What the operator allows.
+    pub quota: Quota,
+    /// The most calls in flight.
+    pub concurrency: Concurrency,
+    /// When it stops, and what it tolerates.
+    pub options: RunOptions,
+    /// Whether a ticket is used and applied for.
+    pub ticket: TicketPolicy,
+    /// For rehearsals: the process is killed after so many commits that settled something.
+    pub crash_after: Option<u64>,
+}
+
+/// How a run ended.
+pub struct RunOutcome {
+    /// Why it ended, and the counts.
+    pub report: RunReport,
+    /// Use of the windows at the end; empty if no call was made.
+    pub windows: Vec<WindowUse>,
+    /// Until when the ticket works, if there is one.
+    pub ticket_until: Option<Timestamp>,
+    /// Lines of all inputs that cannot be subjects.
+    pub invalid_lines: u64,
+    /// What the process exits with, unless the export fails.
+    pub exit: Exit,
+}
+
+/// A job file, held for one run.
+pub struct Session {
+    store: Store,
+    settings: SessionSettings,
+    clock: Clock,
+}
+
+impl Session {
+    /// Opens or makes the job file at `path` and takes its lock.
+    ///
+    /// # Errors
+    ///
+    /// If another process holds it, or it is not a job file of this version.
+    pub fn open(path: &Path, settings: SessionSettings, clock: Clock) -> Result<Self, Error> {
+        Ok(Self {
+            store: Store::open(path, clock.now())?,
+            settings,
+            clock,
+        })
+    }
+
+    /// Commits faster, at the price of the last moments if the power fails; for job files that are
+    /// thrown away.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn disable_fsync(&self) -> Result<(), Error> {
+        Ok(self.store.disable_fsync()?)
+    }
+
+    /// Returns an error if the job file belongs to another corp than `corp_id`.
+    pub(crate) fn check_corp(&self, corp_id: &str) -> Result<(), Error> {
+        Ok(self.store.check_corp(corp_id)?)
+    }
+
+    /// Imports every input that the job file does not hold yet, and tells `each` of it.
+    pub(crate) fn import(
+        &mut self,
+        inputs: &[Input],
+        options: &ReadOptions,
+        each: &mut dyn FnMut(&ImportedInput),
+    ) -> Result<(), Error> {
+        import::import(&mut self.store, inputs, options, each)
+    }
+
+    /// Writes the invalid lines of all inputs to `path`, if there are any.
+    pub(crate) fn export_rejects(&self, path: &Path) -> Result<(), Error> {
+        results::publish_invalid_lines(&self.store.reader()?, path)
+    }
+
+    /// Records the beginning of the run `command`, with the quota it respects.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn begin(&self, command: &str) -> Result<RunId, Error> {
+        let quota = QuotaRecord::of(&self.settings.quota).to_json();
+        let run = self
+            .store
+            .journal()
+            .begin_run(command, &quota, self.clock.now())?;
+        Ok(run)
+    }
+
+    /// Returns the outcome of a run that has no call to make: nothing is due, or a budget of 0.
+    pub(crate) fn outcome_without_calls(&self) -> Result<Option<RunOutcome>, Error> {
+        let is_queued = self.store.tally().of(State::Queued) > 0;
+        let reason = if self.settings.options.budget == Some(0) && is_queued {
+            StopReason::Budget
+        } else if self.settings.options.budget == Some(0) || !self.is_work_due()? {
+            StopReason::Finished
+        } else {
+            return Ok(None);
+        };
+        self.outcome_before_calls(reason).map(Some)
+    }
+
+    /// Whether subjects are queued, or parked subjects due for their retry pass.
+    fn is_work_due(&self) -> Result<bool, Error> {
+        let tally = self.store.tally();
+        if tally.of(State::Queued) > 0 {
+            return Ok(true);
+        }
+        let codes = errcode::retry_codes();
+        let due = || {
+            self.store
+                .queue()
+                .due_for_retry(SubjectId(0), 1, ATTEMPTS, &codes)
+        };
+        Ok(tally.of(State::Parked) > 0 && !due()?.is_empty())
+    }
+
+    /// Drives `run` to its end: binds the corp, opens the gate, decides on the ticket, makes the
+    /// calls. Returns `None` if the run was to die on the way, as in rehearsals.
+    ///
+    /// # Errors
+    ///
+    /// If the job file belongs to another corp, or cannot be read or written.
+    pub async fn drive(
+        &mut self,
+        run: RunId,
+        client: Client,
+        stop: Stop,
+        operator: &mut dyn Operator,
+    ) -> Result<Option<RunOutcome>, Error> {
+        self.store.bind_corp(client.corp_id())?;
+        let (gate, ledger_clock) = self.open_gate()?;
+        let context = TicketContext {
+            store: &self.store,
+            ledger: gate.account(),
+            now: ledger_clock.now(),
+            client: &client,
+            clock: self.clock,
+            queued: self.store.tally().of(State::Queued),
+        };
+        let (ticket, token) = match ticket::choose(self.settings.ticket, context, operator).await? {
+            TicketDecision::Proceed(ticket, token) => (ticket, token),
+            TicketDecision::Refused(refusal) => {
+                let reason = StopReason::Refused(*refusal);
+                return self.outcome_before_calls(reason).map(Some);
+            }
+            TicketDecision::Unreachable(failure) => {
+                let reason = StopReason::Unreachable(failure);
+                return self.outcome_before_calls(reason).map(Some);
+            }
+        };
+        let ticket_until = ticket.as_ref().map(Ticket::usable_until);
+        operator.calls_started();
+        let mut windows = Vec::new();
+        let listener = Box::new(|event: &RunEvent| {
+            if let RunEvent::Progress(snapshot) = event {
+                windows.clone_from(&snapshot.windows);
+            }
+            operator.event(event);
+        });
+        let options = self.settings.options.clone();
+        let store = &mut self.store;
+        let runner = Runner::new(store, run, (gate, ledger_clock), client, options, listener)?
+            .with_ticket(ticket)
+            .with_token(token)
+            .stopping_at(stop)
+            .crashing_after(self.settings.crash_after);
+        let Some(report) = runner.drive().await? else {
+            return Ok(None);
+        };
+        self.outcome(report, windows, ticket_until).map(Some)
+    }
+
+    /// Records that `run` ended with `exit`; the last record counts.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn end(&self, run: RunId, exit: Exit) -> Result<(), Error> {
+        let now = self.clock.now();
+        Ok(self
+            .store
+            .journal()
+            .end_run(run, i64::from(exit.code()), now)?)
+    }
+
+    /// Writes the results to `target`, unless they are there already. Returns how many lines they
+    /// have; `None` if the reader of a pipe has left.
+    pub(crate) fn export(&self, target: &Target) -> Result<Option<u64>, Error> {
+        results::publish(&self.store, target)
+    }
+
+    /// The job file, for reading.
+    pub(crate) fn reader(&self) -> Result<Reader, Error> {
+        Ok(self.store.reader()?)
+    }
+
+    /// What a forecast of this run needs: the gate that would admit its calls, and the stored
+    /// ticket.
+    pub(crate) fn forecast_input(&self) -> Result<ForecastInput, Error> {
+        let (gate, ledger_clock) = self.open_gate()?;
+        let (now, wall) = (ledger_clock.now(), self.clock.now());
+        let ticket = stored(&self.store, self.clock)?;
+        Ok(ForecastInput {
+            ledger: gate.account().clone(),
+            now,
+            fare: ticket
+                .as_ref()
+                .map_or(CallKind::Standard, |_| CallKind::WithTicket),
+            ticket_until: ticket.map(|ticket| now.plus(ticket.usable_until().since(wall))),
+            blocked_until: gate.lockout().until,
+            per_second: None,
+        })
+    }
+
+    fn open_gate(&self) -> Result<(Gate, LedgerClock), Error> {
+        let SessionSettings {
+            quota,
+            concurrency,
+            options,
+            ..
+        } = &self.settings;
+        let timeout = options.call_timeout;
+        let opened = open_gate(&self.store, quota, *concurrency, self.clock, timeout)?;
+        Ok(opened)
+    }
+
+    /// The outcome of a run that ended before its first call.
+    fn outcome_before_calls(&self, reason: StopReason) -> Result<RunOutcome, Error> {
+        let report = RunReport {
+            ending: reason,
+            tally: self.store.tally(),
+            calls: 0,
+            took: std::time::Duration::ZERO,
+        };
+        self.outcome(report, Vec::new(), None)
+    }
+
+    fn outcome(
+        &self,
+        report: RunReport,
+        windows: Vec<WindowUse>,
+        ticket_until: Option<Timestamp>,
+    ) -> Result<RunOutcome, Error> {
+        let invalid_lines = results::invalid_lines(&self.store.reader()?)?;
+        Ok(RunOutcome {
+            exit: Exit::of(&report.ending, &report.tally, invalid_lines),
+            report,
+            windows,
+            ticket_until,
+            invalid_lines,
+        })
+    }
+}

@@ -1,0 +1,269 @@
+//! How a job stands, read from its file while a run may be writing it: plain data, for the
+//! terminal, for `status --json` and for a page.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use crate::{
+    clock::{Clock, Timestamp},
+    job::{error::Error, quota_record::QuotaRecord},
+    model::{QuotaWindow, State, Tally, WindowKind},
+    quota::LockoutLevel,
+    runner::event::WindowUse,
+    store::{Reader, RunStatus},
+};
+
+mod quota;
+
+use quota::QuotaStanding;
+
+/// How a job stands. In JSON, times are RFC 3339 at +08:00.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// The job file.
+    pub state_file: PathBuf,
+    /// The corp it belongs to.
+    pub corp_id: Option<String>,
+    /// What its latest run does or did.
+    pub state: RunState,
+    /// Whether a process is running.
+    pub running: bool,
+    /// The latest run.
+    pub run: Option<RunSummary>,
+    /// Why it waits, if it does.
+    pub waiting: Option<WaitStatus>,
+    /// The lockout by the API (45009), which outlasts the run that met it.
+    pub block: Option<LockoutStatus>,
+    /// How many subjects are in each state.
+    #[serde(serialize_with = "by_state")]
+    pub subjects: Tally,
+    /// How windows are counted.
+    #[serde(serialize_with = "kind_name")]
+    pub counting: WindowKind,
+    /// Use of the windows that have a limit.
+    pub windows: Vec<WindowStatus>,
+    /// When the stored ticket expires.
+    #[serde(serialize_with = "maybe_rfc3339")]
+    pub ticket_expires_at: Option<Timestamp>,
+    /// When everything will be answered if the run continues, or resumes now; `None` for never.
+    #[serde(serialize_with = "maybe_rfc3339")]
+    pub eta: Option<Timestamp>,
+    /// How many seconds from now that is.
+    pub eta_seconds: Option<u64>,
+    /// When this was read.
+    #[serde(skip)]
+    pub now: Timestamp,
+}
+
+/// What the latest run of a job does or did.
+#[derive(Debug, Serialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// No run yet.
+    None,
+    /// Making calls.
+    Working,
+    /// Waiting.
+    Waiting,
+    /// Ended, with an exit code.
+    Ended,
+    /// Its process is gone and left no exit code.
+    BrokeOff,
+}
+
+/// The latest run.
+#[derive(Debug, Serialize)]
+pub struct RunSummary {
+    /// The subcommand.
+    pub command: String,
+    /// Its process.
+    pub pid: u32,
+    /// When it began.
+    #[serde(serialize_with = "rfc3339")]
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[serde(serialize_with = "maybe_rfc3339")]
+    pub ended_at: Option<Timestamp>,
+    /// What it exited with.
+    pub exit_code: Option<i64>,
+    /// Calls completed.
+    pub calls: u64,
+    /// When it last wrote to the job file.
+    #[serde(serialize_with = "rfc3339")]
+    pub seen_at: Timestamp,
+}
+
+/// A wait.
+#[derive(Debug, Serialize)]
+pub struct WaitStatus {
+    /// Why.
+    pub reason: String,
+    /// When it ends; `None` if a call must complete first.
+    #[serde(serialize_with = "maybe_rfc3339")]
+    pub until: Option<Timestamp>,
+}
+
+/// A lockout by the API (45009).
+#[derive(Debug, Serialize)]
+pub struct LockoutStatus {
+    /// The limit it is taken for: `minute`, `hour`, `day` or `month`.
+    #[serde(rename = "limit", serialize_with = "level_code")]
+    pub level: LockoutLevel,
+    /// When one probe may be sent.
+    #[serde(serialize_with = "rfc3339")]
+    pub until: Timestamp,
+}
+
+/// Use of one window.
+#[derive(Debug, Serialize)]
+pub struct WindowStatus {
+    /// Which window.
+    #[serde(serialize_with = "window_name")]
+    pub window: QuotaWindow,
+    /// Calls charged in it.
+    pub used: u64,
+    /// The most it may hold.
+    pub limit: u64,
+    /// What is left of it.
+    pub left: u64,
+}
+
+impl Status {
+    /// Reads the job file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it cannot be read.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let reader = Reader::open(path)?;
+        let clock = Clock::system();
+        let now = clock.now();
+        let tally = reader.tally()?;
+        let run = reader.latest_run()?;
+        let running = run.as_ref().is_some_and(is_running);
+        let ticket = reader.ticket_expires()?.filter(|expires| *expires > now);
+        let record = run.as_ref().map_or_else(QuotaRecord::published, |run| {
+            QuotaRecord::from_json(&run.quota)
+        });
+        let mut quota = QuotaStanding::of(reader.quota()?, &record, clock);
+        let finish = quota.finish(tally.of(State::Queued), ticket, now);
+        let waiting = run.as_ref().filter(|_| running).and_then(waiting);
+        Ok(Self {
+            state: run_state(run.as_ref(), running, waiting.is_some()),
+            state_file: path.to_owned(),
+            corp_id: reader.corp_id()?,
+            running,
+            run: run.map(RunSummary::from),
+            waiting,
+            block: quota
+                .lockout()
+                .map(|(level, until)| LockoutStatus { level, until }),
+            subjects: tally,
+            counting: record.kind(),
+            windows: quota
+                .windows()
+                .into_iter()
+                .map(WindowStatus::from)
+                .collect(),
+            ticket_expires_at: ticket,
+            eta: finish,
+            eta_seconds: finish.map(|finish| finish.since(now).as_secs()),
+            now,
+        })
+    }
+}
+
+fn run_state(run: Option<&RunStatus>, running: bool, waits: bool) -> RunState {
+    match run {
+        None => RunState::None,
+        Some(_) if running && waits => RunState::Waiting,
+        Some(_) if running => RunState::Working,
+        Some(run) if run.ended.is_some() => RunState::Ended,
+        Some(_) => RunState::BrokeOff,
+    }
+}
+
+fn is_running(run: &RunStatus) -> bool {
+    // In a container pids begin anew: another process may have had the pid of this one.
+    if run.ended.is_some() || run.pid == std::process::id() {
+        return false;
+    }
+    let pid = i32::try_from(run.pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| match rustix::process::test_kill_process(pid) {
+        Ok(()) => true,
+        Err(why) => why == rustix::io::Errno::PERM,
+    })
+}
+
+fn waiting(run: &RunStatus) -> Option<WaitStatus> {
+    Some(WaitStatus {
+        reason: run.progress.hold.clone()?,
+        until: run.progress.hold_until,
+    })
+}
+
+impl From<WindowUse> for WindowStatus {
+    fn from(window: WindowUse) -> Self {
+        Self {
+            window: window.span,
+            used: window.used,
+            limit: window.limit,
+            left: window.limit.saturating_sub(window.used),
+        }
+    }
+}
+
+impl From<RunStatus> for RunSummary {
+    fn from(run: RunStatus) -> Self {
+        Self {
+            command: run.command,
+            pid: run.pid,
+            started_at: run.started_at,
+            ended_at: run.ended.map(|(at, _)| at),
+            exit_code: run.ended.map(|(_, code)| code),
+            calls: run.progress.calls,
+            seen_at: run.progress.seen_at,
+        }
+    }
+}
+
+/// The code of the limit that a lockout is taken for.
+pub(crate) const fn limit_code(level: LockoutLevel) -> &'static str {
+    match level {
+        LockoutLevel::Clear | LockoutLevel::Minute => "minute",
+        LockoutLevel::Hour => "hour",
+        LockoutLevel::Day => "day",
+        LockoutLevel::Month => "month",
+    }
+}
+
+fn rfc3339<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&at.rfc3339())
+}
+
+fn maybe_rfc3339<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.map(Timestamp::rfc3339).serialize(serializer)
+}
+
+fn by_state<S: Serializer>(tally: &Tally, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(State::ALL.len()))?;
+    for state in State::ALL {
+        map.serialize_entry(state.as_str(), &tally.of(state))?;
+    }
+    map.end()
+}
+
+fn kind_name<S: Serializer>(kind: &WindowKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(kind.name())
+}
+
+fn window_name<S: Serializer>(window: &QuotaWindow, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(window.name())
+}
+
+fn level_code<S: Serializer>(level: &LockoutLevel, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(limit_code(*level))
+}

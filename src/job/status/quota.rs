@@ -1,0 +1,81 @@
+//! The quota as a job file has it, and how long its queued subjects would take.
+
+use std::time::Duration;
+
+use crate::{
+    clock::{Clock, LedgerClock, Timestamp},
+    job::quota_record::QuotaRecord,
+    model::QuotaWindow,
+    plan,
+    quota::{CallKind, ForecastInput, Ledger, Lockout, LockoutLevel},
+    runner::event::WindowUse,
+    store::QuotaStatus,
+};
+
+/// The quota now.
+pub(super) struct QuotaStanding {
+    ledger: Ledger,
+    /// The time in the ledger.
+    now: Timestamp,
+    lockout: Lockout,
+    /// When the lockout ends, by the wall clock.
+    lockout_until: Timestamp,
+}
+
+impl QuotaStanding {
+    pub(super) fn of(stored: QuotaStatus, record: &QuotaRecord, clock: Clock) -> Self {
+        let ledger_clock = LedgerClock::resume(clock, stored.reading);
+        let now = ledger_clock.now();
+        Self {
+            ledger: Ledger::restore(record.limits(), record.kind(), &stored.ledger, now),
+            now,
+            lockout: stored.lockout,
+            lockout_until: ledger_clock.to_wall_time(stored.lockout.until),
+        }
+    }
+
+    /// The lockout that the last run met and the next one heeds, with its end by the wall clock.
+    pub(super) fn lockout(&self) -> Option<(LockoutLevel, Timestamp)> {
+        let standing = (self.lockout.rung, self.lockout_until);
+        self.lockout.is_active().then_some(standing)
+    }
+
+    /// Use of the windows that have a limit.
+    pub(super) fn windows(&mut self) -> Vec<WindowUse> {
+        let limits = self.ledger.limits();
+        QuotaWindow::ALL
+            .into_iter()
+            .filter_map(|window| {
+                let limit = limits.of(window)?;
+                Some(WindowUse {
+                    span: window,
+                    used: self.ledger.used(self.now, window),
+                    limit,
+                })
+            })
+            .collect()
+    }
+
+    /// When `queued` subjects will be answered, by the wall clock that shows `wall` now; `ticket`
+    /// is when the stored ticket expires.
+    pub(super) fn finish(
+        &self,
+        queued: u64,
+        ticket: Option<Timestamp>,
+        wall: Timestamp,
+    ) -> Option<Timestamp> {
+        // A ticket is no longer used in its last hour.
+        const EARLY: Duration = Duration::from_secs(3600);
+        let until = ticket.map(|expires| self.now.plus(expires.since(wall).saturating_sub(EARLY)));
+        let input = ForecastInput {
+            ledger: self.ledger.clone(),
+            now: self.now,
+            fare: until.map_or(CallKind::Standard, |_| CallKind::WithTicket),
+            ticket_until: until,
+            blocked_until: self.lockout.until,
+            per_second: None,
+        };
+        let finish = plan::forecast(&input, queued).finish;
+        (finish != Timestamp::MAX).then(|| wall.plus(finish.since(self.now)))
+    }
+}

@@ -1,0 +1,19 @@
+//! The APIs that have a quota of their own.
+
+/// An API of the upstream corp. Quotas, lockouts and counters belong to a corp and one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Api {
+    /// `corpgroup/unionid_to_external_userid` (D95818).
+    Lookup = 1,
+    /// `corpgroup/unionid_to_pending_id` (D97357).
+    PendingId = 2,
+}
+
+impl Api {
+    /// Its number in the job file.
+    #[must_use]
+    pub const fn code(self) -> i64 {
+        self as i64
+    }
+}

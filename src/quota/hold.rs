@@ -1,0 +1,106 @@
+//! Why nothing is sent, and until when.
+
+use std::fmt;
+
+use crate::clock::Timestamp;
+use crate::model::QuotaWindow;
+
+/// The one reason for waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// When to ask again, in ledger time; `None` if a call must complete first.
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub reason: HoldReason,
+}
+
+impl Hold {
+    /// Nothing until `until`, then one call, then nothing until it has completed.
+    ///
+    /// # Errors
+    ///
+    /// The hold, for `reason`.
+    pub fn one_probe(
+        now: Timestamp,
+        until: Timestamp,
+        in_flight: usize,
+        reason: HoldReason,
+    ) -> Result<(), Self> {
+        match (now < until, in_flight) {
+            (true, _) => Err(Self {
+                until: Some(until),
+                reason,
+            }),
+            (false, 0) => Ok(()),
+            (false, _) => Err(Self {
+                until: None,
+                reason,
+            }),
+        }
+    }
+}
+
+/// What makes us wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldReason {
+    /// The minute's calls are spread over the minute.
+    Pace,
+    /// A window is full.
+    Window(QuotaWindow),
+    /// The remote has locked us out (45009).
+    Lockout,
+    /// As many calls in flight as the remote takes (45033); with a time, a pause.
+    Concurrency,
+    /// A subject waits for its next attempt.
+    Retry,
+    /// An access token is being fetched.
+    Token,
+    /// A trial finds out whether the ticket still works.
+    Ticket,
+    /// The API cannot be reached.
+    Outage,
+}
+
+impl HoldReason {
+    /// Its name in JSON.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Pace => "pace",
+            Self::Window(_) => "window",
+            Self::Lockout => "block",
+            Self::Concurrency => "width",
+            Self::Retry => "retry",
+            Self::Token => "token",
+            Self::Ticket => "ticket",
+            Self::Outage => "outage",
+        }
+    }
+
+    /// Whether the wait is long enough to tell people about, and to leave for `--on-quota exit`.
+    #[must_use]
+    pub const fn is_quota(self) -> bool {
+        match self {
+            Self::Lockout => true,
+            Self::Window(span) => !matches!(span, QuotaWindow::BasicMinute),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for HoldReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pace => f.write_str("pace of the minute limit"),
+            Self::Window(span) => write!(f, "{span} is used up"),
+            Self::Lockout => f.write_str("blocked by the API (45009 接口调用超过限制)"),
+            Self::Concurrency => {
+                f.write_str("the API bears no more calls at once (45033 接口并发调用超过限制)")
+            }
+            Self::Retry => f.write_str("next attempt"),
+            Self::Token => f.write_str("access token"),
+            Self::Ticket => f.write_str("checking the ticket"),
+            Self::Outage => f.write_str("the API cannot be reached"),
+        }
+    }
+}

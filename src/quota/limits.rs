@@ -1,0 +1,120 @@
+//! How much of each window is allowed, and when a charge leaves it.
+
+use crate::{
+    clock::Timestamp,
+    model::{Limits, QuotaWindow, WindowKind},
+};
+
+/// The length of `window` in milliseconds.
+pub(super) const fn span_millis(window: QuotaWindow) -> i64 {
+    window.span().as_millis() as i64
+}
+
+/// How finely charges are kept: a three-hundredth of the span, which is what sliding wastes.
+pub(super) const fn slot_millis(window: QuotaWindow) -> i64 {
+    span_millis(window) / 300
+}
+
+/// What the operator allows: the remote's limits, less what is left unused on purpose.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Quota {
+    /// The remote's limits.
+    pub limits: Limits,
+    /// The share of every window left unused against clock differences, 0 to 1.
+    pub margin: f64,
+    /// A further share left to other systems of the same corp, 0 to 1.
+    pub reserve: f64,
+    /// How windows are counted.
+    pub counting: WindowKind,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self {
+            limits: Limits::published(),
+            margin: 0.02,
+            reserve: 0.0,
+            counting: WindowKind::Sliding,
+        }
+    }
+}
+
+impl Quota {
+    /// The limits that the gate holds: each times (1 − margin − reserve), rounded down, at least 1.
+    #[must_use]
+    pub fn allowed(&self) -> Limits {
+        let share = (1.0 - self.margin - self.reserve).clamp(0.0, 1.0);
+        self.limits.map(|limit| scaled(limit, share))
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "limits are far below 2^52 and the share is within 0 and 1"
+)]
+fn scaled(limit: u64, share: f64) -> u64 {
+    // A hair is added so that 0.98 × 50 is 49 and not 48.999….
+    ((limit as f64 * share + 1e-6).floor() as u64).clamp(u64::from(limit > 0), limit)
+}
+
+/// When a charge that landed in the slot beginning at `slot` leaves `window`.
+pub(super) fn leaves(kind: WindowKind, window: QuotaWindow, slot: Timestamp) -> Timestamp {
+    match kind {
+        WindowKind::Sliding => {
+            let millis = slot_millis(window) + span_millis(window);
+            Timestamp::from_millis(slot.as_millis() + millis)
+        }
+        WindowKind::Calendar => turn_after(window, slot),
+    }
+}
+
+/// The next turn of the natural minute, hour, day or month (UTC+8) after `at`.
+fn turn_after(window: QuotaWindow, at: Timestamp) -> Timestamp {
+    match window {
+        QuotaWindow::BusinessDay => at.next_natural_day(),
+        QuotaWindow::BusinessMonth => {
+            let month = at.civil().date().first_of_month();
+            let next = month.checked_add(jiff::Span::new().months(1));
+            next.map_or(Timestamp::MAX, |day| {
+                Timestamp::from_civil(day.at(0, 0, 0, 0))
+            })
+        }
+        QuotaWindow::BasicMinute | QuotaWindow::BasicHour | QuotaWindow::BusinessHour => {
+            let millis = span_millis(window);
+            Timestamp::from_millis((at.as_millis().div_euclid(millis) + 1) * millis)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn margin_and_reserve_leave_their_share() {
+        let mut quota = Quota::default();
+        assert_eq!(quota.allowed().of(QuotaWindow::BusinessHour), Some(98_000));
+        quota.reserve = 0.08;
+        assert_eq!(quota.allowed().of(QuotaWindow::BusinessHour), Some(90_000));
+        quota.limits.set(QuotaWindow::BusinessHour, Some(1));
+        assert_eq!(quota.allowed().of(QuotaWindow::BusinessHour), Some(1));
+        quota.margin = 0.0;
+        quota.reserve = 0.0;
+        assert_eq!(quota.allowed(), quota.limits);
+    }
+
+    #[test]
+    fn natural_windows_turn_at_plus_eight() {
+        let at = Timestamp::parse("2026-11-30T23:59:30+08:00").unwrap();
+        let turn = |span| turn_after(span, at).rfc3339();
+        assert_eq!(turn(QuotaWindow::BasicMinute), "2026-12-01T00:00:00+08:00");
+        assert_eq!(turn(QuotaWindow::BusinessHour), "2026-12-01T00:00:00+08:00");
+        assert_eq!(turn(QuotaWindow::BusinessDay), "2026-12-01T00:00:00+08:00");
+        assert_eq!(
+            turn(QuotaWindow::BusinessMonth),
+            "2026-12-01T00:00:00+08:00"
+        );
+    }
+}

@@ -1,0 +1,35 @@
+//! How many calls may be sent, as pure arithmetic over the time it is given: windows, the account
+//! of calls charged in them, lockouts, and what is paid for.
+//!
+//! A call is *charged* in every window that counts it, all or none, before it is sent:
+//! [`Ledger::charge`] finds room or returns the [`Hold`]. The charge becomes [`PaidCalls`] only by
+//! a commit that succeeded, and a request takes one [`Paid`] call by value. What is durable of it
+//! is the business of [`crate::store`].
+//!
+//! | file | |
+//! | --- | --- |
+//! | `limits` | margin and reserve, and when a charge leaves its window |
+//! | `window` | one window: charges in slots that leave one after the other |
+//! | `account` | all windows at once, and the calls in flight |
+//! | `lockout` | the ladder of 45009 (D90454) |
+//! | `permit` | paid before sent |
+//! | `hold` | the one reason for waiting |
+//! | `forecast_input` | what a forecast needs of all this |
+
+mod account;
+mod forecast_input;
+mod hold;
+mod limits;
+mod lockout;
+mod permit;
+#[cfg(test)]
+mod properties;
+mod window;
+
+pub use account::{Deltas, InFlight, Ledger, LedgerSnapshot, SlotUpdate};
+pub use forecast_input::ForecastInput;
+pub use hold::{Hold, HoldReason};
+pub use limits::Quota;
+pub use lockout::{Lockout, LockoutLevel};
+pub use permit::{CallKind, Paid, PaidCalls, Permit};
+pub use window::SlidingWindow;

@@ -1,0 +1,310 @@
+//! The sentences: one for each event, reason to stop and import, whoever prints it.
+
+use super::{
+    Entry, Failure, HoldReason, LockoutLevel, QuotaWindow, RunEvent, Snapshot, Waiting, WindowUse,
+    next_steps,
+};
+use crate::{
+    clock::Timestamp,
+    format::{count, counted, moment, moment_and_wait, share_of},
+    job::{ImportedInput, TicketNotice},
+    model::State,
+    runner::event::{BreakerTrip, FatalRefusal, RunReport, StopReason},
+};
+
+/// What a window's use must reach to be worth showing.
+const WORTH_SHOWING: f64 = 0.5;
+
+/// How to resume, as a clause.
+pub(crate) const RESUME: &str = "re-run the same command to resume";
+
+const TOKENS_REFUSED: &str =
+    "Halted: the API issues access tokens and then refuses every one of them.";
+
+/// Whether people are told of an event at once.
+pub(super) const fn is_notable(event: &RunEvent) -> bool {
+    !matches!(
+        event,
+        RunEvent::Started { .. }
+            | RunEvent::Progress(_)
+            | RunEvent::ForecastInput(_)
+            | RunEvent::TokenFetched
+            | RunEvent::ConcurrencyReduced { .. }
+    )
+}
+
+/// The sentence of an event that is heard at `now`; `None` for those that carry only numbers.
+pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<String> {
+    let when = |at: Timestamp| match now {
+        Some(now) => moment_and_wait(at, now),
+        None => at.to_string(),
+    };
+    let sentence = match event {
+        RunEvent::Progress(_) | RunEvent::ForecastInput(_) => return None,
+        RunEvent::Started { tally } => {
+            let subjects = counted(tally.total(), "subject");
+            format!("the run starts, {subjects}")
+        }
+        RunEvent::TokenFetched => "access token fetched".into(),
+        RunEvent::LockedOut { rung, until } => {
+            format!("{}: one probe at {}", lockout(*rung), when(*until))
+        }
+        RunEvent::LockoutEnded => "the lockout is over: the probe was answered".into(),
+        RunEvent::ConcurrencyReduced { calls } => {
+            format!("at most {} in flight", counted(u64::from(*calls), "call"))
+        }
+        RunEvent::Unreachable { failure, until } => format!(
+            "{} ({failure}), next try at {}",
+            HoldReason::Outage,
+            when(*until)
+        ),
+        RunEvent::Reconnected => "the API can be reached again".into(),
+        RunEvent::TicketRejected => {
+            "the ticket no longer works: business limits apply from here".into()
+        }
+        RunEvent::Draining { in_flight } => draining(*in_flight),
+        RunEvent::RetryPassStarted => "retrying the parked subjects".into(),
+    };
+    Some(sentence)
+}
+
+/// The sentence of a stop: no new calls, those in flight are awaited.
+pub(super) fn draining(in_flight: usize) -> String {
+    let calls = counted(in_flight as u64, "call");
+    format!("stopping: no new calls, waiting for {calls} in flight")
+}
+
+/// `blocked by the API (45009 接口调用超过限制), taken for the hour limit`
+pub(super) fn lockout(level: LockoutLevel) -> String {
+    let limit = match level {
+        LockoutLevel::Clear | LockoutLevel::Minute => "minute",
+        LockoutLevel::Hour => "hour",
+        LockoutLevel::Day => "day",
+        LockoutLevel::Month => "30-day",
+    };
+    format!("{}, taken for the {limit} limit", HoldReason::Lockout)
+}
+
+/// `waiting: business.hour is used up, resumes at 12:41:02 (in 30 min 31 s)`, with `between`
+/// instead of the comma.
+pub(super) fn waiting(wait: &Waiting, now: Timestamp, between: &str) -> String {
+    let end = wait_end(wait.until.map(|until| moment_and_wait(until, now)));
+    format!("waiting: {}{between}{end}", wait.reason)
+}
+
+/// `resumes at 12:41:02`, for a wait whose end is known or not.
+pub(super) fn wait_end(until: Option<String>) -> String {
+    until.map_or_else(
+        || "resumes when a call completes".to_owned(),
+        |until| format!("resumes at {until}"),
+    )
+}
+
+/// The windows worth showing: the one that holds, and those at least half full.
+pub(super) fn worth_showing(snapshot: &Snapshot) -> impl Iterator<Item = &WindowUse> {
+    let holding = snapshot.hold.and_then(|hold| match hold.reason {
+        HoldReason::Window(window) => Some(window),
+        _ => None,
+    });
+    snapshot.windows.iter().filter(move |window| {
+        holding == Some(window.span) || share_of(window.used, window.limit) >= WORTH_SHOWING
+    })
+}
+
+/// The one of them to name if there is room for one: the fullest, and of equals the longest. The
+/// minute's fills and empties all the time, so it is named only if no other is.
+pub(super) fn tightest(snapshot: &Snapshot) -> Option<&WindowUse> {
+    worth_showing(snapshot).max_by(|one, other| {
+        let rank = |window: &WindowUse| {
+            let lasting = window.span != QuotaWindow::BasicMinute;
+            (lasting, share_of(window.used, window.limit))
+        };
+        let ((lasting, share), (others_lasting, others)) = (rank(one), rank(other));
+        lasting
+            .cmp(&others_lasting)
+            .then(share.total_cmp(&others))
+            .then(one.span.cmp(&other.span))
+    })
+}
+
+/// `98,000 of 98,000 business.hour`
+pub(super) fn window(window: &WindowUse) -> String {
+    let (used, limit) = (count(window.used), count(window.limit));
+    format!("{used} of {limit} {}", window.span)
+}
+
+/// `errcode 60020 不安全的访问IP (not allowed to access from your IP)`
+pub(super) fn errcode(code: i64, entry: &Entry) -> String {
+    let Entry {
+        chinese, meaning, ..
+    } = entry;
+    let space = if chinese.is_empty() { "" } else { " " };
+    format!("errcode {code}{space}{chinese} ({meaning})")
+}
+
+/// What is known of a run that stopped.
+pub(super) struct StopContext<'a> {
+    pub(super) report: &'a RunReport,
+    /// Lines of the inputs that cannot be subjects.
+    pub(super) invalid_lines: u64,
+    /// When it stopped.
+    pub(super) now: Timestamp,
+    /// The address that was called.
+    pub(super) address: &'a str,
+    /// What an errcode means.
+    pub(super) lookup: fn(i64) -> &'static Entry,
+}
+
+/// What is said of a run that stopped.
+pub(super) struct StopWords {
+    /// The first line of its summary.
+    pub(super) headline: String,
+    /// What to do next, a sentence each.
+    pub(super) next: Vec<String>,
+}
+
+/// The words for the reason why a run stopped.
+pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
+    let queued = context.report.tally.of(State::Queued);
+    let left = format!("{} left", counted(queued, "subject"));
+    let stopped = |why: String, next: String| StopWords {
+        headline: format!("Stopped: {why}, {left}."),
+        next: vec![next],
+    };
+    match &context.report.ending {
+        StopReason::Finished => StopWords {
+            headline: finished(context),
+            next: Vec::new(),
+        },
+        StopReason::Quota(wait) => {
+            stopped(wait.reason.to_string(), after_wait(wait.until, context.now))
+        }
+        StopReason::Budget => stopped("the budget of calls is used up".into(), RESUME.into()),
+        StopReason::Time => stopped("the time is up".into(), RESUME.into()),
+        StopReason::Interrupted => StopWords {
+            headline: format!("Interrupted: every answer is saved, {left}."),
+            next: vec![RESUME.into()],
+        },
+        StopReason::Unreachable(failure) => StopWords {
+            headline: format!("Stopped: {}, {left}.", unreachable(failure)),
+            next: then_resume(vec![next_steps::unreachable(failure, context.address)]),
+        },
+        StopReason::Refused(refusal) => StopWords {
+            headline: format!("Halted: {}.", refused(refusal)),
+            next: then_resume(next_steps::after_refusal(refusal)),
+        },
+        StopReason::TokensRefused => StopWords {
+            headline: TOKENS_REFUSED.into(),
+            next: then_resume(vec![next_steps::CHECK_SECRET.into()]),
+        },
+        StopReason::Breaker(trip) => StopWords {
+            headline: format!("Halted: {}, {left}.", tripped(trip, context.lookup)),
+            next: vec![
+                next_steps::CHECK_INPUT.into(),
+                format!("with the input corrected, {RESUME}"),
+            ],
+        },
+    }
+}
+
+/// Stopped with work left: when to resume, for a wait whose end is known or not.
+fn after_wait(until: Option<Timestamp>, now: Timestamp) -> String {
+    until.map_or_else(
+        || RESUME.to_owned(),
+        |until| format!("come back at {} and {RESUME}", moment_and_wait(until, now)),
+    )
+}
+
+fn then_resume(mut steps: Vec<String>) -> Vec<String> {
+    steps.push(format!("then {RESUME}"));
+    steps
+}
+
+fn refused(refusal: &FatalRefusal) -> String {
+    let code = errcode(refusal.errcode, refusal.entry);
+    format!("the API refused {} with {code}", refusal.call)
+}
+
+fn unreachable(failure: &Failure) -> String {
+    let what = match failure {
+        Failure::Status(..500) | Failure::Body => "what answers is not the WeCom API",
+        Failure::Status(_) | Failure::Busy => "the API is out of order",
+        _ => "the API cannot be reached",
+    };
+    format!("{what} ({failure})")
+}
+
+fn finished(context: &StopContext<'_>) -> String {
+    let tally = &context.report.tally;
+    let mut exceptions = Vec::new();
+    for state in [State::Rejected, State::Parked] {
+        match tally.of(state) {
+            0 => {}
+            subjects => exceptions.push(format!("{} {state}", counted(subjects, "subject"))),
+        }
+    }
+    if context.invalid_lines > 0 {
+        let lines = counted(context.invalid_lines, "input line");
+        exceptions.push(format!("{lines} invalid"));
+    }
+    if tally.total() == 0 {
+        "Finished: there was nothing to look up.".into()
+    } else if exceptions.is_empty() {
+        "Finished: every subject is answered.".into()
+    } else {
+        format!("Finished, but {}.", exceptions.join(", "))
+    }
+}
+
+fn tripped(trip: &BreakerTrip, lookup: fn(i64) -> &'static Entry) -> String {
+    let (mostly, times) = trip.mostly;
+    let mostly = match mostly {
+        Some(code) => errcode(code, lookup(code)),
+        None => "no readable reply".into(),
+    };
+    format!(
+        "{} of the last {} answers were errors, {times} of them {mostly}",
+        trip.errors, trip.answers
+    )
+}
+
+/// What is said of an input that was imported, a line each.
+pub(crate) fn imported(input: &ImportedInput) -> Vec<String> {
+    let name = &input.name;
+    let Some(lines) = &input.lines else {
+        return vec![format!("{name}: already imported")];
+    };
+    let mut counts = vec![
+        counted(lines.read, "line"),
+        counted(lines.new, "new subject"),
+    ];
+    for (number, what) in [(lines.repeated, "repeated"), (lines.invalid, "invalid")] {
+        if number > 0 {
+            counts.push(format!("{} {what}", count(number)));
+        }
+    }
+    let mut said = vec![format!("{name}: {}", counts.join(", "))];
+    if let Some(first) = lines.unusual.first_line {
+        let rows = counted(lines.unusual.rows, "row");
+        said.push(format!(
+            "{name}: {rows} with ids of unusual length (28 or 29 characters are usual), the first \
+             in line {first}; they are looked up all the same"
+        ));
+    }
+    said
+}
+
+/// What is said of an application for a ticket.
+pub(crate) fn ticket(notice: &TicketNotice) -> String {
+    match notice {
+        TicketNotice::Obtained { until, now } => format!(
+            "mass_call_ticket (大批量调用凭据) obtained and stored; used until {}",
+            moment(*until, *now)
+        ),
+        TicketNotice::Unanswered(failure) => format!(
+            "the application for a mass_call_ticket (大批量调用凭据) was not answered ({failure}); \
+             the one chance may be used up, so it is not repeated. The run continues without; \
+             --ticket apply tries once more"
+        ),
+    }
+}

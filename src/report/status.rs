@@ -1,0 +1,142 @@
+//! The status of a job for people, in eighty columns. Times are at +08:00.
+
+use std::fmt::Write as _;
+
+use super::{phrases, style::folded};
+use crate::{
+    clock::Timestamp,
+    format::{about, count, counted, date, duration, moment, moment_and_wait, share, time_of_day},
+    job::{
+        Exit,
+        status::{LockoutStatus, RunState, RunSummary, Status},
+    },
+    model::State,
+};
+
+const WIDTH: usize = 80;
+
+/// The status as text.
+pub(crate) fn render(status: &Status) -> String {
+    let corp = status.corp_id.as_deref().unwrap_or("no corp yet");
+    let (file, now) = (status.state_file.display(), status.now);
+    let (date, time) = (date(now), time_of_day(now));
+    let mut text = format!("{file} · {corp} · {date} {time} (UTC+8)\n");
+    for line in folded(&activity(status), WIDTH) {
+        let _ = writeln!(text, "{line}");
+    }
+    states(&mut text, status);
+    quota(&mut text, status);
+    if let Some(left) = left(status) {
+        let _ = writeln!(text, "\n{left}");
+    }
+    text
+}
+
+/// What the latest run does or did, in a sentence or two.
+fn activity(status: &Status) -> String {
+    let Some(run) = &status.run else {
+        return "Nothing has been run yet.".to_owned();
+    };
+    let began = moment(run.started_at, status.now);
+    let calls = counted(run.calls, "call");
+    match status.state {
+        RunState::Working => format!("Running: {}.", process(run, status.now)),
+        RunState::Waiting => {
+            format!("Waiting: {}. {}.", wait(status), process(run, status.now))
+        }
+        RunState::Ended => {
+            let ended = moment(run.ended_at.unwrap_or_default(), status.now);
+            let code = run.exit_code.unwrap_or_default();
+            let meaning = Exit::meaning(code);
+            format!("Ended at {ended} with exit {code}: {meaning}. Started at {began}, {calls}.")
+        }
+        RunState::BrokeOff | RunState::None => format!(
+            "Broke off: the run of {began} did not say how it ended, and its process (pid {}) is \
+             gone; last heard of at {}, {calls}. Everything committed is saved: {}.",
+            run.pid,
+            moment(run.seen_at, status.now),
+            phrases::RESUME
+        ),
+    }
+}
+
+fn process(run: &RunSummary, now: Timestamp) -> String {
+    let began = moment(run.started_at, now);
+    let lasting = duration(now.since(run.started_at));
+    let calls = counted(run.calls, "call");
+    format!("pid {}, since {began} ({lasting}), {calls}", run.pid)
+}
+
+fn wait(status: &Status) -> String {
+    let Some(wait) = &status.waiting else {
+        return String::new();
+    };
+    let until = wait.until.map(|at| {
+        if at > status.now {
+            moment_and_wait(at, status.now)
+        } else {
+            "once".to_owned()
+        }
+    });
+    format!("{}, {}", wait.reason, phrases::wait_end(until))
+}
+
+fn states(text: &mut String, status: &Status) {
+    text.push('\n');
+    for state in State::ALL {
+        let subjects = status.subjects.of(state);
+        if subjects > 0 {
+            let share = share(subjects, status.subjects.total());
+            let (state, subjects) = (state.as_str(), count(subjects));
+            let _ = writeln!(text, "  {state:9} {subjects:>12}  {share}");
+        }
+    }
+}
+
+fn quota(text: &mut String, status: &Status) {
+    text.push('\n');
+    for window in &status.windows {
+        let (used, limit, left) = (count(window.used), count(window.limit), count(window.left));
+        let name = window.window.name();
+        let _ = writeln!(text, "  {name:15} {used:>9} of {limit:>9}, {left} left");
+    }
+    if let Some(block) = &status.block {
+        let sentence = lockout(block, status.now);
+        for (place, line) in folded(&sentence, WIDTH - 18).iter().enumerate() {
+            let name = if place == 0 { "lockout" } else { "" };
+            let _ = writeln!(text, "  {name:15} {line}");
+        }
+    }
+    if let Some(expires) = status.ticket_expires_at {
+        let expires = moment_and_wait(expires, status.now);
+        let _ = writeln!(text, "  {:15} expires {expires}", "ticket");
+    }
+}
+
+/// The lockout and its end, which every run heeds, whichever met it.
+fn lockout(lockout: &LockoutStatus, now: Timestamp) -> String {
+    let taken = phrases::lockout(lockout.level);
+    if lockout.until > now {
+        format!(
+            "{taken}: one probe at {}",
+            moment_and_wait(lockout.until, now)
+        )
+    } else {
+        format!("{taken}: the next call is one probe")
+    }
+}
+
+fn left(status: &Status) -> Option<String> {
+    let queued = Some(status.subjects.of(State::Queued)).filter(|queued| *queued > 0)?;
+    let Some(finish) = status.eta else {
+        return Some("No end is foreseeable: a window allows no call.".to_owned());
+    };
+    let span = duration(finish.since(status.now));
+    Some(if status.running {
+        let at = about(finish, status.now);
+        format!("All answered about {at} (in {span}).")
+    } else {
+        let subjects = counted(queued, "subject");
+        format!("{subjects} left: they would take {span} from now.")
+    })
+}

@@ -1,0 +1,78 @@
+//! The time of a run: ledger time, read once a turn of the loop.
+
+use std::time::Duration;
+
+use crate::clock::{ClockReading, LedgerClock, Timestamp};
+
+/// The ledger's clock, and this turn's time.
+pub(super) struct RunClock {
+    ledger: LedgerClock,
+    now: Timestamp,
+    started: Timestamp,
+    deadline: Option<Timestamp>,
+}
+
+impl RunClock {
+    /// Starts now; `deadline` is wall time.
+    pub(super) fn start(ledger: LedgerClock, deadline: Option<Timestamp>) -> Self {
+        let now = ledger.now();
+        let mut clock = Self {
+            ledger,
+            now,
+            started: now,
+            deadline: None,
+        };
+        clock.deadline = deadline.map(|at| clock.ledger_time_of(at));
+        clock
+    }
+
+    /// Reads the time for this turn.
+    pub(super) fn tick(&mut self) {
+        self.now = self.ledger.now();
+    }
+
+    /// Ledger time of this turn.
+    pub(super) const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// How long the run has taken.
+    pub(super) const fn took(&self) -> Duration {
+        self.now.since(self.started)
+    }
+
+    /// The deadline, while it is ahead.
+    pub(super) fn deadline_ahead(&self) -> Option<Timestamp> {
+        self.deadline.filter(|at| *at > self.now)
+    }
+
+    /// Whether the deadline has passed.
+    pub(super) fn is_past_deadline(&self) -> bool {
+        self.deadline.is_some_and(|at| self.now >= at)
+    }
+
+    /// The ledger time at which the wall clock shows `at`; now, if it shows it already.
+    pub(super) fn ledger_time_of(&self, at: Timestamp) -> Timestamp {
+        self.now.plus(at.since(self.ledger.clock().now()))
+    }
+
+    /// What the wall clock shows at ledger time `at`.
+    pub(super) fn to_wall_time(&self, at: Timestamp) -> Timestamp {
+        self.ledger.to_wall_time(at)
+    }
+
+    /// What the wall clock shows this turn.
+    pub(super) fn wall_now(&self) -> Timestamp {
+        self.ledger.to_wall_time(self.now)
+    }
+
+    /// All clocks, to be written with the ledger.
+    pub(super) fn reading(&self) -> ClockReading {
+        self.ledger.reading()
+    }
+
+    /// The ledger's clock.
+    pub(super) const fn ledger(&self) -> &LedgerClock {
+        &self.ledger
+    }
+}

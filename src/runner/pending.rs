@@ -1,0 +1,117 @@
+//! What the next commit writes, and the calls that commits have paid for.
+
+use std::time::Duration;
+
+use crate::{
+    clock::Timestamp,
+    model::SubjectId,
+    quota::{CallKind, PaidCalls},
+    store::Settled,
+};
+
+/// The commit to come.
+pub(super) struct PendingCommit {
+    settled: Vec<Settled>,
+    /// When it is to be made, if there is something to settle or to make durable.
+    due: Option<Timestamp>,
+    /// Every subject up to here has an outcome on disk.
+    watermark: SubjectId,
+    /// Calls paid for and not sent.
+    paid: PaidCalls,
+    /// Commits that settled something.
+    commits: u64,
+    /// A rehearsed kill: forget everything that is not on disk after so many of them.
+    crash_after: Option<u64>,
+}
+
+impl PendingCommit {
+    pub(super) const fn new(watermark: SubjectId) -> Self {
+        Self {
+            settled: Vec::new(),
+            due: None,
+            watermark,
+            paid: PaidCalls::empty(CallKind::Standard),
+            commits: 0,
+            crash_after: None,
+        }
+    }
+
+    pub(super) const fn crash_after(&mut self, commits: Option<u64>) {
+        self.crash_after = commits;
+    }
+
+    /// Whether a rehearsal kills the process here.
+    pub(super) fn is_to_crash(&self) -> bool {
+        self.crash_after.is_some_and(|most| self.commits >= most)
+    }
+
+    /// Adds an answer, to be on disk `within` this time.
+    pub(super) fn settle(&mut self, settled: Settled, now: Timestamp, within: Duration) {
+        self.settled.push(settled);
+        self.due.get_or_insert(now.plus(within));
+    }
+
+    /// Something must be on disk before anything else happens.
+    pub(super) const fn commit_at_once(&mut self, now: Timestamp) {
+        self.due = Some(now);
+    }
+
+    /// When the commit is to be made.
+    pub(super) const fn due(&self) -> Option<Timestamp> {
+        self.due
+    }
+
+    /// Whether the commit is to be made now; with nothing in flight there is nothing to wait for.
+    pub(super) fn is_due(&self, now: Timestamp, nothing_in_flight: bool) -> bool {
+        self.due.is_some_and(|due| due <= now || nothing_in_flight)
+    }
+
+    /// Answers to be settled.
+    pub(super) const fn answers(&self) -> usize {
+        self.settled.len()
+    }
+
+    /// The answers, in the order in which they are appended.
+    pub(super) fn sorted(&mut self) -> &[Settled] {
+        self.settled.sort_unstable_by_key(|settled| settled.subject);
+        &self.settled
+    }
+
+    /// Every subject below `lowest` has an outcome by this commit; returns the new watermark if it
+    /// has moved.
+    pub(super) fn advance(&mut self, lowest: SubjectId) -> Option<SubjectId> {
+        let upto = SubjectId(lowest.0 - 1);
+        (upto != self.watermark).then(|| {
+            self.watermark = upto;
+            upto
+        })
+    }
+
+    /// The commit was made.
+    pub(super) fn committed(&mut self) {
+        self.commits += u64::from(!self.settled.is_empty());
+        self.settled.clear();
+        self.due = None;
+    }
+
+    /// Calls paid for and not sent.
+    pub(super) const fn paid(&self) -> &PaidCalls {
+        &self.paid
+    }
+
+    /// The same, to take from and to add to.
+    pub(super) const fn paid_mut(&mut self) -> &mut PaidCalls {
+        &mut self.paid
+    }
+
+    /// Takes the calls that were paid for as another kind than `kind`, to be given back.
+    pub(super) fn take_other(&mut self, kind: CallKind) -> Option<PaidCalls> {
+        (self.paid.kind() != kind)
+            .then(|| std::mem::replace(&mut self.paid, PaidCalls::empty(kind)))
+    }
+
+    /// Takes all calls that were paid for, to be given back.
+    pub(super) fn take_paid(&mut self) -> PaidCalls {
+        std::mem::replace(&mut self.paid, PaidCalls::empty(CallKind::Standard))
+    }
+}

@@ -1,0 +1,190 @@
+//! Which call is sent now, or why none is.
+
+use super::Runner;
+use crate::{
+    model::State,
+    quota::{CallKind, Hold, HoldReason},
+    runner::{calls::SentCall, event::StopReason, queue::Claim},
+    store::Result,
+    wecom::Token,
+};
+
+/// What dispatching led to.
+pub(super) enum DispatchOutcome {
+    /// So many calls of this kind are to be charged.
+    Charge(CallKind, u32),
+    /// Nothing can be sent; `None` if there is nothing to send.
+    Wait(Option<Hold>),
+}
+
+impl Runner<'_> {
+    /// Sends calls until something holds them or no paid one is left.
+    pub(super) fn dispatch(&mut self) -> Result<DispatchOutcome> {
+        loop {
+            if self.stopping.reason.is_some() || self.is_at_its_limit()? {
+                return Ok(DispatchOutcome::Wait(None));
+            }
+            let now = self.clock.now();
+            match self.queue.next_due(self.job.store, now)? {
+                None => return Ok(DispatchOutcome::Wait(None)),
+                Some(due) if due > now => {
+                    return Ok(DispatchOutcome::Wait(Some(Hold {
+                        until: Some(due),
+                        reason: HoldReason::Retry,
+                    })));
+                }
+                Some(_) => {}
+            }
+            match self.dispatch_one() {
+                Ok(None) => {}
+                Ok(Some((kind, calls))) => return Ok(DispatchOutcome::Charge(kind, calls)),
+                Err(hold) => return Ok(DispatchOutcome::Wait(Some(hold))),
+            }
+        }
+    }
+
+    /// Sends one call, or returns what to charge, or the hold.
+    fn dispatch_one(&mut self) -> std::result::Result<Option<(CallKind, u32)>, Hold> {
+        let (now, in_flight) = (self.clock.now(), self.calls.lookups());
+        self.health.check(now, in_flight)?;
+        self.gate.check(now, in_flight)?;
+        let kind = self.next_kind();
+        if let Some(paid) = self.pending.take_other(kind) {
+            self.gate.give_back(paid);
+        }
+        let unpaid = self.pending.paid().calls() == 0;
+        if unpaid {
+            self.gate.check_quota(now, kind)?;
+        }
+        // Only now: a run that cannot send a call needs no token.
+        let (token, generation) = self.token()?;
+        if unpaid {
+            return Ok(Some((kind, self.calls_to_charge())));
+        }
+        if let Some(claim) = self.next_claim(kind)? {
+            self.send(claim, &token, generation);
+        }
+        Ok(None)
+    }
+
+    /// What the next call is charged as.
+    pub(super) fn next_kind(&mut self) -> CallKind {
+        let (gate, now) = (&mut self.gate, self.clock.now());
+        let standard_is_full = || gate.check_quota(now, CallKind::Standard).is_err();
+        self.trial.next_kind(self.pending.paid(), standard_is_full)
+    }
+
+    /// The subject to ask next. During a trial of the ticket that is one that was refused with it;
+    /// or, if the standard windows are full, one other subject as a control.
+    fn next_claim(&mut self, kind: CallKind) -> std::result::Result<Option<Claim>, Hold> {
+        let now = self.clock.now();
+        let hold = |until| Hold {
+            until,
+            reason: HoldReason::Ticket,
+        };
+        if !self.trial.is_open() {
+            self.gate.pace(now)?;
+            return Ok(self.queue.take(now));
+        }
+        if kind == CallKind::Standard {
+            let due = self.queue.trial_due();
+            if due.is_none_or(|due| due > now) {
+                return Err(hold(due));
+            }
+            self.gate.pace(now)?;
+            return Ok(self.queue.take_on_trial(now));
+        }
+        if self.calls.lookups() > 0 {
+            return Err(hold(None));
+        }
+        self.gate.pace(now)?;
+        match self.queue.take_control(now) {
+            Some(claim) => Ok(Some(claim)),
+            // There is no other subject: those on trial wait for their windows.
+            None => self
+                .gate
+                .check_quota(now, CallKind::Standard)
+                .map(|()| None),
+        }
+    }
+
+    /// The token to call with; if there is none, its fetch is begun and waited for.
+    fn token(&mut self) -> std::result::Result<(Token, u32), Hold> {
+        let now = self.clock.now();
+        if let Some((token, generation)) = self.tokens.current(now) {
+            let token = token.clone();
+            // Its last minutes are spent on getting the next one, without waiting for it.
+            if self.tokens.is_aging(now) && self.tokens.may_fetch(now).is_ok() {
+                self.calls.fetch_token(now, self.client.fetch_token());
+            }
+            return Ok((token, generation));
+        }
+        self.tokens.may_fetch(now)?;
+        self.calls.fetch_token(now, self.client.fetch_token());
+        Err(Hold {
+            until: None,
+            reason: HoldReason::Token,
+        })
+    }
+
+    /// Calls to charge in the next commit: no more than can be needed.
+    fn calls_to_charge(&self) -> u32 {
+        let mut calls = self.rate.charge_ahead(&self.options.commit_policy);
+        if self.gate.is_unlimited() {
+            let free = usize::from(self.gate.concurrency()).saturating_sub(self.calls.lookups());
+            calls = calls.max(u32::try_from(free).unwrap_or(u32::MAX));
+        }
+        let ready = u32::try_from(self.queue.ready()).unwrap_or(u32::MAX);
+        let left = self.budget_left().unwrap_or(u64::MAX);
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        calls.min(ready).min(left).max(1)
+    }
+
+    fn budget_left(&self) -> Option<u64> {
+        let budget = self.options.budget?;
+        Some(budget.saturating_sub(self.calls.sent()))
+    }
+
+    /// Whether the operator's limits end the run here, with work left.
+    fn is_at_its_limit(&mut self) -> Result<bool> {
+        let reason = if self.budget_left() == Some(0) {
+            StopReason::Budget
+        } else if self.clock.is_past_deadline() {
+            StopReason::Time
+        } else {
+            return Ok(false);
+        };
+        if self.has_work_left()? {
+            self.stop(reason);
+        }
+        Ok(true)
+    }
+
+    /// Whether anything is left to ask beside what is in flight or has just been answered.
+    fn has_work_left(&mut self) -> Result<bool> {
+        if self.queue.is_first_pass() {
+            let queued = self.job.store.tally().of(State::Queued);
+            let asked = self.calls.lookups() + self.pending.answers();
+            return Ok(queued > asked as u64);
+        }
+        let due = self.queue.next_due(self.job.store, self.clock.now())?;
+        Ok(due.is_some())
+    }
+
+    fn send(&mut self, claim: Claim, token: &Token, token_generation: u32) {
+        let now = self.clock.now();
+        let Some(paid) = self.pending.paid_mut().take() else {
+            self.queue.put_back(claim, now);
+            return;
+        };
+        let sent = SentCall {
+            at: now,
+            kind: paid.kind(),
+            token_generation,
+        };
+        self.rate.sent(now);
+        let ticket = self.trial.ticket(sent.kind);
+        let call = self.client.convert(&claim.subject, token, ticket, paid);
+        self.calls.send(claim, sent, call);
+    }
+}

@@ -1,0 +1,334 @@
+//! The loop: works off what completed, dispatches, commits, waits.
+
+mod completion;
+mod dispatch;
+
+use std::time::Duration;
+
+use self::dispatch::DispatchOutcome;
+use super::{
+    OnQuota, RunOptions, Stop,
+    calls::InFlightCalls,
+    clock::RunClock,
+    event::{RunEvent, RunReport, StopReason, Waiting},
+    health::Health,
+    pending::PendingCommit,
+    progress::{Listener, ProgressReports},
+    queue::WorkQueue,
+    rate::RateEstimator,
+    ticket_trial::TicketTrial,
+    tokens::Tokens,
+};
+use crate::{
+    clock::LedgerClock,
+    gate::Gate,
+    model::Api,
+    quota::{CallKind, ForecastInput, Hold, LockoutLevel},
+    store::{Batch, Exchange, Result, RunId, RunProgress, Store},
+    wecom::{Client, Ticket, Token, errcode},
+};
+
+/// Waits are cut to this, so that a suspended machine looks at its clock soon after it wakes.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// The job that is run: its file, and its row in the list of runs.
+struct Job<'s> {
+    store: &'s mut Store,
+    run: RunId,
+    api: Api,
+}
+
+/// When to stop, and why it does.
+#[derive(Default)]
+struct Stopping {
+    signal: Stop,
+    /// Set once no more calls are to be sent.
+    reason: Option<StopReason>,
+}
+
+/// A run: the one owner of job, gate and queue.
+pub struct Runner<'s> {
+    job: Job<'s>,
+    gate: Gate,
+    client: Client,
+    clock: RunClock,
+    options: RunOptions,
+    chance: fastrand::Rng,
+    queue: WorkQueue,
+    calls: InFlightCalls,
+    rate: RateEstimator,
+    tokens: Tokens,
+    trial: TicketTrial,
+    health: Health,
+    pending: PendingCommit,
+    reports: ProgressReports<'s>,
+    stopping: Stopping,
+}
+
+impl<'s> Runner<'s> {
+    /// Returns the run `run` over `store`, with the gate that [`super::open_gate`] opened.
+    pub fn new(
+        store: &'s mut Store,
+        run: RunId,
+        (gate, ledger_clock): (Gate, LedgerClock),
+        client: Client,
+        options: RunOptions,
+        listener: Listener<'s>,
+    ) -> Result<Self> {
+        let clock = RunClock::start(ledger_clock, options.deadline);
+        Ok(Self {
+            queue: WorkQueue::open(store, errcode::retry_codes())?,
+            pending: PendingCommit::new(store.queue().watermark()?),
+            health: Health::new(options.error_budget),
+            chance: fastrand::Rng::with_seed(options.seed),
+            trial: TicketTrial::new(clock.now()),
+            rate: RateEstimator::new(clock.now()),
+            job: Job {
+                store,
+                run,
+                api: Api::Lookup,
+            },
+            gate,
+            client,
+            clock,
+            options,
+            calls: InFlightCalls::default(),
+            tokens: Tokens::default(),
+            reports: ProgressReports::to(listener),
+            stopping: Stopping::default(),
+        })
+    }
+
+    /// Sends this ticket with every call until an hour before it expires.
+    #[must_use]
+    pub fn with_ticket(mut self, ticket: Option<Ticket>) -> Self {
+        let wall = self.clock.wall_now();
+        if let Some(ticket) = ticket.filter(|ticket| ticket.usable_until() > wall) {
+            let until = self.clock.ledger_time_of(ticket.usable_until());
+            self.trial.begin(ticket, until);
+        }
+        self
+    }
+
+    /// Begins with a token that is at hand.
+    #[must_use]
+    pub fn with_token(mut self, token: Option<Token>) -> Self {
+        if let Some(token) = token {
+            self.tokens.fetched(token, self.clock.now());
+        }
+        self
+    }
+
+    /// Stops when `stop` asks for it.
+    #[must_use]
+    pub fn stopping_at(mut self, stop: Stop) -> Self {
+        self.stopping.signal = stop;
+        self
+    }
+
+    /// For rehearsals: forgets everything that is not on disk after so many commits that settled
+    /// something, as a killed process does.
+    #[must_use]
+    pub const fn crashing_after(mut self, commits: Option<u64>) -> Self {
+        self.pending.crash_after(commits);
+        self
+    }
+
+    /// Drives the job to its end. `None` if it was to crash on the way. After an error everything
+    /// committed is safe.
+    pub async fn drive(mut self) -> Result<Option<RunReport>> {
+        let tally = self.job.store.tally();
+        self.reports.report(&RunEvent::Started { tally });
+        self.job
+            .store
+            .forget_charges(self.job.api, self.clock.now())?;
+        loop {
+            self.clock.tick();
+            self.trial.expire(self.clock.now());
+            self.work_off_completed()?;
+            let mut want = None;
+            let mut hold = None;
+            match self.dispatch()? {
+                DispatchOutcome::Charge(kind, calls) => want = Some((kind, calls)),
+                DispatchOutcome::Wait(until) => hold = until,
+            }
+            let due = self.pending.is_due(self.clock.now(), self.calls.is_empty());
+            if want.is_some() || due {
+                hold = self.commit(want)?.err();
+                if self.pending.is_to_crash() {
+                    return Ok(None);
+                }
+                if hold.is_none() {
+                    continue;
+                }
+            }
+            self.report(hold)?;
+            if self.calls.is_empty() && !self.should_continue(hold)? {
+                return self.finish().map(Some);
+            }
+            self.wait(hold).await;
+        }
+    }
+
+    /// The one place that waits.
+    async fn wait(&mut self, hold: Option<Hold>) {
+        let now = self.clock.now();
+        let until = hold.and_then(|hold| hold.until);
+        let times = [until, self.pending.due(), self.clock.deadline_ahead()];
+        let next = times.into_iter().flatten().min();
+        let sleep = next.map_or(LONGEST_SLEEP, |at| at.since(now));
+        let sleep = sleep.min(LONGEST_SLEEP);
+        if self.calls.is_empty() || hold.is_some_and(|hold| hold.reason.is_quota()) {
+            self.rate.idle_until(now.plus(sleep));
+        }
+        tokio::select! {
+            biased;
+            () = self.stopping.signal.requested(), if self.stopping.reason.is_none() => {
+                self.stop(StopReason::Interrupted);
+            }
+            () = self.calls.complete(), if !self.calls.is_empty() => {}
+            () = tokio::time::sleep(sleep) => {}
+        }
+    }
+
+    /// No more calls are sent from here on; the first reason stands.
+    fn stop(&mut self, reason: StopReason) {
+        if self.stopping.reason.is_some() {
+            return;
+        }
+        self.stopping.reason = Some(reason);
+        let in_flight = self.calls.lookups();
+        if in_flight > 0 {
+            self.reports.report(&RunEvent::Draining { in_flight });
+        }
+    }
+
+    /// With nothing in flight and nothing to settle: whether there is anything to wait for. If
+    /// not, the reason to stop is set.
+    fn should_continue(&mut self, hold: Option<Hold>) -> Result<bool> {
+        if self.stopping.reason.is_some() {
+            return Ok(false);
+        }
+        let Some(hold) = hold else {
+            return self.start_retry_pass();
+        };
+        // Thirty days are not waited for unasked: a lockout of that length is reported.
+        let level = self.gate.lockout().rung;
+        let exits = self.options.on_quota == OnQuota::Exit && level != LockoutLevel::Minute;
+        if hold.reason.is_quota() && (exits || level == LockoutLevel::Month) {
+            self.stopping.reason = Some(StopReason::Quota(Waiting {
+                reason: hold.reason,
+                until: hold.until.map(|until| self.clock.to_wall_time(until)),
+            }));
+        }
+        Ok(self.stopping.reason.is_none())
+    }
+
+    fn start_retry_pass(&mut self) -> Result<bool> {
+        while self.queue.advance() {
+            let due = self.queue.next_due(self.job.store, self.clock.now())?;
+            if due.is_some() {
+                self.reports.report(&RunEvent::RetryPassStarted);
+                return Ok(true);
+            }
+        }
+        self.stopping.reason = Some(StopReason::Finished);
+        Ok(false)
+    }
+
+    /// The one commit: settles answers, lands completed calls and charges those that are wanted.
+    /// The inner error is the hold if none of them fits.
+    fn commit(&mut self, want: Option<(CallKind, u32)>) -> Result<std::result::Result<(), Hold>> {
+        let progress = self.progress();
+        let watermark = match self.queue.is_first_pass() {
+            true => self.pending.advance(self.calls.lowest(self.queue.lowest())),
+            false => None,
+        };
+        let batch = Batch {
+            settled: self.pending.sorted(),
+            watermark,
+            progress: (self.job.run, &progress),
+        };
+        let exchange = Exchange {
+            lockout: self.gate.lockout(),
+            account: self.gate.account_mut(),
+            api: self.job.api,
+            want,
+            reading: self.clock.reading(),
+        };
+        let paid = self.job.store.commit(&batch, exchange)?;
+        self.pending.committed();
+        Ok(paid.map(|paid| {
+            if paid.calls() > 0 {
+                self.pending.paid_mut().add(paid);
+            }
+        }))
+    }
+
+    fn progress(&self) -> RunProgress {
+        let hold = self.reports.hold();
+        RunProgress {
+            seen_at: self.clock.wall_now(),
+            calls: self.gate.calls(),
+            hold: hold.map(|hold| hold.reason.to_string()),
+            hold_until: hold.and_then(|hold| hold.until),
+        }
+    }
+
+    /// Reports how the run stands, if it is time or the reason for waiting has changed.
+    fn report(&mut self, hold: Option<Hold>) -> Result<()> {
+        let due = self
+            .reports
+            .due(hold, &self.clock, self.pending.answers() == 0);
+        if due.snapshot {
+            let kind = self.next_kind();
+            let windows = self.gate.windows(self.clock.now(), kind);
+            self.reports.snapshot(super::event::Snapshot {
+                at: self.clock.wall_now(),
+                windows,
+                tally: self.job.store.tally(),
+                calls: self.gate.calls(),
+                in_flight: self.calls.lookups(),
+                width: self.gate.concurrency(),
+                hold: due.hold,
+            });
+        }
+        if due.forecast {
+            self.job
+                .store
+                .forget_charges(self.job.api, self.clock.now())?;
+            let input = ForecastInput {
+                fare: self.next_kind(),
+                ledger: self.gate.account().clone(),
+                now: self.clock.now(),
+                ticket_until: self.trial.until(),
+                blocked_until: self.gate.lockout().until,
+                per_second: self.rate.per_second(),
+            };
+            self.reports
+                .report(&RunEvent::ForecastInput(Box::new(input)));
+        }
+        if due.hold_changed {
+            let progress = self.progress();
+            self.job
+                .store
+                .journal()
+                .save_progress(self.job.run, &progress)?;
+        }
+        Ok(())
+    }
+
+    /// Gives back what was paid for and not sent, and closes the ledger.
+    fn finish(mut self) -> Result<RunReport> {
+        self.gate.give_back(self.pending.take_paid());
+        let _closed = self.commit(None)?;
+        self.reports.last();
+        self.report(None)?;
+        Ok(RunReport {
+            ending: self.stopping.reason.take().unwrap_or(StopReason::Finished),
+            tally: self.job.store.tally(),
+            calls: self.gate.calls(),
+            took: self.clock.took(),
+        })
+    }
+}
