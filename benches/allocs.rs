@@ -24,7 +24,7 @@ use idferry::{
     clock::{Clock, Timestamp},
     export::{Filter, write_csv},
     gate::Concurrency,
-    intake::{Input, Line, ReadOptions, RowReader},
+    intake::{Input, InputLine, ReadOptions, RowReader},
     job::{Operator, Rehearsal, Session, SessionSettings, TicketPolicy, Unobserved},
     model::{Limits, Row, Subject, SubjectId, WindowKind},
     quota::{CallKind, Ledger, Paid, Quota},
@@ -107,7 +107,7 @@ fn intake(folder: &Path) -> Result<Cost> {
     }
     let mut rows = RowReader::open(&Input::Path(path), &ReadOptions::default())?;
     let (cost, read) = cost(ROWS, || -> Result<()> {
-        while let Line::Row(row) = rows.next()? {
+        while let InputLine::Row(row) = rows.next()? {
             black_box(row);
         }
         Ok(())

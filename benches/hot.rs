@@ -7,7 +7,7 @@ use std::{cell::RefCell, hint::black_box, io::Write, time::Duration};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use desk::{Desk, charge_and_land, full_books};
 use idferry::{
-    intake::{Input, Line, ReadOptions, RowReader},
+    intake::{Input, InputLine, ReadOptions, RowReader},
     model::{Limits, WindowKind},
     quota::Ledger,
     wecom::{WecomCall, errcode::class_of},
@@ -52,7 +52,7 @@ fn intake(bench: &mut Criterion) {
     group.bench_function("10,000 CSV lines to rows", |bench| {
         bench.iter(|| {
             let mut rows = RowReader::open(&input, &ReadOptions::default()).expect("a table");
-            while let Line::Row(row) = rows.next().expect("a line") {
+            while let InputLine::Row(row) = rows.next().expect("a line") {
                 black_box(row);
             }
         });

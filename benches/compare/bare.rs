@@ -6,7 +6,7 @@ use std::{error::Error, rc::Rc};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use idferry::{
     clock::{Clock, Timestamp},
-    intake::{Input, Line, ReadOptions, RowReader},
+    intake::{Input, InputLine, ReadOptions, RowReader},
     model::{Limits, Subject, SubjectId, WindowKind},
     quota::{CallKind, Ledger, Paid},
     secret::Secret,
@@ -73,7 +73,7 @@ impl Fans {
         while self.left > 0 {
             self.left -= 1;
             match self.rows.next()? {
-                Line::Row(row) => {
+                InputLine::Row(row) => {
                     return Ok(Some(Subject {
                         id: SubjectId(0),
                         unionid: row.unionid.into(),
@@ -81,8 +81,8 @@ impl Fans {
                         corpid: row.corpid.map(Into::into),
                     }));
                 }
-                Line::Bad(_) => {}
-                Line::End => break,
+                InputLine::Invalid(_) => {}
+                InputLine::End => break,
             }
         }
         Ok(None)

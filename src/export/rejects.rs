@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use super::{csv::lf_writer, error::ExportError};
+use super::csv::lf_writer;
+use super::error::ExportError;
 use crate::store::Reader;
 
 /// Writes every line that cannot be a subject. Returns their number.

@@ -1,12 +1,13 @@
-//! A stretch of a reader held in memory, so that fields can be lent out of it.
+//! A part of a source in memory, out of which fields are borrowed.
 
 use std::io::{self, Read};
 
-/// Bytes asked for at a time; small enough that they are still in the cache when they are cut.
+/// Bytes read at a time; few enough that they are still in the processor's cache when they are cut
+/// into fields.
 const CHUNK: usize = 128 * 1024;
 
-/// The bytes between what was consumed and what was read.
-pub(super) struct Window {
+/// The bytes that were read and not yet consumed.
+pub(super) struct ReadBuffer {
     reader: Box<dyn Read + Send>,
     buffer: Vec<u8>,
     start: usize,
@@ -15,7 +16,7 @@ pub(super) struct Window {
     offset: u64,
 }
 
-impl Window {
+impl ReadBuffer {
     pub(super) fn new(reader: Box<dyn Read + Send>) -> Self {
         Self {
             reader,
@@ -27,29 +28,28 @@ impl Window {
         }
     }
 
-    /// What is in memory and not consumed.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
-    /// Whether [`bytes`](Self::bytes) are the last ones.
+    /// Whether [`bytes`](Self::bytes) are the last ones of the source.
     pub(super) const fn eof(&self) -> bool {
         self.eof
     }
 
-    /// How many bytes were consumed so far.
+    /// Returns how many bytes were consumed so far.
     pub(super) const fn offset(&self) -> u64 {
         self.offset
     }
 
+    /// Consumes `length` bytes, or all if there are fewer.
     pub(super) fn consume(&mut self, length: usize) {
         let length = length.min(self.end - self.start);
         self.start += length;
         self.offset += length as u64;
     }
 
-    /// Reads on behind what is there. It grows as long as nothing is consumed; the caller
-    /// sets the limit.
+    /// Reads more bytes. The buffer grows while nothing is consumed; the caller must limit that.
     pub(super) fn fill(&mut self) -> io::Result<()> {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;

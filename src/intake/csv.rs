@@ -1,39 +1,39 @@
-//! Cutting bytes into the fields of one record.
+//! Cutting bytes into the fields of a record.
 //!
-//! Writing is the `csv` crate's ([`export`](crate::export)). Reading is not, for three reasons: fields are lent straight
-//! out of the read buffer instead of being copied; a quote that is never closed is *noticed*
-//! (RFC 4180 readers take the rest of the file for one field, or for one line of it); and no
-//! record can grow without bound. On well-formed input both cut alike, which a test holds.
+//! CSV is written with the `csv` crate but not read with it, for three reasons: fields are borrowed
+//! from the read buffer instead of copied; a quote that is never closed is reported, where RFC 4180
+//! readers take the rest of the file for one field; and no record can grow without bound. A test
+//! checks that both cut well-formed input alike.
 
-use super::Reason;
+use super::reject::RejectReason;
 
-/// The longest field, in bytes.
+/// Most bytes of a field.
 pub(super) const FIELD_MAX: usize = 64 * 1024;
-/// The longest record, in bytes.
+/// Most bytes of a record.
 pub(super) const RECORD_MAX: usize = 1024 * 1024;
 
-/// Where a field lies in the bytes it was cut from, without its quotes.
+/// The position of a field in the bytes that it was cut from, without its quotes.
 ///
-/// Doubled quotes inside are left as they are: no id has a quote, so none has two.
+/// Doubled quotes inside stay as they are: no id has quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
+pub(super) struct ByteRange {
     pub(super) start: usize,
     pub(super) end: usize,
 }
 
-/// The signs that separate fields and lines.
+/// The characters that separate fields and lines.
 pub(super) struct Dialect {
     pub(super) delimiter: u8,
-    /// `\n`, which also ends in `\r\n`; or `\r` alone, as old Macs write.
+    /// `\n`, before which a `\r` is dropped; or `\r` alone, as old Macs write.
     pub(super) eol: u8,
-    /// The bytes at which the search through an unquoted field stops: those two and NUL.
+    /// Which bytes stop the search through an unquoted field: these two and NUL.
     stops: [bool; 256],
 }
 
-/// What cutting came to.
+/// The result of cutting.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// A record of `length` bytes, its line end included.
+    /// A record of `length` bytes, line end included.
     Whole {
         length: usize,
         /// Line breaks inside quotes.
@@ -41,30 +41,34 @@ pub(super) enum Cut {
         /// Whether it holds a NUL byte.
         nul: bool,
     },
-    /// The record may go on behind the bytes given.
-    Short,
-    /// No record can be made of this.
-    Bad {
-        /// The field in which it was noticed.
+    /// The record may continue after the given bytes.
+    Incomplete,
+    /// The bytes do not form a record.
+    Damaged {
+        /// The index of the field in which that was noticed.
         field: usize,
-        reason: Reason,
-        /// How many bytes were looked at.
-        seen: usize,
+        reason: RejectReason,
+        /// How many bytes were scanned.
+        scanned: usize,
     },
 }
 
-/// One field and what was noticed on the way.
-struct Field {
-    span: Span,
-    /// Where the sign after it is, or the end of the bytes.
+/// A field of a record.
+struct CutField {
+    range: ByteRange,
+    /// The position of the separator after it, or the end of the bytes.
     stop: usize,
     breaks: u64,
     nul: bool,
 }
 
-enum Uncut {
-    Short,
-    Bad { reason: Reason, seen: usize },
+/// Why a field could not be cut.
+enum CutError {
+    Incomplete,
+    Damaged {
+        reason: RejectReason,
+        scanned: usize,
+    },
 }
 
 impl Dialect {
@@ -80,9 +84,10 @@ impl Dialect {
         }
     }
 
-    /// Cuts the record at the beginning of `bytes` into `spans`; `last` if nothing follows them.
-    pub(super) fn cut(&self, bytes: &[u8], last: bool, spans: &mut Vec<Span>) -> Cut {
-        spans.clear();
+    /// Cuts the record at the beginning of `bytes` and sets `ranges` to its fields. `last` tells that
+    /// the source ends with `bytes`.
+    pub(super) fn cut(&self, bytes: &[u8], last: bool, ranges: &mut Vec<ByteRange>) -> Cut {
+        ranges.clear();
         let (mut at, mut breaks, mut nul) = (0, 0, false);
         loop {
             let field = match bytes.get(at) {
@@ -91,9 +96,9 @@ impl Dialect {
             };
             let field = match field {
                 Ok(field) => field,
-                Err(uncut) => return uncut.within(spans.len()),
+                Err(error) => return error.within(ranges.len()),
             };
-            spans.push(field.span);
+            ranges.push(field.range);
             breaks += field.breaks;
             nul |= field.nul;
             if bytes.get(field.stop) != Some(&self.delimiter) {
@@ -108,30 +113,31 @@ impl Dialect {
         }
     }
 
-    /// The field from `from` to the next delimiter or line end; quotes in it are letters.
-    fn plain(&self, bytes: &[u8], from: usize, last: bool) -> Result<Field, Uncut> {
+    /// Returns the field from `from` to the next delimiter or line end; quotes in it are text.
+    fn plain(&self, bytes: &[u8], from: usize, last: bool) -> Result<CutField, CutError> {
         let (stop, nul) = self.find_stop(bytes, from);
         if stop - from > FIELD_MAX {
-            return Err(Uncut::bad(Reason::LongField, stop));
+            return Err(CutError::damaged(RejectReason::LongField, stop));
         }
         if stop == bytes.len() && !last {
-            return Err(Uncut::Short);
+            return Err(CutError::Incomplete);
         }
         let ends_line = bytes.get(stop) != Some(&self.delimiter);
         let crlf = ends_line && bytes[from..stop].ends_with(b"\r");
-        let span = Span {
+        let range = ByteRange {
             start: from,
             end: stop - usize::from(crlf),
         };
-        Ok(Field {
-            span,
+        Ok(CutField {
+            range,
             stop,
             breaks: 0,
             nul,
         })
     }
 
-    /// Where the next delimiter, line end or the end of `bytes` is, and whether a NUL is before it.
+    /// Returns the position of the next delimiter, line end or end of `bytes`, and whether there is
+    /// a NUL before it.
     fn find_stop(&self, bytes: &[u8], from: usize) -> (usize, bool) {
         let (mut at, mut nul) = (from, false);
         loop {
@@ -147,58 +153,58 @@ impl Dialect {
         }
     }
 
-    /// The field whose opening quote is at `open`.
-    fn quoted(&self, bytes: &[u8], open: usize, last: bool) -> Result<Field, Uncut> {
+    /// Returns the field whose opening quote is at `open`.
+    fn quoted(&self, bytes: &[u8], open: usize, last: bool) -> Result<CutField, CutError> {
         let start = open + 1;
         let end = closing_quote(bytes, start, last)?;
         let mut field = self.plain(bytes, end + 1, last)?;
         let inside = &bytes[start..end];
         field.breaks = inside.iter().filter(|byte| **byte == self.eol).count() as u64;
         field.nul |= inside.contains(&0);
-        let tail = &bytes[field.span.start..field.span.end];
-        field.span.start = start;
+        let tail = &bytes[field.range.start..field.range.end];
+        field.range.start = start;
         if tail.trim_ascii().is_empty() {
-            field.span.end = end;
+            field.range.end = end;
         } else if field.breaks > 0 {
-            // Letters right behind a closing quote: it was the opening quote of a later field,
-            // and this field's own was never closed.
-            return Err(Uncut::bad(Reason::UnclosedQuote, field.stop));
+            // Text after a closing quote: that was the opening quote of a later field, and this
+            // field's quote was never closed.
+            return Err(CutError::damaged(RejectReason::UnclosedQuote, field.stop));
         }
         Ok(field)
     }
 }
 
-/// Where the quote is that ends the text from `start`.
-fn closing_quote(bytes: &[u8], start: usize, last: bool) -> Result<usize, Uncut> {
+/// Returns the position of the quote that closes the text from `start`.
+fn closing_quote(bytes: &[u8], start: usize, last: bool) -> Result<usize, CutError> {
     let mut at = start;
     loop {
         let quote = bytes[at..].iter().position(|byte| *byte == b'"');
         let end = quote.map_or(bytes.len(), |ahead| at + ahead);
         if end - start > FIELD_MAX {
-            return Err(Uncut::bad(Reason::UnclosedQuote, end));
+            return Err(CutError::damaged(RejectReason::UnclosedQuote, end));
         }
         match (quote, bytes.get(end + 1)) {
             (Some(_), Some(b'"')) => at = end + 2,
             (Some(_), Some(_)) => return Ok(end),
             (Some(_), None) if last => return Ok(end),
-            (None, _) if last => return Err(Uncut::bad(Reason::UnclosedQuote, end)),
-            _ => return Err(Uncut::Short),
+            (None, _) if last => return Err(CutError::damaged(RejectReason::UnclosedQuote, end)),
+            _ => return Err(CutError::Incomplete),
         }
     }
 }
 
-impl Uncut {
-    const fn bad(reason: Reason, seen: usize) -> Self {
-        Self::Bad { reason, seen }
+impl CutError {
+    const fn damaged(reason: RejectReason, scanned: usize) -> Self {
+        Self::Damaged { reason, scanned }
     }
 
     fn within(self, field: usize) -> Cut {
         match self {
-            Self::Short => Cut::Short,
-            Self::Bad { reason, seen } => Cut::Bad {
+            Self::Incomplete => Cut::Incomplete,
+            Self::Damaged { reason, scanned } => Cut::Damaged {
                 field,
                 reason,
-                seen,
+                scanned,
             },
         }
     }
@@ -211,24 +217,24 @@ mod tests {
     use super::*;
 
     fn fields(line: &str) -> Vec<String> {
-        let mut spans = Vec::new();
-        let cut = Dialect::new(b',', b'\n').cut(line.as_bytes(), true, &mut spans);
+        let mut ranges = Vec::new();
+        let cut = Dialect::new(b',', b'\n').cut(line.as_bytes(), true, &mut ranges);
         assert!(matches!(cut, Cut::Whole { .. }), "{line:?}: {cut:?}");
-        spans
+        ranges
             .iter()
-            .map(|span| line[span.start..span.end].replace("\"\"", "\""))
+            .map(|range| line[range.start..range.end].replace("\"\"", "\""))
             .collect()
     }
 
-    fn bad(line: &[u8]) -> Reason {
+    fn damage(line: &[u8]) -> RejectReason {
         match Dialect::new(b',', b'\n').cut(line, true, &mut Vec::new()) {
-            Cut::Bad { reason, .. } => reason,
+            Cut::Damaged { reason, .. } => reason,
             cut => panic!("{cut:?}"),
         }
     }
 
     #[test]
-    fn quotes_are_taken_off_and_what_is_inside_stays() {
+    fn quotes_are_removed_and_their_content_stays() {
         assert_eq!(fields("a,b\r\nc"), ["a", "b"]);
         assert_eq!(fields("\"a,b\",\"c\nd\"\r\n"), ["a,b", "c\nd"]);
         assert_eq!(fields("\"say \"\"hi\"\"\",,"), ["say \"hi\"", "", ""]);
@@ -237,33 +243,33 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_is_never_closed_is_noticed() {
-        assert_eq!(bad(b"u,\"o\nu2,o2\n"), Reason::UnclosedQuote);
-        assert_eq!(bad(b"u,\"Bob\nu2,\"Al\"\n"), Reason::UnclosedQuote);
+    fn unclosed_quote_is_reported() {
+        assert_eq!(damage(b"u,\"o\nu2,o2\n"), RejectReason::UnclosedQuote);
+        assert_eq!(damage(b"u,\"Bob\nu2,\"Al\"\n"), RejectReason::UnclosedQuote);
         let endless = [b"\"".as_slice(), &[b'x'; FIELD_MAX + 1]].concat();
-        assert_eq!(bad(&endless), Reason::UnclosedQuote);
+        assert_eq!(damage(&endless), RejectReason::UnclosedQuote);
     }
 
     #[test]
-    fn a_field_may_be_64_kib_long_and_no_longer() {
+    fn field_has_at_most_64_kib() {
         let longest = "x".repeat(FIELD_MAX);
         assert_eq!(fields(&longest), [longest.as_str()]);
-        assert_eq!(bad(&[b'x'; FIELD_MAX + 1]), Reason::LongField);
+        assert_eq!(damage(&[b'x'; FIELD_MAX + 1]), RejectReason::LongField);
     }
 
     #[test]
-    fn a_record_that_may_go_on_is_not_cut_yet() {
+    fn incomplete_record_is_not_cut() {
         let dialect = Dialect::new(b',', b'\n');
         for part in [
             "", "a", "a,", "\"a", "\"a\"", "\"a\"\"", "\"a\",b", "\"a\" ",
         ] {
             let cut = dialect.cut(part.as_bytes(), false, &mut Vec::new());
-            assert_eq!(cut, Cut::Short, "{part:?}");
+            assert_eq!(cut, Cut::Incomplete, "{part:?}");
         }
     }
 
-    /// What the `csv` crate makes of the first record.
-    fn judge(line: &str) -> Vec<String> {
+    /// The first record as the `csv` crate cuts it.
+    fn expected(line: &str) -> Vec<String> {
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .from_reader(line.as_bytes());
@@ -285,7 +291,7 @@ mod tests {
             if crlf {
                 line.insert(line.len() - 1, '\r');
             }
-            prop_assert_eq!(fields(&line), judge(&line));
+            prop_assert_eq!(fields(&line), expected(&line));
             prop_assert_eq!(fields(&line), fields_in);
         }
     }

@@ -1,4 +1,4 @@
-//! The digest by which an import is recognised when the same command runs again.
+//! The digest by which an imported file is recognised when the same command runs again.
 
 use std::{
     fs::File,
@@ -8,20 +8,25 @@ use std::{
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Input, IntakeError, ReadOptions, input};
+use super::{
+    encoding::Encoding,
+    error::IntakeError,
+    input::{Input, open_file},
+    options::ReadOptions,
+};
 
-/// Large enough that system calls vanish, small enough to stay in the cache.
+/// Bytes read at a time: many enough that system calls do not matter, few enough for the cache.
 const CHUNK: usize = 1 << 20;
 
-/// The digest of the raw bytes of `path` and of the options that change how they are read.
-///
-/// A pipe would be eaten by it: ask [`Input::is_stream`] first.
+/// Returns the digest of the raw bytes of a file and of the options that change how it is read. Not
+/// for pipes, which it would empty: see [`Input::is_stream`].
 ///
 /// # Errors
-/// If the file cannot be opened or read.
-pub fn digest(path: &Path, options: &ReadOptions) -> Result<[u8; 16], IntakeError> {
+///
+/// [`IntakeError::Open`], [`IntakeError::Directory`] or [`IntakeError::Read`].
+pub(crate) fn digest(path: &Path, options: &ReadOptions) -> Result<[u8; 16], IntakeError> {
     let input = Input::Path(path.to_owned());
-    let file = input::open_file(path)?;
+    let file = open_file(path)?;
     let mut hash = Xxh3::new();
     hash_options(&mut hash, options);
     hash_file(&mut hash, file).map_err(|reason| IntakeError::Read {
@@ -44,7 +49,7 @@ fn hash_file(hash: &mut Xxh3, mut file: File) -> io::Result<()> {
     }
 }
 
-/// Every option with its length before it, so that no two sets of options read alike.
+/// Hashes every option after its length, so that no two sets of options give the same bytes.
 fn hash_options(hash: &mut Xxh3, options: &ReadOptions) {
     let columns = &options.columns;
     let delimiter = options.delimiter.map(|byte| char::from(byte).to_string());
@@ -52,12 +57,12 @@ fn hash_options(hash: &mut Xxh3, options: &ReadOptions) {
         columns.unionid.as_deref(),
         columns.openid.as_deref(),
         columns.corpid.as_deref(),
-        options.encoding.map(super::Encoding::as_str),
+        options.encoding.map(Encoding::as_str),
         delimiter.as_deref(),
         options.corpid.as_deref(),
     ];
     for part in parts {
-        // An absent option has a length no present one can have.
+        // The length of an absent option is one that no present option can have.
         let length = part.map_or(u64::MAX, |part| part.len() as u64);
         hash.update(&length.to_be_bytes());
         hash.update(part.unwrap_or_default().as_bytes());
@@ -71,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_digest_changes_with_the_bytes_and_with_how_they_are_read() {
+    fn digest_changes_with_the_bytes_and_with_the_options() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"unionid,openid\n").unwrap();
         let plain = digest(file.path(), &ReadOptions::default()).unwrap();
@@ -92,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_has_no_digest() {
+    fn missing_file_has_no_digest() {
         let error = digest(Path::new("nowhere/fans.csv"), &ReadOptions::default()).unwrap_err();
         assert!(
             error

@@ -1,4 +1,4 @@
-//! Which encoding a source is in, and its text as UTF-8.
+//! Detecting the encoding of a source and decoding it to UTF-8.
 
 use std::{
     fmt,
@@ -13,18 +13,17 @@ use encoding_rs_io::DecodeReaderBytesBuilder;
 pub enum Encoding {
     /// UTF-8, with or without a BOM.
     Utf8,
-    /// GB18030, and so also GBK and GB2312: what Excel writes in China.
+    /// GB18030, which includes GBK and GB2312: what Excel writes in China.
     Gb18030,
-    /// UTF-16, low byte first: Excel's "Unicode text".
+    /// UTF-16, low byte first, Excel's "Unicode text".
     Utf16Le,
     /// UTF-16, high byte first.
     Utf16Be,
 }
 
 impl Encoding {
-    /// The word of it in flags.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    /// Returns its name in flags.
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Utf8 => "utf-8",
             Self::Gb18030 => "gb18030",
@@ -33,12 +32,12 @@ impl Encoding {
         }
     }
 
-    /// The encoding of a source that begins with `sample`: by BOM, else UTF-8 if it can be,
-    /// else GB18030.
+    /// Returns the encoding of a source that begins with `sample`: that of a BOM, else UTF-8 if the
+    /// bytes are valid, else GB18030.
     pub(super) fn detect(sample: &[u8]) -> Self {
         match (Bom::of(sample), sample) {
             (Some(bom), _) => bom.encoding,
-            // UTF-16 without its BOM: a header begins with ASCII letters more often than not.
+            // UTF-16 without a BOM: most headers begin with ASCII letters.
             (None, [low, 0, ..]) if low.is_ascii_graphic() => Self::Utf16Le,
             (None, [0, low, ..]) if low.is_ascii_graphic() => Self::Utf16Be,
             _ if is_utf8(sample) || header_is_utf8(sample) => Self::Utf8,
@@ -86,7 +85,7 @@ impl Bom {
     }
 }
 
-/// Whether `sample` is UTF-8, but for a character the end of the sample may have cut.
+/// Whether `sample` is UTF-8; its last character may be incomplete.
 fn is_utf8(sample: &[u8]) -> bool {
     match std::str::from_utf8(sample) {
         Ok(_) => true,
@@ -94,18 +93,18 @@ fn is_utf8(sample: &[u8]) -> bool {
     }
 }
 
-/// Whether the header alone speaks for UTF-8: one nickname cut in half by a database must not
-/// turn the names of all columns into noise.
+/// Whether the header alone is non-ASCII UTF-8: one nickname that a database cut in half must not
+/// garble the names of all columns.
 fn header_is_utf8(sample: &[u8]) -> bool {
     let end = sample.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
     let header = &sample[..end.unwrap_or(sample.len())];
     !header.is_ascii() && std::str::from_utf8(header).is_ok()
 }
 
-/// `sample` and then `rest` as UTF-8, without the BOM.
+/// Returns `sample` and then `rest` as UTF-8, without the BOM.
 ///
-/// UTF-8 is passed on as it is, at full speed: bytes that are not valid matter only inside an
-/// id, and there they are caught as characters no id has.
+/// UTF-8 is passed on without a check, which is faster: invalid bytes matter only inside an id,
+/// where they are rejected as characters that no id has.
 pub(super) fn decode(
     encoding: Encoding,
     sample: Vec<u8>,
@@ -131,14 +130,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bom_decides() {
+    fn bom_decides() {
         assert_eq!(Encoding::detect(b"\xef\xbb\xbfa"), Encoding::Utf8);
         assert_eq!(Encoding::detect(b"\xff\xfea\0"), Encoding::Utf16Le);
         assert_eq!(Encoding::detect(b"\xfe\xff\0a"), Encoding::Utf16Be);
     }
 
     #[test]
-    fn without_a_bom_utf8_is_tried_before_gb18030() {
+    fn utf8_is_tried_before_gb18030() {
         assert_eq!(Encoding::detect("会员".as_bytes()), Encoding::Utf8);
         let gbk = encoding_rs::GB18030.encode("会员unionid").0;
         assert_eq!(Encoding::detect(&gbk), Encoding::Gb18030);
@@ -146,21 +145,21 @@ mod tests {
     }
 
     #[test]
-    fn a_character_cut_by_the_end_of_the_sample_is_still_utf8() {
+    fn character_cut_by_the_end_of_the_sample_is_utf8() {
         let text = "unionid,昵称".as_bytes();
         assert_eq!(Encoding::detect(&text[..text.len() - 1]), Encoding::Utf8);
         assert_eq!(Encoding::detect(&text[..text.len() - 2]), Encoding::Utf8);
     }
 
     #[test]
-    fn one_broken_nickname_does_not_outvote_the_header() {
+    fn utf8_header_outvotes_a_broken_nickname() {
         let mut text = "会员unionid,昵称\nu,".as_bytes().to_vec();
         text.extend(b"\xe4\xbc\n");
         assert_eq!(Encoding::detect(&text), Encoding::Utf8);
     }
 
     #[test]
-    fn encodings_have_the_names_people_type() {
+    fn encodings_are_parsed_by_name_and_alias() {
         for encoding in [Encoding::Utf8, Encoding::Gb18030, Encoding::Utf16Le] {
             assert_eq!(encoding.as_str().parse(), Ok(encoding));
         }

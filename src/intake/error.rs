@@ -1,147 +1,147 @@
-//! What stops a source from being read at all. A bad line does not: that is a
-//! [`RowError`](super::RowError).
+//! Why a source cannot be read. An invalid line is not among these: it is a
+//! [`RowError`](super::reject::RowError).
 
 use std::io;
 
 use thiserror::Error;
 
-/// A source that could not be read; the text says what to do next.
+/// Why a source could not be read, and what to do next.
 #[derive(Debug, Error)]
 pub enum IntakeError {
     /// The file cannot be opened.
     #[error("cannot open {name}: {reason}. Check the path and its permissions")]
     Open {
-        /// The source.
+        /// The name of the source.
         name: String,
-        /// What the system said.
+        /// The system's error.
         reason: io::Error,
     },
-    /// A directory was given.
+    /// It is a directory.
     #[error("{name} is a directory; give the files in it, for example {name}/*.csv")]
     Directory {
-        /// The source.
+        /// The name of the source.
         name: String,
     },
-    /// Reading failed on the way.
+    /// Reading failed before the end.
     #[error(
         "cannot read {name} to its end: {reason}. The {lines} lines before that are kept; run the same command again"
     )]
     Read {
-        /// The source.
+        /// The name of the source.
         name: String,
-        /// Data lines read well before.
+        /// Lines read before that.
         lines: u64,
-        /// What the system said.
+        /// The system's error.
         reason: io::Error,
     },
-    /// The compressed data are cut off or damaged.
+    /// The compressed data are incomplete or damaged.
     #[error(
         "{name} is damaged or cut off: its {compression} data cannot be unpacked ({reason}). The {lines} lines before that are kept; copy the file again and run the same command"
     )]
     Broken {
-        /// The source.
+        /// The name of the source.
         name: String,
         /// `gzip` or `zstd`.
         compression: &'static str,
-        /// Data lines read well before.
+        /// Lines read before that.
         lines: u64,
-        /// What the decoder said.
+        /// The decoder's error.
         reason: io::Error,
     },
-    /// A workbook, an archive, a database: not text.
+    /// It is a workbook, an archive or a database.
     #[error("{name} is {kind}, not CSV; save it as \"CSV UTF-8\" and give that file")]
     NotText {
-        /// The source.
+        /// The name of the source.
         name: String,
-        /// What it looks like.
+        /// What it seems to be.
         kind: &'static str,
     },
-    /// Nothing in it.
+    /// It has no content.
     #[error("{name} is empty; it needs a header line such as unionid,openid and rows below it")]
     EmptyFile {
-        /// The source.
+        /// The name of the source.
         name: String,
     },
-    /// A header and nothing below it.
+    /// It has a header and no lines below it.
     #[error("{name} has a header but no rows below it; check the export that made it")]
     OnlyHeader {
-        /// The source.
+        /// The name of the source.
         name: String,
     },
-    /// The first line holds ids instead of names.
+    /// Its first line has ids instead of column names.
     #[error(
         "the first line of {name} looks like data, not like a header; put the line unionid,openid above it"
     )]
     NoHeader {
-        /// The source.
+        /// The name of the source.
         name: String,
     },
-    /// The first line cannot be cut into names.
+    /// Its first line cannot be cut into column names.
     #[error("the header of {name} (line {line}) cannot be read: it {reason}. Is this a CSV file?")]
     BadHeader {
-        /// The source.
+        /// The name of the source.
         name: String,
-        /// Where the header starts.
+        /// The line of the header.
         line: u64,
         /// What is wrong with it.
         reason: String,
     },
-    /// A needed column is not there.
+    /// A needed column is missing.
     #[error(
         "{name} has no column {missing}; the columns found are {found}. Say which they are, for example --columns {example}{hint}"
     )]
     MissingColumns {
-        /// The source.
+        /// The name of the source.
         name: String,
-        /// The columns looked for, quoted.
+        /// The columns that are missing, quoted.
         missing: String,
         /// The columns of the header, quoted.
         found: String,
-        /// A value for `--columns` made of the names found.
+        /// A value for `--columns` from the names found.
         example: String,
-        /// A further sentence, or nothing.
+        /// A further sentence, or empty.
         hint: &'static str,
     },
-    /// A needed column is there twice.
+    /// A needed column occurs more than once.
     #[error(
         "{name} has {times} columns named '{column}'; rename all but one, or point --columns at another"
     )]
     RepeatedColumn {
-        /// The source.
+        /// The name of the source.
         name: String,
-        /// The name that repeats.
+        /// Its name.
         column: String,
-        /// How often.
+        /// How often it occurs.
         times: usize,
     },
-    /// Every line was bad.
+    /// No line can be a subject.
     #[error(
         "none of the {lines} lines of {name} can be a subject; the first reason: {first}. Check the columns and the encoding (--columns, --encoding)"
     )]
-    NoGoodLine {
-        /// The source.
+    NoValidLine {
+        /// The name of the source.
         name: String,
-        /// Data lines read.
+        /// Lines read.
         lines: u64,
-        /// Line, column and reason of the first.
+        /// Line, column and reason of the first one.
         first: String,
     },
-    /// The corp to look in cannot be one.
+    /// The value of `--corpid` cannot be a corpid.
     #[error("--corpid '{corpid}' cannot be a corpid: {reason}")]
     BadCorpid {
-        /// As it was given.
+        /// The value.
         corpid: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// The system gives no thread to read on.
+    /// The thread that reads could not be started.
     #[error(
         "{name} cannot be read: no thread can be started ({reason}). Raise the limit of processes (ulimit -u) and run the same command"
     )]
     NoThread {
-        /// The source.
+        /// The name of the source.
         name: String,
-        /// What the system said.
+        /// The system's error.
         reason: io::Error,
     },
 }

@@ -1,20 +1,22 @@
-//! The header line: which delimiter it uses and which columns hold the ids.
+//! The header line: its delimiter, and which columns hold the ids.
 
 use super::{
-    IntakeError, ReadOptions, Reason,
-    csv::{Cut, Dialect, Span},
+    csv::{ByteRange, Cut, Dialect},
+    error::IntakeError,
+    id::looks_like_id,
     input::Source,
-    records::{Records, Step},
-    validate,
+    options::ReadOptions,
+    records::{NextRecord, Records},
+    reject::RejectReason,
 };
 
-/// In the order of preference when a header has none of them.
+/// The delimiters that are detected; the first is taken if a header has none of them.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-/// No message lists more names than this, nor longer ones.
+/// Most column names in a message, and most characters of each.
 const NAMES_SHOWN: usize = 20;
 const NAME_SHOWN: usize = 40;
 
-/// The names of the columns, and where the needed ones are.
+/// The names of the columns, and the indices of the needed ones.
 pub(super) struct Header {
     names: Vec<String>,
     pub(super) unionid: usize,
@@ -23,27 +25,27 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Consumes the header of `records` and sets the delimiter of all that follows.
+    /// Reads the header of `records` and sets their delimiter.
     pub(super) fn read(
         source: &Source,
         records: &mut Records,
         options: &ReadOptions,
     ) -> Result<Self, IntakeError> {
-        let delimiter = options.delimiter;
-        let delimiter = delimiter.unwrap_or_else(|| best_delimiter(records.first_line(), options));
+        let detect = || best_delimiter(records.first_line(), options);
+        let delimiter = options.delimiter.unwrap_or_else(detect);
         records.set_delimiter(delimiter);
         let name = &*source.name;
         match records.next().map_err(|error| source.failed(0, error))? {
-            Step::Record { nul: false, .. } => Self::locate(name, names_of(records), options),
-            Step::Record { .. } => Err(bad_header(name, records, Reason::Nul)),
-            Step::Fault { reason, .. } => Err(bad_header(name, records, reason)),
-            Step::End => Err(IntakeError::EmptyFile {
+            NextRecord::Whole { nul: false, .. } => Self::locate(name, names_of(records), options),
+            NextRecord::Whole { .. } => Err(bad_header(name, records, RejectReason::Nul)),
+            NextRecord::Damaged { reason, .. } => Err(bad_header(name, records, reason)),
+            NextRecord::End => Err(IntakeError::EmptyFile {
                 name: name.to_owned(),
             }),
         }
     }
 
-    /// The name of a column as the source writes it; empty behind the last one.
+    /// Returns the name of a column as it is in the source; empty if there is no such column.
     pub(super) fn name(&self, column: usize) -> &str {
         self.names.get(column).map_or("", |name| name.trim())
     }
@@ -63,47 +65,48 @@ impl Header {
                 openid,
                 corpid,
             }),
-            _ if names.iter().any(|name| validate::looks_like_id(name)) => {
-                Err(IntakeError::NoHeader {
-                    name: source.to_owned(),
-                })
-            }
+            _ if names.iter().any(|name| looks_like_id(name)) => Err(IntakeError::NoHeader {
+                name: source.to_owned(),
+            }),
             _ => Err(missing(source, &names, options)),
         }
     }
 }
 
-/// A column we need: our word for it, and what the header calls it.
-struct Wanted<'a> {
-    ours: &'static str,
+/// A needed column.
+struct WantedColumn<'a> {
+    /// `unionid`, `openid` or `corpid`.
+    field: &'static str,
+    /// Its name in the header.
     name: &'a str,
 }
 
-impl Wanted<'_> {
+impl WantedColumn<'_> {
     fn quoted(&self) -> String {
-        if self.name == self.ours {
+        if self.name == self.field {
             format!("'{}'", self.name)
         } else {
-            format!("'{}' (for {})", self.name, self.ours)
+            format!("'{}' (for {})", self.name, self.field)
         }
     }
 }
 
-fn wanted(options: &ReadOptions) -> [Wanted<'_>; 3] {
+fn wanted(options: &ReadOptions) -> [WantedColumn<'_>; 3] {
     let columns = &options.columns;
     [
         ("unionid", &columns.unionid),
         ("openid", &columns.openid),
         ("corpid", &columns.corpid),
     ]
-    .map(|(ours, theirs)| Wanted {
-        ours,
-        name: theirs.as_deref().unwrap_or(ours),
+    .map(|(field, name)| WantedColumn {
+        field,
+        name: name.as_deref().unwrap_or(field),
     })
 }
 
-/// What of a name counts: not its case, spaces, quotes or invisible signs.
-fn plain(name: &str) -> String {
+/// Returns a name without what is ignored in comparisons: case, spaces, quotes and invisible
+/// characters.
+fn normalized(name: &str) -> String {
     let counts = |letter: &char| {
         !letter.is_whitespace() && !matches!(letter, '\u{feff}' | '\u{200b}' | '"' | '“' | '”')
     };
@@ -113,11 +116,15 @@ fn plain(name: &str) -> String {
         .collect()
 }
 
-fn find(source: &str, names: &[String], wanted: &Wanted<'_>) -> Result<Option<usize>, IntakeError> {
-    let name = plain(wanted.name);
-    let mut places = (0..names.len()).filter(|place| plain(&names[*place]) == name);
-    let first = places.next();
-    match places.count() {
+fn find(
+    source: &str,
+    names: &[String],
+    wanted: &WantedColumn<'_>,
+) -> Result<Option<usize>, IntakeError> {
+    let name = normalized(wanted.name);
+    let mut found = (0..names.len()).filter(|index| normalized(&names[*index]) == name);
+    let first = found.next();
+    match found.count() {
         0 => Ok(first),
         more => Err(IntakeError::RepeatedColumn {
             name: source.to_owned(),
@@ -127,30 +134,35 @@ fn find(source: &str, names: &[String], wanted: &Wanted<'_>) -> Result<Option<us
     }
 }
 
-/// The delimiter that uncovers most needed columns; among equals, most columns.
+/// Returns the delimiter that finds most of the needed columns; among equals, most columns.
 fn best_delimiter(line: &[u8], options: &ReadOptions) -> u8 {
-    let wanted = wanted(options).map(|wanted| plain(wanted.name));
+    let wanted = wanted(options).map(|wanted| normalized(wanted.name));
     let score = |delimiter: &u8| {
-        let mut spans = Vec::new();
-        // The sniffed dialect only cuts the one line, so its line end does not matter.
-        let cut = Dialect::new(*delimiter, b'\n').cut(line, true, &mut spans);
-        let name = |span: &Span| plain(&String::from_utf8_lossy(&line[span.start..span.end]));
-        let found = spans.iter().filter(|span| wanted.contains(&name(span)));
-        (matches!(cut, Cut::Whole { .. }), found.count(), spans.len())
+        let mut ranges = Vec::new();
+        // Only one line is cut, therefore the line end does not matter.
+        let cut = Dialect::new(*delimiter, b'\n').cut(line, true, &mut ranges);
+        let name =
+            |range: &ByteRange| normalized(&String::from_utf8_lossy(&line[range.start..range.end]));
+        let found = ranges.iter().filter(|range| wanted.contains(&name(range)));
+        (
+            matches!(cut, Cut::Whole { .. }),
+            found.count(),
+            ranges.len(),
+        )
     };
-    // `max_by_key` takes the last among equals, hence the reversal.
+    // `max_by_key` returns the last among equals, therefore the order is reversed.
     let best = DELIMITERS.iter().rev().max_by_key(|sign| score(sign));
     best.copied().unwrap_or(b',')
 }
 
 fn names_of(records: &Records) -> Vec<String> {
-    (0..records.width())
+    (0..records.fields())
         .filter_map(|column| records.field(column))
         .map(|name| String::from_utf8_lossy(name).replace("\"\"", "\""))
         .collect()
 }
 
-fn bad_header(source: &str, records: &Records, reason: Reason) -> IntakeError {
+fn bad_header(source: &str, records: &Records, reason: RejectReason) -> IntakeError {
     IntakeError::BadHeader {
         name: source.to_owned(),
         line: records.line(),
@@ -159,27 +171,31 @@ fn bad_header(source: &str, records: &Records, reason: Reason) -> IntakeError {
 }
 
 fn missing(source: &str, names: &[String], options: &ReadOptions) -> IntakeError {
-    let is_there = |wanted: &Wanted<'_>| {
-        let mut plains = names.iter().map(|name| plain(name));
-        plains.any(|name| name == plain(wanted.name))
+    let is_there = |wanted: &WantedColumn<'_>| {
+        let mut names = names.iter().map(|name| normalized(name));
+        names.any(|name| name == normalized(wanted.name))
     };
     let (there, missing): (Vec<_>, Vec<_>) = wanted(options)
         .into_iter()
-        .filter(|wanted| wanted.ours != "corpid" || options.columns.corpid.is_some())
+        .filter(|wanted| wanted.field != "corpid" || options.columns.corpid.is_some())
         .partition(is_there);
     let mut unused: Vec<_> = names.iter().map(|name| name.trim()).collect();
     unused.retain(|name| !name.is_empty());
-    unused.retain(|name| !there.iter().any(|wanted| plain(name) == plain(wanted.name)));
-    // `--columns` replaces, so the names it already got right are said again.
-    let kept = there.iter().filter(|wanted| wanted.name != wanted.ours);
-    let kept = kept.map(|wanted| format!("{}={}", wanted.ours, wanted.name));
+    unused.retain(|name| {
+        !there
+            .iter()
+            .any(|wanted| normalized(name) == normalized(wanted.name))
+    });
+    // `--columns` replaces all names, therefore the example repeats those that were right.
+    let kept = there.iter().filter(|wanted| wanted.name != wanted.field);
+    let kept = kept.map(|wanted| format!("{}={}", wanted.field, wanted.name));
     let likely = missing
         .iter()
-        .map(|wanted| likely(wanted.ours, &mut unused));
+        .map(|wanted| likely(wanted.field, &mut unused));
     let garbled = names.iter().any(|name| name.contains('\u{fffd}'));
     IntakeError::MissingColumns {
         name: source.to_owned(),
-        missing: joined(missing.iter().map(Wanted::quoted), " and no column "),
+        missing: joined(missing.iter().map(WantedColumn::quoted), " and no column "),
         found: shown(names),
         example: joined(kept.chain(likely), ","),
         hint: if garbled { GARBLED } else { "" },
@@ -192,15 +208,18 @@ fn joined(words: impl Iterator<Item = String>, between: &str) -> String {
     words.collect::<Vec<_>>().join(between)
 }
 
-/// A pair for `--columns`: `ours` and the unused name it most likely stands under, which is
-/// used up by that.
-fn likely(ours: &str, unused: &mut Vec<&str>) -> String {
-    let root = ours.trim_end_matches("id");
-    let alike = unused.iter().position(|name| plain(name).contains(root));
-    let name = alike.map_or("NAME", |place| unused.remove(place));
-    format!("{ours}={name}")
+/// Returns a pair for `--columns`: a field and the name that most likely is its column's, which is
+/// removed from `unused`.
+fn likely(field: &str, unused: &mut Vec<&str>) -> String {
+    let root = field.trim_end_matches("id");
+    let alike = unused
+        .iter()
+        .position(|name| normalized(name).contains(root));
+    let name = alike.map_or("NAME", |index| unused.remove(index));
+    format!("{field}={name}")
 }
 
+/// Returns the names as a quoted list, shortened if it is long.
 fn shown(names: &[String]) -> String {
     let name = |name: &String| {
         let name: String = name.trim().chars().take(NAME_SHOWN).collect();

@@ -1,4 +1,4 @@
-//! One input on disk or on standard input, and the plain bytes in it.
+//! Inputs: files and standard input, opened and unpacked.
 
 use std::{
     ffi::OsStr,
@@ -13,20 +13,19 @@ use std::{
 
 use flate2::read::MultiGzDecoder;
 
-use super::IntakeError;
+use super::error::IntakeError;
 
-/// Where rows come from.
+/// A file or standard input, as it was named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Input {
-    /// A file (or a pipe with a name).
+    /// A file or a named pipe.
     Path(PathBuf),
     /// Standard input.
     Stdin,
 }
 
 impl Input {
-    /// The input an argument means: `-` is standard input.
-    #[must_use]
+    /// Returns the input that an argument names; `-` is standard input.
     pub fn parse(argument: &OsStr) -> Self {
         if argument == "-" {
             Self::Stdin
@@ -35,32 +34,29 @@ impl Input {
         }
     }
 
-    /// What messages and the rejects file call it.
-    #[must_use]
-    pub fn name(&self) -> String {
+    /// Returns its name in messages and in the rejects file.
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::Path(path) => path.display().to_string(),
             Self::Stdin => "standard input".to_owned(),
         }
     }
 
-    /// What output files are named after: `fans` for `dir/fans.csv.gz`, `stdin` for `-`.
-    #[must_use]
-    pub fn stem(&self) -> String {
+    /// Returns the stem of output files: `fans` for `dir/fans.csv.gz`, `stdin` for `-`.
+    pub(crate) fn stem(&self) -> String {
         let Self::Path(path) = self else {
             return "stdin".to_owned();
         };
         let mut stem = PathBuf::from(path.file_name().unwrap_or(path.as_os_str()));
-        if Compression::named(&stem).is_some() {
+        if Compression::from_name(&stem).is_some() {
             stem.set_extension("");
         }
         let stem = stem.file_stem().unwrap_or(stem.as_os_str());
         stem.to_string_lossy().into_owned()
     }
 
-    /// Whether it can be read once only (standard input, a named pipe), so that it has no digest.
-    #[must_use]
-    pub fn is_stream(&self) -> bool {
+    /// Whether it can be read only once (standard input, a named pipe) and thus has no digest.
+    pub(crate) fn is_stream(&self) -> bool {
         match self {
             Self::Path(path) => path
                 .metadata()
@@ -70,7 +66,7 @@ impl Input {
     }
 }
 
-/// How a source is packed.
+/// How a source is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
     Gzip,
@@ -85,7 +81,7 @@ impl Compression {
         }
     }
 
-    fn named(path: &Path) -> Option<Self> {
+    fn from_name(path: &Path) -> Option<Self> {
         let extension = path.extension()?.to_ascii_lowercase();
         match extension.to_str()? {
             "gz" => Some(Self::Gzip),
@@ -94,7 +90,7 @@ impl Compression {
         }
     }
 
-    fn begins(head: &[u8]) -> Option<Self> {
+    fn from_magic(head: &[u8]) -> Option<Self> {
         match head {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
@@ -103,14 +99,15 @@ impl Compression {
     }
 }
 
-/// An opened input: its bytes unpacked, its raw bytes counted.
+/// An opened input.
 pub(super) struct Source {
     pub(super) name: Arc<str>,
+    /// Its bytes, unpacked.
     pub(super) reader: Box<dyn Read + Send>,
     pub(super) compression: Option<Compression>,
     /// Raw bytes read so far.
     pub(super) bytes: Arc<AtomicU64>,
-    /// Raw bytes altogether, if it is a plain file.
+    /// Raw bytes of the whole input, if it is a file.
     pub(super) total: Option<u64>,
 }
 
@@ -125,7 +122,7 @@ impl Source {
             Input::Stdin => (Box::new(io::stdin()), None),
         };
         let bytes = Arc::new(AtomicU64::new(0));
-        let counted = Counted {
+        let counted = CountingReader {
             raw,
             bytes: Arc::clone(&bytes),
         };
@@ -144,7 +141,7 @@ impl Source {
         })
     }
 
-    /// The error for a read that failed after `lines` lines.
+    /// Returns the error for a read that failed after `lines` lines.
     pub(super) fn failed(&self, lines: u64, reason: io::Error) -> IntakeError {
         let name = self.name.to_string();
         match self.compression {
@@ -165,18 +162,18 @@ impl Source {
 
 type Unpacked = (Box<dyn Read + Send>, Option<Compression>);
 
-/// Unpacks by the first bytes, else by the name: a `.csv` may well be gzip.
-fn unpack(input: &Input, mut raw: Counted) -> io::Result<Unpacked> {
+/// Unpacks what the first bytes, or else the name, tell to be compressed: a `.csv` can be gzip.
+fn unpack(input: &Input, mut raw: CountingReader) -> io::Result<Unpacked> {
     let head = read_up_to(&mut raw, 4)?;
     let by_name = || match input {
-        // An empty `.gz` is an empty file, which is the better message.
-        Input::Path(path) if !head.is_empty() => Compression::named(path),
+        // An empty `.gz` is reported as an empty file.
+        Input::Path(path) if !head.is_empty() => Compression::from_name(path),
         _ => None,
     };
-    let compression = Compression::begins(&head).or_else(by_name);
+    let compression = Compression::from_magic(&head).or_else(by_name);
     let whole = Cursor::new(head).chain(raw);
     let reader: Box<dyn Read + Send> = match compression {
-        // Some tools write one member per block, so one is not the end.
+        // Some tools write several gzip members.
         Some(Compression::Gzip) => Box::new(MultiGzDecoder::new(whole)),
         Some(Compression::Zstd) => Box::new(zstd::Decoder::new(whole)?),
         None => Box::new(whole),
@@ -184,10 +181,10 @@ fn unpack(input: &Input, mut raw: Counted) -> io::Result<Unpacked> {
     Ok((reader, compression))
 }
 
-/// Opens `path` for reading, with the errors an operator can act on.
+/// Opens a file for reading.
 pub(super) fn open_file(path: &Path) -> Result<File, IntakeError> {
     let name = || path.display().to_string();
-    // Opening a directory succeeds on Unix and fails on the first read, with a worse message.
+    // On Unix a directory can be opened; reading it fails, with a worse message.
     if path.is_dir() {
         return Err(IntakeError::Directory { name: name() });
     }
@@ -197,19 +194,20 @@ pub(super) fn open_file(path: &Path) -> Result<File, IntakeError> {
     })
 }
 
-/// The first `limit` bytes of `reader`, fewer only at its end.
+/// Returns the first `limit` bytes of `reader`, fewer only at its end.
 pub(super) fn read_up_to(reader: &mut dyn Read, limit: u64) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     reader.take(limit).read_to_end(&mut head)?;
     Ok(head)
 }
 
-struct Counted {
+/// A reader that counts the bytes read.
+struct CountingReader {
     raw: Box<dyn Read + Send>,
     bytes: Arc<AtomicU64>,
 }
 
-impl Read for Counted {
+impl Read for CountingReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.raw.read(buffer)?;
         self.bytes.fetch_add(read as u64, Relaxed);
@@ -222,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outputs_are_named_after_the_stem() {
+    fn stem_drops_folder_and_suffixes() {
         for (argument, stem) in [
             ("dir/fans.csv.gz", "fans"),
             ("fans.csv", "fans"),
@@ -236,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_told_from_a_file() {
+    fn directory_is_told_from_a_file() {
         let error = open_file(Path::new("src")).err().unwrap();
         assert!(error.to_string().starts_with("src is a directory"));
     }

@@ -1,24 +1,26 @@
-//! Intake: bytes of a source become [`Row`](crate::model::Row)s, or [`RowError`]s that cost no call.
+//! Intake: the bytes of a source become [`Row`](crate::model::Row)s, or [`RowError`]s that cost no
+//! call.
 //!
-//! [`RowReader::open`] finds out what the bytes are (gzip or zstd, the [`Encoding`], the
-//! delimiter, the columns) and then lends one row at a time, straight out of its read buffer:
-//! no allocation per row, and never more than a little over 1 MiB in memory whatever the file
-//! holds. What cannot be a subject comes out as a [`RowError`], and the rest goes on. [`ReadAhead`]
-//! does the same on a thread of its own.
+//! [`RowReader::open`] detects what the bytes are (gzip or zstd, the [`Encoding`], the delimiter,
+//! the columns). It then lends one row at a time out of its read buffer, without an allocation per
+//! row and with little more than 1 MiB in memory, whatever the source holds. A line that cannot be
+//! a subject is returned as a [`RowError`], and reading continues. [`ReadAhead`] does the same on a
+//! thread of its own.
 //!
 //! ```no_run
-//! use idferry::intake::{Input, Line, Options, Rows};
+//! use idferry::intake::{Input, InputLine, ReadOptions, RowReader};
 //!
 //! # fn main() -> Result<(), idferry::intake::IntakeError> {
-//! let mut rows = Rows::open(&Input::parse("fans.csv.gz".as_ref()), &Options::default())?;
+//! let input = Input::parse("fans.csv.gz".as_ref());
+//! let mut rows = RowReader::open(&input, &ReadOptions::default())?;
 //! loop {
 //!     match rows.next()? {
-//!         Line::Row(row) => { /* enrol row.unionid, row.openid, row.corpid */ }
-//!         Line::Bad(error) => eprintln!("{error}"),
-//!         Line::End => break,
+//!         InputLine::Row(row) => { /* import row.unionid, row.openid, row.corpid */ }
+//!         InputLine::Invalid(error) => eprintln!("{error}"),
+//!         InputLine::End => break,
 //!     }
 //! }
-//! rows.ensure_yield()
+//! # Ok(())
 //! # }
 //! ```
 
@@ -28,6 +30,7 @@ mod digest;
 mod encoding;
 mod error;
 mod header;
+mod id;
 mod input;
 mod options;
 mod read_ahead;
@@ -36,14 +39,15 @@ mod reject;
 mod rows;
 mod validate;
 
-pub use digest::digest;
+pub(crate) use digest::digest;
 pub use encoding::Encoding;
 pub use error::IntakeError;
 pub use input::Input;
-pub use options::{Columns, ReadOptions, parse_delimiter};
-pub use read_ahead::ReadAhead;
-pub use reject::{Reason, RowError};
-pub use rows::{Line, RowReader, UnusualIds};
+pub(crate) use options::parse_delimiter;
+pub use options::{Columns, ReadOptions};
+pub(crate) use read_ahead::ReadAhead;
+pub use reject::{RejectReason, RowError};
+pub use rows::{InputLine, RowReader, UnusualIds};
 
 #[cfg(test)]
 mod tests;

@@ -1,32 +1,32 @@
-//! How a source is to be read, where the operator knows better than detection.
+//! How to read a source, where the operator overrides detection.
 
 use std::str::FromStr;
 
-use super::Encoding;
+use super::encoding::Encoding;
 
-/// What the operator said about the inputs; the default leaves everything to detection.
+/// The operator's options for reading inputs; by default everything is detected.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// `--columns`: header names that stand for ours.
+    /// `--columns`: the header names of the needed columns.
     pub columns: Columns,
     /// `--encoding`: `None` detects it.
     pub encoding: Option<Encoding>,
-    /// `--delimiter`: `None` detects it; see [`parse_delimiter`].
+    /// `--delimiter`: `None` detects it.
     pub delimiter: Option<u8>,
-    /// `--corpid`: the downstream corp every row asks for; a row that names another is an error.
+    /// `--corpid`: the only downstream corp to look in; a row that names another one is rejected.
     pub corpid: Option<String>,
 }
 
-/// The header names under which the needed columns stand, as far as the operator gave them.
+/// The header names of the needed columns; `None` for the default, which is the field's name.
 ///
 /// Parsed from `unionid=会员unionid,openid=小程序openid`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Columns {
-    /// The header name of the unionid column.
+    /// That of the unionid column.
     pub unionid: Option<String>,
-    /// The header name of the openid column.
+    /// That of the openid column.
     pub openid: Option<String>,
-    /// The header name of the corpid column.
+    /// That of the corpid column.
     pub corpid: Option<String>,
 }
 
@@ -35,13 +35,13 @@ impl FromStr for Columns {
 
     fn from_str(list: &str) -> Result<Self, Self::Err> {
         let mut columns = Self::default();
-        // A Chinese keyboard types the full-width comma.
+        // Chinese keyboards type the full-width comma.
         for pair in list.split([',', '\u{ff0c}']) {
             let Some((ours, theirs)) = pair.split_once('=') else {
                 return Err(format!("'{pair}' is not of the form {FORM}"));
             };
             let (ours, theirs) = (ours.trim(), theirs.trim());
-            let place = match ours.to_ascii_lowercase().as_str() {
+            let column = match ours.to_ascii_lowercase().as_str() {
                 "unionid" => &mut columns.unionid,
                 "openid" => &mut columns.openid,
                 "corpid" => &mut columns.corpid,
@@ -50,7 +50,7 @@ impl FromStr for Columns {
             if theirs.is_empty() {
                 return Err(format!("no column is named for {ours}; the form is {FORM}"));
             }
-            if place.replace(theirs.to_owned()).is_some() {
+            if column.replace(theirs.to_owned()).is_some() {
                 return Err(format!("{ours} is named twice"));
             }
         }
@@ -60,11 +60,8 @@ impl FromStr for Columns {
 
 const FORM: &str = "unionid=NAME,openid=NAME";
 
-/// The delimiter called `,`, `;`, `|`, `tab` or `\t`, for `--delimiter`.
-///
-/// # Errors
-/// A sentence for the operator if `word` is none of these.
-pub fn parse_delimiter(word: &str) -> Result<u8, String> {
+/// Parses `--delimiter`: `,`, `;`, `|`, `tab` or `\t`. The error is a sentence for the operator.
+pub(crate) fn parse_delimiter(word: &str) -> Result<u8, String> {
     match word {
         "," => Ok(b','),
         ";" => Ok(b';'),
@@ -81,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_named_in_pairs() {
+    fn columns_are_parsed_from_pairs() {
         let columns: Columns = "unionid=会员unionid, OpenID = 小程序openid"
             .parse()
             .unwrap();
@@ -91,20 +88,20 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_in_the_columns_is_told() {
-        for (slip, told) in [
+    fn invalid_columns_are_explained() {
+        for (text, expected) in [
             ("unionid", "'unionid' is not of the form"),
             ("union=a", "'union' is not one of unionid, openid, corpid"),
             ("unionid=", "no column is named for unionid"),
             ("openid=a,openid=b", "openid is named twice"),
         ] {
-            let error = slip.parse::<Columns>().unwrap_err();
-            assert!(error.contains(told), "{slip}: {error}");
+            let error = text.parse::<Columns>().unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
         }
     }
 
     #[test]
-    fn a_delimiter_has_a_sign_or_a_name() {
+    fn delimiter_is_a_character_or_tab() {
         assert_eq!(parse_delimiter("tab"), Ok(b'\t'));
         assert_eq!(parse_delimiter("\\t"), Ok(b'\t'));
         assert_eq!(parse_delimiter(";"), Ok(b';'));

@@ -1,5 +1,5 @@
-//! Lines read ahead on a thread of their own: one core unpacks, cuts and judges them while the
-//! other takes them in.
+//! Reading ahead on a thread of its own: one core unpacks, cuts and validates lines while another
+//! imports them.
 
 use std::{
     panic::resume_unwind,
@@ -11,51 +11,57 @@ use std::{
     vec,
 };
 
+use super::{
+    error::IntakeError,
+    reject::RowError,
+    rows::{InputLine, RowReader},
+};
 use crate::model::Row;
 
-use super::{IntakeError, Line, RowError, RowReader};
-
-/// Lines handed over at once, unless they are long: bad ones are kept as they are.
+/// Most lines of a page, and most bytes of a page, text of invalid lines included.
 const LINES_A_PAGE: usize = 2048;
 const BYTES_A_PAGE: usize = 256 * 1024;
 /// Pages read and not yet taken.
 const PAGES_AHEAD: usize = 4;
 
-/// [`RowReader`] behind a thread. Dropped before the end, the thread ends with its next page.
-pub struct ReadAhead {
+/// A [`RowReader`] on a thread. If this is dropped before the end, the thread ends after its current
+/// page.
+pub(crate) struct ReadAhead {
     pages: Receiver<Page>,
     text: String,
-    /// What was lent so far ends here.
+    /// Where the columns of the line lent last end in `text`.
     lent: usize,
-    lines: vec::IntoIter<Kept>,
+    lines: vec::IntoIter<PageLine>,
     thread: JoinHandle<RowReader>,
 }
 
+/// Lines that are handed over at once.
 #[derive(Default)]
 struct Page {
     /// The columns of its rows, one after the other.
     text: String,
-    lines: Vec<Kept>,
+    lines: Vec<PageLine>,
 }
 
-/// A line, or what ended them.
-enum Kept {
+enum PageLine {
     /// Where its columns end in the text of the page.
     Row {
         unionid: usize,
         openid: usize,
         corpid: Option<usize>,
     },
-    Bad(Box<RowError>),
+    Invalid(Box<RowError>),
+    /// Reading failed here; the last line there is.
     Failed(Box<IntakeError>),
 }
 
 impl ReadAhead {
-    /// Begins to read on.
+    /// Starts the thread.
     ///
     /// # Errors
-    /// If the system gives no thread.
-    pub fn of(rows: RowReader) -> Result<Self, IntakeError> {
+    ///
+    /// [`IntakeError::NoThread`].
+    pub(crate) fn of(rows: RowReader) -> Result<Self, IntakeError> {
         let (send, pages) = sync_channel(PAGES_AHEAD);
         let name = Arc::clone(rows.name());
         let thread = Builder::new()
@@ -74,48 +80,44 @@ impl ReadAhead {
         })
     }
 
-    /// As [`RowReader::next`].
-    ///
-    /// # Errors
-    /// As there.
-    #[expect(clippy::should_implement_trait, reason = "an Iterator cannot lend")]
-    pub fn next(&mut self) -> Result<Line<'_>, IntakeError> {
-        let kept = match self.lines.next() {
-            Some(kept) => kept,
+    /// Returns the next line, like [`RowReader::next`].
+    pub(crate) fn next(&mut self) -> Result<InputLine<'_>, IntakeError> {
+        let line = match self.lines.next() {
+            Some(line) => line,
             None => match self.next_page() {
-                Some(kept) => kept,
-                None => return Ok(Line::End),
+                Some(line) => line,
+                None => return Ok(InputLine::End),
             },
         };
-        match kept {
-            Kept::Row {
+        match line {
+            PageLine::Row {
                 unionid,
                 openid,
                 corpid,
             } => {
-                let begins = std::mem::replace(&mut self.lent, corpid.unwrap_or(openid));
-                Ok(Line::Row(Row {
-                    unionid: &self.text[begins..unionid],
+                let start = std::mem::replace(&mut self.lent, corpid.unwrap_or(openid));
+                Ok(InputLine::Row(Row {
+                    unionid: &self.text[start..unionid],
                     openid: &self.text[unionid..openid],
-                    corpid: corpid.map(|ends| &self.text[openid..ends]),
+                    corpid: corpid.map(|end| &self.text[openid..end]),
                 }))
             }
-            Kept::Bad(error) => Ok(Line::Bad(*error)),
-            Kept::Failed(error) => Err(*error),
+            PageLine::Invalid(error) => Ok(InputLine::Invalid(*error)),
+            PageLine::Failed(error) => Err(*error),
         }
     }
 
-    /// The first line of the next page. The thread has ended if there is none.
-    fn next_page(&mut self) -> Option<Kept> {
+    /// Returns the first line of the next page; `None` if the thread has ended.
+    fn next_page(&mut self) -> Option<PageLine> {
         let page = self.pages.recv().ok()?;
-        (self.text, self.lent) = (page.text, 0);
+        self.text = page.text;
+        self.lent = 0;
         self.lines = page.lines.into_iter();
         self.lines.next()
     }
 
-    /// The rows after their last line, for what they know of the whole.
-    #[must_use]
-    pub fn ended(self) -> RowReader {
+    /// Ends the thread and returns the reader, which knows the numbers of the whole source.
+    pub(crate) fn finish(self) -> RowReader {
         drop(self.pages);
         self.thread
             .join()
@@ -123,47 +125,47 @@ impl ReadAhead {
     }
 }
 
-/// Reads to the end, or until nobody takes the pages any more.
+/// Reads to the end, or until the receiver of the pages is dropped.
 fn read(mut rows: RowReader, pages: SyncSender<Page>) -> RowReader {
     loop {
         let mut page = Page::default();
-        let goes_on = page.fill(&mut rows);
+        let has_more = page.fill(&mut rows);
         let is_empty = page.lines.is_empty();
-        if is_empty || pages.send(page).is_err() || !goes_on {
+        if is_empty || pages.send(page).is_err() || !has_more {
             return rows;
         }
     }
 }
 
 impl Page {
-    /// Answers whether there may be more.
+    /// Returns whether there may be more lines.
     fn fill(&mut self, rows: &mut RowReader) -> bool {
         self.lines.reserve_exact(LINES_A_PAGE);
-        let mut bad = 0;
-        while self.lines.len() < LINES_A_PAGE && self.text.len() + bad < BYTES_A_PAGE {
-            let kept = match rows.next() {
-                Ok(Line::Row(row)) => self.keep(&row),
-                Ok(Line::Bad(error)) => {
-                    bad += error.fields.iter().map(String::len).sum::<usize>();
-                    Kept::Bad(error.into())
+        let mut invalid = 0;
+        while self.lines.len() < LINES_A_PAGE && self.text.len() + invalid < BYTES_A_PAGE {
+            let line = match rows.next() {
+                Ok(InputLine::Row(row)) => self.keep(&row),
+                Ok(InputLine::Invalid(error)) => {
+                    invalid += error.fields.iter().map(String::len).sum::<usize>();
+                    PageLine::Invalid(error.into())
                 }
-                Ok(Line::End) => return false,
+                Ok(InputLine::End) => return false,
                 Err(error) => {
-                    self.lines.push(Kept::Failed(error.into()));
+                    self.lines.push(PageLine::Failed(error.into()));
                     return false;
                 }
             };
-            self.lines.push(kept);
+            self.lines.push(line);
         }
         true
     }
 
-    fn keep(&mut self, row: &Row<'_>) -> Kept {
+    fn keep(&mut self, row: &Row<'_>) -> PageLine {
         let mut append = |column: &str| {
             self.text.push_str(column);
             self.text.len()
         };
-        Kept::Row {
+        PageLine::Row {
             unionid: append(row.unionid),
             openid: append(row.openid),
             corpid: row.corpid.map(append),

@@ -1,38 +1,38 @@
-//! One record after the other out of a window, with line numbers, and with a way on after damage.
+//! Cutting a source into records, with line numbers, and continuing after damage.
 //!
-//! After an unclosed quote (or a field or record too long to be one) reading goes on with the
-//! line after the one on which the record started, so that a stray quote costs one line and not
-//! the rest of the file. Bytes that were looked at before are then read line by line: a record
-//! that begins among them cannot span lines, which keeps the work at two looks per byte.
+//! After an unclosed quote, or a field or record too long to be one, reading continues with the
+//! second line of the record, so that a stray quote costs one line and not the rest of the file.
+//! Bytes that were scanned before are then read line by line: a record that begins among them
+//! cannot span lines, so that no byte is scanned more than twice.
 
 use std::io;
 
 use super::{
-    Reason,
-    buffer::Window,
-    csv::{Cut, Dialect, RECORD_MAX, Span},
+    buffer::ReadBuffer,
+    csv::{ByteRange, Cut, Dialect, RECORD_MAX},
+    reject::RejectReason,
 };
 
-/// What the next record is.
-pub(super) enum Step {
-    /// Its fields can be asked for.
-    Record {
+/// What comes next in a source.
+pub(super) enum NextRecord {
+    /// A record, which is the current one now.
+    Whole {
         /// Line breaks inside quotes.
         breaks: u64,
-        /// Whether it holds a NUL byte.
+        /// Whether it has a NUL byte.
         nul: bool,
     },
-    /// It cannot be cut; the beginning of its first line can be asked for.
-    Fault {
-        /// The field in which it was noticed.
+    /// A record that cannot be cut into fields. The first line of it is the current one now.
+    Damaged {
+        /// The index of the field in which that was noticed.
         field: usize,
-        reason: Reason,
+        reason: RejectReason,
     },
     End,
 }
 
 /// What is to be consumed before the next record.
-enum Pending {
+enum Unconsumed {
     Nothing,
     Record {
         length: usize,
@@ -40,41 +40,41 @@ enum Pending {
     },
     /// The first line of a record that was given up.
     FirstLine,
-    /// The rest of a line of which some is consumed.
+    /// The rest of a line, some of which is consumed.
     RestOfLine,
 }
 
+/// The records of a source, one after the other.
 pub(super) struct Records {
-    window: Window,
+    buffer: ReadBuffer,
     dialect: Dialect,
-    spans: Vec<Span>,
-    pending: Pending,
-    /// The physical line on which the current record starts.
+    ranges: Vec<ByteRange>,
+    unconsumed: Unconsumed,
     line: u64,
-    /// Up to this offset, records end with their line.
-    looked_at: u64,
+    /// Up to this offset in the source, records end with their line.
+    scanned_to: u64,
 }
 
 impl Records {
-    /// Finds out how lines end, and reads the first line that is not empty.
-    pub(super) fn new(mut window: Window) -> io::Result<Self> {
-        fill_line(&mut window, b'\n')?;
-        let has = |eol: &u8| window.bytes().contains(eol);
+    /// Detects how lines end, and reads the first line that is not empty.
+    pub(super) fn new(mut buffer: ReadBuffer) -> io::Result<Self> {
+        fill_line(&mut buffer, b'\n')?;
+        let has = |eol: &u8| buffer.bytes().contains(eol);
         let eol = if has(&b'\r') && !has(&b'\n') {
             b'\r'
         } else {
             b'\n'
         };
         let mut records = Self {
-            window,
+            buffer,
             dialect: Dialect::new(b',', eol),
-            spans: Vec::new(),
-            pending: Pending::Nothing,
+            ranges: Vec::new(),
+            unconsumed: Unconsumed::Nothing,
             line: 1,
-            looked_at: 0,
+            scanned_to: 0,
         };
         records.skip_blank()?;
-        fill_line(&mut records.window, eol)?;
+        fill_line(&mut records.buffer, eol)?;
         Ok(records)
     }
 
@@ -82,153 +82,159 @@ impl Records {
         self.dialect = Dialect::new(delimiter, self.dialect.eol);
     }
 
+    /// Returns the physical line on which the current record begins, from 1.
     pub(super) const fn line(&self) -> u64 {
         self.line
     }
 
-    /// The number of fields of the current record.
-    pub(super) const fn width(&self) -> usize {
-        self.spans.len()
+    /// Returns the number of fields of the current record.
+    pub(super) const fn fields(&self) -> usize {
+        self.ranges.len()
     }
 
-    /// A field of the current record, doubled quotes as they stand.
+    /// Returns a field of the current record, doubled quotes unchanged.
     pub(super) fn field(&self, index: usize) -> Option<&[u8]> {
-        let span = self.spans.get(index)?;
-        self.window.bytes().get(span.start..span.end)
+        let range = self.ranges.get(index)?;
+        self.buffer.bytes().get(range.start..range.end)
     }
 
-    /// The line at which the current record starts, as far as it is in memory.
+    /// Returns the first line of the current record, as far as it is in memory.
     pub(super) fn first_line(&self) -> &[u8] {
-        let bytes = self.window.bytes();
+        let bytes = self.buffer.bytes();
         &bytes[..self.find_eol().unwrap_or(bytes.len())]
     }
 
-    /// Gives the current record up: the next one starts on its second line.
+    /// Gives the current record up: the next one begins on its second line.
     pub(super) fn give_up(&mut self) {
-        if let Pending::Record { length, .. } = self.pending {
-            self.looked_at = self.window.offset() + length as u64;
-            self.pending = Pending::FirstLine;
+        if let Unconsumed::Record { length, .. } = self.unconsumed {
+            self.scanned_to = self.buffer.offset() + length as u64;
+            self.unconsumed = Unconsumed::FirstLine;
         }
     }
 
-    /// The next record; empty lines are not records.
-    pub(super) fn next(&mut self) -> io::Result<Step> {
-        self.leave()?;
+    /// Goes to the next record; empty lines are not records.
+    pub(super) fn next(&mut self) -> io::Result<NextRecord> {
+        self.consume()?;
         self.skip_blank()?;
-        if self.window.bytes().is_empty() {
-            return Ok(Step::End);
+        if self.buffer.bytes().is_empty() {
+            return Ok(NextRecord::End);
         }
         loop {
             match self.cut() {
-                Cut::Short => self.window.fill()?,
+                Cut::Incomplete => self.buffer.fill()?,
                 Cut::Whole {
                     length,
                     breaks,
                     nul,
                 } => {
-                    self.pending = Pending::Record { length, breaks };
-                    return Ok(Step::Record { breaks, nul });
+                    self.unconsumed = Unconsumed::Record { length, breaks };
+                    return Ok(NextRecord::Whole { breaks, nul });
                 }
-                Cut::Bad {
+                Cut::Damaged {
                     field,
                     reason,
-                    seen,
+                    scanned,
                 } => {
-                    self.spans.clear();
-                    self.looked_at = self.looked_at.max(self.window.offset() + seen as u64);
-                    self.pending = Pending::FirstLine;
-                    return Ok(Step::Fault { field, reason });
+                    self.ranges.clear();
+                    let scanned_to = self.buffer.offset() + scanned as u64;
+                    self.scanned_to = self.scanned_to.max(scanned_to);
+                    self.unconsumed = Unconsumed::FirstLine;
+                    return Ok(NextRecord::Damaged { field, reason });
                 }
             }
         }
     }
 
     fn cut(&mut self) -> Cut {
-        let bytes = self.window.bytes();
-        let again = self.window.offset() < self.looked_at;
-        let cut = match again.then(|| self.find_eol()).flatten() {
+        let bytes = self.buffer.bytes();
+        let by_line = self.buffer.offset() < self.scanned_to;
+        let ranges = &mut self.ranges;
+        let cut = match by_line.then(|| find(bytes, self.dialect.eol)).flatten() {
             // With its line end, so that lengths are counted alike.
-            Some(end) => self.dialect.cut(&bytes[..=end], true, &mut self.spans),
-            None => self.dialect.cut(bytes, self.window.eof(), &mut self.spans),
+            Some(end) => self.dialect.cut(&bytes[..=end], true, ranges),
+            None => self.dialect.cut(bytes, self.buffer.eof(), ranges),
         };
         match cut {
             Cut::Whole { length, .. } if length > RECORD_MAX => self.too_long(length),
-            Cut::Short if bytes.len() > RECORD_MAX => self.too_long(bytes.len()),
+            Cut::Incomplete if bytes.len() > RECORD_MAX => self.too_long(bytes.len()),
             cut => cut,
         }
     }
 
-    fn too_long(&self, seen: usize) -> Cut {
-        Cut::Bad {
-            field: self.spans.len(),
-            reason: Reason::LongRecord,
-            seen,
+    fn too_long(&self, scanned: usize) -> Cut {
+        Cut::Damaged {
+            field: self.ranges.len(),
+            reason: RejectReason::LongRecord,
+            scanned,
         }
     }
 
     fn find_eol(&self) -> Option<usize> {
-        let eol = self.dialect.eol;
-        self.window.bytes().iter().position(|byte| *byte == eol)
+        find(self.buffer.bytes(), self.dialect.eol)
     }
 
-    /// Consumes what the last step left.
-    fn leave(&mut self) -> io::Result<()> {
-        match std::mem::replace(&mut self.pending, Pending::Nothing) {
-            Pending::Nothing => {}
-            Pending::Record { length, breaks } => {
-                let ended =
-                    self.window.bytes().get(length.wrapping_sub(1)) == Some(&self.dialect.eol);
+    /// Consumes what the last record left.
+    fn consume(&mut self) -> io::Result<()> {
+        match std::mem::replace(&mut self.unconsumed, Unconsumed::Nothing) {
+            Unconsumed::Nothing => {}
+            Unconsumed::Record { length, breaks } => {
+                let last = self.buffer.bytes().get(length.wrapping_sub(1));
+                let ended = last == Some(&self.dialect.eol);
                 self.line += breaks + u64::from(ended);
-                self.window.consume(length);
+                self.buffer.consume(length);
             }
-            Pending::FirstLine | Pending::RestOfLine => self.skip_line()?,
+            Unconsumed::FirstLine | Unconsumed::RestOfLine => self.skip_line()?,
         }
         Ok(())
     }
 
-    /// Consumes up to the next line end, however far it is, in bounded memory.
+    /// Consumes up to and including the next line end, in bounded memory.
     fn skip_line(&mut self) -> io::Result<()> {
         loop {
             if let Some(end) = self.find_eol() {
-                self.window.consume(end + 1);
+                self.buffer.consume(end + 1);
                 self.line += 1;
                 return Ok(());
             }
-            self.window.consume(usize::MAX);
-            if self.window.eof() {
+            self.buffer.consume(usize::MAX);
+            if self.buffer.eof() {
                 return Ok(());
             }
-            // A read that fails here must not leave half a line to be taken for a whole one.
-            self.pending = Pending::RestOfLine;
-            self.window.fill()?;
-            self.pending = Pending::Nothing;
+            // If reading fails here, half a line must not be taken for a whole one.
+            self.unconsumed = Unconsumed::RestOfLine;
+            self.buffer.fill()?;
+            self.unconsumed = Unconsumed::Nothing;
         }
     }
 
     fn skip_blank(&mut self) -> io::Result<()> {
         loop {
-            let bytes = self.window.bytes();
+            let bytes = self.buffer.bytes();
             let blank = bytes
                 .iter()
                 .take_while(|byte| matches!(byte, b'\n' | b'\r'));
             let (count, lines) = blank.fold((0, 0), |(count, lines), byte| {
                 (count + 1, lines + u64::from(*byte == self.dialect.eol))
             });
-            let more = count < bytes.len();
-            self.window.consume(count);
+            let has_record = count < bytes.len();
+            self.buffer.consume(count);
             self.line += lines;
-            if more || self.window.eof() {
+            if has_record || self.buffer.eof() {
                 return Ok(());
             }
-            self.window.fill()?;
+            self.buffer.fill()?;
         }
     }
 }
 
-/// Reads until a line end is in the window, or more than any record may be.
-fn fill_line(window: &mut Window, eol: u8) -> io::Result<()> {
-    while !window.eof() && window.bytes().len() <= RECORD_MAX && !window.bytes().contains(&eol) {
-        window.fill()?;
+fn find(bytes: &[u8], eol: u8) -> Option<usize> {
+    bytes.iter().position(|byte| *byte == eol)
+}
+
+/// Reads until a line end is in the buffer, or more bytes than a record may have.
+fn fill_line(buffer: &mut ReadBuffer, eol: u8) -> io::Result<()> {
+    while !buffer.eof() && buffer.bytes().len() <= RECORD_MAX && !buffer.bytes().contains(&eol) {
+        buffer.fill()?;
     }
     Ok(())
 }

@@ -1,33 +1,33 @@
-//! Lines that cannot be a subject, and what is wrong with them.
+//! Lines that cannot be subjects, and what is wrong with them.
 
 use std::{fmt, sync::Arc};
 
-/// What is wrong with a line; it reads on from the name of the column.
+/// What is wrong with a line. `Display` continues a sentence that begins with the column's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Reason {
-    /// No id where one is needed.
+pub enum RejectReason {
+    /// An id is empty.
     Empty,
     /// The line ends before the column.
     Absent {
         /// How many fields the line has.
         fields: usize,
     },
-    /// A character no id has.
+    /// A character that no id has.
     Character(char),
     /// Bytes that are no text in the encoding of the source.
     NotText,
-    /// Too short or too long for an id.
+    /// An id of this length, outside 16 to 64.
     Length(usize),
-    /// Too long for a corpid.
+    /// A corpid of this length, outside 1 to 64.
     CorpidLength(usize),
     /// Another corp than `--corpid`.
     OtherCorp,
-    /// A line break within an id, most likely from a stray quote.
+    /// A line break within an id, which a stray quote can cause.
     LineBreak,
     /// A NUL byte somewhere in the line.
     Nul,
-    /// A quote that is not closed, or not within 64 KiB.
+    /// A quote that is not closed within 64 KiB.
     UnclosedQuote,
     /// A field of more than 64 KiB.
     LongField,
@@ -35,7 +35,7 @@ pub enum Reason {
     LongRecord,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for RejectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("is empty"),
@@ -65,26 +65,25 @@ impl fmt::Display for Reason {
 
 /// A line that cannot be a subject.
 ///
-/// It carries the line's own text for the rejects file; neither its `Debug` nor its `Display`
-/// shows it, for it is personal.
+/// It holds the text of the line, which is personal and which neither `Debug` nor `Display` shows.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RowError {
-    /// The source.
+    /// The name of the source.
     pub source: Arc<str>,
-    /// The physical line on which the record starts; the header is line 1.
+    /// The physical line on which the record begins; the header is line 1.
     pub line: u64,
-    /// The offending column as the header names it; empty if it is the line as a whole.
+    /// The offending column by its name in the header; empty if it is the whole line.
     pub column: String,
     /// What is wrong with it.
-    pub reason: Reason,
-    /// The original fields, each cut at 200 characters; the beginning of the line, if it could
+    pub reason: RejectReason,
+    /// The original fields, at most 200 characters of each; the beginning of the line if it could
     /// not be cut into fields.
     pub fields: Vec<String>,
 }
 
 impl RowError {
-    /// Line, column and reason; the source is told by what is around.
-    pub(super) fn complaint(&self) -> String {
+    /// Returns line, column and reason as a sentence without the source.
+    pub(super) fn describe(&self) -> String {
         let column = match self.column.as_str() {
             "" => "the line",
             column => column,
@@ -95,7 +94,7 @@ impl RowError {
 
 impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.source, self.complaint())
+        write!(f, "{} {}", self.source, self.describe())
     }
 }
 
@@ -115,7 +114,7 @@ mod tests {
             source: "fans.csv".into(),
             line: 7,
             column: "openid".into(),
-            reason: Reason::Character(','),
+            reason: RejectReason::Character(','),
             fields: vec!["oSECRET".to_owned()],
         };
         assert!(!format!("{error:?} {error}").contains("oSECRET"));

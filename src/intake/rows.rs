@@ -1,59 +1,60 @@
-//! The rows of one source, lent one at a time.
+//! The rows of a source, lent one at a time.
 
 use std::{
     fmt, io,
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
-use crate::model::Row;
-
 use super::{
-    Encoding, Input, IntakeError, ReadOptions, Reason, RowError,
-    buffer::Window,
-    encoding::decode,
+    buffer::ReadBuffer,
+    encoding::{Encoding, decode},
+    error::IntakeError,
     header::Header,
-    input::{Source, read_up_to},
-    records::{Records, Step},
+    id::parse_corpid,
+    input::{Input, Source, read_up_to},
+    options::ReadOptions,
+    records::{NextRecord, Records},
+    reject::{RejectReason, RowError},
     validate::{self, FieldError},
 };
+use crate::model::Row;
 
-/// How much is looked at to find the encoding.
+/// Bytes from which the encoding is detected.
 const SAMPLE: u64 = 64 * 1024;
-/// A reject keeps this much of each field, and not more fields than this.
+/// Most characters of a field that a reject keeps, and most fields.
 const CHARS_KEPT: usize = 200;
 const FIELDS_KEPT: usize = 256;
 
-/// What the next line of a source is; empty lines are nothing.
-pub enum Line<'a> {
-    /// It can be a subject.
+/// The next line of a source; empty lines are skipped.
+pub enum InputLine<'a> {
+    /// A line that can be a subject.
     Row(Row<'a>),
-    /// It cannot; the rest goes on.
-    Bad(RowError),
-    /// There are no more.
+    /// A line that cannot be a subject.
+    Invalid(RowError),
+    /// There are no more lines.
     End,
 }
 
-/// Rows whose ids have a length not seen so far: worth one warning, rejected by nobody.
+/// Rows with an id of a length that ids have not had so far. They are imported, and worth a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UnusualIds {
-    /// How many rows.
+    /// The number of rows.
     pub rows: u64,
     /// The line of the first.
     pub first_line: Option<u64>,
 }
 
-/// A streaming reader of one source, in bounded memory.
+/// Reads a source row by row, in bounded memory.
 pub struct RowReader {
     source: Source,
-    encoding: Encoding,
     records: Records,
     header: Header,
     corpid: Option<String>,
     lines: u64,
-    good: u64,
-    unusual: UnusualIds,
-    first_bad: Option<String>,
-    /// The record just told to be bad swallowed lines that are to be read again.
+    valid: u64,
+    unusual_ids: UnusualIds,
+    first_invalid: Option<String>,
+    /// The current record is invalid and spans lines that are to be read again.
     give_up: bool,
     ended: bool,
 }
@@ -62,119 +63,111 @@ impl RowReader {
     /// Opens `input` and reads its header.
     ///
     /// # Errors
+    ///
     /// If it cannot be opened or unpacked, is no text, is empty, or lacks a needed column.
     pub fn open(input: &Input, options: &ReadOptions) -> Result<Self, IntakeError> {
         let corpid = options.corpid.clone();
         check_corpid(corpid.as_deref())?;
         let mut source = Source::open(input)?;
-        let sample = read_up_to(&mut source.reader, SAMPLE).map_err(|e| source.failed(0, e))?;
-        refuse_what_is_no_text(&source, &sample)?;
+        let sample = read_up_to(&mut source.reader, SAMPLE);
+        let sample = sample.map_err(|error| source.failed(0, error))?;
+        refuse_other_formats(&source, &sample)?;
         let detect = || Encoding::detect(&sample);
         let encoding = options.encoding.unwrap_or_else(detect);
         let reader = std::mem::replace(&mut source.reader, Box::new(io::empty()));
         let text = decode(encoding, sample, reader);
-        let records = Records::new(Window::new(text));
-        let mut records = records.map_err(|e| source.failed(0, e))?;
+        let records = Records::new(ReadBuffer::new(text));
+        let mut records = records.map_err(|error| source.failed(0, error))?;
         let header = Header::read(&source, &mut records, options)?;
         Ok(Self {
             source,
-            encoding,
             records,
             header,
             corpid,
             lines: 0,
-            good: 0,
-            unusual: UnusualIds::default(),
-            first_bad: None,
+            valid: 0,
+            unusual_ids: UnusualIds::default(),
+            first_invalid: None,
             give_up: false,
             ended: false,
         })
     }
 
-    /// The next line that is not empty. After an error, and after the end, there are no more.
+    /// Returns the next line. After an error, and after the end, there are no more.
     ///
     /// # Errors
-    /// If the source cannot be read on.
+    ///
+    /// [`IntakeError::Read`] or [`IntakeError::Broken`].
     #[expect(clippy::should_implement_trait, reason = "an Iterator cannot lend")]
-    pub fn next(&mut self) -> Result<Line<'_>, IntakeError> {
-        let Some((breaks, complaint)) = self.step()? else {
-            return Ok(Line::End);
+    pub fn next(&mut self) -> Result<InputLine<'_>, IntakeError> {
+        let Some((breaks, error)) = self.next_record()? else {
+            return Ok(InputLine::End);
         };
         self.lines += 1;
-        let judged = match complaint {
-            Some(complaint) => Err(complaint),
+        let validated = match error {
+            Some(error) => Err(error),
             None => validate::row(&self.records, &self.header, self.corpid.as_deref()),
         };
-        match judged {
+        match validated {
             Ok(row) => {
-                self.good += 1;
+                self.valid += 1;
                 if validate::is_unusual(&row) {
-                    self.unusual.rows += 1;
-                    self.unusual.first_line.get_or_insert(self.records.line());
+                    self.unusual_ids.rows += 1;
+                    let line = self.records.line();
+                    self.unusual_ids.first_line.get_or_insert(line);
                 }
-                Ok(Line::Row(row))
+                Ok(InputLine::Row(row))
             }
-            Err(complaint) => {
-                self.give_up = breaks > 0 && swallowed(&self.records, &self.header);
-                let error = row_error(&self.source.name, &self.records, &self.header, &complaint);
-                self.first_bad.get_or_insert_with(|| error.complaint());
-                Ok(Line::Bad(error))
+            Err(error) => {
+                self.give_up = breaks > 0 && spans_lines(&self.records, &self.header);
+                let error = row_error(&self.source.name, &self.records, &self.header, &error);
+                self.first_invalid.get_or_insert_with(|| error.describe());
+                Ok(InputLine::Invalid(error))
             }
         }
     }
 
-    /// The physical line of the row or error last lent; the header is line 1.
-    #[must_use]
+    /// Returns the physical line of the row or error returned last; the header is line 1.
     pub const fn line(&self) -> u64 {
         self.records.line()
     }
 
-    /// Data lines read so far, good and bad.
-    #[must_use]
+    /// Returns the number of lines read so far, invalid ones included.
     pub const fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// Raw bytes of the source read so far, before unpacking.
-    #[must_use]
+    /// Returns the raw bytes of the source read so far, before unpacking.
     pub fn bytes(&self) -> u64 {
         self.source.bytes.load(Relaxed)
     }
 
-    /// Raw bytes of the source altogether, if it is a file.
-    #[must_use]
+    /// Returns the raw bytes of the whole source, if it is a file.
     pub const fn total_bytes(&self) -> Option<u64> {
         self.source.total
     }
 
-    /// The encoding it is read in.
-    #[must_use]
-    pub const fn encoding(&self) -> Encoding {
-        self.encoding
-    }
-
-    /// What messages and the rejects file call it.
-    #[must_use]
-    pub fn name(&self) -> &Arc<str> {
+    /// Returns the name of the source in messages and in the rejects file.
+    pub(crate) fn name(&self) -> &Arc<str> {
         &self.source.name
     }
 
-    /// Rows with ids of unusual length so far.
-    #[must_use]
-    pub const fn unusual(&self) -> UnusualIds {
-        self.unusual
+    /// Returns the rows with ids of unusual length so far.
+    pub(crate) const fn unusual_ids(&self) -> UnusualIds {
+        self.unusual_ids
     }
 
-    /// At the end: that at least one line was good.
+    /// At the end of the source, checks that at least one line was valid.
     ///
     /// # Errors
-    /// [`IntakeError::OnlyHeader`] or [`IntakeError::NoGoodLine`].
-    pub fn ensure_yield(&self) -> Result<(), IntakeError> {
+    ///
+    /// [`IntakeError::OnlyHeader`] or [`IntakeError::NoValidLine`].
+    pub(crate) fn ensure_any_row(&self) -> Result<(), IntakeError> {
         let name = self.source.name.to_string();
-        match (&self.first_bad, self.good) {
+        match (&self.first_invalid, self.valid) {
             (_, 1..) => Ok(()),
             (None, 0) => Err(IntakeError::OnlyHeader { name }),
-            (Some(first), 0) => Err(IntakeError::NoGoodLine {
+            (Some(first), 0) => Err(IntakeError::NoValidLine {
                 name,
                 lines: self.lines,
                 first: first.clone(),
@@ -182,27 +175,30 @@ impl RowReader {
         }
     }
 
-    /// Goes to the next record with something in it: its line breaks, and what is wrong with it
-    /// whatever its ids are.
-    fn step(&mut self) -> Result<Option<(u64, Option<FieldError>)>, IntakeError> {
+    /// Goes to the next record that is not blank. Returns its line breaks, and what is wrong with
+    /// it apart from its ids; `None` at the end.
+    fn next_record(&mut self) -> Result<Option<(u64, Option<FieldError>)>, IntakeError> {
         if std::mem::take(&mut self.give_up) {
             self.records.give_up();
         }
         while !self.ended {
-            let step = self.records.next().map_err(|reason| {
+            let record = self.records.next().map_err(|reason| {
                 self.ended = true;
                 self.source.failed(self.lines, reason)
             })?;
-            match step {
-                Step::Record { .. } if validate::is_blank(&self.records) => {}
-                Step::Record { breaks, nul } => {
+            match record {
+                NextRecord::Whole { .. } if validate::is_blank_record(&self.records) => {}
+                NextRecord::Whole { breaks, nul } => {
                     return Ok(Some((breaks, nul.then_some(FieldError::NUL))));
                 }
-                Step::Fault { field, reason } => {
-                    let column = Some(field);
-                    return Ok(Some((0, Some(FieldError { column, reason }))));
+                NextRecord::Damaged { field, reason } => {
+                    let error = FieldError {
+                        column: Some(field),
+                        reason,
+                    };
+                    return Ok(Some((0, Some(error))));
                 }
-                Step::End => self.ended = true,
+                NextRecord::End => self.ended = true,
             }
         }
         Ok(None)
@@ -211,25 +207,25 @@ impl RowReader {
 
 impl fmt::Debug for RowReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Rows({} line {})", self.source.name, self.line())
+        write!(f, "RowReader({} line {})", self.source.name, self.line())
     }
 }
 
 fn check_corpid(corpid: Option<&str>) -> Result<(), IntakeError> {
     let Some(corpid) = corpid else { return Ok(()) };
-    match validate::corpid(corpid) {
-        Ok(trimmed) if trimmed == corpid => Ok(()),
-        Ok(_) => Err(Reason::Character(' ')),
-        Err(reason) => Err(reason),
-    }
-    .map_err(|reason| IntakeError::BadCorpid {
+    let reason = match parse_corpid(corpid) {
+        Ok(trimmed) if trimmed == corpid => return Ok(()),
+        Ok(_) => RejectReason::Character(' '),
+        Err(reason) => reason,
+    };
+    Err(IntakeError::BadCorpid {
         corpid: corpid.to_owned(),
         reason: format!("it {reason}"),
     })
 }
 
-/// The files people give in good faith.
-fn refuse_what_is_no_text(source: &Source, sample: &[u8]) -> Result<(), IntakeError> {
+/// Refuses an empty source, and formats that are often taken for CSV.
+fn refuse_other_formats(source: &Source, sample: &[u8]) -> Result<(), IntakeError> {
     let name = source.name.to_string();
     let kind = match sample {
         [] => return Err(IntakeError::EmptyFile { name }),
@@ -242,9 +238,9 @@ fn refuse_what_is_no_text(source: &Source, sample: &[u8]) -> Result<(), IntakeEr
     Err(IntakeError::NotText { name, kind })
 }
 
-/// Whether the line breaks of a bad record lie where an id should be, or before it: then a
-/// stray quote made one record of several lines.
-fn swallowed(records: &Records, header: &Header) -> bool {
+/// Whether a line break of an invalid record is in an id or before one: then a stray quote joined
+/// several lines to one record.
+fn spans_lines(records: &Records, header: &Header) -> bool {
     [header.unionid, header.openid].into_iter().any(|column| {
         let field = records.field(column);
         field.is_none_or(|field| field.contains(&b'\n') || field.contains(&b'\r'))
@@ -255,10 +251,10 @@ fn row_error(
     source: &Arc<str>,
     records: &Records,
     header: &Header,
-    complaint: &FieldError,
+    error: &FieldError,
 ) -> RowError {
-    let column = complaint.column.map_or("", |column| header.name(column));
-    let mut fields: Vec<_> = (0..records.width().min(FIELDS_KEPT))
+    let column = error.column.map_or("", |column| header.name(column));
+    let mut fields: Vec<_> = (0..records.fields().min(FIELDS_KEPT))
         .filter_map(|column| records.field(column))
         .map(|field| beginning(field).replace("\"\"", "\""))
         .collect();
@@ -270,12 +266,12 @@ fn row_error(
         source: Arc::clone(source),
         line: records.line(),
         column: column.to_owned(),
-        reason: complaint.reason,
+        reason: error.reason,
         fields,
     }
 }
 
-/// The first characters of `field`, without decoding the rest of it.
+/// Returns the first characters of `field` and decodes no more than them.
 fn beginning(field: &[u8]) -> String {
     let bytes = &field[..field.len().min(4 * CHARS_KEPT)];
     let text = String::from_utf8_lossy(bytes);

@@ -4,7 +4,8 @@ use super::error::Error;
 use crate::{
     clock::Clock,
     intake::{
-        Input, IntakeError, Line, ReadAhead, ReadOptions, RowError, RowReader, UnusualIds, digest,
+        Input, InputLine, IntakeError, ReadAhead, ReadOptions, RowError, RowReader, UnusualIds,
+        digest,
     },
     store::{Import, Reject, Store},
 };
@@ -68,9 +69,9 @@ fn import_one(
     let mut lines = ReadAhead::of(RowReader::open(input, options)?)?;
     let mut import = store.import(&name, digest.as_ref().map(<[u8; 16]>::as_slice))?;
     let (invalid, broken) = read_all(&mut lines, &mut import)?;
-    let rows = lines.ended();
+    let rows = lines.finish();
     if broken.is_none() {
-        rows.ensure_yield()?;
+        rows.ensure_any_row()?;
     } else {
         // Whole, it has more to say: its digest must not make it a known source.
         import.forget_digest()?;
@@ -83,7 +84,7 @@ fn import_one(
             new: stats.new,
             repeated: stats.duplicates,
             invalid,
-            unusual: rows.unusual(),
+            unusual: rows.unusual_ids(),
         }),
     });
     broken.map_or(Ok(()), |error| Err(error.into()))
@@ -97,12 +98,12 @@ fn read_all(
     let mut invalid = 0;
     loop {
         match lines.next() {
-            Ok(Line::Row(row)) => import.add(&row)?,
-            Ok(Line::Bad(error)) => {
+            Ok(InputLine::Row(row)) => import.add(&row)?,
+            Ok(InputLine::Invalid(error)) => {
                 invalid += 1;
                 import.reject(&reject(error))?;
             }
-            Ok(Line::End) => return Ok((invalid, None)),
+            Ok(InputLine::End) => return Ok((invalid, None)),
             Err(error) => return Ok((invalid, Some(error))),
         }
     }

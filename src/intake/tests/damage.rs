@@ -1,4 +1,4 @@
-//! Lines that are damaged, and what is read on after them.
+//! Damaged lines, and what is read after them.
 
 use std::io::Write;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
-fn a_nul_byte_costs_its_line() {
+fn nul_byte_rejects_its_line() {
     let text = format!(
         "unionid,openid,x\n{},a\0b\n{},\"\0\"\n{},c\n",
         pair(1),
@@ -15,15 +15,15 @@ fn a_nul_byte_costs_its_line() {
         pair(3)
     );
     let read = read(text);
-    assert_eq!(read.lines_of_good(), [4]);
+    assert_eq!(read.valid_lines(), [4]);
     assert_eq!(
-        read.complaints(),
-        [(2, "", Reason::Nul), (3, "", Reason::Nul)]
+        read.errors(),
+        [(2, "", RejectReason::Nul), (3, "", RejectReason::Nul)]
     );
 }
 
 #[test]
-fn a_field_of_10_mb_costs_its_line_and_no_memory() {
+fn field_of_10_mb_rejects_its_line() {
     let huge = "x".repeat(10 << 20);
     for quote in ["", "\""] {
         let text = format!(
@@ -33,41 +33,41 @@ fn a_field_of_10_mb_costs_its_line_and_no_memory() {
             pair(3)
         );
         let read = read(text);
-        assert_eq!(read.lines_of_good(), [2, 4]);
+        assert_eq!(read.valid_lines(), [2, 4]);
         let reason = if quote.is_empty() {
-            Reason::LongField
+            RejectReason::LongField
         } else {
-            Reason::UnclosedQuote
+            RejectReason::UnclosedQuote
         };
-        assert_eq!(read.complaints(), [(3, "openid", reason)]);
-        assert!(read.bad[0].fields[0].chars().count() <= 200);
+        assert_eq!(read.errors(), [(3, "openid", reason)]);
+        assert!(read.invalid[0].fields[0].chars().count() <= 200);
     }
 }
 
 #[test]
-fn a_record_of_more_than_1_mib_costs_its_line() {
+fn record_of_more_than_1_mib_rejects_its_line() {
     let wide = ["x"; 600_000].join(",");
     let text = format!("unionid,openid\n{},{wide}\n{}\n", pair(1), pair(2));
     let read = read(text);
-    assert_eq!(read.lines_of_good(), [3]);
-    assert_eq!(read.complaints(), [(2, "", Reason::LongRecord)]);
+    assert_eq!(read.valid_lines(), [3]);
+    assert_eq!(read.errors(), [(2, "", RejectReason::LongRecord)]);
 }
 
 #[test]
-fn a_quote_that_is_never_closed_costs_its_line_and_not_the_rest() {
+fn unclosed_quote_rejects_its_line_and_not_the_rest() {
     for rows in [3, 100_000] {
         let good = tidy(rows);
         let rest = good.trim_start_matches("unionid,openid\n");
         let text = format!("unionid,openid\n{},\"{}\n{rest}", id(1), id(2));
         let read = read(text);
-        assert_eq!(read.complaints(), [(2, "openid", Reason::UnclosedQuote)]);
-        assert_eq!(read.good.len(), rows);
-        assert_eq!(read.good[0].0, 3);
+        assert_eq!(read.errors(), [(2, "openid", RejectReason::UnclosedQuote)]);
+        assert_eq!(read.valid.len(), rows);
+        assert_eq!(read.valid[0].0, 3);
     }
 }
 
 #[test]
-fn a_stray_quote_that_a_later_line_closes_swallows_nothing() {
+fn stray_quote_closed_by_a_later_line_loses_no_line() {
     let stray = format!(
         "unionid,openid,x\n{},\"Bob\n{},Al\n{},\"Cy\"\n",
         pair(1),
@@ -75,8 +75,8 @@ fn a_stray_quote_that_a_later_line_closes_swallows_nothing() {
         pair(3)
     );
     let read_stray = read(stray);
-    assert_eq!(read_stray.complaints(), [(2, "x", Reason::UnclosedQuote)]);
-    assert_eq!(read_stray.lines_of_good(), [3, 4]);
+    assert_eq!(read_stray.errors(), [(2, "x", RejectReason::UnclosedQuote)]);
+    assert_eq!(read_stray.valid_lines(), [3, 4]);
 
     let in_id = format!(
         "unionid,openid\n{},\"{}\n{}\n\"\n{}\n",
@@ -86,32 +86,32 @@ fn a_stray_quote_that_a_later_line_closes_swallows_nothing() {
         pair(4)
     );
     let read_id = read(in_id);
-    assert_eq!(read_id.lines_of_good(), [3, 5]);
-    assert_eq!(read_id.complaints()[0], (2, "openid", Reason::LineBreak));
+    assert_eq!(read_id.valid_lines(), [3, 5]);
+    assert_eq!(read_id.errors()[0], (2, "openid", RejectReason::LineBreak));
     assert_eq!(
-        read_id.complaints()[1],
-        (4, "unionid", Reason::UnclosedQuote)
+        read_id.errors()[1],
+        (4, "unionid", RejectReason::UnclosedQuote)
     );
 }
 
 #[test]
-fn quotes_that_close_and_open_on_every_line_are_read_in_linear_time() {
+fn quotes_on_every_line_take_linear_time() {
     let lines = "x\"y,\"z\n".repeat(200_000);
     let read = read(format!("unionid,openid\n{lines}{}\n", pair(1)));
-    assert_eq!((read.good.len(), read.bad.len()), (1, 200_000));
+    assert_eq!((read.valid.len(), read.invalid.len()), (1, 200_000));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_bytes_make_it_panic(bytes: Vec<u8>, quotes in "[\",;\n\r\0a]{0,200}") {
+    fn no_bytes_panic(bytes: Vec<u8>, quotes in "[\",;\n\r\0a]{0,200}") {
         let mut text = b"unionid,openid\n".to_vec();
         text.extend(quotes.as_bytes());
         text.extend(&bytes);
         read(text);
         if let Ok(mut rows) = File::new("fans.csv", bytes).open(&ReadOptions::default()) {
-            while !matches!(rows.next(), Ok(Line::End) | Err(_)) {}
+            while !matches!(rows.next(), Ok(InputLine::End) | Err(_)) {}
         }
     }
 
@@ -129,9 +129,9 @@ proptest! {
         let mut found = Vec::new();
         loop {
             match rows.next().unwrap() {
-                Line::Row(row) => found.push(row.unionid.to_owned()),
-                Line::Bad(_) => {}
-                Line::End => break,
+                InputLine::Row(row) => found.push(row.unionid.to_owned()),
+                InputLine::Invalid(_) => {}
+                InputLine::End => break,
             }
         }
         prop_assert_eq!(found, (0..noise.len()).map(id).collect::<Vec<_>>());

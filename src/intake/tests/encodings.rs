@@ -3,29 +3,28 @@
 use super::*;
 
 #[test]
-fn gb18030_is_found_and_its_columns_can_be_named() {
+fn gb18030_is_detected_and_its_columns_can_be_named() {
     let text = format!(
         "会员unionid\t小程序openid\t昵称\r\n{}\t张三\r\n",
         pair(1).replace(',', "\t")
     );
     let file = File::new("fans.csv", encoding_rs::GB18030.encode(&text).0);
     let options = options("unionid=会员unionid,openid=小程序openid");
-    assert_eq!(file.read(&options).good, [(2, id(1), id(500_001), None)]);
-    assert_eq!(file.open(&options).unwrap().encoding(), Encoding::Gb18030);
+    assert_eq!(file.read(&options).valid, [(2, id(1), id(500_001), None)]);
 }
 
 #[test]
-fn utf16_is_read_both_ways_round() {
+fn utf16_is_read_in_both_byte_orders() {
     let text = format!("\u{feff}unionid\topenid\n{}\n", pair(1).replace(',', "\t"));
     let le: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let be: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
     for bytes in [&le, &be, &le[2..].to_vec(), &be[2..].to_vec()] {
-        assert_eq!(read(bytes).lines_of_good(), [2]);
+        assert_eq!(read(bytes).valid_lines(), [2]);
     }
 }
 
 #[test]
-fn bytes_that_are_no_text_matter_in_ids_only() {
+fn invalid_text_matters_in_ids_only() {
     let mut bytes = format!("unionid,openid,x\n{},", pair(1)).into_bytes();
     bytes.resize(bytes.len() + 65_536 - 60, b'x');
     bytes.extend(
@@ -39,8 +38,8 @@ fn bytes_that_are_no_text_matter_in_ids_only() {
             .map(|c| c as u8),
     );
     let read = read(bytes);
-    assert_eq!(read.lines_of_good(), [2, 3]);
-    assert_eq!(read.complaints(), [(4, "unionid", Reason::NotText)]);
+    assert_eq!(read.valid_lines(), [2, 3]);
+    assert_eq!(read.errors(), [(4, "unionid", RejectReason::NotText)]);
 }
 
 #[test]
@@ -50,7 +49,7 @@ fn gzip_is_unpacked_whatever_its_name_and_over_all_members() {
     let packed = [gzip(head), gzip(tail)].concat();
     for name in ["fans.csv.gz", "fans.csv"] {
         let file = File::new(name, &packed);
-        assert_eq!(file.read(&ReadOptions::default()).good.len(), 1_000);
+        assert_eq!(file.read(&ReadOptions::default()).valid.len(), 1_000);
         assert_eq!(
             file.open(&ReadOptions::default()).unwrap().total_bytes(),
             Some(packed.len() as u64)
@@ -64,13 +63,13 @@ fn zstd_is_unpacked_whatever_its_name() {
     for name in ["fans.csv.zst", "fans.csv"] {
         let file = File::new(name, &packed);
         let mut rows = file.open(&ReadOptions::default()).unwrap();
-        while !matches!(rows.next().unwrap(), Line::End) {}
+        while !matches!(rows.next().unwrap(), InputLine::End) {}
         assert_eq!((rows.lines(), rows.bytes()), (1_000, packed.len() as u64));
     }
 }
 
 #[test]
-fn a_cut_off_archive_keeps_the_lines_before_the_cut() {
+fn truncated_archive_keeps_the_lines_before_the_cut() {
     let text = tidy(100_000);
     let zstd = zstd::encode_all(text.as_bytes(), 1).unwrap();
     for (name, packed) in [
@@ -80,17 +79,20 @@ fn a_cut_off_archive_keeps_the_lines_before_the_cut() {
         let file = File::new(name, &packed[..packed.len() / 2]);
         let read = file.read(&ReadOptions::default());
         let error = read.failure.unwrap().to_string();
-        assert!(read.good.len() > 10_000 && read.bad.is_empty(), "{error}");
+        assert!(
+            read.valid.len() > 10_000 && read.invalid.is_empty(),
+            "{error}"
+        );
         assert!(error.contains(&format!(
             "The {} lines before that are kept",
-            read.good.len()
+            read.valid.len()
         )));
         assert!(error.contains("is damaged or cut off"), "{error}");
     }
 }
 
 #[test]
-fn an_archive_in_name_only_is_told() {
+fn archive_in_name_only_is_reported() {
     let file = File::new("fans.csv.gz", tidy(1));
     let error = file.open(&ReadOptions::default()).unwrap_err().to_string();
     assert!(

@@ -1,9 +1,9 @@
-//! Sources that are refused, and how.
+//! Sources that are refused, and the messages.
 
 use super::*;
 
 #[test]
-fn a_corpid_that_cannot_be_one_is_refused_at_once() {
+fn invalid_corpid_is_refused_before_reading() {
     let corpid = Some("wp A".to_owned());
     let options = ReadOptions {
         corpid,
@@ -18,7 +18,7 @@ fn a_corpid_that_cannot_be_one_is_refused_at_once() {
 }
 
 #[test]
-fn a_missing_column_names_the_ones_found_and_the_way_out() {
+fn missing_column_is_reported_with_the_columns_found() {
     assert_eq!(
         refusal("会员UnionID,小程序openid,昵称\n"),
         "fans.csv has no column 'unionid' and no column 'openid'; the columns found are \
@@ -47,25 +47,25 @@ fn a_missing_column_names_the_ones_found_and_the_way_out() {
 }
 
 #[test]
-fn a_needed_column_must_not_be_there_twice() {
-    let told = refusal("unionid,openid,UnionID\n");
+fn repeated_column_is_refused() {
+    let message = refusal("unionid,openid,UnionID\n");
     assert!(
-        told.starts_with("fans.csv has 2 columns named 'unionid'"),
-        "{told}"
+        message.starts_with("fans.csv has 2 columns named 'unionid'"),
+        "{message}"
     );
     let harmless = format!("unionid,openid,x,x\n{}\n", pair(1));
-    assert_eq!(read(harmless).lines_of_good(), [2]);
+    assert_eq!(read(harmless).valid_lines(), [2]);
 }
 
 #[test]
-fn a_file_without_a_header_is_told_so_without_its_ids() {
-    let told = refusal(format!("{}\n", pair(1)));
-    assert!(told.starts_with("the first line of fans.csv looks like data"));
-    assert!(!told.contains(&id(1)));
+fn missing_header_is_reported_without_ids() {
+    let message = refusal(format!("{}\n", pair(1)));
+    assert!(message.starts_with("the first line of fans.csv looks like data"));
+    assert!(!message.contains(&id(1)));
 }
 
 #[test]
-fn emptiness_has_its_kinds() {
+fn empty_sources_are_told_apart() {
     for empty in ["", "\u{feff}", "\n\r\n"] {
         assert!(
             refusal(empty).starts_with("fans.csv is empty;"),
@@ -73,20 +73,20 @@ fn emptiness_has_its_kinds() {
         );
     }
     assert!(refusal(gzip(b"")).starts_with("fans.csv is empty;"));
-    for (text, told) in [
+    for (text, message) in [
         ("unionid,openid\n", "has a header but no rows"),
         ("unionid,openid\nx,y\nz\n", "none of the 2 lines"),
     ] {
         let file = File::new("fans.csv", text);
         let mut rows = file.open(&ReadOptions::default()).unwrap();
-        while !matches!(rows.next().unwrap(), Line::End) {}
-        let error = rows.ensure_yield().unwrap_err().to_string();
-        assert!(error.contains(told), "{error}");
+        while !matches!(rows.next().unwrap(), InputLine::End) {}
+        let error = rows.ensure_any_row().unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
     }
 }
 
 #[test]
-fn what_is_not_csv_is_called_by_its_name() {
+fn other_formats_are_named() {
     assert!(refusal(b"PK\x03\x04xxxx").contains("an Excel workbook (.xlsx)"));
     assert!(refusal(b"\"unionid,openid\n").contains("cannot be read: it starts with a quote"));
     let folder = File::new("fans.csv", "");

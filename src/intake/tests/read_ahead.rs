@@ -1,9 +1,9 @@
-//! Lines read ahead; that they are the same is asserted wherever a test reads a source.
+//! Reading ahead. Every test that reads a source also checks that it reads the same ahead.
 
 use super::*;
 
 #[test]
-fn pages_are_lent_one_after_the_other() {
+fn pages_follow_each_other() {
     let mut text = "unionid,openid,corpid\n".to_owned();
     for n in 0..10_000 {
         text += &match n % 7 {
@@ -13,7 +13,7 @@ fn pages_are_lent_one_after_the_other() {
         };
     }
     let lent = read(text);
-    assert_eq!((lent.good.len(), lent.bad.len()), (8571, 1429));
+    assert_eq!((lent.valid.len(), lent.invalid.len()), (8571, 1429));
 }
 
 #[test]
@@ -23,15 +23,15 @@ fn long_lines_make_short_pages() {
     let text = format!("unionid,openid\n{}", format!("{wide}\n").repeat(rows));
     let file = File::new("fans.csv", text);
     let mut lines = ReadAhead::of(file.open(&ReadOptions::default()).unwrap()).unwrap();
-    assert!(matches!(lines.next(), Ok(Line::Bad(_))));
-    // Some five lines a page, five or six pages ahead.
-    assert!(lines.ended().lines() < 100);
+    assert!(matches!(lines.next(), Ok(InputLine::Invalid(_))));
+    // About five lines a page, five or six pages ahead.
+    assert!(lines.finish().lines() < 100);
 }
 
 #[test]
-fn whoever_stops_reading_stops_the_thread() {
+fn thread_ends_when_reading_stops() {
     let file = File::new("fans.csv", tidy(100_000));
     let mut lines = ReadAhead::of(file.open(&ReadOptions::default()).unwrap()).unwrap();
-    assert!(matches!(lines.next(), Ok(Line::Row(_))));
-    assert!(lines.ended().lines() < 100_000);
+    assert!(matches!(lines.next(), Ok(InputLine::Row(_))));
+    assert!(lines.finish().lines() < 100_000);
 }
