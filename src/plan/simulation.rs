@@ -22,7 +22,7 @@ const DAY_SECONDS: u64 = 86_400;
 /// When a job is done, and what it waits for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Forecast {
-    /// When the last call is sent, in ledger time; [`Timestamp::MAX`] for never.
+    /// When the last call is sent, in ledger time; `Timestamp::MAX` for never.
     pub finish: Timestamp,
     /// From now until then, rounded up.
     pub seconds: u64,
@@ -49,23 +49,17 @@ pub(super) struct Simulation {
     ticket_until: Option<Timestamp>,
     /// What days are counted from.
     from: Timestamp,
-    /// When the first call may be sent; what the pace is counted from.
-    start: Timestamp,
     /// The time in the simulation.
     now: Timestamp,
     /// When the last call was sent.
     last: Timestamp,
-    /// When the pace lets the next call through, in milliseconds after `start`.
-    paced: f64,
-    /// Between two calls, in milliseconds.
-    interval: f64,
+    pace: Pace,
     chunk_millis: i64,
     left: u64,
     sent: u64,
     /// Calls sent as the present kind.
     at_fare: u64,
     waits: Waits,
-    month_wall: Option<Timestamp>,
     done_by: Vec<(Timestamp, u64)>,
     left_at_ticket_end: Option<u64>,
 }
@@ -77,6 +71,18 @@ struct Waits {
     held: [Duration; QuotaWindow::COUNT],
     /// On which days.
     bound: [Vec<u32>; QuotaWindow::COUNT],
+    /// The first moment at which the month window held.
+    month_wall: Option<Timestamp>,
+}
+
+/// When the pacer lets calls through.
+struct Pace {
+    /// When the first call may be sent.
+    start: Timestamp,
+    /// When the next one may be sent, in milliseconds after `start`.
+    paced: f64,
+    /// Between two calls, in milliseconds.
+    interval: f64,
 }
 
 impl Simulation {
@@ -98,17 +104,18 @@ impl Simulation {
             fare: outlook.fare,
             ticket_until: outlook.ticket_until.filter(|_| is_ticketed),
             from,
-            start,
+            pace: Pace {
+                start,
+                paced: 0.0,
+                interval,
+            },
             now: start,
             last: from,
-            paced: 0.0,
-            interval,
             chunk_millis: chunk_millis(interval, calls),
             left: calls,
             sent: 0,
             at_fare: 0,
             waits: Waits::default(),
-            month_wall: None,
             done_by: vec![(from, 0)],
             left_at_ticket_end: None,
         }
@@ -119,7 +126,7 @@ impl Simulation {
             if self.left == 0 {
                 return;
             }
-            self.now = self.now.max(self.at(self.paced));
+            self.now = self.now.max(self.at(self.pace.paced));
             if self.now == Timestamp::MAX {
                 self.last = Timestamp::MAX;
                 return;
@@ -149,7 +156,7 @@ impl Simulation {
         let ticket = self.ticket_until.map_or(end, Timestamp::as_millis);
         let millis = end.min(ticket).saturating_sub(now);
         // A float saturates as it is cast: without a pace that is as many as there are.
-        let paced = (millis as f64 / self.interval).ceil() as u64;
+        let paced = (millis as f64 / self.pace.interval).ceil() as u64;
         u32::try_from(paced.clamp(1, self.left)).unwrap_or(u32::MAX)
     }
 
@@ -157,15 +164,18 @@ impl Simulation {
         // All of them in the slot of the first: a chunk does not reach over a slot's end.
         self.ledger.land_many(self.now, self.fare, calls);
         self.ledger.committed();
-        let now = self.now.as_millis().saturating_sub(self.start.as_millis()) as f64;
+        let now = self
+            .now
+            .as_millis()
+            .saturating_sub(self.pace.start.as_millis()) as f64;
         // Where only the rounding to a millisecond lies between them, the pace knows better.
-        let begin = if now - self.paced < 1.0 {
-            self.paced
+        let begin = if now - self.pace.paced < 1.0 {
+            self.pace.paced
         } else {
             now
         };
-        self.last = self.at((calls - 1) as f64 * self.interval + begin);
-        self.paced = calls as f64 * self.interval + begin;
+        self.last = self.at((calls - 1) as f64 * self.pace.interval + begin);
+        self.pace.paced = calls as f64 * self.pace.interval + begin;
         self.left -= calls;
         self.sent += calls;
         self.at_fare += calls;
@@ -178,7 +188,7 @@ impl Simulation {
             self.waits.held[span as usize] =
                 self.waits.held[span as usize].saturating_add(until.since(self.now));
             if span == QuotaWindow::BusinessMonth {
-                self.month_wall.get_or_insert(self.now);
+                self.waits.month_wall.get_or_insert(self.now);
             }
             self.note_days(span, until);
         }
@@ -206,7 +216,12 @@ impl Simulation {
     }
 
     fn at(&self, millis: f64) -> Timestamp {
-        Timestamp::from_millis(self.start.as_millis().saturating_add(millis.ceil() as i64))
+        Timestamp::from_millis(
+            self.pace
+                .start
+                .as_millis()
+                .saturating_add(millis.ceil() as i64),
+        )
     }
 
     /// The play was cut off: the rest by arithmetic.
@@ -241,7 +256,7 @@ impl Simulation {
         let earliest = |calls| earliest_millis(&self.limits, self.fare, calls, length);
         let (before, after) = (earliest(self.at_fare), earliest(self.at_fare + calls));
         let windows = after.unwrap_or(u128::MAX) - before.unwrap_or(0);
-        windows.max((calls as f64 * self.interval) as u128)
+        windows.max((calls as f64 * self.pace.interval) as u128)
     }
 
     /// The most of the calls left that leave within `millis`.
@@ -274,7 +289,7 @@ impl Simulation {
             binding: longest.filter(|span| !self.waits.held[*span as usize].is_zero()),
             held: self.waits.held,
             bound_days: bound.filter(|(_, days)| !days.is_empty()).collect(),
-            month_wall: self.month_wall,
+            month_wall: self.waits.month_wall,
             done_by: self.done_by,
             left_at_ticket_end: self.left_at_ticket_end,
         }

@@ -2,13 +2,13 @@
 //! call and says what comes back and when.
 //!
 //! * [`world`] — who is whose customer, a pure function of the seed.
-//! * [`meter`] — its own books: [`limits`], sliding or calendar [`count`], blocks.
+//! * [`rate_limiter`] — its own count of calls: sliding or calendar [`count`], lockouts.
 //! * [`faults`] and [`latency`] — how it misbehaves, each way with a knob.
-//! * `token`, [`ticket`] — what a caller must carry.
+//! * `token`, [`ticket`] — what a caller must send.
 //! * [`transport`] carries calls to it in memory, [`server`] over HTTP on a loopback address.
 //!
-//! Where the real remote promises nothing, this one differs on purpose. It never imports the
-//! gate: the judge must not borrow the defendant's arithmetic.
+//! Where the real remote promises nothing, this one differs on purpose. It never imports
+//! [`quota`](crate::quota): its arithmetic is its own, so that it can judge that of the client.
 
 mod answers;
 mod api;
@@ -17,6 +17,7 @@ mod calls_in_flight;
 pub mod count;
 mod downstream;
 pub mod faults;
+mod forced;
 mod id;
 pub mod latency;
 mod options;
@@ -39,10 +40,11 @@ mod tests;
 pub use api::SimEndpoint;
 pub use call::{ApiAnswer, ApiCall, Query, Reply, ResponseBody};
 pub use faults::{Fault, Faults};
+pub use forced::Forced;
 pub use id::Id;
 pub use latency::{Latency, Legs};
 pub use options::SimOptions;
-pub use remote::{Forced, SimulatedRemote};
+pub use remote::SimulatedRemote;
 pub use server::Simulator;
 pub use stats::{LaneStats, Stats, WindowStats};
 pub use ticket::TicketAgain;

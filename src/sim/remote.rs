@@ -12,6 +12,7 @@ use super::{
     call::{ApiAnswer, ApiCall, Reply, ResponseBody},
     calls_in_flight::CallsInFlight,
     faults::Fault,
+    forced::Forced,
     latency::Legs,
     options::SimOptions,
     parsed_request::ParsedRequest,
@@ -32,19 +33,6 @@ use crate::{
 
 /// How much longer a slow answer takes.
 const SLOW: u32 = 20;
-
-/// What becomes of one of the next lookups, whatever chance would have said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Forced {
-    /// Counted, and answered with this errcode.
-    Errcode(i64),
-    /// Counted, and answered with this HTTP status.
-    Status(u16),
-    /// This fault.
-    Fault(Fault),
-    /// Answered as it should be.
-    Pass,
-}
 
 /// The simulated WeCom API of one upstream corp.
 // fields: one for each thing that the real service keeps, and those that tests set.
