@@ -279,7 +279,7 @@ fn help_is_short() {
       simulate  Serve the simulated WeCom API on a loopback address, for any client
       help      Print this message or the help of the given subcommand(s)
 
-    SimOptions:
+    Options:
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
@@ -295,7 +295,7 @@ fn help_is_short() {
       [INPUT]...  CSV files (.gz and .zst too); - is standard input. Without any, a run resumes the
                   queue
 
-    SimOptions:
+    Options:
           --columns <NAME=HEADER,…>  Header names of the columns, such as
                                      unionid=会员unionid,openid=小程序openid
           --encoding <ENCODING>      utf-8, gb18030, utf-16le or utf-16be [default: detected]
@@ -340,7 +340,7 @@ fn help_is_short() {
 
     Usage: idferry status [OPTIONS]
 
-    SimOptions:
+    Options:
           --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
@@ -357,7 +357,7 @@ fn help_is_short() {
 
     Usage: idferry retry [OPTIONS]
 
-    SimOptions:
+    Options:
           --outcome <OUTCOME>        Look subjects with this outcome up again: parked, rejected,
                                      unlinked or linked (repeatable)
           --errcode <CODE>           Only outcomes with this errcode (repeatable)
@@ -375,7 +375,7 @@ fn help_is_short() {
 
     Usage: idferry export [OPTIONS]
 
-    SimOptions:
+    Options:
       -o, --output <FILE>            Where the results go; - is standard output [default: the first
                                      input's stem + .links.csv]
           --format <FORMAT>          The format of the results [default: csv] [possible values: csv]
@@ -395,7 +395,7 @@ fn help_is_short() {
 
     Usage: idferry simulate [OPTIONS]
 
-    SimOptions:
+    Options:
           --addr <ADDR>              The loopback address to serve on; port 0 picks a free one [default:
                                      127.0.0.1:0]
           --seed <SEED>              Seed of its people, its random choices and its credentials
