@@ -90,7 +90,7 @@ pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
         say(&format!("kept in {}", scratch.keep().display()));
     }
     Ok(Exit::of(
-        &rehearsed.report.ending,
+        &rehearsed.report.reason,
         &rehearsed.report.tally,
         0,
     ))
@@ -125,7 +125,7 @@ impl Args {
             remote: sim::SimOptions {
                 seed,
                 limits: quota.limits,
-                counting: quota.counting,
+                counting: quota.window_kind,
                 faults: self.faults,
                 latency: self.latency,
                 others: self.others,

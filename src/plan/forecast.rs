@@ -44,9 +44,9 @@ mod tests {
         ForecastInput {
             ledger: Ledger::new(limits, WindowKind::Sliding),
             now: Timestamp::parse("2026-11-22T09:17:23+08:00").unwrap(),
-            fare,
+            kind: fare,
             ticket_until: None,
-            blocked_until: Timestamp::default(),
+            locked_until: Timestamp::default(),
             per_second: None,
         }
     }
@@ -63,7 +63,7 @@ mod tests {
     fn call_by_call(outlook: &ForecastInput, calls: u64) -> (f64, u64) {
         let mut ledger = outlook.ledger.clone();
         let interval = interval_millis(&ledger.limits(), outlook.per_second);
-        let (start, mut fare) = (outlook.now.max(outlook.blocked_until), outlook.fare);
+        let (start, mut fare) = (outlook.now.max(outlook.locked_until), outlook.kind);
         let (mut now, mut paced, mut sent, mut left) = (start, 0.0_f64, 0, 0);
         while sent < calls {
             let earliest = Timestamp::from_millis(start.as_millis() + paced.ceil() as i64);
@@ -75,7 +75,7 @@ mod tests {
             }
             match ledger.charge(now, fare, 1) {
                 Ok(_) => {
-                    ledger.land(now, fare);
+                    ledger.complete(now, fare);
                     ledger.committed();
                     paced = interval + paced.max(now.since(start).as_millis() as f64 - 1.0);
                     sent += 1;
@@ -124,11 +124,11 @@ mod tests {
                 let ago = i64::try_from(minute * 60_000).unwrap();
                 let at = Timestamp::from_millis(outlook.now.as_millis() - ago);
                 if let Ok(permit) = outlook.ledger.charge(at, CallKind::Standard, 3) {
-                    outlook.ledger.land_many(at, CallKind::Standard, u64::from(permit.calls()));
+                    outlook.ledger.complete_many(at, CallKind::Standard, u64::from(permit.calls()));
                 }
             }
             if let Some(seconds) = ticket_seconds {
-                outlook.fare = CallKind::WithTicket;
+                outlook.kind = CallKind::WithTicket;
                 outlook.ticket_until = Some(outlook.now.plus(Duration::from_secs(seconds)));
             }
             let (seconds, left) = call_by_call(&outlook, calls);
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn a_block_and_a_slow_rate_are_waited_for() {
         let mut outlook = outlook(Limits::published(), CallKind::Standard);
-        outlook.blocked_until = outlook.now.plus(Duration::from_secs(3600));
+        outlook.locked_until = outlook.now.plus(Duration::from_secs(3600));
         outlook.per_second = Some(10.0);
         assert_eq!(forecast(&outlook, 10_001).seconds, 3600 + 1000);
         assert_eq!(forecast(&outlook, 0).seconds, 0);

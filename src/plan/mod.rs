@@ -104,7 +104,7 @@ impl Plan {
     /// Plays both roads. `wall` is what people's clocks show at `outlook.now`; `inputs` are the
     /// arguments that name the inputs, as they are typed after `idferry run`.
     ///
-    /// An outlook of ticketed fare means that a valid ticket is stored.
+    /// An outlook of calls with a ticket means that a valid ticket is stored.
     #[must_use]
     pub fn draw(
         tally: PlannedSubjects,
@@ -112,7 +112,7 @@ impl Plan {
         wall: Timestamp,
         inputs: &str,
     ) -> Self {
-        let stored = outlook.fare == CallKind::WithTicket;
+        let stored = outlook.kind == CallKind::WithTicket;
         let without_ticket = Scenario::without_ticket(outlook, wall, tally.calls);
         let with_ticket = TicketScenario::with_ticket(outlook, wall, tally.calls);
         let advice = advice::advise(tally.calls, &without_ticket, &with_ticket, stored);
@@ -133,7 +133,7 @@ impl Plan {
 impl Scenario {
     fn without_ticket(outlook: &ForecastInput, wall: Timestamp, calls: u64) -> Self {
         let mut outlook = outlook.clone();
-        outlook.fare = CallKind::Standard;
+        outlook.kind = CallKind::Standard;
         outlook.ticket_until = None;
         let forecast = forecast(&outlook, calls);
         let month_wall = forecast.month_wall;
@@ -150,10 +150,10 @@ impl Scenario {
 impl TicketScenario {
     fn with_ticket(outlook: &ForecastInput, wall: Timestamp, calls: u64) -> Self {
         let mut outlook = outlook.clone();
-        if outlook.fare == CallKind::Standard {
+        if outlook.kind == CallKind::Standard {
             outlook.ticket_until = Some(outlook.now.plus(TICKET_USABLE));
         }
-        outlook.fare = CallKind::WithTicket;
+        outlook.kind = CallKind::WithTicket;
         let forecast = forecast(&outlook, calls);
         let until = outlook.ticket_until;
         let left_over = forecast.left_at_ticket_end.unwrap_or(0);

@@ -89,19 +89,19 @@ impl Simulation {
     pub(super) fn new(outlook: &ForecastInput, calls: u64) -> Self {
         let from = outlook.now;
         let mut ledger = outlook.ledger.clone();
-        let open = ledger.open();
+        let open = ledger.in_flight();
         // Their answers are among those that are wanted.
         let calls = calls.saturating_sub(open.total());
-        ledger.land_many(from, CallKind::Standard, open.standard);
-        ledger.land_many(from, CallKind::WithTicket, open.with_ticket);
+        ledger.complete_many(from, CallKind::Standard, open.standard);
+        ledger.complete_many(from, CallKind::WithTicket, open.with_ticket);
         let limits = ledger.limits();
         let interval = interval_millis(&limits, outlook.per_second);
-        let start = from.max(outlook.blocked_until);
-        let is_ticketed = outlook.fare == CallKind::WithTicket;
+        let start = from.max(outlook.locked_until);
+        let is_ticketed = outlook.kind == CallKind::WithTicket;
         Self {
             ledger,
             limits,
-            fare: outlook.fare,
+            fare: outlook.kind,
             ticket_until: outlook.ticket_until.filter(|_| is_ticketed),
             from,
             pace: Pace {
@@ -162,7 +162,7 @@ impl Simulation {
 
     fn send(&mut self, calls: u64) {
         // All of them in the slot of the first: a chunk does not reach over a slot's end.
-        self.ledger.land_many(self.now, self.fare, calls);
+        self.ledger.complete_many(self.now, self.fare, calls);
         self.ledger.committed();
         let now = self
             .now

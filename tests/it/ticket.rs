@@ -118,7 +118,7 @@ fn dead_ticket_is_found_and_harms_no_subject() {
     let mut scenario = forged(80).on_quota_exit();
     let result = scenario.run();
     assert_eq!(result.times("ticket dead"), 1);
-    match &result.report.ending {
+    match &result.report.reason {
         StopReason::Quota(waiting) => assert!(matches!(waiting.reason, HoldReason::Window(_))),
         other => panic!("business windows apply: {other:?}"),
     }

@@ -10,13 +10,13 @@ fn drawn_with(limits: Limits, calls: u64, ticket_until: Option<Timestamp>) -> Pl
     let outlook = ForecastInput {
         ledger: Ledger::new(limits, WindowKind::Sliding),
         now: morning(),
-        fare: if ticket_until.is_some() {
+        kind: if ticket_until.is_some() {
             CallKind::WithTicket
         } else {
             CallKind::Standard
         },
         ticket_until,
-        blocked_until: Timestamp::default(),
+        locked_until: Timestamp::default(),
         per_second: None,
     };
     let tally = PlannedSubjects {

@@ -221,7 +221,7 @@ impl Listener {
             "{}\n{}\n{:?}",
             String::from_utf8_lossy(&output),
             self.events.join("\n"),
-            report.ending
+            report.reason
         )
     }
 }
@@ -232,7 +232,7 @@ fn word(event: &RunEvent) -> Option<String> {
         RunEvent::ForecastInput(_) => return None,
         RunEvent::Started { .. } => "started".into(),
         RunEvent::TokenFetched => "token fetched".into(),
-        RunEvent::LockedOut { rung, .. } => format!("blocked {rung:?}"),
+        RunEvent::LockedOut { level, .. } => format!("blocked {level:?}"),
         RunEvent::LockoutEnded => "unblocked".into(),
         RunEvent::ConcurrencyReduced { calls } => format!("narrowed to {calls}"),
         RunEvent::Unreachable { failure, .. } => format!("unreachable: {failure}"),

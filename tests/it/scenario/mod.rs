@@ -106,7 +106,7 @@ impl RunResult {
     }
 
     pub(crate) fn finished(&self) -> bool {
-        matches!(self.report.ending, StopReason::Finished)
+        matches!(self.report.reason, StopReason::Finished)
     }
 
     pub(crate) fn of(&self, state: State) -> u64 {
@@ -182,7 +182,7 @@ impl Scenario {
     }
 
     pub(crate) fn calendar(mut self) -> Self {
-        self.setup.quota.counting = WindowKind::Calendar;
+        self.setup.quota.window_kind = WindowKind::Calendar;
         self.setup.remote.counting = WindowKind::Calendar;
         self
     }

@@ -88,7 +88,7 @@ impl Monitor {
         self.hash_and_search(event);
         match event {
             RunEvent::Progress(snapshot) => self.snapshot(snapshot, stop),
-            RunEvent::LockedOut { rung, until } => self.locked_out(*rung, *until),
+            RunEvent::LockedOut { level, until } => self.locked_out(*level, *until),
             RunEvent::LockoutEnded => self.lockout = None,
             _ => {}
         }
@@ -144,7 +144,7 @@ impl Monitor {
             }
             Jump::Reboot if between => {
                 let db = rusqlite::Connection::open(&self.path).unwrap();
-                db.execute("UPDATE lanes SET read_boot = 7", []).unwrap();
+                db.execute("UPDATE ledgers SET read_boot = 7", []).unwrap();
             }
             Jump::Reboot => {}
         }
@@ -207,7 +207,7 @@ fn text(event: &RunEvent) -> String {
             write!(text, "forecast {:?} {:?}", input.now, input.per_second)
         }
         RunEvent::TokenFetched => write!(text, "token fetched"),
-        RunEvent::LockedOut { rung, until } => write!(text, "locked out {rung:?} {until}"),
+        RunEvent::LockedOut { level, until } => write!(text, "locked out {level:?} {until}"),
         RunEvent::LockoutEnded => write!(text, "lockout ended"),
         RunEvent::ConcurrencyReduced { calls } => write!(text, "reduced to {calls}"),
         RunEvent::Unreachable { failure, until } => {

@@ -207,7 +207,7 @@ impl RandomScenario {
                 limits,
                 margin: self.margin,
                 reserve: self.reserve,
-                counting,
+                window_kind: counting,
             };
             setup.concurrency = self.concurrency;
             setup.ticket = self.ticket;
