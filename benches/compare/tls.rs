@@ -14,7 +14,7 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use idferry::{
     clock::Clock,
     model::Limits,
-    sim::{Latency, Options, Remote, server},
+    sim::{Latency, SimOptions, SimulatedRemote, server},
 };
 use rustls::{
     ServerConfig,
@@ -30,7 +30,7 @@ pub(crate) fn serve(certificate: &str, key: &str) -> Result<(), Box<dyn Error>> 
         .enable_all()
         .build()?
         .block_on(async {
-            let remote = Remote::new(Clock::system(), options());
+            let remote = SimulatedRemote::new(Clock::system(), options());
             let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
             println!(
                 "https://{} WECOM_CORP_ID={} WECOM_CORP_SECRET={}",
@@ -50,11 +50,11 @@ pub(crate) fn serve(certificate: &str, key: &str) -> Result<(), Box<dyn Error>> 
 }
 
 /// `--faults none --limits none --latency 0s --concurrent 0`: what the plain one is given.
-fn options() -> Options {
-    Options {
+fn options() -> SimOptions {
+    SimOptions {
         limits: Limits::none(),
         latency: Latency::NONE,
-        ..Options::default()
+        ..SimOptions::default()
     }
 }
 

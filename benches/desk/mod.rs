@@ -5,7 +5,7 @@ use std::{hint::black_box, time::Duration};
 use idferry::{
     clock::{Clock, ClockReading, LedgerClock, Timestamp},
     model::{Api, Limits, Link, Outcome, Row, State, SubjectId, WindowKind},
-    quota::{CallKind, Ledger, Lockout, Quota},
+    quota::{CallKind, Ledger, Quota},
     store::{Batch, Exchange, RunId, RunProgress, Settled, Store},
 };
 
@@ -16,7 +16,7 @@ pub(crate) fn full_books() -> (Ledger, Timestamp) {
     let mut now = Timestamp::default();
     for _ in 0..15 * 24 * 60 {
         now = now.plus(Duration::from_secs(60));
-        books.land_many(now, CallKind::Standard, 100);
+        books.complete_many(now, CallKind::Standard, 100);
         books.committed();
     }
     (books, now)
@@ -26,7 +26,7 @@ pub(crate) fn full_books() -> (Ledger, Timestamp) {
 pub(crate) fn charge_and_land(books: &mut Ledger, now: Timestamp) {
     let permit = books.charge(now, CallKind::Standard, 1);
     let paid = permit.map(|permit| permit.pay(|| Ok::<(), ()>(())));
-    books.land(now, CallKind::Standard);
+    books.complete(now, CallKind::Standard);
     let _ = black_box((paid, books.deltas()));
     books.committed();
 }
@@ -103,7 +103,7 @@ impl Desk {
         let calls = u32::try_from(settled.len()).expect("few");
         let now = self.reading.at;
         self.books
-            .land_many(now, CallKind::Standard, u64::from(calls));
+            .complete_many(now, CallKind::Standard, u64::from(calls));
         let progress = RunProgress::default();
         let batch = Batch {
             settled,
@@ -114,7 +114,6 @@ impl Desk {
             account: &mut self.books,
             api: Api::Lookup,
             want: Some((CallKind::Standard, calls)),
-            lockout: Lockout::default(),
             reading: self.reading,
         };
         let paid = self.store.commit(&batch, exchange).expect("a disk");

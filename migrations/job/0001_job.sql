@@ -85,28 +85,30 @@ CREATE TABLE tallies (
 ) STRICT;
 INSERT INTO tallies VALUES (0, 0), (1, 0), (2, 0), (3, 0), (4, 0);
 
--- A lane is one upstream corp and one API: what a quota belongs to.
-CREATE TABLE lanes (
-    lane          INTEGER PRIMARY KEY,
-    name          TEXT NOT NULL,
-    open_metered  INTEGER NOT NULL DEFAULT 0,   -- charged and not landed
-    open_ticketed INTEGER NOT NULL DEFAULT 0,
-    read_at       INTEGER,                      -- the books' time, the wall's and the machine's
-    read_wall     INTEGER,
-    read_boot     INTEGER,
-    read_steady   INTEGER,
-    block_rung    INTEGER NOT NULL DEFAULT 0,
-    block_until   INTEGER NOT NULL DEFAULT 0
+-- One account of calls for each API of the upstream corp: what a quota belongs to.
+CREATE TABLE ledgers (
+    api                   INTEGER PRIMARY KEY,
+    name                  TEXT NOT NULL,
+    in_flight_standard    INTEGER NOT NULL DEFAULT 0,   -- charged and not completed
+    in_flight_with_ticket INTEGER NOT NULL DEFAULT 0,
+    lockout_level         INTEGER NOT NULL DEFAULT 0,   -- 0 none, 1 minute, 2 hour, 3 day, 4 month
+    lockout_until         INTEGER NOT NULL DEFAULT 0,   -- in ledger time, ms
+    read_at               INTEGER,                      -- at the last commit: ledger time, ms,
+    read_wall             INTEGER,                      -- the date, ms since the epoch,
+    read_boot             INTEGER,                      -- which boot of the machine,
+    read_monotonic        INTEGER                       -- and ms since some moment of it
 ) STRICT;
-INSERT INTO lanes (lane, name) VALUES (1, 'unionid_to_external_userid');
+INSERT INTO ledgers (api, name) VALUES
+    (1, 'unionid_to_external_userid'),
+    (2, 'unionid_to_pending_id');
 
--- Calls landed in one slot of one window (0 basic.minute … 4 business.month).
+-- Calls completed in one slot of one window (0 basic.minute … 4 business.month).
 CREATE TABLE charges (
-    lane  INTEGER NOT NULL REFERENCES lanes (lane),
-    span  INTEGER NOT NULL,
-    slot  INTEGER NOT NULL,         -- its start in the books' time, ms
-    calls INTEGER NOT NULL,
-    PRIMARY KEY (lane, span, slot)
+    api          INTEGER NOT NULL REFERENCES ledgers (api),
+    quota_window INTEGER NOT NULL,
+    slot         INTEGER NOT NULL,                      -- its start in ledger time, ms
+    calls        INTEGER NOT NULL,
+    PRIMARY KEY (api, quota_window, slot)
 ) STRICT, WITHOUT ROWID;
 
 -- The one-time mass_call_ticket. The row is written before it is applied for, so that an

@@ -162,7 +162,8 @@ impl QuotaFlags {
         let reserve = share_or_file(self.reserve, file.reserve, "reserve")?;
         quota.margin = margin.unwrap_or(quota.margin);
         quota.reserve = reserve.unwrap_or(quota.reserve);
-        quota.counting = or_file(self.window, file.window.as_ref(), "window")?.unwrap_or_default();
+        quota.window_kind =
+            or_file(self.window, file.window.as_ref(), "window")?.unwrap_or_default();
         if !(0.0..1.0).contains(&(quota.margin + quota.reserve)) {
             let why = "--margin and --reserve together must leave something: below 1";
             return Err(Error::usage(why));

@@ -13,7 +13,7 @@ use crate::{
     format::counted,
     job::{Error, Exit, ScratchCopy, Session, SessionSettings},
     model::State,
-    plan::{Plan, Tally, render},
+    plan::{Plan, PlannedSubjects, render},
 };
 
 #[derive(clap::Args)]
@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
     };
     let clock = Clock::system();
     let session = Session::open(&copy.folder.job_file(), settings, clock)?;
-    let tally = Tally {
+    let tally = PlannedSubjects {
         lines: copy.lines,
         rejected: copy.invalid,
         subjects: copy.tally.total(),

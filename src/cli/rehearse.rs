@@ -18,7 +18,7 @@ use crate::{
     },
     report::{self, Reporter, Timeline},
     runner::{CommitPolicy, RunOptions, event::RunEvent},
-    sim::{self, Faults, Latency, Remote},
+    sim::{self, Faults, Latency, SimulatedRemote},
     store::{Reader, Store},
     wecom::errcode,
 };
@@ -90,7 +90,7 @@ pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
         say(&format!("kept in {}", scratch.keep().display()));
     }
     Ok(Exit::of(
-        &rehearsed.report.ending,
+        &rehearsed.report.reason,
         &rehearsed.report.tally,
         0,
     ))
@@ -100,7 +100,7 @@ pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
 struct Reporting<'r>(&'r mut dyn Reporter);
 
 impl RehearsalObserver for Reporting<'_> {
-    fn event(&mut self, event: &RunEvent, _remote: &Rc<RefCell<Remote>>) {
+    fn event(&mut self, event: &RunEvent, _remote: &Rc<RefCell<SimulatedRemote>>) {
         self.0.event(event);
     }
 }
@@ -122,14 +122,14 @@ impl Args {
             None => CommitPolicy::rehearsed(),
         };
         Ok(Rehearsal {
-            remote: sim::Options {
+            remote: sim::SimOptions {
                 seed,
                 limits: quota.limits,
-                counting: quota.counting,
+                counting: quota.window_kind,
                 faults: self.faults,
                 latency: self.latency,
                 others: self.others,
-                ..sim::Options::default()
+                ..sim::SimOptions::default()
             },
             quota,
             concurrency: self.quota.concurrency(file),

@@ -42,7 +42,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
-    let options = sim::Options {
+    let options = sim::SimOptions {
         seed: args.seed,
         limits: args.limits,
         counting: args.window,
@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
         concurrent: (args.concurrent > 0).then_some(args.concurrent),
         token_life: args.token_life,
         others: args.others,
-        ..sim::Options::default()
+        ..sim::SimOptions::default()
     };
     let simulator = Simulator::start(args.addr, options)
         .map_err(|why| Error::usage(format!("cannot serve on {}: {why}", args.addr)))?;

@@ -1,7 +1,7 @@
 //! Results and rejects, from the job file to files.
 //!
 //! An export is a function of the job file: exporting twice gives the same bytes. A file appears
-//! under its name only when it is complete ([`Publication`]). Adding a [`Format`] takes a file
+//! under its name only when it is complete (`Publication`). Adding a `Format` takes a file
 //! beside `csv.rs` and the lines of it in this one.
 
 mod csv;

@@ -1,4 +1,4 @@
-//! How many calls may be in the air: additive increase, halved when the remote overloads.
+//! How many calls may be in flight: additive increase, halved when the remote is overloaded.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -42,7 +42,7 @@ impl fmt::Display for Concurrency {
 
 /// The most calls in flight just now.
 #[derive(Debug, Clone)]
-pub struct ConcurrencyLimit {
+pub(super) struct ConcurrencyLimit {
     calls: u16,
     most: u16,
     /// Answers since the limit last changed: one round of them increases it by one.
@@ -71,8 +71,7 @@ impl ConcurrencyLimit {
     }
 
     /// Calls that may be in flight.
-    #[must_use]
-    pub const fn calls(&self) -> u16 {
+    pub(super) const fn calls(&self) -> u16 {
         self.calls
     }
 
@@ -96,7 +95,7 @@ impl ConcurrencyLimit {
     }
 
     /// A call was answered, with `in_flight` others. Only a limit that was reached grows.
-    pub fn increase(&mut self, in_flight: usize) {
+    pub(super) fn increase(&mut self, in_flight: usize) {
         self.stale = self.stale.saturating_sub(1);
         self.overloads = 0;
         if in_flight + 1 < usize::from(self.calls) {
@@ -112,7 +111,7 @@ impl ConcurrencyLimit {
     /// The remote groaned (45033, time-out). Calls that left before the last halving do not halve
     /// again. One that cannot be halved rests, longer each time: 1 s, 2 s, 4 s … 60 s, so that a
     /// remote that overloads for ever does not eat the quota. Answers whether it reduced.
-    pub fn decrease(&mut self, now: Timestamp, in_flight: usize) -> bool {
+    pub(super) fn decrease(&mut self, now: Timestamp, in_flight: usize) -> bool {
         if self.stale > 0 {
             self.stale -= 1;
             return false;

@@ -12,12 +12,12 @@
 mod concurrency;
 mod pacer;
 
-pub use concurrency::{Concurrency, ConcurrencyLimit};
-pub use pacer::Pacer;
+pub use concurrency::Concurrency;
 
+use self::{concurrency::ConcurrencyLimit, pacer::Pacer};
 use crate::{
-    clock::{LedgerClock, Timestamp},
-    model::QuotaWindow,
+    clock::{ClockReading, Timestamp},
+    model::{Api, QuotaWindow},
     quota::{CallKind, Hold, Ledger, Lockout, PaidCalls},
 };
 
@@ -25,35 +25,30 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowUse {
     /// The window.
-    pub span: QuotaWindow,
+    pub window: QuotaWindow,
     /// Calls charged in it.
     pub used: u64,
     /// The most it may hold.
     pub limit: u64,
 }
 
-/// The one gate of an API: account, lockout, pacer and concurrency limit.
+/// The one gate of an API: its account, pacer and concurrency limit.
 pub struct Gate {
+    api: Api,
     account: Ledger,
-    lockout: Lockout,
     pacer: Pacer,
     concurrency: ConcurrencyLimit,
 }
 
 impl Gate {
-    /// Returns a gate over the account and the lockout as they were left.
+    /// Returns the gate of `api` over its account.
     #[must_use]
-    pub fn open(
-        account: Ledger,
-        concurrency: Concurrency,
-        lockout: Lockout,
-        now: Timestamp,
-    ) -> Self {
+    pub fn open(api: Api, account: Ledger, concurrency: Concurrency, now: Timestamp) -> Self {
         Self {
+            api,
             pacer: Pacer::new(account.limits().of(QuotaWindow::BasicMinute), now),
             concurrency: ConcurrencyLimit::new(concurrency),
             account,
-            lockout,
         }
     }
 
@@ -62,18 +57,9 @@ impl Gate {
     /// # Errors
     ///
     /// The hold: lockout or concurrency.
-    pub fn check(&self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
-        self.lockout.check(now, in_flight)?;
+    pub(crate) fn check(&self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
+        self.account.lockout().check(now, in_flight)?;
         self.concurrency.check(now, in_flight)
-    }
-
-    /// Takes a cell of the pacer for one paid call.
-    ///
-    /// # Errors
-    ///
-    /// The hold: pace.
-    pub fn pace(&self, now: Timestamp) -> Result<(), Hold> {
-        self.pacer.check(now)
     }
 
     /// Whether one call of `kind` fits in every window that counts it.
@@ -81,97 +67,94 @@ impl Gate {
     /// # Errors
     ///
     /// The hold, if not.
-    pub fn check_quota(&mut self, now: Timestamp, kind: CallKind) -> Result<(), Hold> {
+    pub(crate) fn check_quota(&mut self, now: Timestamp, kind: CallKind) -> Result<(), Hold> {
         self.account.check(now, kind)
     }
 
-    /// Whether no window has a limit.
-    #[must_use]
-    pub fn is_unlimited(&self) -> bool {
-        self.account.limits().is_none()
+    /// Takes a cell of the pacer for one paid call.
+    ///
+    /// # Errors
+    ///
+    /// The hold: pace.
+    pub(crate) fn pace(&self, now: Timestamp) -> Result<(), Hold> {
+        self.pacer.check(now)
     }
 
-    /// A call has been answered, refused or given up at `now`: from here its charge ages.
-    pub fn completed(&mut self, now: Timestamp, kind: CallKind) {
-        self.account.land(now, kind);
+    /// Returns how many calls to charge at once where the rate asks for `by_rate`. Without limits
+    /// no window is spent by charging too many: as many as may be sent now.
+    pub(crate) fn charge_ahead(&self, by_rate: u32, in_flight: usize) -> u32 {
+        if !self.account.limits().is_none() {
+            return by_rate;
+        }
+        let free = usize::from(self.concurrency.calls()).saturating_sub(in_flight);
+        by_rate.max(u32::try_from(free).unwrap_or(u32::MAX))
     }
 
-    /// Charges a completed call in the business windows too: its ticket may not have worked.
-    pub fn charge_business_too(&mut self, now: Timestamp) {
-        self.account.charge_business_too(now);
+    /// The account, for the exchange with the ledger on disk.
+    pub(crate) const fn account_mut(&mut self) -> &mut Ledger {
+        &mut self.account
     }
 
     /// Takes back calls that were paid for and are not going to be sent.
-    pub fn give_back(&mut self, paid: PaidCalls) {
+    pub(crate) fn give_back(&mut self, paid: PaidCalls) {
         self.account.give_back(paid);
     }
 
-    /// A call was answered, with `in_flight` others: more may be sent at once.
-    pub fn answered(&mut self, in_flight: usize) {
-        self.concurrency.increase(in_flight);
+    /// A call was answered, refused or given up at `now`: from here its charge ages.
+    pub(crate) fn completed(&mut self, now: Timestamp, kind: CallKind) {
+        self.account.complete(now, kind);
     }
 
-    /// The remote is overloaded (45033 or a time-out). Returns the new limit if it was reduced.
-    pub fn overloaded(&mut self, now: Timestamp, in_flight: usize) -> Option<u16> {
+    /// The call that completed last was sent with a ticket that may not have worked.
+    pub(crate) fn charge_business_too(&mut self, now: Timestamp) {
+        self.account.charge_business_too(now);
+    }
+
+    /// A call that was sent at `sent` got past the limits, with `in_flight` others. Returns whether
+    /// that ends a lockout.
+    pub(crate) fn answered(&mut self, sent: Timestamp, in_flight: usize) -> bool {
+        self.concurrency.increase(in_flight);
+        self.account.clear_lockout(sent)
+    }
+
+    /// The remote is overloaded (45033 or a time-out). Returns the new concurrency limit if it was
+    /// reduced.
+    pub(crate) fn overloaded(&mut self, now: Timestamp, in_flight: usize) -> Option<u16> {
         let reduced = self.concurrency.decrease(now, in_flight);
         reduced.then(|| self.concurrency.calls())
     }
 
-    /// A call of `kind` that was sent at `sent` was refused with 45009. Returns the lockout if it
-    /// is new; it must be on disk before anything else happens.
-    pub fn locked_out(
+    /// A call that was sent at `sent` as `kind` was refused with 45009. Returns the lockout if it
+    /// is new; it must be on disk before anything else happens. `jitter` is between 0 and 1.
+    pub(crate) fn locked_out(
         &mut self,
         sent: Timestamp,
         kind: CallKind,
-        ledger_clock: &LedgerClock,
+        now: &ClockReading,
         jitter: f64,
     ) -> Option<Lockout> {
-        let account = &mut self.account;
-        let imposed = self
-            .lockout
-            .impose(sent, kind, ledger_clock, account, jitter);
-        imposed.then_some(self.lockout)
+        self.account.impose_lockout(sent, kind, now, jitter)
     }
 
-    /// A call that was sent at `sent` got past the limits. Returns whether that ends a lockout.
-    pub fn admitted(&mut self, sent: Timestamp) -> bool {
-        let was = self.lockout.is_active();
-        self.lockout.clear(sent);
-        was && !self.lockout.is_active()
+    /// Which API it is the gate of.
+    pub(crate) const fn api(&self) -> Api {
+        self.api
     }
 
-    /// The lockout, if any is in force.
-    #[must_use]
-    pub const fn lockout(&self) -> Lockout {
-        self.lockout
-    }
-
-    /// The most calls in flight just now.
-    #[must_use]
-    pub const fn concurrency(&self) -> u16 {
-        self.concurrency.calls()
-    }
-
-    /// Calls completed since the gate was opened.
-    #[must_use]
-    pub const fn calls(&self) -> u64 {
-        self.account.sent()
-    }
-
-    /// The account, to look at.
+    /// The account: windows, calls in flight, lockout.
     #[must_use]
     pub const fn account(&self) -> &Ledger {
         &self.account
     }
 
-    /// The account, for the exchange with what is on disk.
-    pub(crate) const fn account_mut(&mut self) -> &mut Ledger {
-        &mut self.account
+    /// The most calls in flight just now.
+    pub(crate) const fn concurrency(&self) -> u16 {
+        self.concurrency.calls()
     }
 
     /// Use of the windows that count calls of `kind` and have a limit, in the order of
     /// [`QuotaWindow::ALL`].
-    pub fn windows(&mut self, now: Timestamp, kind: CallKind) -> Vec<WindowUse> {
+    pub(crate) fn windows(&mut self, now: Timestamp, kind: CallKind) -> Vec<WindowUse> {
         let limits = self.account.limits();
         let windows = QuotaWindow::ALL.into_iter();
         let windows = windows.filter(|window| kind.counts_in(*window));
@@ -179,7 +162,7 @@ impl Gate {
             let limit = limits.of(window)?;
             let used = self.account.used(now, window);
             Some(WindowUse {
-                span: window,
+                window,
                 used,
                 limit,
             })

@@ -35,15 +35,14 @@ impl Clock for Hand {
 type Limiter = RateLimiter<NotKeyed, InMemoryState, Hand, NoOpMiddleware<Nanos>>;
 
 /// A GCRA cell that is asked and never waits.
-pub struct Pacer {
+pub(super) struct Pacer {
     limiter: Option<(Limiter, Hand)>,
     began: Timestamp,
 }
 
 impl Pacer {
     /// Paces `per_minute` calls a minute; `None` does not pace.
-    #[must_use]
-    pub fn new(per_minute: Option<u64>, now: Timestamp) -> Self {
+    pub(super) fn new(per_minute: Option<u64>, now: Timestamp) -> Self {
         let limiter = per_minute.map(|calls| {
             let hand = Hand::default();
             let limiter = RateLimiter::direct_with_clock(spread(calls), hand.clone());
@@ -58,7 +57,7 @@ impl Pacer {
     /// # Errors
     ///
     /// The hold until the next cell, rounded up to the millisecond.
-    pub fn check(&self, now: Timestamp) -> Result<(), Hold> {
+    pub(super) fn check(&self, now: Timestamp) -> Result<(), Hold> {
         let Some((limiter, hand)) = &self.limiter else {
             return Ok(());
         };

@@ -4,7 +4,7 @@
 //! [`RowReader::open`] detects what the bytes are (gzip or zstd, the [`Encoding`], the delimiter,
 //! the columns). It then lends one row at a time out of its read buffer, without an allocation per
 //! row and with little more than 1 MiB in memory, whatever the source holds. A line that cannot be
-//! a subject is returned as a [`RowError`], and reading continues. [`ReadAhead`] does the same on a
+//! a subject is returned as a [`RowError`], and reading continues. `ReadAhead` does the same on a
 //! thread of its own.
 //!
 //! ```no_run

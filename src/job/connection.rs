@@ -36,7 +36,7 @@ impl Connection {
     /// Starts a simulator inside this process, which is called over HTTP on loopback.
     pub(crate) fn sandbox() -> Result<Self, Error> {
         let address = (Ipv4Addr::LOCALHOST, 0).into();
-        let simulator = Simulator::start(address, sim::Options::sandbox())
+        let simulator = Simulator::start(address, sim::SimOptions::sandbox())
             .map_err(|why| Error::internal(format!("the sandbox cannot start: {why}")))?;
         let base = BaseUrl::parse(&simulator.base_url())
             .map_err(|why| Error::internal(why.to_string()))?;

@@ -20,7 +20,7 @@ pub(super) struct QuotaRecord {
 impl QuotaRecord {
     /// The record of a run that respects `quota`.
     pub(super) fn of(quota: &Quota) -> Self {
-        Self::with(quota.counting, &quota.allowed())
+        Self::with(quota.window_kind, &quota.allowed())
     }
 
     /// The published limits, for a job that was never run.
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn record_reads_what_it_writes() {
         let mut quota = Quota {
-            counting: WindowKind::Calendar,
+            window_kind: WindowKind::Calendar,
             ..Quota::default()
         };
         quota.limits.set(QuotaWindow::BusinessHour, None);

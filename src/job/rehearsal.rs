@@ -25,7 +25,7 @@ use crate::{
         event::{RunEvent, RunReport},
     },
     secret::Secret,
-    sim::{self, Remote, Stats, transport::MemoryTransport},
+    sim::{self, SimulatedRemote, Stats, transport::MemoryTransport},
     store::Store,
     wecom::{Client, wire::UNIONID_TO_EXTERNAL_USERID},
 };
@@ -34,7 +34,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Rehearsal {
     /// The remote.
-    pub remote: sim::Options,
+    pub remote: sim::SimOptions,
     /// What the operator allows.
     pub quota: Quota,
     /// The most calls in flight.
@@ -52,7 +52,7 @@ pub struct Rehearsal {
 impl Default for Rehearsal {
     fn default() -> Self {
         Self {
-            remote: sim::Options::default(),
+            remote: sim::SimOptions::default(),
             quota: Quota::default(),
             concurrency: Concurrency::default(),
             options: RunOptions::default(),
@@ -81,7 +81,7 @@ pub struct Rehearsed {
 /// Watches a rehearsal, and may steer its remote. By default it does nothing.
 pub trait RehearsalObserver {
     /// Something happened in the run.
-    fn event(&mut self, _event: &RunEvent, _remote: &Rc<RefCell<Remote>>) {}
+    fn event(&mut self, _event: &RunEvent, _remote: &Rc<RefCell<SimulatedRemote>>) {}
     /// The process has died for the `kills`-th time; the next one has not begun.
     fn died(&mut self, _kills: u64) {}
 }
@@ -94,7 +94,7 @@ impl RehearsalObserver for Unobserved {}
 /// Hands a session's events to an observer.
 struct Rehearsing<'o> {
     observer: &'o mut dyn RehearsalObserver,
-    remote: &'o Rc<RefCell<Remote>>,
+    remote: &'o Rc<RefCell<SimulatedRemote>>,
 }
 
 impl Operator for Rehearsing<'_> {
@@ -121,7 +121,7 @@ impl Rehearsal {
             .build()?;
         runtime.block_on(async {
             let clock = Clock::starting_at(self.start);
-            let remote = Rc::new(RefCell::new(Remote::new(clock, self.remote)));
+            let remote = Rc::new(RefCell::new(SimulatedRemote::new(clock, self.remote)));
             self.play_on(path, clock, remote, Stop::default(), observer)
                 .await
         })
@@ -136,7 +136,7 @@ impl Rehearsal {
         &self,
         path: &Path,
         clock: Clock,
-        remote: Rc<RefCell<Remote>>,
+        remote: Rc<RefCell<SimulatedRemote>>,
         stop: Stop,
         observer: &mut dyn RehearsalObserver,
     ) -> Result<Rehearsed, Error> {
@@ -189,7 +189,7 @@ impl Rehearsal {
         }
     }
 
-    fn client(&self, remote: &Rc<RefCell<Remote>>) -> Client {
+    fn client(&self, remote: &Rc<RefCell<SimulatedRemote>>) -> Client {
         let transport = MemoryTransport::new(Rc::clone(remote), self.options.call_timeout);
         let remote = remote.borrow();
         let secret = Secret::new(remote.corp_secret().to_owned());

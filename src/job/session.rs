@@ -19,7 +19,7 @@ use crate::{
     export::Target,
     gate::{Concurrency, Gate},
     intake::{Input, ReadOptions},
-    model::{State, SubjectId},
+    model::{Api, State, SubjectId},
     quota::{CallKind, ForecastInput, Quota},
     runner::{
         RunOptions, Runner, Stop,
@@ -199,7 +199,8 @@ impl Session {
         });
         let options = self.settings.options.clone();
         let store = &mut self.store;
-        let runner = Runner::new(store, run, (gate, ledger_clock), client, options, listener)?
+        let runner = Runner::new(store, run, (gate, ledger_clock), client, options)?
+            .reporting_to(listener)
             .with_ticket(ticket)
             .with_token(token)
             .stopping_at(stop)
@@ -243,11 +244,11 @@ impl Session {
         Ok(ForecastInput {
             ledger: gate.account().clone(),
             now,
-            fare: ticket
+            kind: ticket
                 .as_ref()
                 .map_or(CallKind::Standard, |_| CallKind::WithTicket),
             ticket_until: ticket.map(|ticket| now.plus(ticket.usable_until().since(wall))),
-            blocked_until: gate.lockout().until,
+            locked_until: gate.account().lockout().until,
             per_second: None,
         })
     }
@@ -259,15 +260,15 @@ impl Session {
             options,
             ..
         } = &self.settings;
+        let stored = self.store.ledger(Api::Lookup).load()?;
         let timeout = options.call_timeout;
-        let opened = open_gate(&self.store, quota, *concurrency, self.clock, timeout)?;
-        Ok(opened)
+        Ok(open_gate(&stored, quota, *concurrency, self.clock, timeout))
     }
 
     /// The outcome of a run that ended before its first call.
     fn outcome_before_calls(&self, reason: StopReason) -> Result<RunOutcome, Error> {
         let report = RunReport {
-            ending: reason,
+            reason,
             tally: self.store.tally(),
             calls: 0,
             took: std::time::Duration::ZERO,
@@ -283,7 +284,7 @@ impl Session {
     ) -> Result<RunOutcome, Error> {
         let invalid_lines = results::invalid_lines(&self.store.reader()?)?;
         Ok(RunOutcome {
-            exit: Exit::of(&report.ending, &report.tally, invalid_lines),
+            exit: Exit::of(&report.reason, &report.tally, invalid_lines),
             report,
             windows,
             ticket_until,

@@ -139,7 +139,7 @@ mod tests {
         let now = Timestamp::parse("2026-11-22T23:50:00+08:00").unwrap();
         let mut ledger = Ledger::new(Limits::published(), WindowKind::Sliding);
         assert_eq!(room_today(&ledger, now), 480_000);
-        ledger.land_many(now, CallKind::Standard, 400_000);
+        ledger.complete_many(now, CallKind::Standard, 400_000);
         assert_eq!(room_today(&ledger, now), 80_000);
         // What was used yesterday at this time is free again.
         let tomorrow = now.plus(std::time::Duration::from_secs(25 * 3600));
@@ -154,7 +154,7 @@ mod tests {
     fn month_counts_if_it_has_less_room_than_the_day() {
         let now = Timestamp::parse("2026-11-22T09:00:00+08:00").unwrap();
         let mut ledger = Ledger::new(Limits::published(), WindowKind::Sliding);
-        ledger.land_many(now, CallKind::Standard, 7_400_000);
+        ledger.complete_many(now, CallKind::Standard, 7_400_000);
         let later = now.plus(std::time::Duration::from_secs(3 * 86_400));
         assert_eq!(room_today(&ledger, later), 100_000);
     }

@@ -11,6 +11,15 @@ pub enum Api {
 }
 
 impl Api {
+    /// Its name: the last part of its path.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lookup => "unionid_to_external_userid",
+            Self::PendingId => "unionid_to_pending_id",
+        }
+    }
+
     /// Its number in the job file.
     #[must_use]
     pub const fn code(self) -> i64 {

@@ -1,6 +1,6 @@
 //! Which road to take.
 
-use super::{Road, TicketRoad, render::lasting};
+use super::{Scenario, TicketScenario, render::lasting};
 use crate::{clock::Timestamp, format::count, model::QuotaWindow};
 
 const DAY_SECONDS: u64 = 86_400;
@@ -9,13 +9,13 @@ const ONLY_ONCE: &str = "A ticket can be obtained once, within 3 months of the a
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Recommendation {
     Export,
     Run,
     Apply,
 }
 
-impl Step {
+impl Recommendation {
     /// The command to type.
     pub(super) fn command(self, inputs: &str) -> String {
         let command = match self {
@@ -29,49 +29,54 @@ impl Step {
 
 /// What to do next, and why.
 pub(super) struct Advice {
-    pub(super) step: Step,
+    pub(super) step: Recommendation,
     pub(super) sentences: String,
 }
 
 /// Weighs both roads. The ticket is the only thing here that cannot be had twice, so it is
 /// advised only where it gains days.
-pub(super) fn advise(calls: u64, without: &Road, with: &TicketRoad, stored: bool) -> Advice {
+pub(super) fn advise(
+    calls: u64,
+    without: &Scenario,
+    with: &TicketScenario,
+    stored: bool,
+) -> Advice {
     let (slow, fast) = (lasting(without.seconds), lasting(with.seconds));
     let (step, sentences) = if calls == 0 {
         (
-            Step::Export,
+            Recommendation::Export,
             "Nothing to ask: every subject is answered.".to_owned(),
         )
     } else if with.forecast.finish == Timestamp::MAX {
         let why = "It is never done: a window allows no call (--quota).".to_owned();
-        (Step::Run, why)
+        (Recommendation::Run, why)
     } else if stored {
         let rest = left_over(with);
         let why = format!("A ticket is stored and will be used: done in {fast}.{rest}");
-        (Step::Run, why)
+        (Recommendation::Run, why)
     } else if is_done_today(without) {
         let why = format!(
             "Today's quota is enough: done in {slow} without a ticket. {ONLY_ONCE}: keep it."
         );
-        (Step::Run, why)
+        (Recommendation::Run, why)
     } else if gains_little(without, with) {
         let why = format!(
             "A ticket would gain little: {slow} without, {fast} with one. {ONLY_ONCE}: keep it."
         );
-        (Step::Run, why)
+        (Recommendation::Run, why)
     } else {
         let rest = left_over(with);
         let why = format!(
             "Apply for the ticket: done in {fast} instead of {slow}.{rest} \
              {ONLY_ONCE}: apply when the input is complete."
         );
-        (Step::Apply, why)
+        (Recommendation::Apply, why)
     };
     Advice { step, sentences }
 }
 
 /// Within a day, with no day or month window in the way.
-fn is_done_today(road: &Road) -> bool {
+fn is_done_today(road: &Scenario) -> bool {
     let held = |span: QuotaWindow| !road.forecast.held[span as usize].is_zero();
     road.seconds <= DAY_SECONDS
         && !held(QuotaWindow::BusinessDay)
@@ -79,13 +84,13 @@ fn is_done_today(road: &Road) -> bool {
 }
 
 /// Less than a tenth of the time, or less than an hour.
-fn gains_little(without: &Road, with: &TicketRoad) -> bool {
+fn gains_little(without: &Scenario, with: &TicketScenario) -> bool {
     let gain = without.seconds.saturating_sub(with.seconds);
     gain < 3600 || gain < without.seconds / 10
 }
 
 /// What remains at the ticket's end and how long that takes; empty if nothing does.
-fn left_over(with: &TicketRoad) -> String {
+fn left_over(with: &TicketScenario) -> String {
     let left = with.left_over;
     if with.fits || left == 0 {
         return String::new();

@@ -1,52 +1,27 @@
-//! The very ledger that admits calls, cloned and played forward.
+//! The account that admits calls, cloned and simulated forward.
 //!
 //! Calls are charged in chunks of at most one hour slot (12 s) that never reach over a slot's
 //! end. The hour, day and month windows see each call in the slot in which it would have been
-//! sent, so for them the play is exact; the minute window sees it up to a chunk early, which the
+//! sent, so for them the simulation is exact; the minute window sees it up to a chunk early, which the
 //! pace makes good. Left out are the latency (a charge leaves its window one latency later), the
-//! retries and whatever others do to the quota. Against a play call by call the finish is within
+//! retries and what others do to the quota. Against a simulation call by call the finish is within
 //! 1 % of the time it takes.
 //!
-//! A play is cut off after some hundred thousand steps; what remains is then told from
+//! A simulation is cut off after some hundred thousand steps; what remains is then taken from
 //! [`ideal_seconds`](super::ideal_seconds)' arithmetic with spans lengthened by their slots,
 //! which is off by at most one period of the longest window that holds.
 
-use std::time::Duration;
+use super::simulation::{Forecast, Simulation};
+use crate::quota::ForecastInput;
 
-use super::play::Play;
-use crate::{clock::Timestamp, model::QuotaWindow, quota::ForecastInput};
-
-/// When a job will be done, and what it will have waited for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Forecast {
-    /// When the last call leaves, in the time of the books; [`Timestamp::MAX`] for never.
-    pub finish: Timestamp,
-    /// From the outlook's now till then, rounded up.
-    pub seconds: u64,
-    /// The window that held longest in total; `None` if none did.
-    pub binding: Option<QuotaWindow>,
-    /// How long each window held, in the order of [`QuotaWindow::ALL`].
-    pub held: [Duration; 5],
-    /// The days from now, counted from 0, on which each window held; windows that never did are
-    /// left out, and so is what lies beyond a play that was cut off.
-    pub bound_days: Vec<(QuotaWindow, Vec<u32>)>,
-    /// The first moment at which the month window holds.
-    pub month_wall: Option<Timestamp>,
-    /// Calls sent by then, all told; at most 256 points, the first at now, the last at the finish.
-    pub done_by: Vec<(Timestamp, u64)>,
-    /// Calls not yet sent when the ticket is laid down; `None` without a ticket that ends.
-    pub left_at_ticket_end: Option<u64>,
-}
-
-/// Plays through a copy of the outlook's ledger until `calls` subjects are answered.
+/// Simulates a copy of the account until `calls` subjects are answered.
 ///
-/// Calls that are charged already, in the air or about to be, are taken to land now, and to answer
-/// as many of them.
+/// Calls that are charged already are taken to complete now, and to answer as many of them.
 #[must_use]
 pub fn forecast(outlook: &ForecastInput, calls: u64) -> Forecast {
-    let mut play = Play::new(outlook, calls);
-    play.run();
-    play.forecast()
+    let mut simulation = Simulation::new(outlook, calls);
+    simulation.run();
+    simulation.forecast()
 }
 
 #[cfg(test)]
@@ -54,10 +29,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{
-        super::{ideal_seconds, play::interval_millis},
+        super::{ideal_seconds, simulation::interval_millis},
         *,
     };
-    use crate::model::{Limits, WindowKind};
+    use std::time::Duration;
+
+    use crate::clock::Timestamp;
+    use crate::model::{Limits, QuotaWindow, WindowKind};
     use crate::quota::{CallKind, Ledger};
 
     const DAY: f64 = 86_400.0;
@@ -66,9 +44,9 @@ mod tests {
         ForecastInput {
             ledger: Ledger::new(limits, WindowKind::Sliding),
             now: Timestamp::parse("2026-11-22T09:17:23+08:00").unwrap(),
-            fare,
+            kind: fare,
             ticket_until: None,
-            blocked_until: Timestamp::default(),
+            locked_until: Timestamp::default(),
             per_second: None,
         }
     }
@@ -85,7 +63,7 @@ mod tests {
     fn call_by_call(outlook: &ForecastInput, calls: u64) -> (f64, u64) {
         let mut ledger = outlook.ledger.clone();
         let interval = interval_millis(&ledger.limits(), outlook.per_second);
-        let (start, mut fare) = (outlook.now.max(outlook.blocked_until), outlook.fare);
+        let (start, mut fare) = (outlook.now.max(outlook.locked_until), outlook.kind);
         let (mut now, mut paced, mut sent, mut left) = (start, 0.0_f64, 0, 0);
         while sent < calls {
             let earliest = Timestamp::from_millis(start.as_millis() + paced.ceil() as i64);
@@ -97,7 +75,7 @@ mod tests {
             }
             match ledger.charge(now, fare, 1) {
                 Ok(_) => {
-                    ledger.land(now, fare);
+                    ledger.complete(now, fare);
                     ledger.committed();
                     paced = interval + paced.max(now.since(start).as_millis() as f64 - 1.0);
                     sent += 1;
@@ -146,11 +124,11 @@ mod tests {
                 let ago = i64::try_from(minute * 60_000).unwrap();
                 let at = Timestamp::from_millis(outlook.now.as_millis() - ago);
                 if let Ok(permit) = outlook.ledger.charge(at, CallKind::Standard, 3) {
-                    outlook.ledger.land_many(at, CallKind::Standard, u64::from(permit.calls()));
+                    outlook.ledger.complete_many(at, CallKind::Standard, u64::from(permit.calls()));
                 }
             }
             if let Some(seconds) = ticket_seconds {
-                outlook.fare = CallKind::WithTicket;
+                outlook.kind = CallKind::WithTicket;
                 outlook.ticket_until = Some(outlook.now.plus(Duration::from_secs(seconds)));
             }
             let (seconds, left) = call_by_call(&outlook, calls);
@@ -220,7 +198,7 @@ mod tests {
     #[test]
     fn a_block_and_a_slow_rate_are_waited_for() {
         let mut outlook = outlook(Limits::published(), CallKind::Standard);
-        outlook.blocked_until = outlook.now.plus(Duration::from_secs(3600));
+        outlook.locked_until = outlook.now.plus(Duration::from_secs(3600));
         outlook.per_second = Some(10.0);
         assert_eq!(forecast(&outlook, 10_001).seconds, 3600 + 1000);
         assert_eq!(forecast(&outlook, 0).seconds, 0);

@@ -5,17 +5,18 @@ mod advice;
 mod chart;
 mod forecast;
 mod ideal;
-mod play;
 mod render;
+mod simulation;
 
 use std::time::Duration;
 
 use serde::Serialize;
 
 pub use chart::{Series, chart};
-pub use forecast::{Forecast, forecast};
+pub use forecast::forecast;
 pub use ideal::ideal_seconds;
 pub use render::render;
+pub use simulation::Forecast;
 
 use crate::{
     clock::Timestamp,
@@ -27,7 +28,7 @@ pub const TICKET_USABLE: Duration = Duration::from_secs(7 * 86_400 - 3600);
 
 /// What the inputs and the state file hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Tally {
+pub struct PlannedSubjects {
     /// Lines read, headers not counted.
     pub lines: u64,
     /// Lines that cannot be a subject.
@@ -54,9 +55,9 @@ pub struct Plan {
     /// Calls needed.
     pub calls: u64,
     /// All calls metered.
-    pub without_ticket: Road,
+    pub without_ticket: Scenario,
     /// Calls with the stored ticket or else with one applied for now, metered after its end.
-    pub with_ticket: TicketRoad,
+    pub with_ticket: TicketScenario,
     /// What to do, and why.
     pub advice: String,
     /// The command that does it.
@@ -66,7 +67,7 @@ pub struct Plan {
 
 /// The way without a ticket.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Road {
+pub struct Scenario {
     /// From now to the last call.
     pub seconds: u64,
     /// When the last call leaves, RFC 3339 at +08:00 on the wall; `None` if no calendar holds it.
@@ -75,17 +76,17 @@ pub struct Road {
     pub binding: Option<&'static str>,
     /// When the month window holds first, as `finish`; `None` if it does not.
     pub month_wall: Option<String>,
-    /// The play it was read from, in the time of the books.
+    /// The simulation it was read from, in ledger time.
     #[serde(skip)]
     pub forecast: Forecast,
 }
 
 /// The way with one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct TicketRoad {
+pub struct TicketScenario {
     /// From now to the last call.
     pub seconds: u64,
-    /// When the last call leaves, as in [`Road`].
+    /// When the last call leaves, as in [`Scenario`].
     pub finish: Option<String>,
     /// Whether all is done before the ticket is laid down.
     pub fits: bool,
@@ -94,7 +95,7 @@ pub struct TicketRoad {
     /// From now till the ticket is laid down; `None` for one whose end is not known.
     #[serde(skip)]
     pub usable_seconds: Option<u64>,
-    /// The play it was read from, in the time of the books.
+    /// The simulation it was read from, in ledger time.
     #[serde(skip)]
     pub forecast: Forecast,
 }
@@ -103,12 +104,17 @@ impl Plan {
     /// Plays both roads. `wall` is what people's clocks show at `outlook.now`; `inputs` are the
     /// arguments that name the inputs, as they are typed after `idferry run`.
     ///
-    /// An outlook of ticketed fare means that a valid ticket is stored.
+    /// An outlook of calls with a ticket means that a valid ticket is stored.
     #[must_use]
-    pub fn draw(tally: Tally, outlook: &ForecastInput, wall: Timestamp, inputs: &str) -> Self {
-        let stored = outlook.fare == CallKind::WithTicket;
-        let without_ticket = Road::without_ticket(outlook, wall, tally.calls);
-        let with_ticket = TicketRoad::with_ticket(outlook, wall, tally.calls);
+    pub fn draw(
+        tally: PlannedSubjects,
+        outlook: &ForecastInput,
+        wall: Timestamp,
+        inputs: &str,
+    ) -> Self {
+        let stored = outlook.kind == CallKind::WithTicket;
+        let without_ticket = Scenario::without_ticket(outlook, wall, tally.calls);
+        let with_ticket = TicketScenario::with_ticket(outlook, wall, tally.calls);
         let advice = advice::advise(tally.calls, &without_ticket, &with_ticket, stored);
         Self {
             lines: tally.lines,
@@ -124,10 +130,10 @@ impl Plan {
     }
 }
 
-impl Road {
+impl Scenario {
     fn without_ticket(outlook: &ForecastInput, wall: Timestamp, calls: u64) -> Self {
         let mut outlook = outlook.clone();
-        outlook.fare = CallKind::Standard;
+        outlook.kind = CallKind::Standard;
         outlook.ticket_until = None;
         let forecast = forecast(&outlook, calls);
         let month_wall = forecast.month_wall;
@@ -141,13 +147,13 @@ impl Road {
     }
 }
 
-impl TicketRoad {
+impl TicketScenario {
     fn with_ticket(outlook: &ForecastInput, wall: Timestamp, calls: u64) -> Self {
         let mut outlook = outlook.clone();
-        if outlook.fare == CallKind::Standard {
+        if outlook.kind == CallKind::Standard {
             outlook.ticket_until = Some(outlook.now.plus(TICKET_USABLE));
         }
-        outlook.fare = CallKind::WithTicket;
+        outlook.kind = CallKind::WithTicket;
         let forecast = forecast(&outlook, calls);
         let until = outlook.ticket_until;
         let left_over = forecast.left_at_ticket_end.unwrap_or(0);

@@ -1,8 +1,9 @@
-//! The account of one API: every window, and the calls that are charged and not completed.
+//! The account of one API: every window, the calls that are charged and not completed, and the
+//! lockout.
 
-use super::{CallKind, Hold, HoldReason, PaidCalls, Permit, SlidingWindow};
+use super::{CallKind, Hold, HoldReason, Lockout, PaidCalls, Permit, SlidingWindow};
 use crate::{
-    clock::Timestamp,
+    clock::{ClockReading, Timestamp},
     model::{Limits, QuotaWindow, WindowKind},
 };
 
@@ -35,6 +36,14 @@ impl InFlight {
         self.standard + self.with_ticket
     }
 
+    /// Those of one kind.
+    const fn calls(&self, kind: CallKind) -> u64 {
+        match kind {
+            CallKind::Standard => self.standard,
+            CallKind::WithTicket => self.with_ticket,
+        }
+    }
+
     const fn of(&mut self, kind: CallKind) -> &mut u64 {
         match kind {
             CallKind::Standard => &mut self.standard,
@@ -47,7 +56,7 @@ impl InFlight {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlotUpdate {
     /// The window.
-    pub span: QuotaWindow,
+    pub window: QuotaWindow,
     /// The slot's start, in ledger time.
     pub slot: Timestamp,
     /// Calls.
@@ -60,7 +69,9 @@ pub struct LedgerSnapshot {
     /// Every slot that has not left its window.
     pub slots: Vec<SlotUpdate>,
     /// Calls in flight.
-    pub open: InFlight,
+    pub in_flight: InFlight,
+    /// The lockout.
+    pub lockout: Lockout,
 }
 
 /// What changed since the last commit, to be added to what is on disk.
@@ -68,21 +79,28 @@ pub struct LedgerSnapshot {
 pub struct Deltas {
     /// Completed calls, by slot.
     pub slots: Vec<SlotUpdate>,
-    /// Calls in flight, more or fewer.
+    /// Calls in flight without a ticket, more or fewer.
     pub standard: i64,
-    /// The same, with a ticket.
+    /// Calls in flight with a ticket, more or fewer.
     pub with_ticket: i64,
+    /// The lockout, if it was imposed or cleared.
+    pub lockout: Option<Lockout>,
 }
 
-/// Every window of one API, and the calls in flight.
+/// Every window of one API, the calls in flight and the lockout.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     windows: [SlidingWindow; QuotaWindow::COUNT],
     in_flight: InFlight,
-    /// As the last commit wrote it.
-    committed: InFlight,
-    changes: Vec<SlotUpdate>,
-    sent: u64,
+    lockout: Lockout,
+    /// Calls completed since the account was restored.
+    completed: u64,
+    /// In flight and lockout as they are on disk.
+    committed: (InFlight, Lockout),
+    /// Completed calls that are not on disk.
+    completions: Vec<SlotUpdate>,
+    /// Calls charged that are not on disk.
+    charged: InFlight,
 }
 
 impl Ledger {
@@ -102,15 +120,17 @@ impl Ledger {
             windows: QuotaWindow::ALL
                 .map(|window| SlidingWindow::new(window, limits.of(window), kind)),
             in_flight: InFlight::default(),
-            committed: snapshot.open,
-            changes: Vec::new(),
-            sent: 0,
+            lockout: snapshot.lockout,
+            completed: 0,
+            committed: (snapshot.in_flight, snapshot.lockout),
+            completions: Vec::new(),
+            charged: InFlight::default(),
         };
-        for slot in &snapshot.slots {
-            account.windows[slot.span as usize].add(slot.slot, slot.calls);
+        for update in &snapshot.slots {
+            account.windows[update.window as usize].add(update.slot, update.calls);
         }
         for window in QuotaWindow::ALL {
-            let calls = snapshot.open.in_window(window);
+            let calls = snapshot.in_flight.in_window(window);
             if calls > 0 {
                 account.add(window, completed_by, calls);
             }
@@ -146,14 +166,20 @@ impl Ledger {
 
     /// Calls charged and not completed.
     #[must_use]
-    pub const fn open(&self) -> InFlight {
+    pub const fn in_flight(&self) -> InFlight {
         self.in_flight
+    }
+
+    /// The lockout in force, if any is.
+    #[must_use]
+    pub const fn lockout(&self) -> Lockout {
+        self.lockout
     }
 
     /// Calls completed since the account was restored.
     #[must_use]
-    pub const fn sent(&self) -> u64 {
-        self.sent
+    pub const fn completed(&self) -> u64 {
+        self.completed
     }
 
     /// Calls that `window` holds at `now`: completed and in flight.
@@ -164,33 +190,25 @@ impl Ledger {
         window.completed() + in_flight
     }
 
-    /// Whether one call of `kind` fits.
+    /// Whether every window that counts a call of `kind` has room for one.
     ///
     /// # Errors
     ///
-    /// The hold, if not.
+    /// The hold of the window that stays full the longest.
     pub fn check(&mut self, now: Timestamp, kind: CallKind) -> Result<(), Hold> {
-        self.admit(now, kind, 1).map(|_| ())
+        self.room(now, kind).map(|_| ())
     }
 
-    /// Returns how many of `want` calls of `kind` fit in every window that counts them; at least
-    /// one. Charges nothing.
+    /// Returns how many of `want` calls of `kind` may be charged; at least one. Charges nothing.
     ///
     /// # Errors
     ///
-    /// The hold of the window that stays full the longest, if not even one fits.
+    /// The hold, if there is none: of a lockout, or of the window that stays full the longest.
     pub fn admit(&mut self, now: Timestamp, kind: CallKind, want: u32) -> Result<u32, Hold> {
-        let mut room = u64::from(want.max(1));
-        for window in &mut self.windows {
-            if kind.counts_in(window.window()) {
-                window.expire(now);
-                room = room.min(window.room(self.in_flight.in_window(window.window())));
-            }
-        }
-        match u32::try_from(room).unwrap_or(u32::MAX) {
-            0 => Err(self.full(kind)),
-            room => Ok(room),
-        }
+        let in_flight = usize::try_from(self.in_flight.total()).unwrap_or(usize::MAX);
+        self.lockout.check(now, in_flight)?;
+        let room = self.room(now, kind)?.min(u64::from(want.max(1)));
+        Ok(u32::try_from(room).unwrap_or(u32::MAX))
     }
 
     /// Charges up to `want` calls of `kind`, each in every window that counts it or in none.
@@ -201,19 +219,20 @@ impl Ledger {
     pub fn charge(&mut self, now: Timestamp, kind: CallKind, want: u32) -> Result<Permit, Hold> {
         let calls = self.admit(now, kind, want)?;
         *self.in_flight.of(kind) += u64::from(calls);
+        *self.charged.of(kind) += u64::from(calls);
         Ok(Permit::new(kind, calls))
     }
 
     /// Completes one call of `kind`: its charge ages from `now` on.
-    pub fn land(&mut self, now: Timestamp, kind: CallKind) {
-        self.land_many(now, kind, 1);
+    pub fn complete(&mut self, now: Timestamp, kind: CallKind) {
+        self.complete_many(now, kind, 1);
     }
 
     /// Completes `calls` calls of `kind`.
-    pub fn land_many(&mut self, now: Timestamp, kind: CallKind, calls: u64) {
+    pub fn complete_many(&mut self, now: Timestamp, kind: CallKind, calls: u64) {
         let in_flight = self.in_flight.of(kind);
         *in_flight = in_flight.saturating_sub(calls);
-        self.sent += calls;
+        self.completed += calls;
         for window in QuotaWindow::ALL {
             if kind.counts_in(window) {
                 self.add(window, now, calls);
@@ -237,32 +256,107 @@ impl Ledger {
         *in_flight = in_flight.saturating_sub(u64::from(paid.calls()));
     }
 
+    /// A call that was sent at `sent` as `kind` was refused with 45009. Returns the lockout if it
+    /// is new: calls sent before a lockout was known belong to it.
+    ///
+    /// Its level is that of the longest window that is all but full, or the next one up after a
+    /// probe. `jitter`, 0 to 1, adds up to a tenth of a minute.
+    pub fn impose_lockout(
+        &mut self,
+        sent: Timestamp,
+        kind: CallKind,
+        now: &ClockReading,
+        jitter: f64,
+    ) -> Option<Lockout> {
+        let (at, wall) = (now.at, now.wall);
+        let before = self.lockout;
+        if before.is_active() && sent < before.until {
+            return None;
+        }
+        let explained = if before.is_active() {
+            None
+        } else {
+            self.nearly_full(at, kind)
+        };
+        self.lockout = before.next(explained, at, wall, jitter);
+        Some(self.lockout)
+    }
+
+    /// A call that was sent at `sent` got past the limits. Returns whether it was the probe of a
+    /// lockout, which is over then.
+    pub fn clear_lockout(&mut self, sent: Timestamp) -> bool {
+        let is_over = self.lockout.is_active() && sent >= self.lockout.until;
+        if is_over {
+            self.lockout = Lockout::default();
+        }
+        is_over
+    }
+
     /// What is to be added to the rows on disk.
     #[must_use]
     pub fn deltas(&self) -> Deltas {
         let delta = |now: u64, then: u64| now.cast_signed() - then.cast_signed();
+        let (in_flight, lockout) = self.committed;
         Deltas {
-            slots: self.changes.clone(),
-            standard: delta(self.in_flight.standard, self.committed.standard),
-            with_ticket: delta(self.in_flight.with_ticket, self.committed.with_ticket),
+            slots: self.completions.clone(),
+            standard: delta(self.in_flight.standard, in_flight.standard),
+            with_ticket: delta(self.in_flight.with_ticket, in_flight.with_ticket),
+            lockout: (self.lockout != lockout).then_some(self.lockout),
         }
     }
 
     /// The [`deltas`](Self::deltas) are on disk.
     pub fn committed(&mut self) {
-        self.changes.clear();
-        self.committed = self.in_flight;
+        self.completions.clear();
+        self.charged = InFlight::default();
+        self.committed = (self.in_flight, self.lockout);
+    }
+
+    /// The [`deltas`](Self::deltas) are not on disk, and calls charged since the last commit are
+    /// never sent. Everything else stays to be committed.
+    pub fn roll_back(&mut self) {
+        let charged = std::mem::take(&mut self.charged);
+        for kind in CallKind::ALL {
+            let in_flight = self.in_flight.of(kind);
+            *in_flight = in_flight.saturating_sub(charged.calls(kind));
+        }
+    }
+
+    /// How many calls of `kind` fit in every window that counts them; at least one.
+    fn room(&mut self, now: Timestamp, kind: CallKind) -> Result<u64, Hold> {
+        let mut room = u64::MAX;
+        for window in &mut self.windows {
+            if kind.counts_in(window.window()) {
+                window.expire(now);
+                room = room.min(window.room(self.in_flight.in_window(window.window())));
+            }
+        }
+        if room == 0 {
+            return Err(self.full(kind));
+        }
+        Ok(room)
+    }
+
+    /// The longest window within 2 % of its limit, of those that count a call of `kind`.
+    fn nearly_full(&mut self, now: Timestamp, kind: CallKind) -> Option<QuotaWindow> {
+        let limits = self.limits();
+        let full = QuotaWindow::ALL.into_iter().filter(|window| {
+            let used = self.used(now, *window);
+            let limit = limits.of(*window);
+            kind.counts_in(*window) && limit.is_some_and(|limit| used >= limit - limit / 50)
+        });
+        full.max_by_key(|window| window.span())
     }
 
     fn add(&mut self, window: QuotaWindow, at: Timestamp, calls: u64) {
         let slot = self.windows[window as usize].add(at, calls);
         // The last few entries are where the same slot would stand.
-        let recent = self.changes.iter_mut().rev().take(QuotaWindow::COUNT);
-        let mut same = recent.filter(|change| change.span == window && change.slot == slot);
+        let recent = self.completions.iter_mut().rev().take(QuotaWindow::COUNT);
+        let mut same = recent.filter(|update| update.window == window && update.slot == slot);
         match same.next() {
-            Some(change) => change.calls += calls,
-            None => self.changes.push(SlotUpdate {
-                span: window,
+            Some(update) => update.calls += calls,
+            None => self.completions.push(SlotUpdate {
+                window,
                 slot,
                 calls,
             }),

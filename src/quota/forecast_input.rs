@@ -11,11 +11,11 @@ pub struct ForecastInput {
     /// Ledger time.
     pub now: Timestamp,
     /// What calls are charged as from now on.
-    pub fare: CallKind,
+    pub kind: CallKind,
     /// When calls become standard ones, as the ticket expires; `None` without one.
     pub ticket_until: Option<Timestamp>,
     /// Until when a lockout is in force; the epoch without one.
-    pub blocked_until: Timestamp,
+    pub locked_until: Timestamp,
     /// The rate reached while nothing holds, calls a second; `None` if not yet known.
     pub per_second: Option<f64>,
 }

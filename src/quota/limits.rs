@@ -25,7 +25,7 @@ pub struct Quota {
     /// A further share left to other systems of the same corp, 0 to 1.
     pub reserve: f64,
     /// How windows are counted.
-    pub counting: WindowKind,
+    pub window_kind: WindowKind,
 }
 
 impl Default for Quota {
@@ -34,7 +34,7 @@ impl Default for Quota {
             limits: Limits::published(),
             margin: 0.02,
             reserve: 0.0,
-            counting: WindowKind::Sliding,
+            window_kind: WindowKind::Sliding,
         }
     }
 }
@@ -59,7 +59,7 @@ fn scaled(limit: u64, share: f64) -> u64 {
     ((limit as f64 * share + 1e-6).floor() as u64).clamp(u64::from(limit > 0), limit)
 }
 
-/// When a charge that landed in the slot beginning at `slot` leaves `window`.
+/// When a call that completed in the slot beginning at `slot` leaves `window`.
 pub(super) fn leaves(kind: WindowKind, window: QuotaWindow, slot: Timestamp) -> Timestamp {
     match kind {
         WindowKind::Sliding => {
@@ -70,20 +70,22 @@ pub(super) fn leaves(kind: WindowKind, window: QuotaWindow, slot: Timestamp) -> 
     }
 }
 
-/// The next turn of the natural minute, hour, day or month (UTC+8) after `at`.
+/// The next turn of the natural minute, hour, day or month (UTC+8) after `at`; which of them, the
+/// window's span tells.
 fn turn_after(window: QuotaWindow, at: Timestamp) -> Timestamp {
-    match window {
-        QuotaWindow::BusinessDay => at.next_natural_day(),
-        QuotaWindow::BusinessMonth => {
+    const DAY: i64 = 86_400_000;
+    match span_millis(window) {
+        millis @ ..DAY => {
+            let turns = at.as_millis().div_euclid(millis) + 1;
+            Timestamp::from_millis(turns * millis)
+        }
+        DAY => at.next_natural_day(),
+        _ => {
             let month = at.civil().date().first_of_month();
             let next = month.checked_add(jiff::Span::new().months(1));
             next.map_or(Timestamp::MAX, |day| {
                 Timestamp::from_civil(day.at(0, 0, 0, 0))
             })
-        }
-        QuotaWindow::BasicMinute | QuotaWindow::BasicHour | QuotaWindow::BusinessHour => {
-            let millis = span_millis(window);
-            Timestamp::from_millis((at.as_millis().div_euclid(millis) + 1) * millis)
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{CallKind, Hold, HoldReason, Ledger};
-use crate::{
-    clock::{LedgerClock, Timestamp},
-    model::QuotaWindow,
-};
+use super::{Hold, HoldReason};
+use crate::{clock::Timestamp, model::QuotaWindow};
+
+/// The length of a minute's lockout, of which jitter adds up to a tenth.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// How far up the ladder of D90454 a lockout is: the reply does not say which window was crossed,
 /// so a probe that is refused again means a longer one.
@@ -50,6 +50,15 @@ impl LockoutLevel {
         }
     }
 
+    /// Its limit in sentences: `minute`, `hour`, `day` or `30-day`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Month => "30-day",
+            _ => self.code(),
+        }
+    }
+
     const fn next(self) -> Self {
         match self {
             Self::Clear => Self::Minute,
@@ -69,14 +78,12 @@ impl LockoutLevel {
         }
     }
 
-    fn span(self, ledger_clock: &LedgerClock) -> Duration {
+    /// How long it lasts from `wall` time on.
+    fn length(self, wall: Timestamp) -> Duration {
         match self {
-            Self::Clear | Self::Minute => Duration::from_secs(60),
-            Self::Hour => Duration::from_secs(3600),
-            Self::Day => {
-                let wall = ledger_clock.to_wall_time(ledger_clock.now());
-                wall.next_natural_day().since(wall)
-            }
+            Self::Clear | Self::Minute => MINUTE,
+            Self::Hour => 60 * MINUTE,
+            Self::Day => wall.next_natural_day().since(wall),
             Self::Month => Duration::from_secs(30 * 86_400),
         }
     }
@@ -85,8 +92,8 @@ impl LockoutLevel {
 /// The lockout in force. It is durable: a restart does not probe early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lockout {
-    /// How long the present one is.
-    pub rung: LockoutLevel,
+    /// How long it is.
+    pub level: LockoutLevel,
     /// When one probe may be sent, in ledger time.
     pub until: Timestamp,
 }
@@ -105,53 +112,25 @@ impl Lockout {
     /// Whether the API is locked or a probe is due.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        self.rung != LockoutLevel::Clear
+        self.level != LockoutLevel::Clear
     }
 
-    /// A call of `kind` that was sent at `sent` was refused with 45009. Returns whether that
-    /// changed anything: calls sent before the lockout was known belong to it.
-    ///
-    /// The level is that of the longest window that is all but full, else the next one up.
-    /// `jitter`, 0 to 1, adds up to a tenth of a minute.
-    pub fn impose(
-        &mut self,
-        sent: Timestamp,
-        kind: CallKind,
-        ledger_clock: &LedgerClock,
-        account: &mut Ledger,
+    /// Returns the lockout that follows another refusal at ledger time `now`, which `wall` time
+    /// shows: one level up, or that of the window that explains it if that is longer. `jitter`, 0
+    /// to 1, adds up to a tenth of a minute.
+    pub(super) fn next(
+        self,
+        explained: Option<QuotaWindow>,
+        now: Timestamp,
+        wall: Timestamp,
         jitter: f64,
-    ) -> bool {
-        if self.is_active() && sent < self.until {
-            return false;
-        }
-        let now = ledger_clock.now();
-        let explained = match self.is_active() {
-            true => LockoutLevel::Clear,
-            false => nearly_full(account, now, kind),
-        };
-        self.rung = self.rung.next().max(explained);
-        let jitter = Duration::from_secs(6).mul_f64(jitter.clamp(0.0, 1.0));
-        self.until = now.plus(self.rung.span(ledger_clock)).plus(jitter);
-        true
-    }
-
-    /// A call that was sent at `sent` was answered: if it was the probe, the lockout is over.
-    pub fn clear(&mut self, sent: Timestamp) {
-        if self.is_active() && sent >= self.until {
-            *self = Self::default();
+    ) -> Self {
+        let explained = explained.map(LockoutLevel::of).unwrap_or_default();
+        let level = self.level.next().max(explained);
+        let jitter = (MINUTE / 10).mul_f64(jitter.clamp(0.0, 1.0));
+        Self {
+            level,
+            until: now.plus(level.length(wall)).plus(jitter),
         }
     }
-}
-
-/// The level of the longest window within 2 % of its limit, of those that count the refused call.
-fn nearly_full(account: &mut Ledger, now: Timestamp, kind: CallKind) -> LockoutLevel {
-    let limits = account.limits();
-    let counting = QuotaWindow::ALL.into_iter();
-    let counting = counting.filter(|window| kind.counts_in(*window));
-    let full = counting.filter(|window| {
-        let used = account.used(now, *window);
-        let limit = limits.of(*window);
-        limit.is_some_and(|limit| used >= limit - limit / 50)
-    });
-    full.map(LockoutLevel::of).max().unwrap_or_default()
 }

@@ -1,13 +1,13 @@
 //! What the windows promise, whatever happens: the remote's own count, kept to the millisecond
-//! and by brute force, held against the books through restarts, suspends and set clocks.
+//! and by brute force, compared with the ledger through restarts, suspends and set clocks.
 
-mod world;
+mod harness;
 
 use std::time::Duration;
 
 use proptest::prelude::*;
 
-use self::world::{Deed, Story, play, share};
+use self::harness::{Op, OpSequence, run, share};
 use super::{CallKind, Ledger};
 use crate::clock::Timestamp;
 use crate::model::{Limits, QuotaWindow, WindowKind};
@@ -17,23 +17,23 @@ fn part() -> impl Strategy<Value = f64> {
     prop_oneof![Just(0.0), Just(1.0), 0.0..1.0]
 }
 
-fn deed() -> impl Strategy<Value = Deed> {
-    let fare = prop_oneof![3 => Just(CallKind::Standard), 1 => Just(CallKind::WithTicket)];
-    let send = (fare, 1_u32..16, any::<bool>(), part(), part(), part());
-    let send = send.prop_map(|(fare, want, patient, sent, counted, landed)| Deed::Send {
-        fare,
+fn op() -> impl Strategy<Value = Op> {
+    let kind = prop_oneof![3 => Just(CallKind::Standard), 1 => Just(CallKind::WithTicket)];
+    let send = (kind, 1_u32..16, any::<bool>(), part(), part(), part());
+    let send = send.prop_map(|(kind, want, patient, sent, counted, completed)| Op::Send {
+        kind,
         want,
         patient,
         sent: if sent == 0.0 { 1.0 } else { sent },
         counted,
-        landed,
+        completed,
     });
     prop_oneof![
         12 => send,
-        2 => Just(Deed::Settle),
-        2 => (0_u32..8).prop_map(|charging| Deed::Kill { charging }),
-        1 => (-3.0..3.0).prop_map(Deed::SetWall),
-        1 => part().prop_map(Deed::Suspend),
+        2 => Just(Op::Settle),
+        2 => (0_u32..8).prop_map(|charging| Op::Kill { charging }),
+        1 => (-3.0..3.0).prop_map(Op::SetWall),
+        1 => part().prop_map(Op::Suspend),
     ]
 }
 
@@ -48,38 +48,40 @@ fn limits() -> impl Strategy<Value = Limits> {
     })
 }
 
-fn story() -> impl Strategy<Value = Story> {
+fn sequence() -> impl Strategy<Value = OpSequence> {
     let scale = prop_oneof![
         Just(QuotaWindow::BasicMinute),
         Just(QuotaWindow::BasicHour),
         Just(QuotaWindow::BusinessDay),
         Just(QuotaWindow::BusinessMonth)
     ];
-    let counting = prop_oneof![2 => Just(WindowKind::Sliding), 1 => Just(WindowKind::Calendar)];
+    let window_kind = prop_oneof![2 => Just(WindowKind::Sliding), 1 => Just(WindowKind::Calendar)];
     let begins = 0_i64..40 * 86_400_000;
-    let deeds = proptest::collection::vec((part(), deed()), 1..60);
+    let ops = proptest::collection::vec((part(), op()), 1..60);
     let pace = (2_i64..40, 1.0_f64..30.0);
     let parts = (
         limits(),
-        counting,
+        window_kind,
         scale,
         pace,
         begins,
         any::<bool>(),
-        deeds,
+        ops,
     );
-    parts.prop_map(|(limits, counting, scale, pace, begins, sleeping, deeds)| {
-        let length = i64::try_from(scale.span().as_millis()).unwrap();
-        Story {
-            limits,
-            counting,
-            start: Timestamp::from_millis(1_795_320_000_000 + begins),
-            step_millis: length / pace.0,
-            timeout_millis: share(1.0 / pace.1, length),
-            sleeping,
-            deeds,
-        }
-    })
+    parts.prop_map(
+        |(limits, window_kind, scale, pace, begins, sleeping, ops)| {
+            let length = i64::try_from(scale.span().as_millis()).unwrap();
+            OpSequence {
+                limits,
+                window_kind,
+                start: Timestamp::from_millis(1_795_320_000_000 + begins),
+                step_millis: length / pace.0,
+                timeout_millis: share(1.0 / pace.1, length),
+                sleeping,
+                ops,
+            }
+        },
+    )
 }
 
 fn cases(cases: u32) -> ProptestConfig {
@@ -94,43 +96,43 @@ proptest! {
     #![proptest_config(cases(2000))]
 
     #[test]
-    fn no_window_is_exceeded_and_no_restart_forgets(story in story()) {
-        play(&story);
+    fn no_window_is_exceeded_and_no_restart_forgets(sequence in sequence()) {
+        run(&sequence);
     }
 }
 
-/// Found with the restart of the other half of the stories: the lid is closed on a request that
-/// has not left, opened, and the process killed before it commits again.
+/// The machine is suspended with a request that has not left, wakes, and the process is killed
+/// before it commits again.
 #[test]
-fn a_request_that_slept_through_its_time_out_is_still_counted_after_a_restart() {
+fn request_suspended_past_its_time_out_counts_after_a_restart() {
     let mut limits = Limits::none();
     limits.set(QuotaWindow::BasicMinute, Some(1));
-    let send = |patient| Deed::Send {
-        fare: CallKind::Standard,
+    let send = |patient| Op::Send {
+        kind: CallKind::Standard,
         want: 1,
         patient,
         sent: 1.0,
         counted: 1.0,
-        landed: 1.0,
+        completed: 1.0,
     };
-    play(&Story {
+    run(&OpSequence {
         limits,
-        counting: WindowKind::Sliding,
+        window_kind: WindowKind::Sliding,
         start: Timestamp::from_millis(1_795_320_000_000),
         step_millis: 50_000,
         timeout_millis: 5_000,
         sleeping: true,
-        deeds: vec![
+        ops: vec![
             (0.0, send(false)),
-            (0.0, Deed::Suspend(1.0)),
-            (0.0, Deed::Kill { charging: 0 }),
+            (0.0, Op::Suspend(1.0)),
+            (0.0, Op::Kill { charging: 0 }),
             (0.0, send(true)),
         ],
     });
 }
 
-/// Calls that a greedy caller sends from the first span's end on, for `spans` spans, under one
-/// limit; each burst lands after the next of `latencies_millis`.
+/// Returns the calls that a greedy caller sends from the first span's end on, for `spans` spans,
+/// under one limit; each burst completes after the next of `latencies_millis`.
 fn greed(span: QuotaWindow, limit: u64, latencies_millis: &[i64], spans: u32) -> u64 {
     let mut limits = Limits::none();
     limits.set(span, Some(limit));
@@ -144,13 +146,13 @@ fn greed(span: QuotaWindow, limit: u64, latencies_millis: &[i64], spans: u32) ->
     let mut in_flight: Vec<(Timestamp, u64)> = Vec::new();
     let (mut now, mut sent) = (start, 0);
     while now < end {
-        in_flight.retain(|(lands, calls)| {
-            if *lands <= now {
-                ledger.land_many(now, CallKind::Standard, *calls);
+        in_flight.retain(|(completes, calls)| {
+            if *completes <= now {
+                ledger.complete_many(now, CallKind::Standard, *calls);
             }
-            *lands > now
+            *completes > now
         });
-        let landing = in_flight.iter().map(|(lands, _)| *lands).min();
+        let completion = in_flight.iter().map(|(completes, _)| *completes).min();
         match ledger.charge(now, CallKind::Standard, u32::MAX) {
             Ok(permit) => {
                 let calls = u64::from(permit.calls());
@@ -158,7 +160,13 @@ fn greed(span: QuotaWindow, limit: u64, latencies_millis: &[i64], spans: u32) ->
                 in_flight.push((now.plus(Duration::from_millis(latency)), calls));
                 sent += if now >= from { calls } else { 0 };
             }
-            Err(hold) => now = [hold.until, landing].into_iter().flatten().min().unwrap(),
+            Err(hold) => {
+                now = [hold.until, completion]
+                    .into_iter()
+                    .flatten()
+                    .min()
+                    .unwrap()
+            }
         }
     }
     sent

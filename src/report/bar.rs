@@ -158,7 +158,7 @@ impl Bar {
     fn window(&self, window: &WindowUse) -> String {
         let blocks = blocks(window.used, window.limit, 10);
         let (used, limit) = (count(window.used), count(window.limit));
-        let name = window.span.name();
+        let name = window.window.name();
         self.paint
             .dim(&format!("{name:14}  {blocks}  {used} / {limit}"))
     }

@@ -113,8 +113,8 @@ impl Reporter for Json {
                 finish_at: self.state.finish().map(Timestamp::rfc3339),
             },
             RunEvent::TokenFetched => JsonEvent::TokenFetched,
-            RunEvent::LockedOut { rung, until } => JsonEvent::LockedOut {
-                limit: limit_code(*rung),
+            RunEvent::LockedOut { level, until } => JsonEvent::LockedOut {
+                limit: limit_code(*level),
                 until: until.rfc3339(),
             },
             RunEvent::LockoutEnded => JsonEvent::LockoutEnded,
@@ -211,7 +211,7 @@ impl JsonEvent {
             subjects: SubjectCounts::of(snapshot.tally),
             calls: snapshot.calls,
             in_flight: snapshot.in_flight,
-            width: snapshot.width,
+            width: snapshot.concurrency,
             calls_per_second: per_second.map(|calls| (calls * 100.0).round() / 100.0),
             finish_at: state.finish().map(Timestamp::rfc3339),
             windows: snapshot.windows.iter().map(WindowJson::of).collect(),
@@ -253,7 +253,7 @@ struct WindowJson {
 impl WindowJson {
     fn of(window: &WindowUse) -> Self {
         Self {
-            window: window.span.name(),
+            window: window.window.name(),
             used: window.used,
             limit: window.limit,
         }

@@ -28,7 +28,7 @@ pub(crate) fn event(event: &RunEvent) {
             answered = at.tally.answered(),
             calls = at.calls,
             in_flight = at.in_flight,
-            width = at.width,
+            width = at.concurrency,
             "progress"
         ),
         RunEvent::ForecastInput(input) => debug!(per_second = input.per_second, "forecast"),

@@ -46,8 +46,8 @@ pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<Strin
             format!("the run starts, {subjects}")
         }
         RunEvent::TokenFetched => "access token fetched".into(),
-        RunEvent::LockedOut { rung, until } => {
-            format!("{}: one probe at {}", lockout(*rung), when(*until))
+        RunEvent::LockedOut { level, until } => {
+            format!("{}: one probe at {}", lockout(*level), when(*until))
         }
         RunEvent::LockoutEnded => "the lockout is over: the probe was answered".into(),
         RunEvent::ConcurrencyReduced { calls } => {
@@ -107,7 +107,7 @@ pub(super) fn worth_showing(snapshot: &Snapshot) -> impl Iterator<Item = &Window
         _ => None,
     });
     snapshot.windows.iter().filter(move |window| {
-        holding == Some(window.span) || share_of(window.used, window.limit) >= WORTH_SHOWING
+        holding == Some(window.window) || share_of(window.used, window.limit) >= WORTH_SHOWING
     })
 }
 
@@ -116,21 +116,21 @@ pub(super) fn worth_showing(snapshot: &Snapshot) -> impl Iterator<Item = &Window
 pub(super) fn tightest(snapshot: &Snapshot) -> Option<&WindowUse> {
     worth_showing(snapshot).max_by(|one, other| {
         let rank = |window: &WindowUse| {
-            let lasting = window.span != QuotaWindow::BasicMinute;
+            let lasting = window.window != QuotaWindow::BasicMinute;
             (lasting, share_of(window.used, window.limit))
         };
         let ((lasting, share), (others_lasting, others)) = (rank(one), rank(other));
         lasting
             .cmp(&others_lasting)
             .then(share.total_cmp(&others))
-            .then(one.span.cmp(&other.span))
+            .then(one.window.cmp(&other.window))
     })
 }
 
 /// `98,000 of 98,000 business.hour`
 pub(super) fn window(window: &WindowUse) -> String {
     let (used, limit) = (count(window.used), count(window.limit));
-    format!("{used} of {limit} {}", window.span)
+    format!("{used} of {limit} {}", window.window)
 }
 
 /// `errcode 60020 不安全的访问IP (not allowed to access from your IP)`
@@ -167,32 +167,27 @@ pub(super) struct StopWords {
 pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
     let queued = context.report.tally.of(State::Queued);
     let left = format!("{} left", counted(queued, "subject"));
-    let stopped = |why: String, next: String| StopWords {
-        headline: format!("Stopped: {why}, {left}."),
-        next: vec![next],
-    };
-    match &context.report.ending {
-        StopReason::Finished => StopWords {
-            headline: finished(context),
-            next: Vec::new(),
-        },
+    let words = |headline, next| StopWords { headline, next };
+    let stopped = |why: String, next: String| words(format!("Stopped: {why}, {left}."), vec![next]);
+    match &context.report.reason {
+        StopReason::Finished => words(finished(context), Vec::new()),
         StopReason::Quota(wait) => {
             stopped(wait.reason.to_string(), after_wait(wait.until, context.now))
         }
         StopReason::Budget => stopped("the budget of calls is used up".into(), RESUME.into()),
         StopReason::Time => stopped("the time is up".into(), RESUME.into()),
-        StopReason::Interrupted => StopWords {
-            headline: format!("Interrupted: every answer is saved, {left}."),
-            next: vec![RESUME.into()],
-        },
+        StopReason::Interrupted => words(
+            format!("Interrupted: every answer is saved, {left}."),
+            vec![RESUME.into()],
+        ),
         StopReason::Unreachable(failure) => StopWords {
             headline: format!("Stopped: {}, {left}.", unreachable(failure)),
             next: then_resume(vec![next_steps::unreachable(failure, context.address)]),
         },
-        StopReason::Refused(refusal) => StopWords {
-            headline: format!("Halted: {}.", refused(refusal)),
-            next: then_resume(next_steps::after_refusal(refusal)),
-        },
+        StopReason::Refused(refusal) => words(
+            format!("Halted: {}.", refused(refusal)),
+            then_resume(next_steps::after_refusal(refusal)),
+        ),
         StopReason::TokensRefused => StopWords {
             headline: TOKENS_REFUSED.into(),
             next: then_resume(vec![next_steps::CHECK_SECRET.into()]),

@@ -92,7 +92,7 @@ impl Summary {
     /// What to do next, a sentence a line; commands to type are indented.
     pub(super) fn advice(&self, mut next: Vec<String>) -> Vec<String> {
         let command = format!("  {}", self.command);
-        if !matches!(self.report.ending, StopReason::Finished) {
+        if !matches!(self.report.reason, StopReason::Finished) {
             next.push(command);
         } else if self.report.tally.of(State::Parked) > 0 {
             let retry = &self.retry_command;
@@ -182,10 +182,15 @@ impl Summary {
     /// All windows in use except the one-minute window, one a line, in columns.
     fn windows(&self) -> Vec<String> {
         let lasting =
-            |window: &&WindowUse| window.used > 0 && window.span != QuotaWindow::BasicMinute;
+            |window: &&WindowUse| window.used > 0 && window.window != QuotaWindow::BasicMinute;
         let windows = self.windows.iter().filter(lasting);
-        let windows =
-            windows.map(|window| (count(window.used), count(window.limit), window.span.name()));
+        let windows = windows.map(|window| {
+            (
+                count(window.used),
+                count(window.limit),
+                window.window.name(),
+            )
+        });
         let windows: Vec<_> = windows.collect();
         let widest = |width: usize, number: &String| width.max(number.len());
         let used = windows.iter().map(|(used, ..)| used).fold(0, widest);

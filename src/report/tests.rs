@@ -45,13 +45,17 @@ pub(super) fn tally(queued: u64, linked: u64, unlinked: u64) -> Tally {
 
 /// A hundred thousand subjects, of which so many are answered by as many calls.
 pub(super) fn snapshot(time: &str, answered: u64) -> Snapshot {
-    let window = |span, used, limit| WindowUse { span, used, limit };
+    let window = |window, used, limit| WindowUse {
+        window,
+        used,
+        limit,
+    };
     Snapshot {
         at: at(time),
         tally: tally(100_000 - answered, answered - answered / 4, answered / 4),
         calls: answered,
         in_flight: 12,
-        width: 16,
+        concurrency: 16,
         windows: vec![
             window(QuotaWindow::BasicMinute, 9_800, 9_800),
             window(QuotaWindow::BusinessHour, answered.min(98_000), 98_000),
@@ -76,9 +80,9 @@ pub(super) fn outlook() -> ForecastInput {
     ForecastInput {
         ledger: Ledger::new(Limits::published(), WindowKind::Sliding),
         now: at("12:00:00"),
-        fare: CallKind::Standard,
+        kind: CallKind::Standard,
         ticket_until: None,
-        blocked_until: Timestamp::default(),
+        locked_until: Timestamp::default(),
         per_second: Some(100.0),
     }
 }
@@ -111,7 +115,7 @@ fn script() -> Vec<RunEvent> {
         RunEvent::Progress(snapshot("12:41:02", 98_000)),
         RunEvent::TicketRejected,
         RunEvent::LockedOut {
-            rung: LockoutLevel::Minute,
+            level: LockoutLevel::Minute,
             until: at("12:42:05"),
         },
         RunEvent::Progress(held("12:41:03", 98_000, HoldReason::Lockout, "12:42:05")),

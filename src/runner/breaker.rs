@@ -19,12 +19,12 @@ const UNLISTED: usize = 10;
 /// Watches the latest answers.
 pub struct Breaker {
     budget: f64,
-    answers: VecDeque<Option<Fault>>,
+    answers: VecDeque<Option<FailedRow>>,
     source_streak: usize,
 }
 
 #[derive(Clone, Copy)]
-struct Fault {
+struct FailedRow {
     errcode: Option<i64>,
     unlisted: bool,
 }
@@ -43,7 +43,7 @@ impl Breaker {
     /// Notes one outcome. Returns the trip if that was one error too many.
     pub fn note(&mut self, outcome: &Outcome) -> Option<BreakerTrip> {
         let class = outcome.errcode.map(|errcode| lookup(errcode).class);
-        let fault = matches!(outcome.state, State::Rejected | State::Parked).then_some(Fault {
+        let fault = matches!(outcome.state, State::Rejected | State::Parked).then_some(FailedRow {
             errcode: outcome.errcode,
             unlisted: class == Some(Class::Unlisted),
         });

@@ -1,47 +1,27 @@
-//! Calls in flight. They own nothing but a paid claim, and report when they complete.
+//! Calls in flight. They own nothing but a claim that is paid for, and report when they complete.
 
 use std::{future::Future, pin::Pin};
 
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 
-use super::queue::Claim;
+use super::{decide::SentCall, queue::Claim, rate::RateEstimator};
 use crate::{
     clock::Timestamp,
     model::SubjectId,
-    quota::CallKind,
     wecom::{CallError, Token, Verdict},
 };
-
-/// How a call was sent.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SentCall {
-    /// When, in ledger time.
-    pub(super) at: Timestamp,
-    /// What it was charged as.
-    pub(super) kind: CallKind,
-    /// The number of the token it was sent with.
-    pub(super) token_generation: u32,
-}
-
-/// A lookup that completed.
-pub(super) struct CompletedCall {
-    pub(super) claim: Claim,
-    pub(super) sent: SentCall,
-    pub(super) verdict: Verdict,
-}
 
 /// What completed.
 pub(super) enum Completion {
     /// The fetch of a token that was sent at this time.
     Token(Timestamp, Result<Token, CallError>),
-    /// A lookup.
-    Call(Box<CompletedCall>),
+    /// A lookup: its claim, how it was sent, and the verdict.
+    Lookup(Box<(Claim, SentCall, Verdict)>),
 }
 
 type CallFuture = Pin<Box<dyn Future<Output = Completion>>>;
 
-/// Calls that were sent and have not been worked off.
-#[derive(Default)]
+/// Calls that were sent and have not been worked off, and the rate at which they are sent.
 pub(super) struct InFlightCalls {
     futures: FuturesUnordered<CallFuture>,
     /// The subjects of the lookups among them.
@@ -49,9 +29,20 @@ pub(super) struct InFlightCalls {
     completed: Vec<Completion>,
     /// Lookups sent so far.
     sent: u64,
+    rate: RateEstimator,
 }
 
 impl InFlightCalls {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            futures: FuturesUnordered::new(),
+            subjects: Vec::new(),
+            completed: Vec::new(),
+            sent: 0,
+            rate: RateEstimator::new(now),
+        }
+    }
+
     /// Sends a lookup.
     pub(super) fn send(
         &mut self,
@@ -59,15 +50,12 @@ impl InFlightCalls {
         sent: SentCall,
         call: impl Future<Output = Verdict> + 'static,
     ) {
-        self.subjects.push(claim.subject.id);
+        self.subjects.push(claim.id());
         self.sent += 1;
+        self.rate.sent(sent.at);
         self.futures.push(Box::pin(async move {
             let verdict = call.await;
-            Completion::Call(Box::new(CompletedCall {
-                claim,
-                sent,
-                verdict,
-            }))
+            Completion::Lookup(Box::new((claim, sent, verdict)))
         }));
     }
 
@@ -89,6 +77,16 @@ impl InFlightCalls {
     /// Lookups sent so far.
     pub(super) const fn sent(&self) -> u64 {
         self.sent
+    }
+
+    /// The rate at which they are sent.
+    pub(super) const fn rate(&self) -> &RateEstimator {
+        &self.rate
+    }
+
+    /// Nothing is sent until `until`, for a reason that says nothing about the rate.
+    pub(super) const fn idle_until(&mut self, until: Timestamp) {
+        self.rate.idle_until(until);
     }
 
     /// Whether nothing is in flight, no fetch of a token either.

@@ -70,9 +70,4 @@ impl RunClock {
     pub(super) fn reading(&self) -> ClockReading {
         self.ledger.reading()
     }
-
-    /// The ledger's clock.
-    pub(super) const fn ledger(&self) -> &LedgerClock {
-        &self.ledger
-    }
 }

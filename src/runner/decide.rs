@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use super::event::FatalRefusal;
 use crate::{
-    model::{Outcome, State},
+    clock::Timestamp,
+    model::{Api, Outcome, State},
+    quota::CallKind,
     wecom::{
         Refusal, Verdict,
         errcode::{Class, lookup},
         transport::{Failure, NoConnection},
-        wire,
     },
 };
 
@@ -22,15 +23,19 @@ pub const ATTEMPTS: u8 = 3;
 /// The longest backoff.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
-/// What is known of the call that a verdict answers.
+/// How a lookup was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attempt {
-    /// The attempt that this verdict answers; 1 is the first.
+pub struct SentCall {
+    /// When, in ledger time.
+    pub at: Timestamp,
+    /// What it was charged as.
+    pub kind: CallKind,
+    /// The number of the token it was sent with.
+    pub token_generation: u32,
+    /// Which attempt of its subject it is; 1 is the first.
     pub attempt: u8,
-    /// The last attempt there is.
-    pub last: u8,
-    /// Whether the call carried a ticket.
-    pub ticketed: bool,
+    /// The last attempt that its subject gets.
+    pub last_attempt: u8,
 }
 
 /// What to do.
@@ -52,18 +57,19 @@ pub enum Snooze {
     /// The token was refused: fetch another.
     Token,
     /// The API is locked: 45009.
-    Block,
+    Lockout,
     /// Too many calls in flight: 45033.
-    Narrow,
+    Overload,
     /// An unlisted code on a call with a ticket: ask once without it.
     WithoutTicket(i64),
     /// No connection came about: nothing was sent.
     Outage(NoConnection),
 }
 
-/// Decides. `chance` is between 0 and 1.
+/// Decides what to do about the verdict on a call of `api` that was `sent`. `chance` is between 0
+/// and 1.
 #[must_use]
-pub fn decide(verdict: Verdict, tried: Attempt, chance: f64) -> Decision {
+pub fn decide(api: Api, verdict: Verdict, sent: &SentCall, chance: f64) -> Decision {
     match verdict {
         Verdict::Answered(links) => Decision::Settle(Outcome {
             state: if links.is_empty() {
@@ -72,36 +78,34 @@ pub fn decide(verdict: Verdict, tried: Attempt, chance: f64) -> Decision {
                 State::Linked
             },
             errcode: Some(0),
-            attempts: tried.attempt,
+            attempts: sent.attempt,
             links,
         }),
         Verdict::Failed(Failure::Connect(why)) => Decision::Snooze(Snooze::Outage(why)),
-        Verdict::Failed(_) => again(None, tried, chance),
-        Verdict::Refused(refusal) => refused(refusal, tried, chance),
+        Verdict::Failed(_) => again(None, sent, chance),
+        Verdict::Refused(refusal) => refused(api, refusal, sent, chance),
     }
 }
 
-fn refused(refusal: Refusal, tried: Attempt, chance: f64) -> Decision {
+fn refused(api: Api, refusal: Refusal, sent: &SentCall, chance: f64) -> Decision {
     let errcode = Some(refusal.errcode);
     match refusal.class {
-        Class::Retry => again(errcode, tried, chance),
+        Class::Retry => again(errcode, sent, chance),
         Class::Token => Decision::Snooze(Snooze::Token),
-        Class::Wait => Decision::Snooze(Snooze::Block),
-        Class::Slow => Decision::Snooze(Snooze::Narrow),
+        Class::Wait => Decision::Snooze(Snooze::Lockout),
+        Class::Slow => Decision::Snooze(Snooze::Overload),
         Class::Subject | Class::Source | Class::Downstream => {
-            settle(State::Rejected, errcode, tried)
+            settle(State::Rejected, errcode, sent)
         }
-        Class::Stop | Class::Bug => {
-            Decision::Halt(Box::new(halt(refusal, wire::UNIONID_TO_EXTERNAL_USERID)))
-        }
-        Class::Unlisted if tried.ticketed => {
+        Class::Stop | Class::Bug => Decision::Halt(Box::new(halt(refusal, api.name()))),
+        Class::Unlisted if sent.kind == CallKind::WithTicket => {
             Decision::Snooze(Snooze::WithoutTicket(refusal.errcode))
         }
-        Class::Unlisted => settle(State::Parked, errcode, tried),
+        Class::Unlisted => settle(State::Parked, errcode, sent),
     }
 }
 
-/// The refusal of `call` that ends the run.
+/// Returns the refusal that ends the run; `call` is the path of what was called, or its last part.
 #[must_use]
 pub fn halt(refusal: Refusal, call: &'static str) -> FatalRefusal {
     FatalRefusal {
@@ -113,19 +117,19 @@ pub fn halt(refusal: Refusal, call: &'static str) -> FatalRefusal {
     }
 }
 
-fn again(errcode: Option<i64>, tried: Attempt, chance: f64) -> Decision {
-    if tried.attempt < tried.last {
-        Decision::Retry(backoff(tried.attempt, chance))
+fn again(errcode: Option<i64>, sent: &SentCall, chance: f64) -> Decision {
+    if sent.attempt < sent.last_attempt {
+        Decision::Retry(backoff(sent.attempt, chance))
     } else {
-        settle(State::Parked, errcode, tried)
+        settle(State::Parked, errcode, sent)
     }
 }
 
-fn settle(state: State, errcode: Option<i64>, tried: Attempt) -> Decision {
+fn settle(state: State, errcode: Option<i64>, sent: &SentCall) -> Decision {
     Decision::Settle(Outcome {
         state,
         errcode,
-        attempts: tried.attempt,
+        attempts: sent.attempt,
         links: Vec::new(),
     })
 }
@@ -142,23 +146,25 @@ mod tests {
     use super::*;
     use crate::model::Link;
 
-    const FIRST: Attempt = Attempt {
+    const FIRST: SentCall = SentCall {
+        at: Timestamp::from_millis(0),
+        kind: CallKind::Standard,
+        token_generation: 1,
         attempt: 1,
-        last: ATTEMPTS,
-        ticketed: false,
+        last_attempt: ATTEMPTS,
     };
-    const LAST: Attempt = Attempt {
+    const LAST: SentCall = SentCall {
         attempt: 3,
         ..FIRST
     };
-    const TICKETED: Attempt = Attempt {
-        ticketed: true,
+    const WITH_TICKET: SentCall = SentCall {
+        kind: CallKind::WithTicket,
         ..FIRST
     };
 
     /// What a decision is, in a word.
-    fn word(verdict: Verdict, tried: Attempt) -> String {
-        match decide(verdict, tried, 0.5) {
+    fn word(verdict: Verdict, sent: &SentCall) -> String {
+        match decide(Api::Lookup, verdict, sent, 0.5) {
             Decision::Settle(outcome) => {
                 format!("{} {:?}", outcome.state, outcome.errcode)
             }
@@ -184,18 +190,18 @@ mod tests {
             (-1, Retry, FIRST, "retry 500 ms"),
             (-1, Retry, LAST, "parked Some(-1)"),
             (42001, Token, LAST, "Token"),
-            (45009, Wait, LAST, "Block"),
-            (45033, Slow, LAST, "Narrow"),
+            (45009, Wait, LAST, "Lockout"),
+            (45033, Slow, LAST, "Overload"),
             (610014, Subject, FIRST, "rejected Some(610014)"),
             (845003, Source, FIRST, "rejected Some(845003)"),
             (670004, Downstream, FIRST, "rejected Some(670004)"),
             (60020, Stop, FIRST, "halt 60020"),
             (41001, Bug, LAST, "halt 41001"),
             (999, Unlisted, FIRST, "parked Some(999)"),
-            (999, Unlisted, TICKETED, "WithoutTicket(999)"),
+            (999, Unlisted, WITH_TICKET, "WithoutTicket(999)"),
         ];
-        for (errcode, class, tried, expected) in table {
-            assert_eq!(word(refused(errcode, class), tried), expected);
+        for (errcode, class, sent, expected) in table {
+            assert_eq!(word(refused(errcode, class), &sent), expected);
         }
     }
 
@@ -205,15 +211,18 @@ mod tests {
             corpid: "wp1".into(),
             external_userid: "wm1".into(),
         };
-        assert_eq!(word(Verdict::Answered(vec![link]), FIRST), "linked Some(0)");
-        assert_eq!(word(Verdict::Answered(vec![]), LAST), "unlinked Some(0)");
+        assert_eq!(
+            word(Verdict::Answered(vec![link]), &FIRST),
+            "linked Some(0)"
+        );
+        assert_eq!(word(Verdict::Answered(vec![]), &LAST), "unlinked Some(0)");
         let failed = Verdict::Failed;
         assert_eq!(
-            word(failed(Failure::Connect(NoConnection::Dns)), LAST),
+            word(failed(Failure::Connect(NoConnection::Dns)), &LAST),
             "Outage(Dns)"
         );
-        assert_eq!(word(failed(Failure::Reset), FIRST), "retry 500 ms");
-        assert_eq!(word(failed(Failure::Status(502)), LAST), "parked None");
+        assert_eq!(word(failed(Failure::Reset), &FIRST), "retry 500 ms");
+        assert_eq!(word(failed(Failure::Status(502)), &LAST), "parked None");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub enum RunEvent {
     /// The remote answered 45009 and is left alone for a while.
     LockedOut {
         /// The limit that it is taken for.
-        rung: LockoutLevel,
+        level: LockoutLevel,
         /// When one probe may be sent.
         until: Timestamp,
     },
@@ -77,7 +77,7 @@ pub struct Snapshot {
     /// Calls in flight.
     pub in_flight: usize,
     /// The most there may be.
-    pub width: u16,
+    pub concurrency: u16,
     /// Use of the windows that apply, in the order of [`QuotaWindow::ALL`]; those without a limit left
     /// out.
     pub windows: Vec<WindowUse>,
@@ -147,7 +147,7 @@ pub struct BreakerTrip {
 #[derive(Debug, Clone)]
 pub struct RunReport {
     /// Why it ended.
-    pub ending: StopReason,
+    pub reason: StopReason,
     /// The subjects at the end.
     pub tally: Tally,
     /// Calls completed.

@@ -33,36 +33,43 @@ pub use self::{progress::Listener, rate::CommitPolicy, run_loop::Runner, stop::S
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
     gate::{Concurrency, Gate},
-    model::{Api, WindowKind},
+    model::WindowKind,
     quota::{Ledger, Quota},
-    store::{Result, Store},
+    store::StoredLedger,
 };
 
-/// Opens the gate and the ledger's clock as the last commit left them.
+/// Opens the gate of an API over its ledger, and resumes the ledger's clock.
+///
+/// Calls that were in flight at the last commit complete `call_timeout` from now.
+#[must_use]
 pub fn open_gate(
-    store: &Store,
+    stored: &StoredLedger,
     quota: &Quota,
     concurrency: Concurrency,
     clock: Clock,
     call_timeout: Duration,
-) -> Result<(Gate, LedgerClock)> {
-    let (books, block, reading) = store.books(Api::Lookup)?;
-    let time = LedgerClock::resume(clock, reading);
-    let landed_by = time.now().plus(call_timeout);
-    let ledger = Ledger::restore(quota.allowed(), counting(quota, &time), &books, landed_by);
-    let gate = Gate::open(ledger, concurrency, block, time.now());
-    Ok((gate, time))
+) -> (Gate, LedgerClock) {
+    let ledger_clock = LedgerClock::resume(clock, stored.reading);
+    let now = ledger_clock.now();
+    let account = Ledger::restore(
+        quota.allowed(),
+        window_kind(quota, &ledger_clock),
+        &stored.snapshot,
+        now.plus(call_timeout),
+    );
+    let gate = Gate::open(stored.api, account, concurrency, now);
+    (gate, ledger_clock)
 }
 
-/// Calendar windows turn with the wall clock, and only a ledger clock that agrees can count them; if
-/// it was set, sliding windows are safe on every reading.
-fn counting(quota: &Quota, time: &LedgerClock) -> WindowKind {
+/// Calendar windows turn with the wall clock, and only a ledger clock that agrees with it can count
+/// them; sliding windows are safe on every reading.
+fn window_kind(quota: &Quota, ledger_clock: &LedgerClock) -> WindowKind {
     const AGREE: Duration = Duration::from_secs(5);
-    let (wall, books) = (time.clock().now(), time.now());
-    if wall.since(books) > AGREE || books.since(wall) > AGREE {
+    let (wall, now) = (ledger_clock.clock().now(), ledger_clock.now());
+    if wall.since(now) > AGREE || now.since(wall) > AGREE {
         return WindowKind::Sliding;
     }
-    quota.counting
+    quota.window_kind
 }
 
 /// What to do at an exhausted hour, day or month.

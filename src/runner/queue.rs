@@ -6,11 +6,12 @@ use std::{
     time::Duration,
 };
 
-use super::decide::ATTEMPTS;
+use super::decide::{ATTEMPTS, SentCall};
 use crate::{
     clock::Timestamp,
-    model::{State, Subject, SubjectId},
-    store::{Result, Store},
+    model::{Outcome, State, Subject, SubjectId},
+    quota::CallKind,
+    store::{Result, Settled, Store},
 };
 
 /// Subjects read at once.
@@ -21,26 +22,49 @@ const SCAN: i64 = 200_000;
 /// One subject on its way through its attempts.
 #[derive(Debug)]
 pub(super) struct Claim {
-    /// The subject.
-    pub(super) subject: Subject,
+    subject: Subject,
     /// Its state on disk.
-    pub(super) was: State,
+    was: State,
     /// The attempt that comes next; 1 is the first.
-    pub(super) attempt: u8,
+    attempt: u8,
     /// The errcode it met with the ticket: it is asked without, to try the ticket.
-    pub(super) refused_with_ticket: Option<i64>,
+    refused_with_ticket: Option<i64>,
     /// When it may be sent.
-    pub(super) due: Timestamp,
+    due: Timestamp,
 }
 
 impl Claim {
-    /// The last attempt it gets: one more than others in the retry pass.
-    #[must_use]
-    pub(super) const fn last_attempt(&self) -> u8 {
-        match self.was {
-            State::Parked => ATTEMPTS + 1,
-            _ => ATTEMPTS,
+    pub(super) const fn id(&self) -> SubjectId {
+        self.subject.id
+    }
+
+    pub(super) const fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// Returns how its next attempt is sent.
+    pub(super) const fn sent(
+        &self,
+        at: Timestamp,
+        kind: CallKind,
+        token_generation: u32,
+    ) -> SentCall {
+        SentCall {
+            at,
+            kind,
+            token_generation,
+            attempt: self.attempt,
+            // One more than others in the retry pass.
+            last_attempt: match self.was {
+                State::Parked => ATTEMPTS + 1,
+                _ => ATTEMPTS,
+            },
         }
+    }
+
+    /// An attempt is used up.
+    pub(super) const fn count_attempt(&mut self) {
+        self.attempt += 1;
     }
 
     /// It was refused with `errcode` on a call with the ticket.
@@ -51,6 +75,26 @@ impl Claim {
     /// Whether it is asked without the ticket to try the ticket.
     pub(super) const fn is_on_trial(&self) -> bool {
         self.refused_with_ticket.is_some()
+    }
+
+    /// Returns the outcome of one whose refusal had nothing to do with the ticket.
+    pub(super) const fn parked(&self) -> Outcome {
+        Outcome {
+            state: State::Parked,
+            errcode: self.refused_with_ticket,
+            attempts: self.attempt,
+            links: Vec::new(),
+        }
+    }
+
+    /// Returns its answer, to be committed; `at` is wall time.
+    pub(super) const fn settled(&self, outcome: Outcome, at: Timestamp) -> Settled {
+        Settled {
+            subject: self.subject.id,
+            was: self.was,
+            outcome,
+            at,
+        }
     }
 }
 
@@ -172,11 +216,11 @@ impl WorkQueue {
         on_trial.map(|claim| claim.due).min()
     }
 
-    /// When the first claim that waits may be sent. Entries whose claim was taken out of turn are
-    /// dropped here.
+    /// When the first claim that waits may be sent. Entries whose claim was taken out of turn, or
+    /// put back for another time since, are dropped here.
     fn first_waiting(&mut self) -> Option<Timestamp> {
         while let Some(Reverse((due, id))) = self.waiting.peek() {
-            if self.claims.contains_key(id) {
+            if self.claims.get(id).is_some_and(|claim| claim.due == *due) {
                 return Some(*due);
             }
             self.waiting.pop();
@@ -226,10 +270,8 @@ impl WorkQueue {
             Phase::Queued => (store.queue().queued(self.cursor, upto, PAGE)?, upto),
             // There is no list of the parked: they are looked for if there are any.
             Phase::RetryPass if store.tally().of(State::Parked) > 0 => {
-                let page =
-                    store
-                        .queue()
-                        .due_for_retry(self.cursor, PAGE, ATTEMPTS, &self.retry_codes)?;
+                let queue = store.queue();
+                let page = queue.due_for_retry(self.cursor, PAGE, ATTEMPTS, &self.retry_codes)?;
                 (page, self.end)
             }
             Phase::RetryPass | Phase::Done => (Vec::new(), self.end),

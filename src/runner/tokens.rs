@@ -7,7 +7,7 @@ use super::decide::backoff;
 use crate::{
     clock::Timestamp,
     quota::{Hold, HoldReason},
-    wecom::{CallError, Token, errcode::Class, transport::Failure},
+    wecom::{CallError, Refusal, Token, errcode::Class, transport::Failure},
 };
 
 /// The most fetches an hour of tokens that no call was answered with.
@@ -36,7 +36,7 @@ pub(super) enum TokenError {
     /// It failed too often.
     GiveUp(Failure),
     /// The API refuses it for good.
-    Refused(Box<crate::wecom::Refusal>),
+    Refused(Box<Refusal>),
 }
 
 /// The token, or the way to one.
@@ -59,24 +59,36 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    /// The token to call with, and its number.
-    pub(super) fn current(&self, now: Timestamp) -> Option<(&Token, u32)> {
-        let token = self.current.as_ref()?;
-        (now < self.ends).then_some((token, self.generation))
-    }
-
-    /// Whether the token in use should be followed by another before it ends.
-    pub(super) fn is_aging(&self, now: Timestamp) -> bool {
-        now >= self.fresh_until
-    }
-
-    /// Whether a fetch may begin.
+    /// Returns the token to call with, and its number. If there is none, or its life nears its end,
+    /// `fetch` is called to begin a fetch; the last minutes are not waited for the next one.
     ///
     /// # Errors
     ///
-    /// The hold, if one is under way or must wait.
-    pub(super) fn may_fetch(&mut self, now: Timestamp) -> Result<(), Hold> {
-        let reason = HoldReason::Token;
+    /// The hold, if a fetch is under way or must wait.
+    pub(super) fn get(
+        &mut self,
+        now: Timestamp,
+        fetch: impl FnOnce(),
+    ) -> Result<(Token, u32), Hold> {
+        let current = self.current.clone().filter(|_| now < self.ends);
+        if let Some(token) = current {
+            if now >= self.fresh_until && self.begin_fetch(now).is_ok() {
+                fetch();
+            }
+            return Ok((token, self.generation));
+        }
+        self.begin_fetch(now)?;
+        fetch();
+        Err(Hold {
+            until: None,
+            reason: HoldReason::Token,
+        })
+    }
+
+    /// # Errors
+    ///
+    /// The hold, if a fetch is under way or must wait.
+    fn begin_fetch(&mut self, now: Timestamp) -> Result<(), Hold> {
         while self
             .fetched
             .front()
@@ -89,7 +101,10 @@ impl Tokens {
             .flatten();
         let until = crowded.max((now < self.retry_at).then_some(self.retry_at));
         if self.fetching || until.is_some() {
-            return Err(Hold { until, reason });
+            return Err(Hold {
+                until,
+                reason: HoldReason::Token,
+            });
         }
         self.fetching = true;
         self.fetched.push_back(now);
@@ -148,7 +163,9 @@ impl Tokens {
         match (self.failures >= FAILURES, &self.last) {
             (true, None) => return TokenError::GiveUp(failure),
             // It has worked before, so it will again: a job of days is not given up for that.
-            (true, Some(_)) if self.current(now).is_none() => return TokenError::Outage(failure),
+            (true, Some(_)) if self.current.is_none() || now >= self.ends => {
+                return TokenError::Outage(failure);
+            }
             _ => {}
         }
         self.retry_at = now.plus(backoff(self.failures, chance));

@@ -1,52 +1,52 @@
 //! The answers to calls that are within the limits: who may ask, and the answers about people.
 
 use super::{
-    api::Api,
-    ask::{Ask, PendingRequest},
-    call::{Call, Reply},
-    remote::Remote,
+    api::SimEndpoint,
+    call::{ApiCall, Reply},
+    parsed_request::{ParsedRequest, PendingRequest},
+    remote::SimulatedRemote,
     reply::{field, token_fields},
     token::Bearer,
-    world::{Nobody, Person},
+    world::{EmptyListForm, Person},
 };
 use crate::{clock::Timestamp, wecom::wire::ConvertRequest};
 
-impl Remote {
+impl SimulatedRemote {
     pub(super) fn respond(
         &mut self,
         now: Timestamp,
-        api: Api,
-        ask: &Ask<'_>,
-        call: &Call<'_>,
+        api: SimEndpoint,
+        ask: &ParsedRequest<'_>,
+        call: &ApiCall<'_>,
         ok: &'static str,
     ) -> Reply {
-        if matches!(ask, Ask::Token) {
+        if matches!(ask, ParsedRequest::Token) {
             return self.token(now, call, ok);
         }
         let bearer = match self.tokens.check(now, &call.query.get("access_token")) {
             Ok(bearer) => bearer,
             Err(errcode) => return self.error(api, errcode, now),
         };
-        if bearer != Bearer::Upstream && api != Api::BatchPending {
+        if bearer != Bearer::Upstream && api != SimEndpoint::BatchPending {
             return self.error(api, 48_002, now);
         }
         let replied = match ask {
-            Ask::Malformed => return Reply::malformed(api, now, &mut self.rng),
-            Ask::Token | Ask::WrongVerb => Err(40_058),
-            Ask::Ticket => self.ticket(now, ok),
-            Ask::Convert(request) => self.convert(now, request, ok),
-            Ask::Pending(request) => self.pending(now, request, ok),
-            Ask::BatchPending(request) => self.batch_pending(now, bearer, request, ok),
-            Ask::ShareInfo(request) => self.share_info(request, ok),
-            Ask::CorpToken(request) => self.corp_token(now, request, ok),
+            ParsedRequest::Malformed => return Reply::malformed(api, now, &mut self.rng),
+            ParsedRequest::Token | ParsedRequest::WrongVerb => Err(40_058),
+            ParsedRequest::Ticket => self.ticket(now, ok),
+            ParsedRequest::Convert(request) => self.convert(now, request, ok),
+            ParsedRequest::Pending(request) => self.pending(now, request, ok),
+            ParsedRequest::BatchPending(request) => self.batch_pending(now, bearer, request, ok),
+            ParsedRequest::ShareInfo(request) => self.share_info(request, ok),
+            ParsedRequest::CorpToken(request) => self.corp_token(now, request, ok),
         };
         replied.unwrap_or_else(|errcode| self.error(api, errcode, now))
     }
 
     /// D91039. Clear corpids ignore case.
-    fn token(&mut self, now: Timestamp, call: &Call<'_>, ok: &'static str) -> Reply {
+    fn token(&mut self, now: Timestamp, call: &ApiCall<'_>, ok: &'static str) -> Reply {
         if self.lockout.closed(now) {
-            return self.error(Api::Token, 45_009, now);
+            return self.error(SimEndpoint::Token, 45_009, now);
         }
         let (corpid, secret) = (call.query.get("corpid"), call.query.get("corpsecret"));
         let wrong = match (&*corpid, &*secret) {
@@ -59,7 +59,7 @@ impl Remote {
         if let Some(errcode) = wrong {
             self.stats.tokens_failed += 1;
             self.lockout.fail(now);
-            return self.error(Api::Token, errcode, now);
+            return self.error(SimEndpoint::Token, errcode, now);
         }
         self.stats.tokens_fetched += 1;
         let (token, seconds) = self.tokens.fetch(now, Bearer::Upstream, &mut self.rng);
@@ -163,11 +163,11 @@ fn require(fields: &[&str]) -> Result<(), i64> {
     Ok(())
 }
 
-fn say_nobody(body: &mut Vec<u8>, form: Nobody) {
+fn say_nobody(body: &mut Vec<u8>, form: EmptyListForm) {
     let text: &[u8] = match form {
-        Nobody::Absent | Nobody::Varies => b"",
-        Nobody::Null => br#","external_userid_info":null"#,
-        Nobody::Empty => br#","external_userid_info":[]"#,
+        EmptyListForm::Absent | EmptyListForm::Varies => b"",
+        EmptyListForm::Null => br#","external_userid_info":null"#,
+        EmptyListForm::Empty => br#","external_userid_info":[]"#,
     };
     body.extend_from_slice(text);
 }

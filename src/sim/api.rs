@@ -5,7 +5,7 @@ use crate::wecom::wire;
 /// One API, which is also one lane: every quota belongs to one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
-pub enum Api {
+pub enum SimEndpoint {
     /// `gettoken` (D91039).
     Token,
     /// `apply_mass_call_ticket` (D96250).
@@ -22,7 +22,7 @@ pub enum Api {
     CorpToken,
 }
 
-impl Api {
+impl SimEndpoint {
     /// How many there are.
     pub const COUNT: usize = 7;
 

@@ -8,7 +8,7 @@ use crate::wecom::transport::{Method, Request};
 
 /// One call as it arrives. No `Debug`: its query carries secrets.
 #[derive(Clone, Copy)]
-pub struct Call<'a> {
+pub struct ApiCall<'a> {
     /// The verb.
     pub method: Method,
     /// The path, from `/cgi-bin/` on.
@@ -19,7 +19,7 @@ pub struct Call<'a> {
     pub body: &'a [u8],
 }
 
-impl<'a> From<&'a Request> for Call<'a> {
+impl<'a> From<&'a Request> for ApiCall<'a> {
     fn from(request: &'a Request) -> Self {
         Self {
             method: request.method,
@@ -83,7 +83,7 @@ pub struct Reply {
 
 /// What comes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum ResponseBody {
     /// A reply.
     Reply(Reply),
     /// The first half of this reply's body, then the end of the connection.
@@ -98,9 +98,9 @@ pub enum What {
 
 /// What comes back, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct ApiAnswer {
     /// What.
-    pub what: What,
+    pub what: ResponseBody,
     /// How long after the arrival.
     pub delay: Duration,
     /// Whether the remote's books saw the call.

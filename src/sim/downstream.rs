@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::{
-    ask::{BatchPendingRequest, CorpTokenRequest, ShareInfoRequest},
     call::Reply,
     id::Id,
-    remote::Remote,
+    parsed_request::{BatchPendingRequest, CorpTokenRequest, ShareInfoRequest},
+    remote::SimulatedRemote,
     reply::{field, token_fields},
     token::Bearer,
     world::Corp,
@@ -18,7 +18,7 @@ const MOST: usize = 100;
 /// 上下游; 0, the default, is 企业互联, of which this world has none (D96873).
 const UPSTREAM_DOWNSTREAM: u32 = 1;
 
-impl Remote {
+impl SimulatedRemote {
     /// D98040. Ids that are unknown, not asked for before, or another corp's (with a downstream
     /// token) are missing from the result. There are no group chats here, so a well-formed
     /// `chat_id` narrows nothing.

@@ -1,31 +1,32 @@
-//! The remote in small: the WeCom API as [`Remote`], a plain struct that is told the time and a
+//! The remote in small: the WeCom API as [`SimulatedRemote`], a plain struct that is told the time and a
 //! call and says what comes back and when.
 //!
 //! * [`world`] — who is whose customer, a pure function of the seed.
-//! * [`meter`] — its own books: [`limits`], sliding or calendar [`count`], blocks.
+//! * [`rate_limiter`] — its own count of calls: sliding or calendar [`count`], lockouts.
 //! * [`faults`] and [`latency`] — how it misbehaves, each way with a knob.
-//! * `token`, [`ticket`] — what a caller must carry.
+//! * `token`, [`ticket`] — what a caller must send.
 //! * [`transport`] carries calls to it in memory, [`server`] over HTTP on a loopback address.
 //!
-//! Where the real remote promises nothing, this one differs on purpose. It never imports the
-//! gate: the judge must not borrow the defendant's arithmetic.
+//! Where the real remote promises nothing, this one differs on purpose. It never imports
+//! [`quota`](crate::quota): its arithmetic is its own, so that it can judge that of the client.
 
-mod air;
 mod answers;
 mod api;
-mod ask;
-mod asked;
 mod call;
+mod calls_in_flight;
 pub mod count;
 mod downstream;
 pub mod faults;
+mod forced;
 mod id;
 pub mod latency;
-mod lockout;
-pub mod meter;
 mod options;
+mod parsed_request;
+mod pending_ids;
+pub mod rate_limiter;
 pub mod remote;
 mod reply;
+mod secret_guard;
 pub mod server;
 mod stats;
 pub mod ticket;
@@ -36,15 +37,16 @@ pub mod world;
 #[cfg(test)]
 mod tests;
 
-pub use api::Api;
-pub use call::{Answer, Call, Query, Reply, What};
+pub use api::SimEndpoint;
+pub use call::{ApiAnswer, ApiCall, Query, Reply, ResponseBody};
 pub use faults::{Fault, Faults};
+pub use forced::Forced;
 pub use id::Id;
 pub use latency::{Latency, Legs};
-pub use options::Options;
-pub use remote::{Forced, Remote};
+pub use options::SimOptions;
+pub use remote::SimulatedRemote;
 pub use server::Simulator;
 pub use stats::{LaneStats, Stats, WindowStats};
 pub use ticket::TicketAgain;
 pub use transport::MemoryTransport;
-pub use world::{Nobody, World, WorldOptions};
+pub use world::{EmptyListForm, World, WorldOptions};

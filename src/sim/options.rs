@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     faults::{Fault, Faults},
     latency::Latency,
-    meter::MeterOptions,
+    rate_limiter::MeterOptions,
     ticket::TicketAgain,
     world::WorldOptions,
 };
@@ -14,7 +14,7 @@ use crate::model::{Limits, WindowKind};
 /// What kind of remote to make. The same options and the same order of arrivals give the same
 /// answers.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Options {
+pub struct SimOptions {
     /// Of world, chance, tokens and credentials.
     pub seed: u64,
     /// Who is whose customer.
@@ -40,7 +40,7 @@ pub struct Options {
     pub ticket_again: TicketAgain,
 }
 
-impl Default for Options {
+impl Default for SimOptions {
     /// A remote that keeps every published rule and never misbehaves.
     fn default() -> Self {
         Self {
@@ -59,7 +59,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl SimOptions {
     /// As `simulate` and `--sandbox` have it: published limits, 50 calls at once, misbehaving a
     /// little.
     #[must_use]

@@ -8,20 +8,21 @@ use std::{
 use fastrand::Rng;
 
 use super::{
-    air::Air,
-    api::Api,
-    ask::Ask,
-    asked::Asked,
-    call::{Answer, Call, Reply, What},
+    api::SimEndpoint,
+    call::{ApiAnswer, ApiCall, Reply, ResponseBody},
+    calls_in_flight::CallsInFlight,
     faults::Fault,
+    forced::Forced,
     latency::Legs,
-    lockout::Lockout,
-    meter::{Admission, Meter},
-    options::Options,
+    options::SimOptions,
+    parsed_request::ParsedRequest,
+    pending_ids::PendingIds,
+    rate_limiter::{Admission, RateLimiter},
     reply,
+    secret_guard::SecretGuard,
     stats::Stats,
-    ticket::Ticket,
-    token::Tokens,
+    ticket::TicketRegistry,
+    token::TokenRegistry,
     world::World,
 };
 use crate::{
@@ -33,55 +34,43 @@ use crate::{
 /// How much longer a slow answer takes.
 const SLOW: u32 = 20;
 
-/// What becomes of one of the next lookups, whatever chance would have said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Forced {
-    /// Counted, and answered with this errcode.
-    Errcode(i64),
-    /// Counted, and answered with this HTTP status.
-    Status(u16),
-    /// This fault.
-    Fault(Fault),
-    /// Answered as it should be.
-    Pass,
-}
-
 /// The simulated WeCom API of one upstream corp.
-pub struct Remote {
-    pub(super) options: Options,
+// fields: one for each thing that the real service keeps, and those that tests set.
+pub struct SimulatedRemote {
+    pub(super) options: SimOptions,
     pub(super) world: World,
     pub(super) rng: Rng,
-    pub(super) tokens: Tokens,
-    pub(super) ticket: Ticket,
-    pub(super) asked: Asked,
-    pub(super) lockout: Lockout,
+    pub(super) tokens: TokenRegistry,
+    pub(super) ticket: TicketRegistry,
+    pub(super) asked: PendingIds,
+    pub(super) lockout: SecretGuard,
     pub(super) forced: HashMap<String, i64>,
     pub(super) stats: Stats,
     pub(super) corp_id: String,
     pub(super) corp_secret: String,
     books: LedgerClock,
-    meter: Meter,
-    air: [Air; Api::COUNT],
-    answered: [u64; Api::COUNT],
-    refused_45033: [u64; Api::COUNT],
+    meter: RateLimiter,
+    air: [CallsInFlight; SimEndpoint::COUNT],
+    answered: [u64; SimEndpoint::COUNT],
+    refused_45033: [u64; SimEndpoint::COUNT],
     drawn: [u64; Fault::COUNT],
     script: VecDeque<Forced>,
-    orphans: Vec<Orphan>,
+    abandoned: Vec<AbandonedCall>,
     latest: Timestamp,
     down: bool,
 }
 
 /// A call still on its way when its sender died.
-struct Orphan {
+struct AbandonedCall {
     arrives: Timestamp,
     request: Request,
     back: Duration,
 }
 
-impl Remote {
+impl SimulatedRemote {
     /// A remote that opens its books now.
     #[must_use]
-    pub fn new(clock: Clock, options: Options) -> Self {
+    pub fn new(clock: Clock, options: SimOptions) -> Self {
         let books = LedgerClock::resume(clock, None);
         let seed = options.seed;
         // The real ones are `ww` + 16 hex and 43 characters; these say what they are.
@@ -90,10 +79,10 @@ impl Remote {
             options,
             world: World::new(seed, options.world),
             rng: Rng::with_seed(seed),
-            tokens: Tokens::new(options.token_life),
-            ticket: Ticket::new(options.ticket_again),
-            asked: Asked::default(),
-            lockout: Lockout::default(),
+            tokens: TokenRegistry::new(options.token_life),
+            ticket: TicketRegistry::new(options.ticket_again),
+            asked: PendingIds::default(),
+            lockout: SecretGuard::default(),
             forced: HashMap::new(),
             stats: Stats {
                 seed,
@@ -101,13 +90,13 @@ impl Remote {
             },
             corp_id: format!("wwsimulated{corp:07x}"),
             corp_secret: format!("simulated-not-a-real-secret-{secret:016x}"),
-            meter: Meter::new(options.meter(), books.now()),
+            meter: RateLimiter::new(options.meter(), books.now()),
             air: Default::default(),
-            answered: [0; Api::COUNT],
-            refused_45033: [0; Api::COUNT],
+            answered: [0; SimEndpoint::COUNT],
+            refused_45033: [0; SimEndpoint::COUNT],
             drawn: [0; Fault::COUNT],
             script: VecDeque::new(),
-            orphans: Vec::new(),
+            abandoned: Vec::new(),
             latest: books.now(),
             down: false,
             books,
@@ -134,7 +123,7 @@ impl Remote {
 
     /// The options it was made with.
     #[must_use]
-    pub const fn options(&self) -> &Options {
+    pub const fn options(&self) -> &SimOptions {
         &self.options
     }
 
@@ -150,14 +139,14 @@ impl Remote {
     }
 
     /// What comes back to `call`, which arrives at `now`; the whole latency lies after arrival.
-    pub fn answer(&mut self, now: Timestamp, call: &Call<'_>) -> Answer {
+    pub fn answer(&mut self, now: Timestamp, call: &ApiCall<'_>) -> ApiAnswer {
         let back = self.options.latency.draw(&mut self.rng);
         self.arrive(now, call, back)
     }
 
     /// What comes back to `call`, which arrives at `now`, if answering takes `back` when nothing
     /// is amiss. A `now` before an earlier one counts as that one.
-    pub fn arrive(&mut self, now: Timestamp, call: &Call<'_>, back: Duration) -> Answer {
+    pub fn arrive(&mut self, now: Timestamp, call: &ApiCall<'_>, back: Duration) -> ApiAnswer {
         self.let_orphans_arrive(now);
         self.meet(now, call, back)
     }
@@ -165,11 +154,11 @@ impl Remote {
     /// A call whose sender has died arrives in `left` from now; nobody hears the answer.
     pub(super) fn expect_orphan(&mut self, request: Request, left: Duration, back: Duration) {
         let arrives = self.now().plus(left);
-        let after = |orphan: &Orphan| orphan.arrives <= arrives;
-        let place = self.orphans.partition_point(after);
-        self.orphans.insert(
+        let after = |orphan: &AbandonedCall| orphan.arrives <= arrives;
+        let place = self.abandoned.partition_point(after);
+        self.abandoned.insert(
             place,
-            Orphan {
+            AbandonedCall {
                 arrives,
                 request,
                 back,
@@ -178,24 +167,24 @@ impl Remote {
     }
 
     fn let_orphans_arrive(&mut self, now: Timestamp) {
-        let due = |orphan: &Orphan| orphan.arrives <= now;
-        let due = self.orphans.partition_point(due);
-        let due: Vec<Orphan> = self.orphans.drain(..due).collect();
+        let due = |orphan: &AbandonedCall| orphan.arrives <= now;
+        let due = self.abandoned.partition_point(due);
+        let due: Vec<AbandonedCall> = self.abandoned.drain(..due).collect();
         for orphan in due {
-            let call = Call::from(&orphan.request);
+            let call = ApiCall::from(&orphan.request);
             self.meet(orphan.arrives, &call, orphan.back);
         }
     }
 
-    fn meet(&mut self, now: Timestamp, call: &Call<'_>, back: Duration) -> Answer {
+    fn meet(&mut self, now: Timestamp, call: &ApiCall<'_>, back: Duration) -> ApiAnswer {
         self.latest = self.latest.max(now);
         let now = self.latest;
         if self.down {
-            return uncounted(What::Down, Duration::ZERO);
+            return uncounted(ResponseBody::Down, Duration::ZERO);
         }
-        let Some(api) = Api::at(call.path) else {
+        let Some(api) = SimEndpoint::at(call.path) else {
             self.stats.not_found += 1;
-            return uncounted(What::Reply(Reply::page(404)), back);
+            return uncounted(ResponseBody::Reply(Reply::page(404)), back);
         };
         let forced = self.draw(api);
         let fault = match forced {
@@ -203,7 +192,7 @@ impl Remote {
             _ => None,
         };
         if fault == Some(Fault::ResetBefore) {
-            return uncounted(What::Reset, back);
+            return uncounted(ResponseBody::Reset, back);
         }
         let delay = if fault == Some(Fault::Slow) {
             back.saturating_mul(SLOW)
@@ -216,13 +205,13 @@ impl Remote {
 
     /// What chance or the script has in store for a call of `api`. The ticket is spared by
     /// chance: there is only one, and losing it teaches nothing that a script cannot.
-    fn draw(&mut self, api: Api) -> Forced {
+    fn draw(&mut self, api: SimEndpoint) -> Forced {
         let scripted = match api {
-            Api::Convert => self.script.pop_front(),
+            SimEndpoint::Convert => self.script.pop_front(),
             _ => None,
         };
         let forced = scripted.unwrap_or_else(|| match api {
-            Api::Ticket => Forced::Pass,
+            SimEndpoint::Ticket => Forced::Pass,
             _ => self
                 .options
                 .faults
@@ -239,12 +228,12 @@ impl Remote {
     fn reply(
         &mut self,
         now: Timestamp,
-        api: Api,
-        call: &Call<'_>,
+        api: SimEndpoint,
+        call: &ApiCall<'_>,
         forced: Forced,
         delay: Duration,
     ) -> Reply {
-        let ask = Ask::read(api, call);
+        let ask = ParsedRequest::read(api, call);
         let ticketed = ask
             .ticket()
             .is_some_and(|ticket| self.ticket.check(now, ticket).is_ok());
@@ -267,7 +256,7 @@ impl Remote {
     }
 
     /// The reply that is given instead of the right one, if any.
-    fn instead(&mut self, now: Timestamp, api: Api, forced: Forced) -> Option<Reply> {
+    fn instead(&mut self, now: Timestamp, api: SimEndpoint, forced: Forced) -> Option<Reply> {
         match forced {
             Forced::Errcode(errcode) => Some(self.error(api, errcode, now)),
             Forced::Status(status) => Some(Reply::page(status)),
@@ -284,7 +273,13 @@ impl Remote {
         }
     }
 
-    fn crowded(&mut self, now: Timestamp, api: Api, forced: Forced, delay: Duration) -> bool {
+    fn crowded(
+        &mut self,
+        now: Timestamp,
+        api: SimEndpoint,
+        forced: Forced,
+        delay: Duration,
+    ) -> bool {
         match forced {
             Forced::Fault(Fault::Concurrent) => true,
             // A call that is lost in the remote's depths holds no place.
@@ -296,26 +291,32 @@ impl Remote {
         }
     }
 
-    fn deliver(&mut self, api: Api, reply: Reply, fault: Option<Fault>, delay: Duration) -> Answer {
+    fn deliver(
+        &mut self,
+        api: SimEndpoint,
+        reply: Reply,
+        fault: Option<Fault>,
+        delay: Duration,
+    ) -> ApiAnswer {
         let what = match fault {
-            Some(Fault::ResetAfter) => What::Reset,
-            Some(Fault::Hang) => What::Hang,
-            Some(Fault::Cut) => What::Cut(reply),
-            Some(Fault::Invalid) => What::Reply(reply.spoilt(&mut self.rng)),
+            Some(Fault::ResetAfter) => ResponseBody::Reset,
+            Some(Fault::Hang) => ResponseBody::Hang,
+            Some(Fault::Cut) => ResponseBody::Cut(reply),
+            Some(Fault::Invalid) => ResponseBody::Reply(reply.spoilt(&mut self.rng)),
             _ => {
                 let answered = reply.status == 200 && reply.errcode == 0;
                 self.answered[api as usize] += u64::from(answered);
-                What::Reply(reply)
+                ResponseBody::Reply(reply)
             }
         };
-        Answer {
+        ApiAnswer {
             what,
             delay,
             counted: true,
         }
     }
 
-    pub(super) fn error(&mut self, api: Api, errcode: i64, now: Timestamp) -> Reply {
+    pub(super) fn error(&mut self, api: SimEndpoint, errcode: i64, now: Timestamp) -> Reply {
         Reply::error(api, errcode, now, &mut self.rng)
     }
 
@@ -323,7 +324,7 @@ impl Remote {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let mut stats = self.stats.clone();
-        for api in Api::ALL {
+        for api in SimEndpoint::ALL {
             if let Some(mut lane) = self.meter.stats(api) {
                 lane.answered = self.answered[api as usize];
                 lane.refused_45033 = self.refused_45033[api as usize];
@@ -341,7 +342,7 @@ impl Remote {
 }
 
 /// For scenarios: what chance would not do at the right moment.
-impl Remote {
+impl SimulatedRemote {
     /// The current access token dies now: 40014 until another is fetched.
     pub fn kill_token(&mut self) {
         self.kill_token_at(self.latest.max(self.now()));
@@ -357,7 +358,7 @@ impl Remote {
         let now = self.latest.max(self.now());
         self.let_orphans_arrive(now);
         self.latest = now;
-        self.meter.holds(now, Api::Convert, window)
+        self.meter.holds(now, SimEndpoint::Convert, window)
     }
 
     /// Decides about the next lookups, one each, in order of arrival.
@@ -384,8 +385,8 @@ impl Remote {
     }
 }
 
-const fn uncounted(what: What, delay: Duration) -> Answer {
-    Answer {
+const fn uncounted(what: ResponseBody, delay: Duration) -> ApiAnswer {
+    ApiAnswer {
         what,
         delay,
         counted: false,

@@ -5,7 +5,7 @@ use std::{borrow::Cow, io::Write as _};
 use fastrand::Rng;
 use serde::Serialize;
 
-use super::{api::Api, call::Reply, ticket};
+use super::{api::SimEndpoint, call::Reply, ticket};
 use crate::clock::Timestamp;
 
 /// What stands in `errmsg` of a success.
@@ -32,17 +32,23 @@ impl Reply {
 
     /// A business error: HTTP 200, a hint, and now and then the empty list beside it, as seen
     /// with 610017 and 845003.
-    pub(super) fn error(api: Api, errcode: i64, now: Timestamp, rng: &mut Rng) -> Self {
+    pub(super) fn error(api: SimEndpoint, errcode: i64, now: Timestamp, rng: &mut Rng) -> Self {
         Self::error_saying(text(errcode), api, errcode, now, rng)
     }
 
     /// The error for a body that cannot be read (D90455).
-    pub(super) fn malformed(api: Api, now: Timestamp, rng: &mut Rng) -> Self {
+    pub(super) fn malformed(api: SimEndpoint, now: Timestamp, rng: &mut Rng) -> Self {
         let text = "Invalid input. Warning: wrong json format. ";
         Self::error_saying(text, api, 40_058, now, rng)
     }
 
-    fn error_saying(text: &str, api: Api, errcode: i64, now: Timestamp, rng: &mut Rng) -> Self {
+    fn error_saying(
+        text: &str,
+        api: SimEndpoint,
+        errcode: i64,
+        now: Timestamp,
+        rng: &mut Rng,
+    ) -> Self {
         let seconds = now.as_millis().max(0) / 1_000;
         let digits = rng.u64(0..1_000_000_000_000_000);
         let errmsg = format!(
@@ -50,7 +56,7 @@ impl Reply {
              more info at https://open.work.weixin.qq.com/devtool/query?e={errcode}"
         );
         let mut body = format!(r#"{{"errcode":{errcode},"errmsg":"{errmsg}""#).into_bytes();
-        if api == Api::Convert && rng.bool() {
+        if api == SimEndpoint::Convert && rng.bool() {
             body.extend_from_slice(br#","external_userid_info":[]"#);
         }
         body.push(b'}');

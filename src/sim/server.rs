@@ -4,7 +4,7 @@
 //! `GET /_sim/stats` (JSON), `POST /_sim/kill_token`, `POST /_sim/faults` (body as for
 //! [`Faults::parse`](super::Faults::parse)).
 
-mod wound;
+mod fault_injector;
 
 use std::{
     future::IntoFuture,
@@ -29,17 +29,17 @@ use tokio::{
     time::sleep,
 };
 
-use self::wound::{Fragile, Wound};
+use self::fault_injector::{FaultInjector, FaultyConnection};
 use super::{
-    call::{Answer, Call, Query, Reply, What},
-    options::Options,
-    remote::Remote,
+    call::{ApiAnswer, ApiCall, Query, Reply, ResponseBody},
+    options::SimOptions,
+    remote::SimulatedRemote,
     stats::Stats,
 };
 use crate::{clock::Clock, wecom::transport::Method};
 
 /// The remote as one thread or several share it.
-pub type Shared = Arc<Mutex<Remote>>;
+pub type Shared = Arc<Mutex<SimulatedRemote>>;
 
 /// How long a hung call is held open: longer than any client waits.
 const HUNG: Duration = Duration::from_secs(600);
@@ -70,12 +70,12 @@ where
     L: Listener<Addr = SocketAddr>,
 {
     loopback_only(listener.local_addr()?)?;
-    let handler = move |ConnectInfo(wound): ConnectInfo<Wound>, request: Request| {
+    let handler = move |ConnectInfo(wound): ConnectInfo<FaultInjector>, request: Request| {
         let remote = Arc::clone(&remote);
         async move { handle(&remote, &wound, request).await }
     };
-    let service = handler.into_make_service_with_connect_info::<Wound>();
-    axum::serve(Fragile::new(listener, socket), service)
+    let service = handler.into_make_service_with_connect_info::<FaultInjector>();
+    axum::serve(FaultyConnection::new(listener, socket), service)
         .into_future()
         .await
 }
@@ -89,11 +89,15 @@ fn loopback_only(address: SocketAddr) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, message))
 }
 
-fn lock(remote: &Mutex<Remote>) -> MutexGuard<'_, Remote> {
+fn lock(remote: &Mutex<SimulatedRemote>) -> MutexGuard<'_, SimulatedRemote> {
     remote.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn handle(remote: &Mutex<Remote>, wound: &Wound, request: Request) -> Response {
+async fn handle(
+    remote: &Mutex<SimulatedRemote>,
+    wound: &FaultInjector,
+    request: Request,
+) -> Response {
     let (head, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LONGEST_BODY).await else {
         return response(Reply::page(413));
@@ -101,7 +105,7 @@ async fn handle(remote: &Mutex<Remote>, wound: &Wound, request: Request) -> Resp
     if let Some(door) = head.uri.path().strip_prefix("/_sim/") {
         return open_door(&mut lock(remote), &head.method, door, &body);
     }
-    let call = Call {
+    let call = ApiCall {
         method: if head.method == HttpMethod::GET {
             Method::Get
         } else {
@@ -119,8 +123,8 @@ async fn handle(remote: &Mutex<Remote>, wound: &Wound, request: Request) -> Resp
     deliver(answer, wound).await
 }
 
-async fn deliver(answer: Answer, wound: &Wound) -> Response {
-    let delay = if answer.what == What::Hang {
+async fn deliver(answer: ApiAnswer, wound: &FaultInjector) -> Response {
+    let delay = if answer.what == ResponseBody::Hang {
         HUNG
     } else {
         answer.delay
@@ -129,19 +133,24 @@ async fn deliver(answer: Answer, wound: &Wound) -> Response {
         sleep(delay).await;
     }
     match answer.what {
-        What::Reply(reply) => response(reply),
-        What::Cut(reply) => {
+        ResponseBody::Reply(reply) => response(reply),
+        ResponseBody::Cut(reply) => {
             wound.cut(reply.body.len() / 2 + 1);
             response(reply)
         }
-        What::Reset | What::Hang | What::Down => {
+        ResponseBody::Reset | ResponseBody::Hang | ResponseBody::Down => {
             wound.sever();
             Response::default()
         }
     }
 }
 
-fn open_door(remote: &mut Remote, method: &HttpMethod, door: &str, body: &[u8]) -> Response {
+fn open_door(
+    remote: &mut SimulatedRemote,
+    method: &HttpMethod,
+    door: &str,
+    body: &[u8],
+) -> Response {
     match (method, door) {
         (&HttpMethod::GET, "stats") => match serde_json::to_vec_pretty(&remote.stats()) {
             Ok(stats) => told(StatusCode::OK, stats),
@@ -203,12 +212,12 @@ impl Simulator {
     /// # Errors
     ///
     /// If `address` is not a loopback address, or cannot be bound.
-    pub fn start(address: SocketAddr, options: Options) -> io::Result<Self> {
+    pub fn start(address: SocketAddr, options: SimOptions) -> io::Result<Self> {
         loopback_only(address)?;
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let remote = Remote::new(Clock::system(), options);
+        let remote = SimulatedRemote::new(Clock::system(), options);
         let (corp_id, corp_secret) = (remote.corp_id().to_owned(), remote.corp_secret().to_owned());
         let remote = Arc::new(Mutex::new(remote));
         let (stop, stopped) = oneshot::channel();
@@ -251,7 +260,7 @@ impl Simulator {
     }
 
     /// Looks at the remote, or steers it.
-    pub fn with<T>(&self, look: impl FnOnce(&mut Remote) -> T) -> T {
+    pub fn with<T>(&self, look: impl FnOnce(&mut SimulatedRemote) -> T) -> T {
         look(&mut lock(&self.remote))
     }
 

@@ -32,12 +32,12 @@ pub enum TicketAgain {
 }
 
 /// The one ticket of the corp.
-pub(super) struct Ticket {
+pub(super) struct TicketRegistry {
     again: TicketAgain,
     given: Option<(String, Timestamp)>,
 }
 
-impl Ticket {
+impl TicketRegistry {
     pub(super) const fn new(again: TicketAgain) -> Self {
         Self { again, given: None }
     }
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn there_is_one_ticket_and_it_lives_seven_days() {
-        let mut ticket = Ticket::new(TicketAgain::Refuse);
+        let mut ticket = TicketRegistry::new(TicketAgain::Refuse);
         let mut rng = Rng::with_seed(1);
         let text = ticket.apply(at(0), &mut rng).unwrap().to_owned();
         assert_eq!(ticket.apply(at(1), &mut rng), Err(TICKET_APPLIED_BEFORE));
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn the_same_ticket_again_if_so_told() {
-        let mut ticket = Ticket::new(TicketAgain::Same);
+        let mut ticket = TicketRegistry::new(TicketAgain::Same);
         let mut rng = Rng::with_seed(1);
         let text = ticket.apply(at(0), &mut rng).unwrap().to_owned();
         assert_eq!(ticket.apply(at(600_000), &mut rng), Ok(&*text));

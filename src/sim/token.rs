@@ -19,7 +19,7 @@ pub(super) enum Bearer {
     Downstream(usize),
 }
 
-struct Token {
+struct IssuedToken {
     bearer: Bearer,
     text: String,
     expires: Timestamp,
@@ -27,13 +27,13 @@ struct Token {
 }
 
 /// The tokens in use: one per bearer, and the one the upstream corp had before.
-pub(super) struct Tokens {
+pub(super) struct TokenRegistry {
     life: Duration,
-    current: Vec<Token>,
-    previous: Option<Token>,
+    current: Vec<IssuedToken>,
+    previous: Option<IssuedToken>,
 }
 
-impl Tokens {
+impl TokenRegistry {
     pub(super) const fn new(life: Duration) -> Self {
         Self {
             life,
@@ -49,12 +49,13 @@ impl Tokens {
         let place = match known {
             Some(place) if self.current[place].valid(now) => place,
             Some(place) => {
-                let fresh = Token::new(now, self.life, bearer, rng);
+                let fresh = IssuedToken::new(now, self.life, bearer, rng);
                 self.previous = Some(std::mem::replace(&mut self.current[place], fresh));
                 place
             }
             None => {
-                self.current.push(Token::new(now, self.life, bearer, rng));
+                self.current
+                    .push(IssuedToken::new(now, self.life, bearer, rng));
                 self.current.len() - 1
             }
         };
@@ -77,7 +78,8 @@ impl Tokens {
 
     /// Kills the upstream corp's token; says whether there was one to kill.
     pub(super) fn kill(&mut self, now: Timestamp) -> bool {
-        let upstream = |token: &&mut Token| token.bearer == Bearer::Upstream && token.valid(now);
+        let upstream =
+            |token: &&mut IssuedToken| token.bearer == Bearer::Upstream && token.valid(now);
         match self.current.iter_mut().find(upstream) {
             Some(token) => {
                 token.killed = true;
@@ -88,7 +90,7 @@ impl Tokens {
     }
 }
 
-impl Token {
+impl IssuedToken {
     fn new(now: Timestamp, life: Duration, bearer: Bearer, rng: &mut Rng) -> Self {
         Self {
             bearer,
@@ -111,7 +113,7 @@ mod tests {
         Timestamp::from_millis(1_800_000_000_000).plus(Duration::from_secs(seconds))
     }
 
-    fn fetch(tokens: &mut Tokens, seconds: u64) -> (String, u64) {
+    fn fetch(tokens: &mut TokenRegistry, seconds: u64) -> (String, u64) {
         let mut rng = Rng::with_seed(seconds);
         let (text, left) = tokens.fetch(at(seconds), Bearer::Upstream, &mut rng);
         (text.to_owned(), left)
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_token_lives_its_two_hours_and_is_handed_out_again_meanwhile() {
-        let mut tokens = Tokens::new(Duration::from_secs(7_200));
+        let mut tokens = TokenRegistry::new(Duration::from_secs(7_200));
         let (first, left) = fetch(&mut tokens, 0);
         assert_eq!((left, first.len()), (7_200, LENGTH));
         assert_eq!(fetch(&mut tokens, 7_000), (first.clone(), 200));
@@ -132,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_killed_token_is_invalid_until_a_new_one_is_fetched() {
-        let mut tokens = Tokens::new(Duration::from_secs(7_200));
+        let mut tokens = TokenRegistry::new(Duration::from_secs(7_200));
         assert!(!tokens.kill(at(0)));
         let (first, _) = fetch(&mut tokens, 0);
         assert!(tokens.kill(at(1)));
@@ -144,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_missing_token_and_a_garbled_one_are_told_apart() {
-        let tokens = Tokens::new(Duration::from_secs(7_200));
+        let tokens = TokenRegistry::new(Duration::from_secs(7_200));
         assert_eq!(tokens.check(at(0), ""), Err(41_001));
         assert_eq!(tokens.check(at(0), "x"), Err(40_014));
     }

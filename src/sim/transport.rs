@@ -7,34 +7,34 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    call::{Answer, Call, Reply, What},
-    remote::Remote,
+    call::{ApiAnswer, ApiCall, Reply, ResponseBody},
+    remote::SimulatedRemote,
 };
 use crate::wecom::transport::{Failure, NoConnection, Request, Response, Sending, Transport};
 
 /// The remote without a network between. Cheap to clone; all clones reach the same remote.
 #[derive(Clone)]
 pub struct MemoryTransport {
-    remote: Rc<RefCell<Remote>>,
+    remote: Rc<RefCell<SimulatedRemote>>,
     timeout: Duration,
 }
 
 impl MemoryTransport {
     /// Reaches `remote`; gives up on a call `timeout` after its sending.
     #[must_use]
-    pub const fn new(remote: Rc<RefCell<Remote>>, timeout: Duration) -> Self {
+    pub const fn new(remote: Rc<RefCell<SimulatedRemote>>, timeout: Duration) -> Self {
         Self { remote, timeout }
     }
 
     /// The remote itself, for looking and steering.
     #[must_use]
-    pub const fn remote(&self) -> &Rc<RefCell<Remote>> {
+    pub const fn remote(&self) -> &Rc<RefCell<SimulatedRemote>> {
         &self.remote
     }
 
     async fn carry(self, request: Request) -> Result<Response, Failure> {
         let legs = self.remote.borrow_mut().legs();
-        let mut crossing = Crossing {
+        let mut crossing = InTransit {
             remote: &self.remote,
             request: Some(request),
             arrives: Instant::now() + legs.there,
@@ -47,44 +47,44 @@ impl MemoryTransport {
         self.wait_for(answer, legs.there).await
     }
 
-    async fn wait_for(&self, answer: Answer, spent: Duration) -> Result<Response, Failure> {
+    async fn wait_for(&self, answer: ApiAnswer, spent: Duration) -> Result<Response, Failure> {
         let left = self.timeout.saturating_sub(spent);
-        if answer.what == What::Hang || answer.delay > left {
+        if answer.what == ResponseBody::Hang || answer.delay > left {
             pass(left).await;
             return Err(Failure::Timeout(self.timeout));
         }
         pass(answer.delay).await;
         match answer.what {
-            What::Reply(reply) => Ok(response(reply)),
-            What::Cut(mut reply) => {
+            ResponseBody::Reply(reply) => Ok(response(reply)),
+            ResponseBody::Cut(mut reply) => {
                 reply.body.truncate(reply.body.len() / 2);
                 Ok(response(reply))
             }
-            What::Down => Err(Failure::Connect(NoConnection::Refused)),
-            What::Reset | What::Hang => Err(Failure::Reset),
+            ResponseBody::Down => Err(Failure::Connect(NoConnection::Refused)),
+            ResponseBody::Reset | ResponseBody::Hang => Err(Failure::Reset),
         }
     }
 }
 
 /// A call on its way there.
-struct Crossing<'t> {
-    remote: &'t RefCell<Remote>,
+struct InTransit<'t> {
+    remote: &'t RefCell<SimulatedRemote>,
     request: Option<Request>,
     arrives: Instant,
     back: Duration,
 }
 
-impl Crossing<'_> {
+impl InTransit<'_> {
     /// It arrives, once.
-    fn arrive(&mut self) -> Option<Answer> {
+    fn arrive(&mut self) -> Option<ApiAnswer> {
         let request = self.request.take()?;
         let mut remote = self.remote.borrow_mut();
         let now = remote.now();
-        Some(remote.arrive(now, &Call::from(&request), self.back))
+        Some(remote.arrive(now, &ApiCall::from(&request), self.back))
     }
 }
 
-impl Drop for Crossing<'_> {
+impl Drop for InTransit<'_> {
     /// Its sender has died.
     fn drop(&mut self) {
         if let (Some(request), Ok(mut remote)) = (self.request.take(), self.remote.try_borrow_mut())

@@ -20,7 +20,7 @@ pub struct WorldOptions {
     /// The share of subjects refused for good with 610014, 40073 or 610018, 0 to 1.
     pub rejected: f64,
     /// What the reply says of somebody whom nobody knows.
-    pub nobody: Nobody,
+    pub nobody: EmptyListForm,
 }
 
 impl Default for WorldOptions {
@@ -30,14 +30,14 @@ impl Default for WorldOptions {
             linked: 0.62,
             several: 0.15,
             rejected: 0.0,
-            nobody: Nobody::Varies,
+            nobody: EmptyListForm::Varies,
         }
     }
 }
 
 /// The form of an empty `external_userid_info`. Nobody promises which (D95818 does not say).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Nobody {
+pub enum EmptyListForm {
     /// Differs from person to person, on purpose.
     #[default]
     Varies,
@@ -172,12 +172,16 @@ impl World {
         )
     }
 
-    /// The form of the empty list for `person`; never [`Nobody::Varies`].
+    /// The form of the empty list for `person`; never [`EmptyListForm::Varies`].
     #[must_use]
-    pub fn nobody(&self, person: Person) -> Nobody {
-        let forms = [Nobody::Absent, Nobody::Null, Nobody::Empty];
+    pub fn nobody(&self, person: Person) -> EmptyListForm {
+        let forms = [
+            EmptyListForm::Absent,
+            EmptyListForm::Null,
+            EmptyListForm::Empty,
+        ];
         match self.options.nobody {
-            Nobody::Varies => forms[(mix(person.0, self.seed ^ 9) % 3) as usize],
+            EmptyListForm::Varies => forms[(mix(person.0, self.seed ^ 9) % 3) as usize],
             other => other,
         }
     }

@@ -2,19 +2,21 @@
 
 use std::sync::LazyLock;
 
-use rusqlite::params;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::{
-    Result, RunId, Store, corp_number,
-    journal::RunProgress,
+    Store,
+    corps::{Corps, corp_number},
+    error::Result,
+    journal::{Journal, RunId, RunProgress},
     ledger::{self, Exchange},
     multi_insert::Insert,
-    save_tally,
+    tally::save_tally,
 };
 use crate::{
     clock::Timestamp,
-    model::{Outcome, State, SubjectId},
-    quota::{Hold, PaidCalls, Permit},
+    model::{Outcome, State, SubjectId, Tally},
+    quota::{Hold, PaidCalls},
 };
 
 /// One subject's outcome on its way to disk.
@@ -49,27 +51,13 @@ impl Store {
     pub fn commit(
         &mut self,
         batch: &Batch<'_>,
-        mut exchange: Exchange<'_>,
+        exchange: Exchange<'_>,
     ) -> Result<std::result::Result<PaidCalls, Hold>> {
-        self.db.execute_batch("BEGIN IMMEDIATE")?;
-        let before = self.tally;
-        let written = self.write(batch, &mut exchange);
-        let committed = written.and_then(|permit| {
-            let commit = || Ok(self.db.execute_batch("COMMIT")?);
-            match permit {
-                Ok(permit) => permit.pay(commit).map(Ok),
-                Err(hold) => commit().map(|()| Err(hold)),
-            }
-        });
-        match committed {
-            Ok(_) => exchange.account.committed(),
-            Err(_) => {
-                self.tally = before;
-                if !self.db.is_autocommit() {
-                    let _ = self.db.execute_batch("ROLLBACK");
-                }
-                let _ = self.recall_corps();
-            }
+        let tally = self.tally;
+        let committed = self.write(batch, exchange);
+        if committed.is_err() {
+            self.tally = tally;
+            let _ = self.recall_corps();
         }
         committed
     }
@@ -77,68 +65,73 @@ impl Store {
     fn write(
         &mut self,
         batch: &Batch<'_>,
-        exchange: &mut Exchange<'_>,
-    ) -> Result<std::result::Result<Permit, Hold>> {
-        if !batch.settled.is_empty() {
-            self.settle(batch.settled)?;
-            save_tally(&self.db, &self.tally)?;
-        }
-        let permit = ledger::exchange(&self.db, exchange)?;
-        let learned = !batch.settled.is_empty();
-        if learned || batch.watermark.is_some() {
-            let mut update = self.db.prepare_cached(
-                "UPDATE job SET watermark = coalesce(?1, watermark), revision = revision + ?2",
-            )?;
-            update.execute(params![batch.watermark.map(|upto| upto.0), learned])?;
-        }
-        let (run, progress) = batch.progress;
-        self.journal().save_progress(run, progress)?;
-        Ok(permit)
-    }
-
-    fn settle(&mut self, settled: &[Settled]) -> Result<()> {
+        exchange: Exchange<'_>,
+    ) -> Result<std::result::Result<PaidCalls, Hold>> {
         let Self {
             db, corps, tally, ..
         } = self;
-        let mut links = Vec::with_capacity(settled.len());
-        for Settled {
-            subject,
-            was,
-            outcome,
-            ..
-        } in settled
-        {
-            if *was != State::Queued {
-                let mut unlink = db.prepare_cached("DELETE FROM links WHERE subject = ?1")?;
-                unlink.execute([subject.0])?;
-            }
-            for link in &outcome.links {
-                let corp = corp_number(db, corps, &link.corpid)?;
-                links.push((subject.0, corp, &*link.external_userid));
-            }
-            tally.shift(*was, outcome.state);
+        let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+        let has_answers = !batch.settled.is_empty();
+        if has_answers {
+            settle(&transaction, corps, tally, batch.settled)?;
+            save_tally(&transaction, tally)?;
         }
-        OUTCOMES.all(db, settled, |insert, place, settled| {
-            let Outcome {
-                state,
-                errcode,
-                attempts,
-                ..
-            } = settled.outcome;
-            let before = place * 5;
-            insert.raw_bind_parameter(before + 1, settled.subject.0)?;
-            insert.raw_bind_parameter(before + 2, state as u8)?;
-            insert.raw_bind_parameter(before + 3, errcode)?;
-            insert.raw_bind_parameter(before + 4, attempts)?;
-            insert.raw_bind_parameter(before + 5, settled.at.as_millis().div_euclid(1000))
-        })?;
-        LINKS.all(db, &links, |insert, place, (subject, corp, userid)| {
-            let before = place * 3;
-            insert.raw_bind_parameter(before + 1, subject)?;
-            insert.raw_bind_parameter(before + 2, corp)?;
-            insert.raw_bind_parameter(before + 3, userid)
-        })
+        if has_answers || batch.watermark.is_some() {
+            let mut update = transaction.prepare_cached(
+                "UPDATE job SET watermark = coalesce(?1, watermark), revision = revision + ?2",
+            )?;
+            update.execute(params![batch.watermark.map(|upto| upto.0), has_answers])?;
+        }
+        let (run, progress) = batch.progress;
+        Journal::of(&transaction).save_progress(run, progress)?;
+        ledger::exchange(transaction, exchange)
     }
+}
+
+fn settle(
+    db: &Connection,
+    corps: &mut Corps,
+    tally: &mut Tally,
+    settled: &[Settled],
+) -> Result<()> {
+    let mut links = Vec::with_capacity(settled.len());
+    for Settled {
+        subject,
+        was,
+        outcome,
+        ..
+    } in settled
+    {
+        if *was != State::Queued {
+            let mut unlink = db.prepare_cached("DELETE FROM links WHERE subject = ?1")?;
+            unlink.execute([subject.0])?;
+        }
+        for link in &outcome.links {
+            let corp = corp_number(db, corps, &link.corpid)?;
+            links.push((subject.0, corp, &*link.external_userid));
+        }
+        tally.shift(*was, outcome.state);
+    }
+    OUTCOMES.all(db, settled, |insert, place, settled| {
+        let Outcome {
+            state,
+            errcode,
+            attempts,
+            ..
+        } = settled.outcome;
+        let before = place * 5;
+        insert.raw_bind_parameter(before + 1, settled.subject.0)?;
+        insert.raw_bind_parameter(before + 2, state as u8)?;
+        insert.raw_bind_parameter(before + 3, errcode)?;
+        insert.raw_bind_parameter(before + 4, attempts)?;
+        insert.raw_bind_parameter(before + 5, settled.at.as_millis().div_euclid(1000))
+    })?;
+    LINKS.all(db, &links, |insert, place, (subject, corp, userid)| {
+        let before = place * 3;
+        insert.raw_bind_parameter(before + 1, subject)?;
+        insert.raw_bind_parameter(before + 2, corp)?;
+        insert.raw_bind_parameter(before + 3, userid)
+    })
 }
 
 /// Of a subject that was asked again, the later answer stands.

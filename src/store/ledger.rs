@@ -1,96 +1,192 @@
-//! The ledger on disk: slots, calls in flight, the lockout, and the clocks they were written by.
+//! The ledger of one API: calls charged by window and slot, calls in flight, the lockout, and the
+//! clocks they were written by.
 //!
 //! Charges are written as *deltas*, and what is charged is decided inside the transaction that
-//! writes it: [`exchange`] lands what completed, asks the account for room and charges it. While
-//! the job file is locked by one process, the account in memory is the rows on disk; a ledger that
-//! several processes share reads the others' rows here, and nowhere else.
+//! writes it: [`exchange`] writes what completed, asks the account for room, charges it and
+//! commits. Nothing else writes the ledger and nothing else pays for calls. While the job file is
+//! locked by one process, the account in memory equals the rows and is not read again.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, Transaction, params};
 
-use super::{Result, Store};
+use super::error::Result;
 use crate::{
     clock::{ClockReading, MonotonicTime, Timestamp},
     model::{Api, QuotaWindow},
     quota::{
-        CallKind, Hold, InFlight, Ledger, LedgerSnapshot, Lockout, LockoutLevel, Permit, SlotUpdate,
+        CallKind, Deltas, Hold, InFlight, Ledger, LedgerSnapshot, Lockout, LockoutLevel, PaidCalls,
+        Permit, SlotUpdate,
     },
 };
 
-/// What is asked of the ledger in one transaction.
-pub struct Exchange<'a> {
-    /// The account of the API; its completed calls are written.
-    pub account: &'a mut Ledger,
-    /// Whose quota it is.
+/// The ledger of one API as the last commit left it.
+pub struct StoredLedger {
+    /// Whose ledger it is.
     pub api: Api,
-    /// Calls to charge, and as what; `None` only writes.
+    /// Calls charged, by window and slot, calls in flight and the lockout.
+    pub snapshot: LedgerSnapshot,
+    /// The clocks at that commit; `None` if there was none.
+    pub reading: Option<ClockReading>,
+}
+
+/// What a commit asks of the ledger.
+pub struct Exchange<'a> {
+    /// The account of the API in memory, whose completed calls are written.
+    pub account: &'a mut Ledger,
+    /// Whose ledger it is.
+    pub api: Api,
+    /// Calls to charge, and as what; `None` charges none.
     pub want: Option<(CallKind, u32)>,
-    /// The lockout in force.
-    pub lockout: Lockout,
-    /// Ledger time.
+    /// The clocks now.
     pub reading: ClockReading,
 }
 
-impl Store {
-    /// The ledger of `api` as the last commit left it.
-    pub fn books(&self, api: Api) -> Result<(LedgerSnapshot, Lockout, Option<ClockReading>)> {
-        load(&self.db, api)
+/// The ledger of one API on disk.
+pub struct DurableLedger<'s> {
+    db: &'s Connection,
+    api: Api,
+}
+
+impl<'s> DurableLedger<'s> {
+    pub(super) const fn of(db: &'s Connection, api: Api) -> Self {
+        Self { db, api }
     }
 
-    /// Forgets slots that have left every reading of their window: twice the span, so that a
-    /// change from calendar to sliding windows still finds what it needs.
-    pub fn forget_charges(&self, api: Api, now: Timestamp) -> Result<()> {
-        let mut delete = self
+    /// Returns the ledger as the last commit left it.
+    pub fn load(&self) -> Result<StoredLedger> {
+        let (in_flight, lockout, reading) = self.db.query_row(
+            "SELECT in_flight_standard, in_flight_with_ticket, lockout_level, lockout_until,
+                    read_at, read_wall, read_boot, read_monotonic FROM ledgers WHERE api = ?1",
+            [self.api.code()],
+            |row| Ok((in_flight(row)?, lockout(row)?, reading(row)?)),
+        )?;
+        let snapshot = LedgerSnapshot {
+            slots: self.slots()?,
+            in_flight,
+            lockout,
+        };
+        Ok(StoredLedger {
+            api: self.api,
+            snapshot,
+            reading,
+        })
+    }
+
+    fn slots(&self) -> Result<Vec<SlotUpdate>> {
+        let mut list = self
             .db
-            .prepare_cached("DELETE FROM charges WHERE lane = ?1 AND span = ?2 AND slot < ?3")?;
+            .prepare_cached("SELECT quota_window, slot, calls FROM charges WHERE api = ?1")?;
+        let mut rows = list.query([self.api.code()])?;
+        let mut slots = Vec::new();
+        while let Some(row) = rows.next()? {
+            if let Some(window) = QuotaWindow::from_code(row.get(0)?) {
+                slots.push(SlotUpdate {
+                    window,
+                    slot: Timestamp::from_millis(row.get(1)?),
+                    calls: row.get::<_, i64>(2)?.unsigned_abs(),
+                });
+            }
+        }
+        Ok(slots)
+    }
+
+    /// Deletes slots that have left every reading of their window: twice the span, so that a
+    /// change from calendar to sliding windows still finds what it needs.
+    pub(crate) fn forget_charges(&self, now: Timestamp) -> Result<()> {
+        let mut delete = self.db.prepare_cached(
+            "DELETE FROM charges WHERE api = ?1 AND quota_window = ?2 AND slot < ?3",
+        )?;
         for window in QuotaWindow::ALL {
             let span = i64::try_from(window.span().as_millis()).unwrap_or(i64::MAX);
             let oldest = now.as_millis() - 2 * span;
-            delete.execute(params![api.code(), window.code(), oldest])?;
+            delete.execute(params![self.api.code(), window.code(), oldest])?;
         }
+        Ok(())
+    }
+
+    fn write(&self, deltas: &Deltas, now: &ClockReading) -> Result<()> {
+        let api = self.api.code();
+        let mut upsert = self.db.prepare_cached(
+            "INSERT INTO charges (api, quota_window, slot, calls) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (api, quota_window, slot) DO UPDATE SET calls = calls + excluded.calls",
+        )?;
+        for update in &deltas.slots {
+            let (slot, calls) = (update.slot.as_millis(), update.calls.cast_signed());
+            upsert.execute(params![api, update.window.code(), slot, calls])?;
+        }
+        let mut update = self.db.prepare_cached(
+            "UPDATE ledgers SET
+                in_flight_standard = in_flight_standard + ?2,
+                in_flight_with_ticket = in_flight_with_ticket + ?3,
+                lockout_level = coalesce(?4, lockout_level),
+                lockout_until = coalesce(?5, lockout_until),
+                read_at = ?6, read_wall = ?7, read_boot = ?8, read_monotonic = ?9
+             WHERE api = ?1",
+        )?;
+        update.execute(params![
+            api,
+            deltas.standard,
+            deltas.with_ticket,
+            deltas.lockout.map(|lockout| lockout.level as u8),
+            deltas.lockout.map(|lockout| lockout.until.as_millis()),
+            now.at.as_millis(),
+            now.wall.as_millis(),
+            now.monotonic.boot.cast_signed(),
+            now.monotonic.millis,
+        ])?;
         Ok(())
     }
 }
 
-pub(super) fn load(
-    db: &Connection,
-    api: Api,
-) -> Result<(LedgerSnapshot, Lockout, Option<ClockReading>)> {
-    let mut list = db.prepare_cached("SELECT span, slot, calls FROM charges WHERE lane = ?1")?;
-    let mut rows = list.query([api.code()])?;
-    let mut slots = Vec::new();
-    while let Some(row) = rows.next()? {
-        if let Some(span) = QuotaWindow::from_code(row.get(0)?) {
-            slots.push(SlotUpdate {
-                span,
-                slot: Timestamp::from_millis(row.get(1)?),
-                calls: row.get::<_, i64>(2)?.unsigned_abs(),
-            });
-        }
+/// Ends `transaction`: writes what changed in the account, charges what is wanted and fits, and
+/// commits. Returns the calls paid for, or the hold if not one of them fits.
+///
+/// After an error nothing of the transaction is on disk, the calls are not charged, and the
+/// account has everything else still to write.
+pub(super) fn exchange(
+    transaction: Transaction<'_>,
+    exchange: Exchange<'_>,
+) -> Result<std::result::Result<PaidCalls, Hold>> {
+    let Exchange {
+        account,
+        api,
+        want,
+        reading,
+    } = exchange;
+    let charged = match want {
+        Some((kind, calls)) => account.charge(reading.at, kind, calls),
+        None => Ok(Permit::nothing(CallKind::Standard)),
+    };
+    let deltas = account.deltas();
+    let commit = || {
+        DurableLedger::of(&transaction, api).write(&deltas, &reading)?;
+        Ok(transaction.commit()?)
+    };
+    let committed = match charged {
+        Ok(permit) => permit.pay(commit).map(Ok),
+        Err(hold) => commit().map(|()| Err(hold)),
+    };
+    match committed {
+        Ok(_) => account.committed(),
+        Err(_) => account.roll_back(),
     }
-    let (open, lockout, reading) = db.query_row(
-        "SELECT open_metered, open_ticketed, block_rung, block_until,
-                read_at, read_wall, read_boot, read_steady FROM lanes WHERE lane = ?1",
-        [api.code()],
-        |row| Ok((in_flight(row)?, lockout(row)?, reading(row)?)),
-    )?;
-    Ok((LedgerSnapshot { slots, open }, lockout, reading))
+    committed
 }
 
-fn in_flight(row: &rusqlite::Row<'_>) -> rusqlite::Result<InFlight> {
+fn in_flight(row: &Row<'_>) -> rusqlite::Result<InFlight> {
     Ok(InFlight {
         standard: row.get::<_, i64>(0)?.unsigned_abs(),
         with_ticket: row.get::<_, i64>(1)?.unsigned_abs(),
     })
 }
 
-fn lockout(row: &rusqlite::Row<'_>) -> rusqlite::Result<Lockout> {
+fn lockout(row: &Row<'_>) -> rusqlite::Result<Lockout> {
     Ok(Lockout {
-        rung: LockoutLevel::from_code(row.get(2)?),
+        level: LockoutLevel::from_code(row.get(2)?),
         until: Timestamp::from_millis(row.get(3)?),
     })
 }
 
-fn reading(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<ClockReading>> {
+fn reading(row: &Row<'_>) -> rusqlite::Result<Option<ClockReading>> {
     let Some(at) = row.get::<_, Option<i64>>(4)? else {
         return Ok(None);
     };
@@ -102,49 +198,4 @@ fn reading(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<ClockReading>> {
             millis: row.get(7)?,
         },
     }))
-}
-
-/// Inside a transaction: charges what is wanted and fits, and writes what changed. The permit is
-/// to be paid by the commit.
-pub(super) fn exchange(
-    db: &Connection,
-    exchange: &mut Exchange<'_>,
-) -> Result<std::result::Result<Permit, Hold>> {
-    let now = exchange.reading.at;
-    let permit = match exchange.want {
-        Some((kind, calls)) => exchange.account.charge(now, kind, calls),
-        None => Ok(Permit::nothing(CallKind::Standard)),
-    };
-    let deltas = exchange.account.deltas();
-    let mut upsert = db.prepare_cached(
-        "INSERT INTO charges (lane, span, slot, calls) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (lane, span, slot) DO UPDATE SET calls = calls + excluded.calls",
-    )?;
-    for change in &deltas.slots {
-        let (slot, calls) = (change.slot.as_millis(), change.calls.cast_signed());
-        upsert.execute(params![
-            exchange.api.code(),
-            change.span.code(),
-            slot,
-            calls
-        ])?;
-    }
-    let mut update = db.prepare_cached(
-        "UPDATE lanes SET
-            open_metered = open_metered + ?2, open_ticketed = open_ticketed + ?3,
-            block_rung = ?4, block_until = ?5,
-            read_at = ?6, read_wall = ?7, read_boot = ?8, read_steady = ?9 WHERE lane = ?1",
-    )?;
-    update.execute(params![
-        exchange.api.code(),
-        deltas.standard,
-        deltas.with_ticket,
-        exchange.lockout.rung as u8,
-        exchange.lockout.until.as_millis(),
-        exchange.reading.at.as_millis(),
-        exchange.reading.wall.as_millis(),
-        exchange.reading.monotonic.boot.cast_signed(),
-        exchange.reading.monotonic.millis,
-    ])?;
-    Ok(permit)
 }

@@ -2,8 +2,8 @@
 //!
 //! [`Store`] holds the file for writing and hands out narrow views of it: [`Queue`] (subjects to
 //! look up), [`Import`] (a source being read), [`Journal`] (runs, their progress, result files),
-//! [`Tickets`] (the `mass_call_ticket`). [`Store::commit`] settles answers and charges calls in one
-//! transaction. [`Reader`] reads beside a writer, for `status` and `export`.
+//! [`Tickets`] (the `mass_call_ticket`), [`DurableLedger`] (calls charged). [`Store::commit`] settles
+//! answers and charges calls in one transaction. [`Reader`] reads beside a writer, for `status` and `export`.
 //!
 //! # On disk
 //!
@@ -55,20 +55,16 @@ pub use commit::{Batch, Settled};
 pub use error::{Result, StoreError};
 pub use import::{Import, ImportStats};
 pub use journal::{Journal, RunId, RunProgress, RunStatus};
-pub use ledger::Exchange;
+pub use ledger::{DurableLedger, Exchange, StoredLedger};
 pub use queue::Queue;
-pub use reader::{QuotaStatus, Reader, SourceStatus, SubjectRecord};
+pub use reader::{Reader, SourceStatus, SubjectRecord};
 pub use rejects::Reject;
 pub use ticket::{Application, Tickets};
 
-use self::{
-    corps::{Corps, corp_number},
-    import::JobParts,
-    tally::save_tally,
-};
+use self::{corps::Corps, import::JobParts};
 use crate::{
     clock::Timestamp,
-    model::{State, Tally},
+    model::{Api, State, Tally},
 };
 
 /// The job file, held for writing by this process.
@@ -177,6 +173,11 @@ impl Store {
         Journal::of(&self.db)
     }
 
+    /// Returns the ledger of `api`.
+    pub const fn ledger(&self, api: Api) -> DurableLedger<'_> {
+        DurableLedger::of(&self.db, api)
+    }
+
     /// Returns the record of applications for a ticket.
     pub const fn tickets(&self) -> Tickets<'_> {
         Tickets::of(&self.db)
@@ -214,4 +215,5 @@ impl Store {
 /// Selects the corp that the file is bound to, if it holds anything of that corp.
 const OWNER: &str = "SELECT corp_id FROM job WHERE EXISTS (SELECT 1 FROM outcomes)
     OR EXISTS (SELECT 1 FROM charges) OR EXISTS (SELECT 1 FROM tickets)
-    OR EXISTS (SELECT 1 FROM lanes WHERE open_metered + open_ticketed > 0 OR block_until > 0)";
+    OR EXISTS (SELECT 1 FROM ledgers
+        WHERE in_flight_standard + in_flight_with_ticket > 0 OR lockout_until > 0)";

@@ -7,31 +7,20 @@ use rusqlite::{Connection, Rows};
 use super::{
     error::{Result, StoreError},
     journal::{Journal, RunStatus},
-    ledger,
+    ledger::{DurableLedger, StoredLedger},
     rejects::{self, Reject},
     schema,
     tally::load_tally,
     ticket::Tickets,
 };
 use crate::{
-    clock::{ClockReading, Timestamp},
+    clock::Timestamp,
     model::{Api, Link, State, Tally},
-    quota::{LedgerSnapshot, Lockout},
 };
 
 /// The job file, open for reading.
 pub struct Reader {
     db: Connection,
-}
-
-/// The quota used, as of the last commit.
-pub struct QuotaStatus {
-    /// Calls charged, by window and slot, and calls in flight.
-    pub ledger: LedgerSnapshot,
-    /// The lockout in force.
-    pub lockout: Lockout,
-    /// The clocks at that commit; `None` if there was none.
-    pub reading: Option<ClockReading>,
 }
 
 /// An imported source.
@@ -109,14 +98,9 @@ impl Reader {
         Tickets::of(&self.db).expires_at()
     }
 
-    /// Returns the quota used, as of the last commit.
-    pub fn quota(&self) -> Result<QuotaStatus> {
-        let (ledger, lockout, reading) = ledger::load(&self.db, Api::Lookup)?;
-        Ok(QuotaStatus {
-            ledger,
-            lockout,
-            reading,
-        })
+    /// Returns the ledger of `api`, as of the last commit.
+    pub fn ledger(&self, api: Api) -> Result<StoredLedger> {
+        DurableLedger::of(&self.db, api).load()
     }
 
     /// Returns the imported sources in the order of import.

@@ -3,7 +3,7 @@
 use std::{rc::Rc, sync::Arc};
 
 use super::{
-    errcode::Call,
+    errcode::WecomCall,
     reply::{self, CallError, Verdict},
     ticket::Ticket,
     token::Token,
@@ -88,7 +88,7 @@ impl Client {
             .corpid
             .as_deref()
             .filter(|corpid| !corpid.is_empty());
-        let on = Call::Convert {
+        let on = WecomCall::Convert {
             corpid: corpid.is_some(),
         };
         let request = Request {

@@ -103,15 +103,15 @@ impl fmt::Display for Entry {
 
 /// A code and its meaning as one line of text, also for codes that are in no table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line(i64);
+pub struct CodeLine(i64);
 
 /// The line about `code`: `60020 不安全的访问IP (not allowed to access from your IP)`.
 #[must_use]
-pub const fn line(code: i64) -> Line {
-    Line(code)
+pub const fn line(code: i64) -> CodeLine {
+    CodeLine(code)
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for CodeLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let entry = lookup(self.0);
         match entry.chinese {
@@ -148,7 +148,7 @@ pub fn entries() -> &'static [Entry] {
 
 /// Which call was refused. Some codes mean different things on different calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Call {
+pub enum WecomCall {
     /// `gettoken`: no token, no subject is involved yet.
     Gettoken,
     /// `apply_mass_call_ticket`.
@@ -162,13 +162,13 @@ pub enum Call {
 
 /// What `code` asks us to do after `on`.
 #[must_use]
-pub fn class_of(code: i64, on: Call) -> Class {
+pub fn class_of(code: i64, on: WecomCall) -> Class {
     let class = lookup(code).class;
     match on {
-        Call::Convert { corpid: true } if code == 40013 => Class::Downstream,
-        Call::Convert { corpid: false } if class == Class::Downstream => Class::Stop,
-        Call::Convert { .. } => class,
-        Call::Gettoken | Call::Ticket => without_subject(code, class, on),
+        WecomCall::Convert { corpid: true } if code == 40013 => Class::Downstream,
+        WecomCall::Convert { corpid: false } if class == Class::Downstream => Class::Stop,
+        WecomCall::Convert { .. } => class,
+        WecomCall::Gettoken | WecomCall::Ticket => without_subject(code, class, on),
     }
 }
 
@@ -176,9 +176,9 @@ pub fn class_of(code: i64, on: Call) -> Class {
 /// two calls that name neither it concerns the credentials. And a token cannot be the trouble of
 /// the call that fetches it: 40001 there is a wrong secret, which repeated gets the address
 /// banned for an hour (D90313).
-fn without_subject(code: i64, class: Class, on: Call) -> Class {
+fn without_subject(code: i64, class: Class, on: WecomCall) -> Class {
     match class {
-        Class::Token if on == Call::Gettoken => Class::Stop,
+        Class::Token if on == WecomCall::Gettoken => Class::Stop,
         // "Invalid input", which also answers GET in place of POST (D90313).
         Class::Source if code == 40058 => Class::Bug,
         Class::Subject | Class::Source | Class::Downstream => Class::Stop,

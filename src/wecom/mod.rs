@@ -29,7 +29,7 @@ pub mod transport;
 pub mod wire;
 
 pub use client::Client;
-pub use errcode::{Call, Class};
+pub use errcode::{Class, WecomCall};
 pub use reply::{CallError, Refusal, Verdict};
 pub use ticket::Ticket;
 pub use token::Token;

@@ -6,7 +6,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 use serde::Deserialize;
 
 use super::{
-    errcode::{Call, Class, class_of, line},
+    errcode::{Class, WecomCall, class_of, line},
     redact,
     ticket::Ticket,
     token::Token,
@@ -47,7 +47,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(errcode: i64, errmsg: &str, on: Call, sent: &[&str]) -> Self {
+    fn new(errcode: i64, errmsg: &str, on: WecomCall, sent: &[&str]) -> Self {
         let class = match errmsg.contains(WRONG_JSON) {
             true => Class::Bug,
             false => class_of(errcode, on),
@@ -95,7 +95,7 @@ struct Head<'a> {
 
 /// Reads the reply to a lookup. `sent` is what must not come back out of an `errmsg`.
 #[must_use]
-pub fn decode_convert(response: &Response, on: Call, sent: &[&str]) -> Verdict {
+pub fn decode_convert(response: &Response, on: WecomCall, sent: &[&str]) -> Verdict {
     if response.status != 200 {
         return Verdict::Failed(Failure::Status(response.status));
     }
@@ -131,7 +131,7 @@ fn answered(entries: Vec<ExternalUserid<'_>>) -> Verdict {
 }
 
 /// The refusal in `body`, if there is one.
-fn refused(body: &[u8], on: Call, sent: &[&str]) -> Option<Refusal> {
+fn refused(body: &[u8], on: WecomCall, sent: &[&str]) -> Option<Refusal> {
     let head: Head<'_> = serde_json::from_slice(body).ok()?;
     let errmsg = head.errmsg.unwrap_or_default();
     match head.errcode {
@@ -141,7 +141,11 @@ fn refused(body: &[u8], on: Call, sent: &[&str]) -> Option<Refusal> {
 }
 
 /// The body of a token or ticket reply, unless it is a refusal. It holds a secret on success.
-fn accepted(response: Response, on: Call, sent: &[&str]) -> Result<Secret<Vec<u8>>, CallError> {
+fn accepted(
+    response: Response,
+    on: WecomCall,
+    sent: &[&str],
+) -> Result<Secret<Vec<u8>>, CallError> {
     let body = Secret::new(response.body);
     if response.status != 200 {
         return Err(Failure::Status(response.status).into());
@@ -154,7 +158,7 @@ fn accepted(response: Response, on: Call, sent: &[&str]) -> Result<Secret<Vec<u8
 
 /// Reads the reply of `gettoken`; there a missing `errcode` is success (D90605).
 pub(super) fn decode_token(response: Response, sent: &[&str]) -> Result<Token, CallError> {
-    let body = accepted(response, Call::Gettoken, sent)?;
+    let body = accepted(response, WecomCall::Gettoken, sent)?;
     let reply: TokenReply = serde_json::from_slice(body.expose()).map_err(|_| Failure::Body)?;
     let secret = Secret::new(reply.access_token);
     let length = secret.expose().len();
@@ -174,7 +178,7 @@ pub(super) fn decode_ticket(
     now: Timestamp,
     sent: &[&str],
 ) -> Result<Ticket, CallError> {
-    let body = accepted(response, Call::Ticket, sent)?;
+    let body = accepted(response, WecomCall::Ticket, sent)?;
     let reply: TicketReply = serde_json::from_slice(body.expose()).map_err(|_| Failure::Body)?;
     let ticket = Ticket::obtained(Secret::new(reply.mass_call_ticket), now);
     ticket.map_err(|_| Failure::Body.into())

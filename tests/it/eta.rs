@@ -14,7 +14,7 @@ use idferry::{
         CommitPolicy,
         event::{RunEvent, StopReason},
     },
-    sim::{Latency, Remote},
+    sim::{Latency, SimulatedRemote},
 };
 
 use crate::scenario::at;
@@ -48,7 +48,7 @@ impl Bar {
 }
 
 impl RehearsalObserver for Bar {
-    fn event(&mut self, event: &RunEvent, _remote: &Rc<RefCell<Remote>>) {
+    fn event(&mut self, event: &RunEvent, _remote: &Rc<RefCell<SimulatedRemote>>) {
         match event {
             RunEvent::Started { tally } => self.see(*tally),
             RunEvent::Progress(snapshot) => self.see(snapshot.tally),
@@ -105,7 +105,7 @@ impl Job {
             printed: Vec::new(),
         };
         let rehearsed = self.play.play(&path, &mut bar).unwrap();
-        assert!(matches!(rehearsed.report.ending, StopReason::Finished));
+        assert!(matches!(rehearsed.report.reason, StopReason::Finished));
         let lane = &rehearsed.stats.lanes[idferry::wecom::wire::UNIONID_TO_EXTERNAL_USERID];
         assert_eq!((lane.blocks, lane.calls), (0, self.subjects));
         (rehearsed, bar)
@@ -219,7 +219,7 @@ fn hundred_thousand_slow_answers_meet_the_ideal_time() {
 #[test]
 fn hundred_thousand_by_calendar_meet_the_ideal_time() {
     let job = Job::new(100_000).with(|play| {
-        play.quota.counting = idferry::model::WindowKind::Calendar;
+        play.quota.window_kind = idferry::model::WindowKind::Calendar;
         play.remote.counting = WindowKind::Calendar;
     });
     job.is_no_slower_than_it_must();

@@ -5,21 +5,21 @@ use std::collections::BTreeSet;
 use idferry::{
     model::State,
     runner::event::{BreakerTrip, FatalRefusal, RunEvent, StopReason},
-    sim::{Fault, Faults, Forced, Remote},
+    sim::{Fault, Faults, Forced, SimulatedRemote},
     wecom::{transport::Failure, wire},
 };
 
 use crate::scenario::{DAY, HOUR, Reply, RunResult, Scenario, same, secs};
 
 fn halt(result: &RunResult) -> &FatalRefusal {
-    match &result.report.ending {
+    match &result.report.reason {
         StopReason::Refused(halt) => halt,
         other => panic!("ended with {other:?}"),
     }
 }
 
 fn trip(result: &RunResult) -> &BreakerTrip {
-    match &result.report.ending {
+    match &result.report.reason {
         StopReason::Breaker(trip) => trip,
         other => panic!("ended with {other:?}"),
     }
@@ -29,7 +29,7 @@ fn trip(result: &RunResult) -> &BreakerTrip {
 fn with_retries(scenario: &mut Scenario) -> RunResult {
     let mut result = scenario.run();
     for _ in 0..4 {
-        assert!(result.finished(), "{:?}", result.report.ending);
+        assert!(result.finished(), "{:?}", result.report.reason);
         assert_eq!(result.of(State::Rejected), 0);
         if result.of(State::Parked) == 0 {
             break;
@@ -283,7 +283,7 @@ fn tokens_that_are_always_refused_end_the_run_after_three() {
     let refused = std::iter::repeat_n(Forced::Errcode(40_014), 1_000);
     let mut scenario = Scenario::new(100).remote(|remote| remote.script(refused));
     let result = scenario.run();
-    assert!(matches!(result.report.ending, StopReason::TokensRefused));
+    assert!(matches!(result.report.reason, StopReason::TokensRefused));
     assert_eq!(result.stats.tokens_fetched, 3);
     assert_eq!(result.of(State::Queued), 100);
 }
@@ -436,8 +436,12 @@ fn an_error_budget_of_the_operator_s_counts() {
 /// Down from `from` to `to` seconds after the beginning.
 fn down(scenario: Scenario, from: u64, to: u64) -> Scenario {
     scenario
-        .after(secs(from), |remote: &mut Remote, _| remote.set_down(true))
-        .after(secs(to), |remote: &mut Remote, _| remote.set_down(false))
+        .after(secs(from), |remote: &mut SimulatedRemote, _| {
+            remote.set_down(true)
+        })
+        .after(secs(to), |remote: &mut SimulatedRemote, _| {
+            remote.set_down(false)
+        })
 }
 
 #[test]
@@ -482,7 +486,7 @@ fn a_line_dead_from_the_start_is_given_up() {
     let mut scenario = Scenario::new(50).remote(|remote| remote.set_down(true));
     let result = scenario.run();
     assert!(matches!(
-        result.report.ending,
+        result.report.reason,
         StopReason::Unreachable(Failure::Connect(_))
     ));
     assert!(result.took < secs(120));
@@ -499,7 +503,7 @@ fn a_line_that_dies_while_the_process_dies_too_loses_nothing() {
     let scenario = Scenario::new(300).limits("none,basic.minute=600");
     let mut scenario = down(scenario, 4, 500).kill_after_millis([5_000, 100_000, 300_000]);
     let result = scenario.run();
-    assert!(matches!(result.report.ending, StopReason::Unreachable(_)));
+    assert!(matches!(result.report.reason, StopReason::Unreachable(_)));
     scenario.sim().set_down(false);
     let result = scenario.run();
     same(&quiet.results(), &result.results());

@@ -16,7 +16,7 @@ const TINY: &str =
     "basic.minute=5,basic.hour=40,business.hour=30,business.day=60,business.month=100";
 
 fn quota(result: &RunResult) -> Waiting {
-    match &result.report.ending {
+    match &result.report.reason {
         StopReason::Quota(waiting) => *waiting,
         other => panic!("ended with {other:?}"),
     }
@@ -357,8 +357,8 @@ fn full_window_is_taken_for_the_reason_of_45009() {
         .configure(|setup| setup.remote.others = 0.01)
         .on_quota_exit()
         .on_event(move |event, _, _| {
-            if let RunEvent::LockedOut { rung, .. } = event {
-                rungs.push(*rung);
+            if let RunEvent::LockedOut { level, .. } = event {
+                rungs.push(*level);
                 assert_eq!(rungs, [LockoutLevel::Hour]);
             }
         });
@@ -372,10 +372,10 @@ fn full_window_is_taken_for_the_reason_of_45009() {
 fn a_budget_is_spent_to_the_last_call_and_not_beyond() {
     let mut scenario = Scenario::new(200).configure(|setup| setup.options.budget = Some(70));
     let result = scenario.run();
-    assert!(matches!(result.report.ending, StopReason::Budget));
+    assert!(matches!(result.report.reason, StopReason::Budget));
     assert_eq!(scenario.call_log().lookups().count(), 70);
     assert_eq!(result.of(State::Queued), 130);
-    assert!(matches!(scenario.run().report.ending, StopReason::Budget));
+    assert!(matches!(scenario.run().report.reason, StopReason::Budget));
     scenario.setup.options.budget = Some(60);
     assert!(scenario.run().finished(), "the budget is just enough");
     assert_eq!(scenario.call_log().lookups().count(), 200);
@@ -388,7 +388,7 @@ fn a_deadline_ends_the_run_even_in_the_middle_of_a_wait() {
         .limits("basic.minute=10,business.hour=50")
         .configure(|setup| setup.options.deadline = Some(start.plus(30 * MINUTE)));
     let result = scenario.run();
-    assert!(matches!(result.report.ending, StopReason::Time));
+    assert!(matches!(result.report.reason, StopReason::Time));
     assert_eq!(scenario.call_log().lookups().count(), 50);
     let late = result.ended.since(start.plus(30 * MINUTE));
     assert!(
@@ -402,7 +402,7 @@ fn a_deadline_ends_the_run_even_in_the_middle_of_a_wait() {
 fn a_deadline_in_the_past_sends_nothing() {
     let start = Scenario::new(0).setup.start;
     let mut scenario = Scenario::new(20).configure(|setup| setup.options.deadline = Some(start));
-    assert!(matches!(scenario.run().report.ending, StopReason::Time));
+    assert!(matches!(scenario.run().report.reason, StopReason::Time));
     assert_eq!(scenario.call_log().lookups().count(), 0);
 }
 
@@ -444,7 +444,7 @@ fn the_books_do_not_grow_with_the_length_of_a_run() {
     let mut scenario = Scenario::new(3_000).limits("none,basic.minute=5");
     let result = scenario.run();
     assert!(result.took > 9 * HOUR);
-    let minute = "SELECT count(*) FROM charges WHERE span = 0";
+    let minute = "SELECT count(*) FROM charges WHERE quota_window = 0";
     let slots = scenario.sql::<i64>(minute);
     assert!(slots < 900, "{slots} slots of a minute");
 }

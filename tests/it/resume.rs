@@ -2,7 +2,7 @@
 
 use idferry::{
     job::{Unobserved, invent},
-    model::{Row, State},
+    model::{Api, Row, State},
     runner::event::{RunEvent, StopReason},
     store::{ImportStats, Store},
 };
@@ -134,7 +134,7 @@ fn asked_to_stop_it_drains_commits_and_goes_on_later() {
     let undisturbed = Scenario::new(500).run();
     let mut scenario = Scenario::new(500).stopping_after(100);
     let stopped = scenario.run();
-    assert!(matches!(stopped.report.ending, StopReason::Interrupted));
+    assert!(matches!(stopped.report.reason, StopReason::Interrupted));
     assert_eq!(stopped.times("draining"), 1);
     let queued = stopped.of(State::Queued);
     assert!((300..=400).contains(&queued), "{queued}");
@@ -147,7 +147,16 @@ fn asked_to_stop_it_drains_commits_and_goes_on_later() {
             .lookups()
             .all(|call| call.completed.is_some())
     );
-    assert_eq!(scenario.reader().quota().unwrap().ledger.open.total(), 0);
+    assert_eq!(
+        scenario
+            .reader()
+            .ledger(Api::Lookup)
+            .unwrap()
+            .snapshot
+            .in_flight
+            .total(),
+        0
+    );
 
     let resumed = scenario.run();
     assert!(resumed.finished());
@@ -183,7 +192,7 @@ fn a_wish_to_stop_before_the_first_call_sends_nothing() {
         }
     });
     let result = scenario.run();
-    assert!(matches!(result.report.ending, StopReason::Interrupted));
+    assert!(matches!(result.report.reason, StopReason::Interrupted));
     assert!(scenario.call_log().lookups().count() <= 4);
     assert!(scenario.run().finished());
 }

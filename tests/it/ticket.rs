@@ -7,7 +7,7 @@ use idferry::{
     quota::HoldReason,
     runner::event::StopReason,
     secret::Secret,
-    sim::{Forced, Remote},
+    sim::{Forced, SimulatedRemote},
     wecom::wire,
 };
 
@@ -118,7 +118,7 @@ fn dead_ticket_is_found_and_harms_no_subject() {
     let mut scenario = forged(80).on_quota_exit();
     let result = scenario.run();
     assert_eq!(result.times("ticket dead"), 1);
-    match &result.report.ending {
+    match &result.report.reason {
         StopReason::Quota(waiting) => assert!(matches!(waiting.reason, HoldReason::Window(_))),
         other => panic!("business windows apply: {other:?}"),
     }
@@ -178,7 +178,7 @@ pub(crate) fn unionids(subjects: u64, first: usize) -> Vec<String> {
     unionids
 }
 
-fn force(remote: &mut Remote, unionids: &[String], errcode: i64) {
+fn force(remote: &mut SimulatedRemote, unionids: &[String], errcode: i64) {
     for unionid in unionids {
         remote.force(unionid, Some(errcode));
     }

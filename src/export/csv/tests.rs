@@ -5,7 +5,7 @@ use crate::{
     clock::{Clock, ClockReading},
     export::{Format, Target, publish_results},
     model::{Api, Limits, Link, Outcome, Row, State, SubjectId, WindowKind},
-    quota::{Ledger, Lockout},
+    quota::Ledger,
     store::{Batch, Exchange, RunProgress, Settled, Store},
 };
 
@@ -75,7 +75,6 @@ fn store(folder: &Path) -> Store {
         account: &mut Ledger::new(Limits::none(), WindowKind::Sliding),
         api: Api::Lookup,
         want: None,
-        lockout: Lockout::default(),
         reading: ClockReading {
             at: noon(),
             wall: noon(),

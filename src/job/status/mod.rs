@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use crate::{
     clock::{Clock, Timestamp},
     job::{error::Error, quota_record::QuotaRecord},
-    model::{QuotaWindow, State, Tally, WindowKind},
+    model::{Api, QuotaWindow, State, Tally, WindowKind},
     quota::LockoutLevel,
     runner::event::WindowUse,
     store::{Reader, RunStatus},
@@ -146,7 +146,7 @@ impl Status {
         let record = run.as_ref().map_or_else(QuotaRecord::published, |run| {
             QuotaRecord::from_json(&run.quota)
         });
-        let mut quota = QuotaStanding::of(reader.quota()?, &record, clock);
+        let mut quota = QuotaStanding::of(reader.ledger(Api::Lookup)?, &record, clock);
         let finish = quota.finish(tally.of(State::Queued), ticket, now);
         let waiting = run.as_ref().filter(|_| running).and_then(waiting);
         Ok(Self {
@@ -208,7 +208,7 @@ fn waiting(run: &RunStatus) -> Option<WaitStatus> {
 impl From<WindowUse> for WindowStatus {
     fn from(window: WindowUse) -> Self {
         Self {
-            window: window.span,
+            window: window.window,
             used: window.used,
             limit: window.limit,
             left: window.limit.saturating_sub(window.used),

@@ -7,9 +7,9 @@ use crate::{
     job::quota_record::QuotaRecord,
     model::QuotaWindow,
     plan,
-    quota::{CallKind, ForecastInput, Ledger, Lockout, LockoutLevel},
+    quota::{CallKind, ForecastInput, Ledger, LockoutLevel},
     runner::event::WindowUse,
-    store::QuotaStatus,
+    store::StoredLedger,
 };
 
 /// The quota now.
@@ -17,27 +17,26 @@ pub(super) struct QuotaStanding {
     ledger: Ledger,
     /// The time in the ledger.
     now: Timestamp,
-    lockout: Lockout,
     /// When the lockout ends, by the wall clock.
     lockout_until: Timestamp,
 }
 
 impl QuotaStanding {
-    pub(super) fn of(stored: QuotaStatus, record: &QuotaRecord, clock: Clock) -> Self {
+    pub(super) fn of(stored: StoredLedger, record: &QuotaRecord, clock: Clock) -> Self {
         let ledger_clock = LedgerClock::resume(clock, stored.reading);
         let now = ledger_clock.now();
         Self {
-            ledger: Ledger::restore(record.limits(), record.kind(), &stored.ledger, now),
+            ledger: Ledger::restore(record.limits(), record.kind(), &stored.snapshot, now),
             now,
-            lockout: stored.lockout,
-            lockout_until: ledger_clock.to_wall_time(stored.lockout.until),
+            lockout_until: ledger_clock.to_wall_time(stored.snapshot.lockout.until),
         }
     }
 
     /// The lockout that the last run met and the next one heeds, with its end by the wall clock.
     pub(super) fn lockout(&self) -> Option<(LockoutLevel, Timestamp)> {
-        let standing = (self.lockout.rung, self.lockout_until);
-        self.lockout.is_active().then_some(standing)
+        let lockout = self.ledger.lockout();
+        let standing = (lockout.level, self.lockout_until);
+        lockout.is_active().then_some(standing)
     }
 
     /// Use of the windows that have a limit.
@@ -48,7 +47,7 @@ impl QuotaStanding {
             .filter_map(|window| {
                 let limit = limits.of(window)?;
                 Some(WindowUse {
-                    span: window,
+                    window,
                     used: self.ledger.used(self.now, window),
                     limit,
                 })
@@ -70,9 +69,9 @@ impl QuotaStanding {
         let input = ForecastInput {
             ledger: self.ledger.clone(),
             now: self.now,
-            fare: until.map_or(CallKind::Standard, |_| CallKind::WithTicket),
+            kind: until.map_or(CallKind::Standard, |_| CallKind::WithTicket),
             ticket_until: until,
-            blocked_until: self.lockout.until,
+            locked_until: self.ledger.lockout().until,
             per_second: None,
         };
         let finish = plan::forecast(&input, queued).finish;

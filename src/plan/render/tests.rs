@@ -1,4 +1,4 @@
-use super::{super::Tally, *};
+use super::{super::PlannedSubjects, *};
 use crate::model::{Limits, WindowKind};
 use crate::quota::{CallKind, ForecastInput, Ledger};
 
@@ -10,16 +10,16 @@ fn drawn_with(limits: Limits, calls: u64, ticket_until: Option<Timestamp>) -> Pl
     let outlook = ForecastInput {
         ledger: Ledger::new(limits, WindowKind::Sliding),
         now: morning(),
-        fare: if ticket_until.is_some() {
+        kind: if ticket_until.is_some() {
             CallKind::WithTicket
         } else {
             CallKind::Standard
         },
         ticket_until,
-        blocked_until: Timestamp::default(),
+        locked_until: Timestamp::default(),
         per_second: None,
     };
-    let tally = Tally {
+    let tally = PlannedSubjects {
         lines: calls + 117,
         rejected: 17,
         subjects: calls + 100,

@@ -68,7 +68,7 @@ struct RefusalJson {
 impl<'a> Ended<'a> {
     fn of(summary: &'a Summary) -> Self {
         let RunReport {
-            ending,
+            reason,
             tally,
             calls,
             took,
@@ -79,7 +79,7 @@ impl<'a> Ended<'a> {
         let next = summary.advice(next).into_iter();
         Self {
             event: "ended",
-            ending: stop_code(ending).0,
+            ending: stop_code(reason).0,
             exit_code: summary.exit.code(),
             text: headline,
             subjects: SubjectCounts::of(*tally),
@@ -104,7 +104,7 @@ impl<'a> Ended<'a> {
                     }
                 })
                 .collect(),
-            come_back_at: match ending {
+            come_back_at: match reason {
                 StopReason::Quota(wait) => wait.until.map(Timestamp::rfc3339),
                 _ => None,
             },

@@ -42,10 +42,14 @@ fn summary(ending: StopReason, exit: Exit, queued: u64) -> Summary {
     tally.set(State::Queued, queued);
     tally.set(State::Linked, 61_204);
     tally.set(State::Unlinked, 38_102);
-    let window = |span, used, limit| WindowUse { span, used, limit };
+    let window = |window, used, limit| WindowUse {
+        window,
+        used,
+        limit,
+    };
     Summary {
         report: RunReport {
-            ending,
+            reason: ending,
             tally,
             calls: 99_412,
             took: Duration::from_secs(603),

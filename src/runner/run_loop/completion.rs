@@ -5,16 +5,16 @@ use std::time::Duration;
 use super::Runner;
 use crate::{
     clock::Timestamp,
-    model::{Outcome, State},
+    model::Outcome,
     quota::CallKind,
     runner::{
-        calls::{CompletedCall, Completion, SentCall},
-        decide::{Attempt, Decision, Snooze, decide, halt},
+        calls::Completion,
+        decide::{Decision, SentCall, Snooze, decide, halt},
         event::{RunEvent, StopReason},
         queue::Claim,
         tokens::TokenError,
     },
-    store::{Result, Settled},
+    store::Result,
     wecom::{CallError, Token, Verdict, errcode::Class, transport::Failure, wire},
 };
 
@@ -24,43 +24,36 @@ impl Runner<'_> {
         for completion in self.calls.take_completed() {
             match completion {
                 Completion::Token(at, fetched) => self.token_completed(at, fetched),
-                Completion::Call(call) => self.call_completed(*call)?,
+                Completion::Lookup(lookup) => {
+                    let (claim, sent, verdict) = *lookup;
+                    self.lookup_completed(claim, sent, verdict)?;
+                }
             }
         }
         Ok(())
     }
 
-    fn call_completed(&mut self, call: CompletedCall) -> Result<()> {
-        let CompletedCall {
-            claim,
-            sent,
-            verdict,
-        } = call;
+    fn lookup_completed(&mut self, claim: Claim, sent: SentCall, verdict: Verdict) -> Result<()> {
         self.gate.completed(self.clock.now(), sent.kind);
-        self.calls.done(claim.subject.id);
-        self.observe(&verdict, sent);
-        let with_ticket = sent.kind == CallKind::WithTicket;
-        let attempt = Attempt {
-            attempt: claim.attempt,
-            last: claim.last_attempt(),
-            ticketed: with_ticket,
-        };
+        self.calls.done(claim.id());
+        self.observe(&verdict, &sent);
         let answered = matches!(verdict, Verdict::Answered(_));
-        let decision = decide(verdict, attempt, self.chance.f64());
+        let decision = decide(self.gate.api(), verdict, &sent, self.chance.f64());
         let is_done = matches!(decision, Decision::Settle(_) | Decision::Halt(_));
         if is_done && claim.is_on_trial() && self.trial.subject_done(answered) {
             self.ticket_is_dead()?;
         }
-        if answered && with_ticket && self.trial.answered_with_ticket(sent.at) {
+        let had_ticket = sent.kind == CallKind::WithTicket;
+        if answered && had_ticket && self.trial.answered_with_ticket(sent.at) {
             self.park_those_on_trial();
         }
-        self.apply(decision, claim, sent);
+        self.apply(decision, claim, &sent);
         Ok(())
     }
 
     /// What a reply says about connection, overload, lockout and token, whichever subject it was
     /// about.
-    fn observe(&mut self, verdict: &Verdict, sent: SentCall) {
+    fn observe(&mut self, verdict: &Verdict, sent: &SentCall) {
         let class = match verdict {
             Verdict::Failed(Failure::Timeout(_)) => return self.overloaded(),
             Verdict::Failed(_) => return,
@@ -77,10 +70,9 @@ impl Runner<'_> {
             Some(Class::Slow) => self.overloaded(),
             Some(Class::Token) => {}
             _ => {
-                if self.gate.admitted(sent.at) {
+                if self.gate.answered(sent.at, self.calls.lookups()) {
                     self.reports.report(&RunEvent::LockoutEnded);
                 }
-                self.gate.answered(self.calls.lookups());
                 self.tokens.works(sent.token_generation);
             }
         }
@@ -93,12 +85,12 @@ impl Runner<'_> {
         }
     }
 
-    fn apply(&mut self, decision: Decision, mut claim: Claim, sent: SentCall) {
+    fn apply(&mut self, decision: Decision, mut claim: Claim, sent: &SentCall) {
         let now = self.clock.now();
         match decision {
             Decision::Settle(outcome) => self.settle(&claim, outcome),
             Decision::Retry(after) => {
-                claim.attempt += 1;
+                claim.count_attempt();
                 self.queue.put_back(claim, now.plus(after));
             }
             Decision::Snooze(snooze) => {
@@ -120,18 +112,13 @@ impl Runner<'_> {
         {
             self.stop(StopReason::Breaker(trip));
         }
-        let settled = Settled {
-            subject: claim.subject.id,
-            was: claim.was,
-            outcome,
-            at: self.clock.wall_now(),
-        };
+        let settled = claim.settled(outcome, self.clock.wall_now());
         let within = self.options.commit_policy.settle_after;
         self.pending.settle(settled, self.clock.now(), within);
     }
 
     /// Returns when the claim may be sent again, as far as it is concerned itself.
-    fn snooze(&mut self, snooze: Snooze, claim: &mut Claim, sent: SentCall) -> Timestamp {
+    fn snooze(&mut self, snooze: Snooze, claim: &mut Claim, sent: &SentCall) -> Timestamp {
         let now = self.clock.now();
         match snooze {
             Snooze::Token => {
@@ -139,8 +126,8 @@ impl Runner<'_> {
                     self.stop(StopReason::TokensRefused);
                 }
             }
-            Snooze::Block => self.locked_out(sent),
-            Snooze::Narrow => {
+            Snooze::Lockout => self.locked_out(sent),
+            Snooze::Overload => {
                 let pause = Duration::from_millis(self.chance.u64(200..1000));
                 return now.plus(pause);
             }
@@ -154,17 +141,14 @@ impl Runner<'_> {
         now
     }
 
-    fn locked_out(&mut self, sent: SentCall) {
-        let jitter = self.chance.f64();
-        let ledger_clock = self.clock.ledger();
-        let imposed = self
-            .gate
-            .locked_out(sent.at, sent.kind, ledger_clock, jitter);
+    fn locked_out(&mut self, sent: &SentCall) {
+        let (reading, jitter) = (self.clock.reading(), self.chance.f64());
+        let imposed = self.gate.locked_out(sent.at, sent.kind, &reading, jitter);
         if let Some(lockout) = imposed {
             // The lockout must be on disk before anything else happens.
             self.pending.commit_at_once(self.clock.now());
             self.reports.report(&RunEvent::LockedOut {
-                rung: lockout.rung,
+                level: lockout.level,
                 until: self.clock.to_wall_time(lockout.until),
             });
         }
@@ -192,12 +176,7 @@ impl Runner<'_> {
     /// The ticket works: what the subjects on trial met is their own.
     fn park_those_on_trial(&mut self) {
         for claim in self.queue.take_all_on_trial() {
-            let outcome = Outcome {
-                state: State::Parked,
-                errcode: claim.refused_with_ticket,
-                attempts: claim.attempt,
-                links: Vec::new(),
-            };
+            let outcome = claim.parked();
             self.settle(&claim, outcome);
         }
     }

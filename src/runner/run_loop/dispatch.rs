@@ -4,7 +4,7 @@ use super::Runner;
 use crate::{
     model::State,
     quota::{CallKind, Hold, HoldReason},
-    runner::{calls::SentCall, event::StopReason, queue::Claim},
+    runner::{event::StopReason, queue::Claim},
     store::Result,
     wecom::Token,
 };
@@ -57,7 +57,9 @@ impl Runner<'_> {
             self.gate.check_quota(now, kind)?;
         }
         // Only now: a run that cannot send a call needs no token.
-        let (token, generation) = self.token()?;
+        let (calls, client) = (&mut self.calls, &self.client);
+        let fetch = || calls.fetch_token(now, client.fetch_token());
+        let (token, generation) = self.tokens.get(now, fetch)?;
         if unpaid {
             return Ok(Some((kind, self.calls_to_charge())));
         }
@@ -108,32 +110,10 @@ impl Runner<'_> {
         }
     }
 
-    /// The token to call with; if there is none, its fetch is begun and waited for.
-    fn token(&mut self) -> std::result::Result<(Token, u32), Hold> {
-        let now = self.clock.now();
-        if let Some((token, generation)) = self.tokens.current(now) {
-            let token = token.clone();
-            // Its last minutes are spent on getting the next one, without waiting for it.
-            if self.tokens.is_aging(now) && self.tokens.may_fetch(now).is_ok() {
-                self.calls.fetch_token(now, self.client.fetch_token());
-            }
-            return Ok((token, generation));
-        }
-        self.tokens.may_fetch(now)?;
-        self.calls.fetch_token(now, self.client.fetch_token());
-        Err(Hold {
-            until: None,
-            reason: HoldReason::Token,
-        })
-    }
-
     /// Calls to charge in the next commit: no more than can be needed.
     fn calls_to_charge(&self) -> u32 {
-        let mut calls = self.rate.charge_ahead(&self.options.commit_policy);
-        if self.gate.is_unlimited() {
-            let free = usize::from(self.gate.concurrency()).saturating_sub(self.calls.lookups());
-            calls = calls.max(u32::try_from(free).unwrap_or(u32::MAX));
-        }
+        let by_rate = self.calls.rate().charge_ahead(&self.options.commit_policy);
+        let calls = self.gate.charge_ahead(by_rate, self.calls.lookups());
         let ready = u32::try_from(self.queue.ready()).unwrap_or(u32::MAX);
         let left = self.budget_left().unwrap_or(u64::MAX);
         let left = u32::try_from(left).unwrap_or(u32::MAX);
@@ -177,14 +157,9 @@ impl Runner<'_> {
             self.queue.put_back(claim, now);
             return;
         };
-        let sent = SentCall {
-            at: now,
-            kind: paid.kind(),
-            token_generation,
-        };
-        self.rate.sent(now);
+        let sent = claim.sent(now, paid.kind(), token_generation);
         let ticket = self.trial.ticket(sent.kind);
-        let call = self.client.convert(&claim.subject, token, ticket, paid);
+        let call = self.client.convert(claim.subject(), token, ticket, paid);
         self.calls.send(claim, sent, call);
     }
 }

@@ -10,19 +10,17 @@ use super::{
     OnQuota, RunOptions, Stop,
     calls::InFlightCalls,
     clock::RunClock,
-    event::{RunEvent, RunReport, StopReason, Waiting},
+    event::{RunEvent, RunReport, Snapshot, StopReason, Waiting},
     health::Health,
     pending::PendingCommit,
     progress::{Listener, ProgressReports},
     queue::WorkQueue,
-    rate::RateEstimator,
     ticket_trial::TicketTrial,
     tokens::Tokens,
 };
 use crate::{
     clock::LedgerClock,
     gate::Gate,
-    model::Api,
     quota::{CallKind, ForecastInput, Hold, LockoutLevel},
     store::{Batch, Exchange, Result, RunId, RunProgress, Store},
     wecom::{Client, Ticket, Token, errcode},
@@ -32,10 +30,9 @@ use crate::{
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// The job that is run: its file, and its row in the list of runs.
-struct Job<'s> {
+struct RunningJob<'s> {
     store: &'s mut Store,
     run: RunId,
-    api: Api,
 }
 
 /// When to stop, and why it does.
@@ -48,7 +45,7 @@ struct Stopping {
 
 /// A run: the one owner of job, gate and queue.
 pub struct Runner<'s> {
-    job: Job<'s>,
+    job: RunningJob<'s>,
     gate: Gate,
     client: Client,
     clock: RunClock,
@@ -56,7 +53,6 @@ pub struct Runner<'s> {
     chance: fastrand::Rng,
     queue: WorkQueue,
     calls: InFlightCalls,
-    rate: RateEstimator,
     tokens: Tokens,
     trial: TicketTrial,
     health: Health,
@@ -73,7 +69,6 @@ impl<'s> Runner<'s> {
         (gate, ledger_clock): (Gate, LedgerClock),
         client: Client,
         options: RunOptions,
-        listener: Listener<'s>,
     ) -> Result<Self> {
         let clock = RunClock::start(ledger_clock, options.deadline);
         Ok(Self {
@@ -82,21 +77,23 @@ impl<'s> Runner<'s> {
             health: Health::new(options.error_budget),
             chance: fastrand::Rng::with_seed(options.seed),
             trial: TicketTrial::new(clock.now()),
-            rate: RateEstimator::new(clock.now()),
-            job: Job {
-                store,
-                run,
-                api: Api::Lookup,
-            },
+            calls: InFlightCalls::new(clock.now()),
+            job: RunningJob { store, run },
             gate,
             client,
             clock,
             options,
-            calls: InFlightCalls::default(),
             tokens: Tokens::default(),
-            reports: ProgressReports::to(listener),
+            reports: ProgressReports::to(Box::new(|_| {})),
             stopping: Stopping::default(),
         })
+    }
+
+    /// Reports what happens to `listener`.
+    #[must_use]
+    pub fn reporting_to(mut self, listener: Listener<'s>) -> Self {
+        self.reports = ProgressReports::to(listener);
+        self
     }
 
     /// Sends this ticket with every call until an hour before it expires.
@@ -139,9 +136,7 @@ impl<'s> Runner<'s> {
     pub async fn drive(mut self) -> Result<Option<RunReport>> {
         let tally = self.job.store.tally();
         self.reports.report(&RunEvent::Started { tally });
-        self.job
-            .store
-            .forget_charges(self.job.api, self.clock.now())?;
+        self.forget_charges()?;
         loop {
             self.clock.tick();
             self.trial.expire(self.clock.now());
@@ -179,7 +174,7 @@ impl<'s> Runner<'s> {
         let sleep = next.map_or(LONGEST_SLEEP, |at| at.since(now));
         let sleep = sleep.min(LONGEST_SLEEP);
         if self.calls.is_empty() || hold.is_some_and(|hold| hold.reason.is_quota()) {
-            self.rate.idle_until(now.plus(sleep));
+            self.calls.idle_until(now.plus(sleep));
         }
         tokio::select! {
             biased;
@@ -213,7 +208,7 @@ impl<'s> Runner<'s> {
             return self.start_retry_pass();
         };
         // Thirty days are not waited for unasked: a lockout of that length is reported.
-        let level = self.gate.lockout().rung;
+        let level = self.gate.account().lockout().level;
         let exits = self.options.on_quota == OnQuota::Exit && level != LockoutLevel::Minute;
         if hold.reason.is_quota() && (exits || level == LockoutLevel::Month) {
             self.stopping.reason = Some(StopReason::Quota(Waiting {
@@ -240,19 +235,20 @@ impl<'s> Runner<'s> {
     /// The inner error is the hold if none of them fits.
     fn commit(&mut self, want: Option<(CallKind, u32)>) -> Result<std::result::Result<(), Hold>> {
         let progress = self.progress();
-        let watermark = match self.queue.is_first_pass() {
-            true => self.pending.advance(self.calls.lowest(self.queue.lowest())),
-            false => None,
-        };
+        let lowest = self.calls.lowest(self.queue.lowest());
+        let watermark = self
+            .queue
+            .is_first_pass()
+            .then(|| self.pending.advance(lowest))
+            .flatten();
         let batch = Batch {
             settled: self.pending.sorted(),
             watermark,
             progress: (self.job.run, &progress),
         };
         let exchange = Exchange {
-            lockout: self.gate.lockout(),
+            api: self.gate.api(),
             account: self.gate.account_mut(),
-            api: self.job.api,
             want,
             reading: self.clock.reading(),
         };
@@ -265,11 +261,16 @@ impl<'s> Runner<'s> {
         }))
     }
 
+    fn forget_charges(&self) -> Result<()> {
+        let ledger = self.job.store.ledger(self.gate.api());
+        ledger.forget_charges(self.clock.now())
+    }
+
     fn progress(&self) -> RunProgress {
         let hold = self.reports.hold();
         RunProgress {
             seen_at: self.clock.wall_now(),
-            calls: self.gate.calls(),
+            calls: self.gate.account().completed(),
             hold: hold.map(|hold| hold.reason.to_string()),
             hold_until: hold.and_then(|hold| hold.until),
         }
@@ -283,37 +284,33 @@ impl<'s> Runner<'s> {
         if due.snapshot {
             let kind = self.next_kind();
             let windows = self.gate.windows(self.clock.now(), kind);
-            self.reports.snapshot(super::event::Snapshot {
+            self.reports.snapshot(Snapshot {
                 at: self.clock.wall_now(),
                 windows,
                 tally: self.job.store.tally(),
-                calls: self.gate.calls(),
+                calls: self.gate.account().completed(),
                 in_flight: self.calls.lookups(),
-                width: self.gate.concurrency(),
+                concurrency: self.gate.concurrency(),
                 hold: due.hold,
             });
         }
         if due.forecast {
-            self.job
-                .store
-                .forget_charges(self.job.api, self.clock.now())?;
+            self.forget_charges()?;
             let input = ForecastInput {
-                fare: self.next_kind(),
+                kind: self.next_kind(),
                 ledger: self.gate.account().clone(),
                 now: self.clock.now(),
                 ticket_until: self.trial.until(),
-                blocked_until: self.gate.lockout().until,
-                per_second: self.rate.per_second(),
+                locked_until: self.gate.account().lockout().until,
+                per_second: self.calls.rate().per_second(),
             };
             self.reports
                 .report(&RunEvent::ForecastInput(Box::new(input)));
         }
         if due.hold_changed {
             let progress = self.progress();
-            self.job
-                .store
-                .journal()
-                .save_progress(self.job.run, &progress)?;
+            let journal = self.job.store.journal();
+            journal.save_progress(self.job.run, &progress)?;
         }
         Ok(())
     }
@@ -325,9 +322,9 @@ impl<'s> Runner<'s> {
         self.reports.last();
         self.report(None)?;
         Ok(RunReport {
-            ending: self.stopping.reason.take().unwrap_or(StopReason::Finished),
+            reason: self.stopping.reason.take().unwrap_or(StopReason::Finished),
             tally: self.job.store.tally(),
-            calls: self.gate.calls(),
+            calls: self.gate.account().completed(),
             took: self.clock.took(),
         })
     }

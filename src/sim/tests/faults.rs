@@ -2,7 +2,7 @@ use super::{super::Fault, *};
 
 /// What a client sees when the next lookup suffers `fault`.
 async fn suffer(fault: Fault) -> (Result<Vec<u8>, Failure>, Bench) {
-    let bench = Bench::new(Options::default()).await;
+    let bench = Bench::new(SimOptions::default()).await;
     bench.script([Forced::Fault(fault)]);
     let seen = bench.convert(1).await;
     assert_eq!(bench.stats().faults[fault.name()], 1);
@@ -45,7 +45,7 @@ async fn a_hung_call_ends_with_the_clients_patience() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_call_is_answered_late() {
-    let bench = Bench::new(Options::default()).await;
+    let bench = Bench::new(SimOptions::default()).await;
     bench.script([Forced::Fault(Fault::Slow); 20]);
     let begin = tokio::time::Instant::now();
     for number in 0..20 {
@@ -62,9 +62,9 @@ async fn a_slow_call_is_answered_late() {
 async fn a_cut_body_and_an_invalid_one_are_not_json() {
     for fault in [Fault::Cut, Fault::Invalid] {
         for seed in 0..20 {
-            let bench = Bench::new(Options {
+            let bench = Bench::new(SimOptions {
                 seed,
-                ..Options::default()
+                ..SimOptions::default()
             })
             .await;
             bench.script([Forced::Fault(fault)]);
@@ -100,10 +100,10 @@ async fn the_same_seed_misbehaves_in_the_same_way() {
     let mut runs = Vec::new();
     for seed in [3, 3, 4] {
         let faults = super::super::Faults::harsh();
-        let bench = Bench::bare(Options {
+        let bench = Bench::bare(SimOptions {
             seed,
             faults,
-            ..Options::default()
+            ..SimOptions::default()
         });
         let mut seen = Vec::new();
         for number in 0..300 {
@@ -117,7 +117,7 @@ async fn the_same_seed_misbehaves_in_the_same_way() {
 
 #[tokio::test(start_paused = true)]
 async fn a_remote_that_is_down_takes_no_connection() {
-    let bench = Bench::new(Options::default()).await;
+    let bench = Bench::new(SimOptions::default()).await;
     bench.with(|remote| remote.set_down(true));
     assert_eq!(
         bench.convert(1).await,
@@ -130,7 +130,7 @@ async fn a_remote_that_is_down_takes_no_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn a_script_decides_about_the_next_lookups_in_order() {
-    let bench = Bench::new(Options::default()).await;
+    let bench = Bench::new(SimOptions::default()).await;
     bench.script([Forced::Errcode(610_017), Forced::Status(502), Forced::Pass]);
     bench.with(|remote| remote.force("oUnion0000000000000000000003", Some(845_003)));
     assert_eq!(bench.errcode(1).await, 610_017);

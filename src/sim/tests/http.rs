@@ -10,9 +10,9 @@ use super::{
 };
 
 fn start() -> Simulator {
-    let options = Options {
+    let options = SimOptions {
         latency: Latency::NONE,
-        ..Options::default()
+        ..SimOptions::default()
     };
     Simulator::start(SocketAddr::from(([127, 0, 0, 1], 0)), options).unwrap()
 }
@@ -56,10 +56,13 @@ fn convert(simulator: &Simulator) -> (String, std::io::Result<()>) {
     let (id, secret) = (simulator.corp_id(), simulator.corp_secret());
     let token = get(
         simulator,
-        &format!("{}?corpid={id}&corpsecret={secret}", Api::Token.path()),
+        &format!(
+            "{}?corpid={id}&corpsecret={secret}",
+            SimEndpoint::Token.path()
+        ),
     );
     let token = body(&token)["access_token"].as_str().unwrap().to_owned();
-    let path = format!("{}?access_token={token}", Api::Convert.path());
+    let path = format!("{}?access_token={token}", SimEndpoint::Convert.path());
     post(simulator, &path, &subject(1).to_string())
 }
 
@@ -125,7 +128,7 @@ fn the_door_shows_what_was_counted_and_steers() {
     let simulator = start();
     convert(&simulator).1.unwrap();
     let stats = body(&get(&simulator, "/_sim/stats"));
-    let lane = &stats["lanes"][Api::Convert.path()];
+    let lane = &stats["lanes"][SimEndpoint::Convert.path()];
     assert_eq!(
         (&lane["counted"], &lane["answered"]),
         (&json!(1), &json!(1))
@@ -151,7 +154,7 @@ fn the_door_shows_what_was_counted_and_steers() {
 
 #[test]
 fn only_loopback_addresses_are_served() {
-    let started = Simulator::start(SocketAddr::from(([0, 0, 0, 0], 0)), Options::default());
+    let started = Simulator::start(SocketAddr::from(([0, 0, 0, 0], 0)), SimOptions::default());
     let error = started.err().unwrap().to_string();
     assert!(
         error.contains("loopback") && error.contains("0.0.0.0:0"),
@@ -192,7 +195,7 @@ fn wrapped(
     let listener = std::net::TcpListener::bind((std::net::IpAddr::from(address), 0)).unwrap();
     listener.set_nonblocking(true).unwrap();
     let bound = listener.local_addr().unwrap().to_string();
-    let mut remote = Remote::new(Clock::system(), Options::default());
+    let mut remote = SimulatedRemote::new(Clock::system(), SimOptions::default());
     remote.script(faults.iter().map(|fault| Forced::Fault(*fault)));
     let remote = Arc::new(Mutex::new(remote));
     let serving = std::thread::spawn(move || {
@@ -219,7 +222,7 @@ fn a_listener_that_wraps_its_sockets_serves_the_same() {
 #[test]
 fn a_reset_reaches_through_a_wrapper() {
     let (address, _) = wrapped([127, 0, 0, 1], &[Fault::ResetBefore]);
-    let path = Api::Convert.path();
+    let path = SimEndpoint::Convert.path();
     let request = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n");
     let (seen, end) = exchange_with(&address, &request);
     assert_eq!(seen, "");

@@ -1,5 +1,5 @@
 use super::{
-    super::{Nobody, WorldOptions},
+    super::{EmptyListForm, WorldOptions},
     *,
 };
 
@@ -15,12 +15,12 @@ fn links(reply: &Value) -> Vec<(String, String)> {
 
 #[tokio::test(start_paused = true)]
 async fn a_lookup_says_what_the_world_says_in_any_order() {
-    let bench = Bench::new(Options::default()).await;
+    let bench = Bench::new(SimOptions::default()).await;
     let mut forwards = Vec::new();
     for number in 0..100 {
         forwards.push(links(&read(&bench.convert(number).await.unwrap())));
     }
-    let other = Bench::new(Options::default()).await;
+    let other = Bench::new(SimOptions::default()).await;
     for number in (0..100).rev() {
         let seen = links(&read(&other.convert(number).await.unwrap()));
         assert_eq!(seen, forwards[number as usize]);
@@ -31,14 +31,14 @@ async fn a_lookup_says_what_the_world_says_in_any_order() {
 
 #[tokio::test(start_paused = true)]
 async fn a_filter_leaves_one_corp_or_nobody() {
-    let bench = Bench::new(Options::default()).await;
+    let bench = Bench::new(SimOptions::default()).await;
     for number in 0..50 {
         let all = links(&read(&bench.convert(number).await.unwrap()));
         let corps = bench.with(|remote| remote.world().corps().to_vec());
         for corp in corps {
             let mut body = subject(number);
             body["corpid"] = json!(corp.corpid);
-            let seen = links(&bench.ask(Api::Convert, body).await);
+            let seen = links(&bench.ask(SimEndpoint::Convert, body).await);
             let expected = all.iter().filter(|(corpid, _)| *corpid == corp.corpid);
             assert_eq!(seen, expected.cloned().collect::<Vec<_>>());
         }
@@ -46,7 +46,7 @@ async fn a_filter_leaves_one_corp_or_nobody() {
     for (corpid, errcode) in [("wpNobodyKnowsThisOne", 670_004), ("x", 40_013)] {
         let mut body = subject(1);
         body["corpid"] = json!(corpid);
-        assert_eq!(code(&bench.ask(Api::Convert, body).await), errcode);
+        assert_eq!(code(&bench.ask(SimEndpoint::Convert, body).await), errcode);
     }
 }
 
@@ -58,9 +58,9 @@ async fn nobody_is_spelt_in_three_ways_unless_told_otherwise() {
             nobody,
             ..WorldOptions::default()
         };
-        let bench = Bench::new(Options {
+        let bench = Bench::new(SimOptions {
             world,
-            ..Options::default()
+            ..SimOptions::default()
         })
         .await;
         let mut seen = std::collections::BTreeSet::new();
@@ -71,14 +71,14 @@ async fn nobody_is_spelt_in_three_ways_unless_told_otherwise() {
         }
         seen.len()
     };
-    assert_eq!(forms(Nobody::Varies).await, 3);
-    assert_eq!(forms(Nobody::Null).await, 1);
+    assert_eq!(forms(EmptyListForm::Varies).await, 3);
+    assert_eq!(forms(EmptyListForm::Null).await, 1);
 }
 
 async fn page(bench: &Bench, limit: usize, cursor: &str) -> Value {
     let body =
         json!({ "agentid": 1_000_001, "business_type": 1, "limit": limit, "cursor": cursor });
-    bench.ask(Api::ShareInfo, body).await
+    bench.ask(SimEndpoint::ShareInfo, body).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,9 +87,9 @@ async fn the_list_of_corps_comes_in_pages() {
         corps: 25,
         ..WorldOptions::default()
     };
-    let bench = Bench::new(Options {
+    let bench = Bench::new(SimOptions {
         world,
-        ..Options::default()
+        ..SimOptions::default()
     })
     .await;
     let (mut cursor, mut sizes, mut corps) = (String::new(), Vec::new(), Vec::new());
@@ -125,7 +125,9 @@ async fn the_list_of_corps_comes_in_pages() {
     );
     assert_eq!(code(&page(&bench, 101, "").await), 40_058);
     assert_eq!(code(&page(&bench, 10, "x").await), 40_058);
-    let other = bench.ask(Api::ShareInfo, json!({ "agentid": 1 })).await;
+    let other = bench
+        .ask(SimEndpoint::ShareInfo, json!({ "agentid": 1 }))
+        .await;
     assert_eq!(
         other["corp_list"],
         json!([]),
@@ -145,19 +147,19 @@ async fn linked(bench: &Bench, numbers: std::ops::Range<u32>) -> Vec<(u32, Strin
 
 #[tokio::test(start_paused = true)]
 async fn external_userids_lead_back_to_the_pending_ids_that_were_asked_for() {
-    let mut bench = Bench::new(Options::default()).await;
+    let mut bench = Bench::new(SimOptions::default()).await;
     let links = linked(&bench, 0..40).await;
     let mut pending = std::collections::HashMap::new();
     for number in 0..20 {
-        let reply = bench.ask(Api::Pending, subject(number)).await;
-        let again = bench.ask(Api::Pending, subject(number)).await;
+        let reply = bench.ask(SimEndpoint::Pending, subject(number)).await;
+        let again = bench.ask(SimEndpoint::Pending, subject(number)).await;
         assert_eq!(reply["pending_id"], again["pending_id"]);
         pending.insert(number, reply["pending_id"].clone());
     }
     let mut ids: Vec<_> = links.iter().map(|(_, _, id)| id.clone()).collect();
     ids.push("wmForged".to_owned());
     let reply = bench
-        .ask(Api::BatchPending, json!({ "external_userid": ids }))
+        .ask(SimEndpoint::BatchPending, json!({ "external_userid": ids }))
         .await;
     let known = links.iter().filter(|(number, ..)| *number < 20);
     let entry = |(number, _, id): &(u32, String, String)| json!({ "external_userid": id, "pending_id": pending[number] });
@@ -165,41 +167,44 @@ async fn external_userids_lead_back_to_the_pending_ids_that_were_asked_for() {
     tokio::time::sleep(Duration::from_secs(90 * 86_400)).await;
     bench.token = bench.fetch().await;
     let reply = bench
-        .ask(Api::BatchPending, json!({ "external_userid": ids }))
+        .ask(SimEndpoint::BatchPending, json!({ "external_userid": ids }))
         .await;
     assert_eq!(reply["result"], json!([]), "after 90 days");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_has_one_to_a_hundred_ids() {
-    let bench = Bench::new(Options::default()).await;
+    let bench = Bench::new(SimOptions::default()).await;
     for (count, errcode) in [(0, 40_058), (1, 0), (100, 0), (101, 40_058)] {
         let body = json!({ "external_userid": vec!["wmX"; count] });
-        assert_eq!(code(&bench.ask(Api::BatchPending, body).await), errcode);
+        assert_eq!(
+            code(&bench.ask(SimEndpoint::BatchPending, body).await),
+            errcode
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_downstream_token_sees_its_own_customers_only() {
-    let mut bench = Bench::new(Options::default()).await;
+    let mut bench = Bench::new(SimOptions::default()).await;
     let links = linked(&bench, 0..40).await;
     for number in 0..40 {
-        bench.ask(Api::Pending, subject(number)).await;
+        bench.ask(SimEndpoint::Pending, subject(number)).await;
     }
     let corp = bench.with(|remote| remote.world().corps()[2].clone());
     let mut body = json!({ "corpid": corp.corpid, "agentid": 1, "business_type": 1 });
     assert_eq!(
-        code(&bench.ask(Api::CorpToken, body.clone()).await),
+        code(&bench.ask(SimEndpoint::CorpToken, body.clone()).await),
         670_001
     );
     body["agentid"] = json!(corp.agentid);
-    bench.token = bench.ask(Api::CorpToken, body).await["access_token"]
+    bench.token = bench.ask(SimEndpoint::CorpToken, body).await["access_token"]
         .as_str()
         .unwrap()
         .to_owned();
     let ids: Vec<_> = links.iter().map(|(_, _, id)| id).collect();
     let reply = bench
-        .ask(Api::BatchPending, json!({ "external_userid": ids }))
+        .ask(SimEndpoint::BatchPending, json!({ "external_userid": ids }))
         .await;
     let own = links
         .iter()

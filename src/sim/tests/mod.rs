@@ -9,7 +9,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{Api, Forced, MemoryTransport, Options, Remote, Stats};
+use super::{Forced, MemoryTransport, SimEndpoint, SimOptions, SimulatedRemote, Stats};
 use crate::{
     clock::{Clock, Timestamp},
     secret::Secret,
@@ -23,9 +23,9 @@ struct Bench {
 }
 
 impl Bench {
-    async fn new(options: Options) -> Self {
+    async fn new(options: SimOptions) -> Self {
         let start = Timestamp::parse("2026-11-22T09:00").unwrap();
-        let remote = Remote::new(Clock::starting_at(start), options);
+        let remote = SimulatedRemote::new(Clock::starting_at(start), options);
         let remote = Rc::new(RefCell::new(remote));
         let transport = MemoryTransport::new(remote, Duration::from_secs(10));
         let mut bench = Self {
@@ -37,8 +37,8 @@ impl Bench {
     }
 
     /// Without a token, for remotes that misbehave too much to give one.
-    fn bare(options: Options) -> Self {
-        let remote = Remote::new(Clock::starting_at(Timestamp::default()), options);
+    fn bare(options: SimOptions) -> Self {
+        let remote = SimulatedRemote::new(Clock::starting_at(Timestamp::default()), options);
         let remote = Rc::new(RefCell::new(remote));
         let transport = MemoryTransport::new(remote, Duration::from_secs(10));
         Self {
@@ -62,7 +62,7 @@ impl Bench {
         let query = query.map(|(name, value)| (name, Arc::new(Secret::new(value.to_owned()))));
         let request = Request {
             method: Method::Get,
-            path: Api::Token.path(),
+            path: SimEndpoint::Token.path(),
             query: query.into(),
             body: Vec::new(),
         };
@@ -78,7 +78,7 @@ impl Bench {
         }
     }
 
-    async fn post(&self, api: Api, body: impl Into<Vec<u8>>) -> Result<Vec<u8>, Failure> {
+    async fn post(&self, api: SimEndpoint, body: impl Into<Vec<u8>>) -> Result<Vec<u8>, Failure> {
         let request = Request {
             method: Method::Post,
             path: api.path(),
@@ -88,19 +88,20 @@ impl Bench {
         self.send(request).await
     }
 
-    async fn ask(&self, api: Api, body: Value) -> Value {
+    async fn ask(&self, api: SimEndpoint, body: Value) -> Value {
         read(&self.post(api, body.to_string()).await.unwrap())
     }
 
     async fn convert(&self, number: u32) -> Result<Vec<u8>, Failure> {
-        self.post(Api::Convert, subject(number).to_string()).await
+        self.post(SimEndpoint::Convert, subject(number).to_string())
+            .await
     }
 
     async fn errcode(&self, number: u32) -> i64 {
         code(&read(&self.convert(number).await.unwrap()))
     }
 
-    fn with<T>(&self, look: impl FnOnce(&mut Remote) -> T) -> T {
+    fn with<T>(&self, look: impl FnOnce(&mut SimulatedRemote) -> T) -> T {
         look(&mut self.transport.remote().borrow_mut())
     }
 
@@ -115,7 +116,7 @@ impl Bench {
     fn counted(&self) -> u64 {
         self.stats()
             .lanes
-            .get(Api::Convert.path())
+            .get(SimEndpoint::Convert.path())
             .map_or(0, |lane| lane.counted)
     }
 }

@@ -7,18 +7,18 @@ use super::{
 };
 
 async fn apply(bench: &Bench) -> Value {
-    bench.ask(Api::Ticket, json!({})).await
+    bench.ask(SimEndpoint::Ticket, json!({})).await
 }
 
 async fn with_ticket(bench: &Bench, ticket: &Value) -> i64 {
     let mut body = subject(1);
     body["mass_call_ticket"] = ticket.clone();
-    code(&bench.ask(Api::Convert, body).await)
+    code(&bench.ask(SimEndpoint::Convert, body).await)
 }
 
 #[tokio::test(start_paused = true)]
 async fn wrong_credentials_get_a_code_and_no_token() {
-    let bench = Bench::new(Options::default()).await;
+    let bench = Bench::new(SimOptions::default()).await;
     let (id, secret) =
         bench.with(|remote| (remote.corp_id().to_owned(), remote.corp_secret().to_owned()));
     assert_eq!(id.len(), 18);
@@ -38,7 +38,7 @@ async fn wrong_credentials_get_a_code_and_no_token() {
 
 #[tokio::test(start_paused = true)]
 async fn guessing_secrets_shuts_the_door_for_an_hour() {
-    let bench = Bench::new(Options::default()).await;
+    let bench = Bench::new(SimOptions::default()).await;
     let id = bench.with(|remote| remote.corp_id().to_owned());
     for _ in 0..2_000 {
         assert_eq!(code(&bench.gettoken(&id, "guess").await), 40_001);
@@ -50,7 +50,7 @@ async fn guessing_secrets_shuts_the_door_for_an_hour() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_expires_after_two_hours() {
-    let mut bench = Bench::new(Options::default()).await;
+    let mut bench = Bench::new(SimOptions::default()).await;
     tokio::time::sleep(Duration::from_secs(7_199)).await;
     assert_eq!(bench.errcode(1).await, 0);
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -62,9 +62,9 @@ async fn a_token_expires_after_two_hours() {
 #[tokio::test(start_paused = true)]
 async fn a_ticket_lifts_the_business_windows_for_seven_days() {
     let limits = "business.hour=1".parse::<crate::model::Limits>().unwrap();
-    let mut bench = Bench::new(Options {
+    let mut bench = Bench::new(SimOptions {
         limits,
-        ..Options::default()
+        ..SimOptions::default()
     })
     .await;
     let ticket = apply(&bench).await["mass_call_ticket"].clone();
@@ -90,9 +90,9 @@ async fn there_is_one_ticket_per_corp() {
         (TicketAgain::Refuse, TICKET_APPLIED_BEFORE),
         (TicketAgain::Same, 0),
     ] {
-        let bench = Bench::new(Options {
+        let bench = Bench::new(SimOptions {
             ticket_again,
-            ..Options::default()
+            ..SimOptions::default()
         })
         .await;
         let first = apply(&bench).await;
@@ -108,15 +108,15 @@ async fn there_is_one_ticket_per_corp() {
 
 #[tokio::test(start_paused = true)]
 async fn too_many_calls_in_the_air_get_45033() {
-    let bench = Bench::new(Options {
+    let bench = Bench::new(SimOptions {
         concurrent: Some(3),
-        ..Options::default()
+        ..SimOptions::default()
     })
     .await;
     let calls = (0..50).map(|number| bench.errcode(number));
     let codes = futures_util::future::join_all(calls).await;
     let crowded = codes.iter().filter(|code| **code == 45_033).count() as u64;
-    let lane = bench.stats().lanes[Api::Convert.path()].clone();
+    let lane = bench.stats().lanes[SimEndpoint::Convert.path()].clone();
     assert!(crowded > 10, "{crowded}");
     assert_eq!((lane.peak_in_air, lane.refused_45033), (3, crowded));
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -126,9 +126,9 @@ async fn too_many_calls_in_the_air_get_45033() {
 #[tokio::test(start_paused = true)]
 async fn crossing_the_minute_blocks_for_sixty_seconds() {
     let limits = "basic.minute=5".parse::<crate::model::Limits>().unwrap();
-    let bench = Bench::new(Options {
+    let bench = Bench::new(SimOptions {
         limits,
-        ..Options::default()
+        ..SimOptions::default()
     })
     .await;
     let mut codes = Vec::new();
@@ -144,14 +144,14 @@ async fn crossing_the_minute_blocks_for_sixty_seconds() {
     );
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(bench.errcode(1).await, 0);
-    assert_eq!(bench.stats().lanes[Api::Convert.path()].blocks, 1);
+    assert_eq!(bench.stats().lanes[SimEndpoint::Convert.path()].blocks, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn malformed_requests_are_told_apart() {
-    let bench = Bench::new(Options::default()).await;
+    let bench = Bench::new(SimOptions::default()).await;
     for body in ["{", r#"{"unionid":1,"openid":"o"}"#, "\u{ff5b}}"] {
-        let reply = read(&bench.post(Api::Convert, body).await.unwrap());
+        let reply = read(&bench.post(SimEndpoint::Convert, body).await.unwrap());
         assert_eq!(code(&reply), 40_058);
         assert!(
             reply["errmsg"]
@@ -160,16 +160,18 @@ async fn malformed_requests_are_told_apart() {
                 .contains("Warning: wrong json format. ")
         );
     }
-    let reply = bench.ask(Api::Convert, json!({ "unionid": "o" })).await;
+    let reply = bench
+        .ask(SimEndpoint::Convert, json!({ "unionid": "o" }))
+        .await;
     assert_eq!(code(&reply), 40_058);
     assert!(!reply["errmsg"].as_str().unwrap().contains("Warning"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_get_where_the_page_says_post_and_a_wrong_path_are_refused() {
-    let bench = Bench::new(Options::default()).await;
+    let bench = Bench::new(SimOptions::default()).await;
     let query = vec![("access_token", Arc::new(Secret::new(bench.token.clone())))];
-    let (path, body) = (Api::Convert.path(), Vec::new());
+    let (path, body) = (SimEndpoint::Convert.path(), Vec::new());
     let get = Request {
         method: Method::Get,
         path,
@@ -190,7 +192,7 @@ async fn a_get_where_the_page_says_post_and_a_wrong_path_are_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_number_in_quotation_marks_is_a_number() {
-    let bench = Bench::new(Options::default()).await;
+    let bench = Bench::new(SimOptions::default()).await;
     for (agentid, errcode) in [
         (json!("7"), 0),
         (json!(7), 0),
@@ -199,18 +201,18 @@ async fn a_number_in_quotation_marks_is_a_number() {
     ] {
         let body = json!({ "agentid": agentid, "business_type": "1" });
         assert_eq!(
-            code(&bench.ask(Api::ShareInfo, body).await),
+            code(&bench.ask(SimEndpoint::ShareInfo, body).await),
             errcode,
             "{agentid}"
         );
     }
     let body = json!({ "agentid": 7, "limit": -1 });
-    assert_eq!(code(&bench.ask(Api::ShareInfo, body).await), 40_058);
+    assert_eq!(code(&bench.ask(SimEndpoint::ShareInfo, body).await), 40_058);
 }
 
 #[tokio::test(start_paused = true)]
 async fn errors_carry_a_hint_of_25_digits_and_sometimes_an_empty_list() {
-    let bench = Bench::new(Options::default()).await;
+    let bench = Bench::new(SimOptions::default()).await;
     let mut lists = 0;
     for _ in 0..100 {
         bench.script([Forced::Errcode(610_017)]);

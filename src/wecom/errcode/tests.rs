@@ -59,8 +59,8 @@ fn every_class_holds_exactly_the_codes_of_the_fact_sheet() {
 #[test]
 fn a_code_means_what_its_call_makes_it_mean() {
     let (all, one) = (
-        Call::Convert { corpid: false },
-        Call::Convert { corpid: true },
+        WecomCall::Convert { corpid: false },
+        WecomCall::Convert { corpid: true },
     );
     // code, gettoken, ticket, lookup everywhere, lookup in one downstream corp
     let table = [
@@ -153,8 +153,8 @@ fn a_code_means_what_its_call_makes_it_mean() {
         ),
     ];
     for (code, gettoken, ticket, anywhere, in_one) in table {
-        assert_eq!(class_of(code, Call::Gettoken), gettoken, "{code}");
-        assert_eq!(class_of(code, Call::Ticket), ticket, "{code}");
+        assert_eq!(class_of(code, WecomCall::Gettoken), gettoken, "{code}");
+        assert_eq!(class_of(code, WecomCall::Ticket), ticket, "{code}");
         assert_eq!(class_of(code, all), anywhere, "{code}");
         assert_eq!(class_of(code, one), in_one, "{code}");
     }

@@ -1,6 +1,6 @@
 use super::*;
 
-const ON: Call = Call::Convert { corpid: false };
+const ON: WecomCall = WecomCall::Convert { corpid: false };
 
 fn response(status: u16, body: &str) -> Response {
     let body = body.as_bytes().to_vec();

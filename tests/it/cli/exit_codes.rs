@@ -1,6 +1,6 @@
 //! What each exit code says; 9 is in `held`, 130 in `signals`, 2 in `settings` and `input`.
 
-use idferry::sim::{Options, WorldOptions};
+use idferry::sim::{SimOptions, WorldOptions};
 
 use super::{
     server::{Reply, Server},
@@ -34,7 +34,7 @@ fn one_is_a_state_file_that_is_none() {
 
 #[test]
 fn three_is_finished_with_refusals() {
-    let simulator = simulator(Options {
+    let simulator = simulator(SimOptions {
         world: WorldOptions {
             rejected: 0.1,
             ..WorldOptions::default()
@@ -99,7 +99,7 @@ fn four_is_an_untrusted_address_which_is_named() {
 
 #[test]
 fn five_is_more_errors_than_the_budget_bears() {
-    let simulator = simulator(Options {
+    let simulator = simulator(SimOptions {
         world: WorldOptions {
             rejected: 1.0,
             ..WorldOptions::default()
@@ -119,7 +119,7 @@ fn five_is_more_errors_than_the_budget_bears() {
 
 #[test]
 fn eight_is_the_state_of_another_corp() {
-    let [ours, theirs] = [1, 2].map(|seed| simulator(Options { seed, ..prompt() }));
+    let [ours, theirs] = [1, 2].map(|seed| simulator(SimOptions { seed, ..prompt() }));
     let dir = TestDir::with_fans(10);
     dir.idferry("run fans.csv --budget 5")
         .at(&ours)

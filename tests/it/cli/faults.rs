@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use idferry::sim::{Fault, Forced, Options, Simulator};
+use idferry::sim::{Fault, Forced, SimOptions, Simulator};
 use rustix::process::Signal;
 
 use super::{
@@ -44,7 +44,7 @@ fn one_of_every_fault_costs_a_call_and_no_subject() {
 
 #[test]
 fn faults_park_no_subject() {
-    let mut options = Options {
+    let mut options = SimOptions {
         faults: idferry::sim::Faults::harsh().with(Fault::Hang, 0.0),
         ..prompt()
     };

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use idferry::{model::Limits, sim::Options};
+use idferry::{model::Limits, sim::SimOptions};
 
 use super::test_dir::{
     TestDir, expected, fans, ids, lookups, same_lines, simulator, timeless, unhurried,
@@ -46,7 +46,7 @@ fn a_run_killed_again_and_again_comes_to_the_same_results() {
 
 #[test]
 fn a_quota_of_fifty_an_hour_survives_three_runs_and_a_kill() {
-    let simulator = simulator(Options {
+    let simulator = simulator(SimOptions {
         limits: "business.hour=50".parse::<Limits>().unwrap(),
         ..unhurried()
     });

@@ -1,6 +1,6 @@
 //! No secret, no token, no ticket, nobody's id in anything that is printed.
 
-use idferry::sim::{Fault, Faults, Options, WorldOptions};
+use idferry::sim::{Fault, Faults, SimOptions, WorldOptions};
 
 use super::{
     server::{Reply, Server},
@@ -40,7 +40,7 @@ fn parrot(errcode: i64) -> Server {
 fn a_good_run_and_a_bad_day_print_no_id_and_no_secret() {
     for talk in TALK {
         for faults in [Faults::none(), Faults::harsh().with(Fault::Hang, 0.0)] {
-            let simulator = simulator(Options { faults, ..prompt() });
+            let simulator = simulator(SimOptions { faults, ..prompt() });
             let dir = TestDir::with_fans(40);
             let done = dir
                 .idferry(&format!("run fans.csv {talk} --ticket apply"))
@@ -94,7 +94,7 @@ fn what_a_server_repeats_is_taken_out_of_its_words() {
 
 #[test]
 fn refusals_and_rejects_print_no_id() {
-    let simulator = simulator(Options {
+    let simulator = simulator(SimOptions {
         world: WorldOptions {
             rejected: 0.2,
             ..WorldOptions::default()

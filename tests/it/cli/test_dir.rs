@@ -12,7 +12,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use idferry::sim::{LaneStats, Latency, Options, Simulator, Stats};
+use idferry::sim::{LaneStats, Latency, SimOptions, Simulator, Stats};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// More steps than anything here takes, for waits that would otherwise never end.
@@ -338,27 +338,27 @@ pub(super) fn fans(numbers: impl IntoIterator<Item = usize>) -> String {
 }
 
 /// A simulator on a thread of this process.
-pub(super) fn simulator(options: Options) -> Simulator {
+pub(super) fn simulator(options: SimOptions) -> Simulator {
     Simulator::start(([127, 0, 0, 1], 0).into(), options).unwrap()
 }
 
 /// It answers at once and never misbehaves.
-pub(super) fn prompt() -> Options {
-    Options {
+pub(super) fn prompt() -> SimOptions {
+    SimOptions {
         latency: Latency::NONE,
-        ..Options::default()
+        ..SimOptions::default()
     }
 }
 
 /// It takes 5 to 10 ms, so that a run can be met on its way.
-pub(super) fn unhurried() -> Options {
+pub(super) fn unhurried() -> SimOptions {
     let millis = std::time::Duration::from_millis;
-    Options {
+    SimOptions {
         latency: Latency {
             min: millis(5),
             max: millis(10),
         },
-        ..Options::default()
+        ..SimOptions::default()
     }
 }
 

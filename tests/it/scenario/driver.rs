@@ -14,7 +14,7 @@ use idferry::{
         event::{RunEvent, RunReport},
     },
     secret::Secret,
-    sim::{MemoryTransport, Remote},
+    sim::{MemoryTransport, SimulatedRemote},
     wecom::Client,
 };
 use tokio::time::sleep;
@@ -22,10 +22,10 @@ use tokio::time::sleep;
 use super::{Scenario, Session, invariants, recording_transport::RecordingTransport};
 
 /// What a scenario does when an event is reported.
-pub(crate) type OnEvent = Box<dyn FnMut(&RunEvent, &mut Remote, &Stop)>;
+pub(crate) type OnEvent = Box<dyn FnMut(&RunEvent, &mut SimulatedRemote, &Stop)>;
 /// What a scenario does after a process was killed, before the next one starts.
 pub(crate) type OnKill = Box<dyn FnMut()>;
-pub(crate) type ScheduledAction = Box<dyn FnOnce(&mut Remote, &'static ClockSkew)>;
+pub(crate) type ScheduledAction = Box<dyn FnOnce(&mut SimulatedRemote, &'static ClockSkew)>;
 
 /// When processes are killed.
 #[derive(Default)]
@@ -60,7 +60,7 @@ impl KillSchedule {
 pub(super) async fn act(
     mut actions: Vec<(Duration, ScheduledAction)>,
     skew: &'static ClockSkew,
-    remote: &Rc<RefCell<Remote>>,
+    remote: &Rc<RefCell<SimulatedRemote>>,
 ) {
     actions.sort_by_key(|(wait, _)| *wait);
     let mut passed = Duration::ZERO;
@@ -221,7 +221,7 @@ impl Listener {
             "{}\n{}\n{:?}",
             String::from_utf8_lossy(&output),
             self.events.join("\n"),
-            report.ending
+            report.reason
         )
     }
 }
@@ -232,7 +232,7 @@ fn word(event: &RunEvent) -> Option<String> {
         RunEvent::ForecastInput(_) => return None,
         RunEvent::Started { .. } => "started".into(),
         RunEvent::TokenFetched => "token fetched".into(),
-        RunEvent::LockedOut { rung, .. } => format!("blocked {rung:?}"),
+        RunEvent::LockedOut { level, .. } => format!("blocked {level:?}"),
         RunEvent::LockoutEnded => "unblocked".into(),
         RunEvent::ConcurrencyReduced { calls } => format!("narrowed to {calls}"),
         RunEvent::Unreachable { failure, .. } => format!("unreachable: {failure}"),

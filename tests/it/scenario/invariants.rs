@@ -7,10 +7,10 @@ use std::{
 
 use idferry::{
     clock::{LedgerClock, Timestamp},
-    model::{QuotaWindow, State, Tally, WindowKind},
+    model::{Api, QuotaWindow, State, Tally, WindowKind},
     quota::{Ledger, Quota},
     runner::event::StopReason,
-    sim::Remote,
+    sim::SimulatedRemote,
     store::{Reader, StoreError, SubjectRecord},
     wecom::{errcode, wire},
 };
@@ -29,7 +29,7 @@ pub(super) fn check(scenario: &Scenario, result: &RunResult) {
     every_subject_is_in_one_state(scenario, result);
     no_answer_was_asked_for_twice(scenario);
     // Whole files are read for these: after the first runs, then now and then, and at the end.
-    let ended = matches!(result.report.ending, StopReason::Finished);
+    let ended = matches!(result.report.reason, StopReason::Finished);
     if ended || scenario.session().runs.is_power_of_two() {
         export_is_a_function_of_the_job(scenario, result);
         no_secret_got_out(scenario, result);
@@ -44,14 +44,15 @@ pub(super) fn ledger_covers_the_meter(scenario: &Scenario, session: &Session) {
         return;
     }
     let setup = &scenario.setup;
-    let lane = Reader::open(&scenario.state()).unwrap().quota().unwrap();
-    let now = LedgerClock::resume(session.clock, lane.reading).now();
-    let landed_by = now.plus(setup.options.call_timeout);
+    let reader = Reader::open(&scenario.state()).unwrap();
+    let stored = reader.ledger(Api::Lookup).unwrap();
+    let now = LedgerClock::resume(session.clock, stored.reading).now();
+    let completed_by = now.plus(setup.options.call_timeout);
     let mut ledger = Ledger::restore(
         setup.quota.allowed(),
-        setup.quota.counting,
-        &lane.ledger,
-        landed_by,
+        setup.quota.window_kind,
+        &stored.snapshot,
+        completed_by,
     );
     // Whether a ticket works is not known before its call has completed.
     let call_log = session.call_log.borrow();
@@ -75,7 +76,12 @@ pub(super) fn ledger_covers_the_meter(scenario: &Scenario, session: &Session) {
 
 /// After a run that ended in order no call is charged and open.
 fn ledger_is_closed(scenario: &Scenario) {
-    let open = scenario.reader().quota().unwrap().ledger.open;
+    let open = scenario
+        .reader()
+        .ledger(Api::Lookup)
+        .unwrap()
+        .snapshot
+        .in_flight;
     assert_eq!(open.total(), 0, "closed with calls in flight");
 }
 
@@ -86,10 +92,10 @@ fn no_call_is_missing_in_the_ledger(scenario: &Scenario, result: &RunResult) {
     if result.ended.since(scenario.setup.start) > 2 * QuotaWindow::BusinessMonth.span() {
         return;
     }
-    let ledger = scenario.reader().quota().unwrap().ledger;
+    let ledger = scenario.reader().ledger(Api::Lookup).unwrap().snapshot;
     let slots = ledger.slots.iter();
-    let month = slots.filter(|slot| slot.span == QuotaWindow::BusinessMonth);
-    let charged = month.map(|slot| slot.calls).sum::<u64>() + ledger.open.standard;
+    let month = slots.filter(|slot| slot.window == QuotaWindow::BusinessMonth);
+    let charged = month.map(|slot| slot.calls).sum::<u64>() + ledger.in_flight.standard;
     let call_log = session.call_log.borrow();
     // An unlisted code casts doubt on the ticket, so that its call is charged in full.
     let doubtful = |reply: Reply| matches!(reply, Reply::Errcode(code) if errcode::lookup(code).class == errcode::Class::Unlisted);
@@ -127,7 +133,7 @@ fn no_window_was_exceeded(scenario: &Scenario, result: &RunResult) {
 impl Scenario {
     /// Sliding windows of ours satisfy both of the remote's ways to count.
     fn is_counted_alike(&self) -> bool {
-        self.setup.quota.counting == WindowKind::Sliding
+        self.setup.quota.window_kind == WindowKind::Sliding
             || self.setup.remote.counting == WindowKind::Calendar
     }
 
@@ -169,12 +175,12 @@ fn every_subject_is_in_one_state(scenario: &Scenario, result: &RunResult) {
     assert_eq!(counted, result.tally, "counted and kept");
     assert_eq!(counted.total(), scenario.subjects);
     assert_eq!(result.report.tally, result.tally);
-    if matches!(result.report.ending, StopReason::Finished) {
+    if matches!(result.report.reason, StopReason::Finished) {
         assert_eq!(counted.of(State::Queued), 0);
     }
 }
 
-fn has_the_right_links(answer: &SubjectRecord, remote: &Remote) {
+fn has_the_right_links(answer: &SubjectRecord, remote: &SimulatedRemote) {
     let world = remote.world();
     let person = world.person(&answer.unionid);
     assert_eq!(world.rejection(person, &answer.openid), None, "answered");

@@ -28,7 +28,7 @@ use idferry::{
         OnQuota, Stop,
         event::{RunEvent, RunReport, StopReason},
     },
-    sim::{Faults, LaneStats, Latency, Remote, Stats},
+    sim::{Faults, LaneStats, Latency, SimulatedRemote, Stats},
     store::{Reader, Store},
     wecom::wire,
 };
@@ -38,7 +38,7 @@ pub(crate) use call_log::{CallLog, RecordedCall, Reply};
 use driver::{Driver, KillSchedule, Listener, OnEvent, OnKill, ScheduledAction, act};
 pub(crate) use invariants::contains_secret;
 
-type RemoteSetup = Box<dyn FnOnce(&mut Remote)>;
+type RemoteSetup = Box<dyn FnOnce(&mut SimulatedRemote)>;
 
 /// A job about to be run.
 pub(crate) struct Scenario {
@@ -65,7 +65,7 @@ pub(crate) struct Scenario {
 pub(crate) struct Session {
     runtime: Runtime,
     pub(crate) clock: Clock,
-    pub(crate) remote: Rc<RefCell<Remote>>,
+    pub(crate) remote: Rc<RefCell<SimulatedRemote>>,
     pub(crate) call_log: Rc<RefCell<CallLog>>,
     /// Runs so far.
     runs: u64,
@@ -106,7 +106,7 @@ impl RunResult {
     }
 
     pub(crate) fn finished(&self) -> bool {
-        matches!(self.report.ending, StopReason::Finished)
+        matches!(self.report.reason, StopReason::Finished)
     }
 
     pub(crate) fn of(&self, state: State) -> u64 {
@@ -182,7 +182,7 @@ impl Scenario {
     }
 
     pub(crate) fn calendar(mut self) -> Self {
-        self.setup.quota.counting = WindowKind::Calendar;
+        self.setup.quota.window_kind = WindowKind::Calendar;
         self.setup.remote.counting = WindowKind::Calendar;
         self
     }
@@ -240,7 +240,7 @@ impl Scenario {
     }
 
     /// Does something to the remote before the first run.
-    pub(crate) fn remote(mut self, setup: impl FnOnce(&mut Remote) + 'static) -> Self {
+    pub(crate) fn remote(mut self, setup: impl FnOnce(&mut SimulatedRemote) + 'static) -> Self {
         self.remote_setup.push(Box::new(setup));
         self
     }
@@ -249,7 +249,7 @@ impl Scenario {
     pub(crate) fn after(
         mut self,
         wait: Duration,
-        act: impl FnOnce(&mut Remote, &'static ClockSkew) + 'static,
+        act: impl FnOnce(&mut SimulatedRemote, &'static ClockSkew) + 'static,
     ) -> Self {
         self.actions.push((wait, Box::new(act)));
         self
@@ -264,7 +264,7 @@ impl Scenario {
     /// Listens to every event of the next run.
     pub(crate) fn on_event(
         mut self,
-        on_event: impl FnMut(&RunEvent, &mut Remote, &Stop) + 'static,
+        on_event: impl FnMut(&RunEvent, &mut SimulatedRemote, &Stop) + 'static,
     ) -> Self {
         self.on_event = Some(Box::new(on_event));
         self
@@ -328,7 +328,7 @@ impl Scenario {
         self.session.as_ref().unwrap().call_log.borrow()
     }
 
-    pub(crate) fn sim(&self) -> RefMut<'_, Remote> {
+    pub(crate) fn sim(&self) -> RefMut<'_, SimulatedRemote> {
         self.session.as_ref().unwrap().remote.borrow_mut()
     }
 
@@ -364,7 +364,10 @@ impl Scenario {
         let (clock, remote) = runtime.block_on(async {
             let clock = Clock::starting_at(start);
             let clock = self.skew.map_or(clock, |skew| clock.skewed(skew));
-            (clock, Rc::new(RefCell::new(Remote::new(clock, options))))
+            (
+                clock,
+                Rc::new(RefCell::new(SimulatedRemote::new(clock, options))),
+            )
         });
         for step in std::mem::take(&mut self.remote_setup) {
             step(&mut remote.borrow_mut());

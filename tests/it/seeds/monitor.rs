@@ -16,7 +16,7 @@ use idferry::{
         Stop,
         event::{RunEvent, Snapshot},
     },
-    sim::Remote,
+    sim::SimulatedRemote,
     wecom::wire,
 };
 
@@ -80,7 +80,7 @@ impl Monitor {
         }
     }
 
-    pub(super) fn event(&mut self, event: &RunEvent, remote: &Remote, stop: &Stop) {
+    pub(super) fn event(&mut self, event: &RunEvent, remote: &SimulatedRemote, stop: &Stop) {
         self.events += 1;
         if self.lockout.is_some() || matches!(event, RunEvent::LockedOut { .. }) {
             self.look_at(remote);
@@ -88,7 +88,7 @@ impl Monitor {
         self.hash_and_search(event);
         match event {
             RunEvent::Progress(snapshot) => self.snapshot(snapshot, stop),
-            RunEvent::LockedOut { rung, until } => self.locked_out(*rung, *until),
+            RunEvent::LockedOut { level, until } => self.locked_out(*level, *until),
             RunEvent::LockoutEnded => self.lockout = None,
             _ => {}
         }
@@ -99,7 +99,7 @@ impl Monitor {
         }
     }
 
-    fn look_at(&mut self, remote: &Remote) {
+    fn look_at(&mut self, remote: &SimulatedRemote) {
         let stats = remote.stats();
         let lane = stats.lanes.get(wire::UNIONID_TO_EXTERNAL_USERID);
         let calls = lane.map_or(0, |lane| lane.calls);
@@ -144,7 +144,7 @@ impl Monitor {
             }
             Jump::Reboot if between => {
                 let db = rusqlite::Connection::open(&self.path).unwrap();
-                db.execute("UPDATE lanes SET read_boot = 7", []).unwrap();
+                db.execute("UPDATE ledgers SET read_boot = 7", []).unwrap();
             }
             Jump::Reboot => {}
         }
@@ -207,7 +207,7 @@ fn text(event: &RunEvent) -> String {
             write!(text, "forecast {:?} {:?}", input.now, input.per_second)
         }
         RunEvent::TokenFetched => write!(text, "token fetched"),
-        RunEvent::LockedOut { rung, until } => write!(text, "locked out {rung:?} {until}"),
+        RunEvent::LockedOut { level, until } => write!(text, "locked out {level:?} {until}"),
         RunEvent::LockoutEnded => write!(text, "lockout ended"),
         RunEvent::ConcurrencyReduced { calls } => write!(text, "reduced to {calls}"),
         RunEvent::Unreachable { failure, until } => {

@@ -51,13 +51,16 @@ impl Planted {
         match bug {
             Bug::OneTooMany => {}
             Bug::ChargedAfterSending => {
-                run(&db, "UPDATE lanes SET open_metered = 0, open_ticketed = 0");
+                run(
+                    &db,
+                    "UPDATE ledgers SET in_flight_standard = 0, in_flight_with_ticket = 0",
+                );
             }
             Bug::ForgetsAtRestart => run(&db, "DELETE FROM charges"),
             Bug::ForgetsEarly => self.shift(&db, [3; QuotaWindow::COUNT]),
             Bug::DatedAtSending => self.shift(&db, [15, 0, 0, 0, 0]),
-            Bug::BelievesTheWallClock => run(&db, "UPDATE lanes SET read_at = read_at + 3600000"),
-            Bug::ForgetsTheLockout => run(&db, "UPDATE lanes SET block_rung = 0"),
+            Bug::BelievesTheWallClock => run(&db, "UPDATE ledgers SET read_at = read_at + 3600000"),
+            Bug::ForgetsTheLockout => run(&db, "UPDATE ledgers SET lockout_level = 0"),
             Bug::PassesASubject => run(&db, "UPDATE job SET watermark = watermark + 1"),
             Bug::LosesALink => run(
                 &db,
@@ -73,15 +76,15 @@ impl Planted {
             let millis = QuotaWindow::ALL[span].span().as_millis() as i64 / 300;
             let span = span as i64;
             let by = slots * millis;
-            let moved = "SELECT lane, span, slot - ?2, calls FROM charges
-                         WHERE span = ?1 AND slot > ?3";
+            let moved = "SELECT api, quota_window, slot - ?2, calls FROM charges
+                         WHERE quota_window = ?1 AND slot > ?3";
             db.execute(
                 &format!("CREATE TEMP TABLE moved AS {moved}"),
                 params![span, by, self.shifted],
             )
             .unwrap();
             db.execute(
-                "DELETE FROM charges WHERE span = ?1 AND slot > ?2",
+                "DELETE FROM charges WHERE quota_window = ?1 AND slot > ?2",
                 params![span, self.shifted],
             )
             .unwrap();

@@ -207,7 +207,7 @@ impl RandomScenario {
                 limits,
                 margin: self.margin,
                 reserve: self.reserve,
-                counting,
+                window_kind: counting,
             };
             setup.concurrency = self.concurrency;
             setup.ticket = self.ticket;
@@ -215,9 +215,9 @@ impl RandomScenario {
         })
     }
 
-    fn remote(&self, limits: Limits, counting: WindowKind) -> sim::Options {
+    fn remote(&self, limits: Limits, counting: WindowKind) -> sim::SimOptions {
         let (min, max) = self.latency_millis;
-        let mut options = sim::Options {
+        let mut options = sim::SimOptions {
             seed: self.seed,
             limits,
             counting,
@@ -231,7 +231,7 @@ impl RandomScenario {
             },
             token_life: Duration::from_secs(self.token_life),
             ticket_again: self.ticket_again,
-            ..sim::Options::default()
+            ..sim::SimOptions::default()
         };
         options.world.rejected = self.rejected;
         options

@@ -7,7 +7,7 @@ use std::{
 };
 
 use idferry::{
-    model::{QuotaWindow, State},
+    model::{Api, QuotaWindow, State},
     quota::LockoutLevel,
     runner::event::StopReason,
     sim::{Faults, Stats},
@@ -70,7 +70,13 @@ fn run_to_the_end(random: &RandomScenario, planted: Planted) -> Met {
         scenario = attach(scenario, random, &monitor);
         let result = scenario.run();
         monitor.borrow_mut().between_processes();
-        let level = scenario.reader().quota().unwrap().lockout.rung;
+        let level = scenario
+            .reader()
+            .ledger(Api::Lookup)
+            .unwrap()
+            .snapshot
+            .lockout
+            .level;
         match next(random, &result, &mut monitor.borrow_mut(), level) {
             Next::Ended => break result,
             Next::GivenUp => {
@@ -134,7 +140,7 @@ fn next(
     monitor: &mut Monitor,
     level: LockoutLevel,
 ) -> Next {
-    let ending = &result.report.ending;
+    let ending = &result.report.reason;
     let idle = |expected: bool| {
         assert!(expected, "ended with {ending:?}");
         Next::After(Duration::from_secs(random.idle))

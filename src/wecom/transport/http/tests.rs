@@ -261,9 +261,9 @@ async fn nobody_listening_is_no_connection_and_names_no_token() {
 }
 
 /// A name server that knows nobody.
-struct Nobody;
+struct EmptyListForm;
 
-impl reqwest::dns::Resolve for Nobody {
+impl reqwest::dns::Resolve for EmptyListForm {
     fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
         Box::pin(async { Err(io::Error::other("no such name").into()) })
     }
@@ -319,7 +319,7 @@ async fn it_is_told_apart_why_there_is_no_connection() {
     let base = BaseUrl::parse("https://nobody.invalid").unwrap();
     let timeouts = Timeouts::default();
     let builder = builder(&base, timeouts).no_proxy();
-    let client = builder.dns_resolver(Nobody).build().unwrap();
+    let client = builder.dns_resolver(EmptyListForm).build().unwrap();
     let lost = HttpTransport::over(client, base, timeouts);
     assert_eq!(not_reached(lost).await, Failure::Connect(NoConnection::Dns));
 }

@@ -7,13 +7,13 @@ use crate::clock::Timestamp;
 /// When each call in the air will be answered. Nobody reports the landing: the remote knows it
 /// when it answers.
 #[derive(Default)]
-pub(super) struct Air {
+pub(super) struct CallsInFlight {
     landings: BinaryHeap<Reverse<Timestamp>>,
     /// Most calls at once.
     pub(super) peak: u64,
 }
 
-impl Air {
+impl CallsInFlight {
     /// Takes in a call that arrives at `now` and lands at `landing`, unless `limit` calls are
     /// there already.
     pub(super) fn enter(&mut self, now: Timestamp, landing: Timestamp, limit: Option<u32>) -> bool {

@@ -1,119 +1,124 @@
-//! One process after the other over one disk, and the remote that judges them.
+//! One process after the other over one disk, and the windows as the remote counts them.
 
 use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use super::super::limits::leaves;
-use super::super::{CallKind, InFlight, Ledger, LedgerSnapshot};
+use super::super::{CallKind, InFlight, Ledger, LedgerSnapshot, Lockout, SlotUpdate};
 use crate::clock::{Clock, ClockReading, ClockSkew, LedgerClock, Timestamp};
 use crate::model::{Limits, QuotaWindow, WindowKind};
 
 /// What happens next, some time after what happened last.
 #[derive(Debug, Clone)]
-pub(super) enum Deed {
+pub(super) enum Op {
     /// Charge, commit, send; `patient` waits for a hold to end, so that the very moment is hit.
     Send {
-        fare: CallKind,
+        kind: CallKind,
         want: u32,
         patient: bool,
         /// How many of the paid calls are sent, 0 to 1; the others are refunded.
         sent: f64,
-        /// When the remote counts, and when the answer lands, 0 to 1 of the call time-out.
+        /// When the remote counts, and when the answer completes, 0 to 1 of the call time-out.
         counted: f64,
-        landed: f64,
+        completed: f64,
     },
-    /// Commit what landed.
+    /// Commit what completed.
     Settle,
     /// `kill -9` and start again; with a charge that was never committed.
     Kill { charging: u32 },
     /// Somebody sets the date, by so many steps.
     SetWall(f64),
-    /// The lid is closed, for so many steps.
+    /// The machine is suspended, for so many steps.
     Suspend(f64),
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Story {
+pub(super) struct OpSequence {
     pub(super) limits: Limits,
-    pub(super) counting: WindowKind,
+    pub(super) window_kind: WindowKind,
     pub(super) start: Timestamp,
-    /// The longest pause between two deeds; what brings minutes, hours, days or months into play.
+    /// The longest pause between two ops; what tells whether minutes, hours, days or months turn.
     pub(super) step_millis: i64,
     pub(super) timeout_millis: i64,
     /// Whether a suspend also stops requests on their way out. The time-out does not count a sleep,
     /// so such a call is counted as late as one time-out after a restart.
     pub(super) sleeping: bool,
-    pub(super) deeds: Vec<(f64, Deed)>,
+    pub(super) ops: Vec<(f64, Op)>,
 }
 
-/// A call in the air: when the remote counts it and when its answer lands, in the remote's time.
+/// A call in flight: when the remote counts it and when it completes, in the remote's time.
 #[derive(Debug, Clone, Copy)]
-struct Flight {
-    fare: CallKind,
+struct SimulatedCall {
+    kind: CallKind,
     counted: i64,
-    lands: i64,
+    completes: i64,
 }
 
 /// What a state file would hold.
 #[derive(Default)]
 struct Disk {
     slots: BTreeMap<(QuotaWindow, Timestamp), u64>,
-    open: InFlight,
+    in_flight: InFlight,
     reading: Option<ClockReading>,
 }
 
 impl Disk {
-    fn books(&self) -> LedgerSnapshot {
-        let slot = |(&(span, slot), &calls)| super::super::SlotUpdate { span, slot, calls };
+    fn snapshot(&self) -> LedgerSnapshot {
+        let slot = |(&(window, slot), &calls)| SlotUpdate {
+            window,
+            slot,
+            calls,
+        };
         LedgerSnapshot {
             slots: self.slots.iter().map(slot).collect(),
-            open: self.open,
+            in_flight: self.in_flight,
+            lockout: Lockout::default(),
         }
     }
 }
 
 /// One process after the other, one disk and the remote.
-struct World<'a> {
-    story: &'a Story,
+struct LedgerHarness<'a> {
+    sequence: &'a OpSequence,
     skew: &'static ClockSkew,
     clock: Clock,
-    books: LedgerClock,
+    ledger_clock: LedgerClock,
     ledger: Ledger,
     disk: Disk,
-    in_flight: Vec<Flight>,
-    /// Calls of processes that are dead.
-    orphans: Vec<Flight>,
+    in_flight: Vec<SimulatedCall>,
+    /// Calls of killed processes.
+    abandoned: Vec<SimulatedCall>,
     counted: Vec<(i64, CallKind)>,
 }
 
-impl<'a> World<'a> {
-    fn new(story: &'a Story) -> Self {
+impl<'a> LedgerHarness<'a> {
+    fn new(sequence: &'a OpSequence) -> Self {
         let skew: &'static ClockSkew = Box::leak(Box::default());
-        let clock = Clock::starting_at(story.start).skewed(skew);
-        let mut world = Self {
-            story,
+        let clock = Clock::starting_at(sequence.start).skewed(skew);
+        let mut harness = Self {
+            sequence,
             skew,
             clock,
-            books: LedgerClock::resume(clock, None),
-            ledger: Ledger::new(story.limits, story.counting),
+            ledger_clock: LedgerClock::resume(clock, None),
+            ledger: Ledger::new(sequence.limits, sequence.window_kind),
             disk: Disk::default(),
             in_flight: Vec::new(),
-            orphans: Vec::new(),
+            abandoned: Vec::new(),
             counted: Vec::new(),
         };
-        world.commit();
-        world
+        harness.commit();
+        harness
     }
 
-    /// The remote's time, which nobody sets.
+    /// The remote's time, which no [`Op`] sets.
     fn truth(&self) -> i64 {
         self.clock.monotonic().millis
     }
 
     async fn pass(&mut self, millis: i64) {
         let until = self.truth() + millis.max(0);
-        while let Some(next) = self.next_landing().filter(|next| *next <= until) {
+        while let Some(next) = self.next_completion().filter(|next| *next <= until) {
             self.advance_to(next).await;
-            self.land_due();
+            self.complete_due();
         }
         self.advance_to(until).await;
     }
@@ -123,139 +128,140 @@ impl<'a> World<'a> {
         tokio::time::advance(Duration::from_millis(millis)).await;
     }
 
-    fn next_landing(&self) -> Option<i64> {
-        self.in_flight.iter().map(|flight| flight.lands).min()
+    fn next_completion(&self) -> Option<i64> {
+        self.in_flight.iter().map(|call| call.completes).min()
     }
 
-    fn land_due(&mut self) {
-        let (truth, now) = (self.truth(), self.books.now());
-        self.in_flight.retain(|flight| {
-            if flight.lands <= truth {
-                self.ledger.land(now, flight.fare);
-                self.counted.push((flight.counted, flight.fare));
+    fn complete_due(&mut self) {
+        let (truth, now) = (self.truth(), self.ledger_clock.now());
+        self.in_flight.retain(|call| {
+            if call.completes <= truth {
+                self.ledger.complete(now, call.kind);
+                self.counted.push((call.counted, call.kind));
             }
-            flight.lands > truth
+            call.completes > truth
         });
     }
 
     fn commit(&mut self) {
         let deltas = self.ledger.deltas();
         for change in deltas.slots {
-            let slot = (change.span, change.slot);
+            let slot = (change.window, change.slot);
             *self.disk.slots.entry(slot).or_default() += change.calls;
         }
-        let open = &mut self.disk.open;
-        open.standard = open.standard.strict_add_signed(deltas.standard);
-        open.with_ticket = open.with_ticket.strict_add_signed(deltas.with_ticket);
+        let disk = &mut self.disk.in_flight;
+        disk.standard = disk.standard.strict_add_signed(deltas.standard);
+        disk.with_ticket = disk.with_ticket.strict_add_signed(deltas.with_ticket);
         self.ledger.committed();
-        assert_eq!(self.disk.open, self.ledger.open());
-        self.disk.reading = Some(self.books.reading());
+        assert_eq!(self.disk.in_flight, self.ledger.in_flight());
+        self.disk.reading = Some(self.ledger_clock.reading());
         self.compare_disk();
     }
 
     /// Memory and disk agree.
     fn compare_disk(&mut self) {
-        let now = self.books.now();
+        let now = self.ledger_clock.now();
         for span in QuotaWindow::ALL {
             self.ledger.used(now, span);
             let live = self.disk.slots.iter().filter(|((of, slot), _)| {
-                *of == span && leaves(self.story.counting, span, *slot) > now
+                *of == span && leaves(self.sequence.window_kind, span, *slot) > now
             });
             let live: u64 = live.map(|(_, calls)| calls).sum();
             assert_eq!(live, self.ledger.windows()[span as usize].completed());
         }
     }
 
-    async fn act(&mut self, deed: &Deed) {
-        let step = self.story.step_millis;
-        match *deed {
-            Deed::Send { fare, want, .. } => self.send(fare, want, deed).await,
-            Deed::Settle => self.commit(),
-            Deed::Kill { charging } => self.kill(charging),
-            Deed::SetWall(steps) => {
-                if self.story.counting == WindowKind::Sliding {
+    async fn act(&mut self, op: &Op) {
+        let step = self.sequence.step_millis;
+        match *op {
+            Op::Send { kind, want, .. } => self.send(kind, want, op).await,
+            Op::Settle => self.commit(),
+            Op::Kill { charging } => self.kill(charging),
+            Op::SetWall(steps) => {
+                if self.sequence.window_kind == WindowKind::Sliding {
                     self.skew.wall.fetch_add(share(steps, step), Relaxed);
                 }
             }
-            Deed::Suspend(steps) => self.suspend(share(steps, step)),
+            Op::Suspend(steps) => self.suspend(share(steps, step)),
         }
     }
 
     fn suspend(&mut self, millis: i64) {
         let asleep = self.truth();
         self.skew.suspended.fetch_add(millis, Relaxed);
-        for flight in &mut self.in_flight {
-            if self.story.sleeping && flight.counted > asleep {
-                flight.counted += millis;
-                flight.lands += millis;
+        for call in &mut self.in_flight {
+            if self.sequence.sleeping && call.counted > asleep {
+                call.counted += millis;
+                call.completes += millis;
             }
         }
-        self.land_due();
+        self.complete_due();
     }
 
-    async fn send(&mut self, fare: CallKind, want: u32, deed: &Deed) {
-        let &Deed::Send {
+    async fn send(&mut self, kind: CallKind, want: u32, op: &Op) {
+        let &Op::Send {
             patient,
             sent,
             counted,
-            landed,
+            completed,
             ..
-        } = deed
+        } = op
         else {
             return;
         };
-        let mut charged = self.ledger.charge(self.books.now(), fare, want);
+        let mut charged = self.ledger.charge(self.ledger_clock.now(), kind, want);
         if let Err(hold) = charged
             && let Some(until) = hold.until
             && patient
         {
-            assert!(until > self.books.now(), "a hold that is over");
-            self.pass(millis_between(self.books.now(), until)).await;
-            charged = self.ledger.charge(self.books.now(), fare, want);
+            assert!(until > self.ledger_clock.now(), "a hold that is over");
+            self.pass(millis_between(self.ledger_clock.now(), until))
+                .await;
+            charged = self.ledger.charge(self.ledger_clock.now(), kind, want);
         }
         let Ok(permit) = charged else { return };
         self.commit();
-        let Ok(mut purse) = permit.pay(|| Ok::<(), ()>(())) else {
+        let Ok(mut paid_calls) = permit.pay(|| Ok::<(), ()>(())) else {
             return;
         };
         let now = self.truth();
-        let timeout = self.story.timeout_millis;
-        for _ in 0..share(sent, i64::from(purse.calls())) {
-            let paid = purse.take().expect("no more is sent than was paid");
-            let landing = share(landed, timeout);
-            self.in_flight.push(Flight {
-                fare: paid.kind(),
-                counted: now + share(counted, landing),
-                lands: now + landing,
+        let timeout = self.sequence.timeout_millis;
+        for _ in 0..share(sent, i64::from(paid_calls.calls())) {
+            let paid = paid_calls.take().expect("no more is sent than was paid");
+            let completion = share(completed, timeout);
+            self.in_flight.push(SimulatedCall {
+                kind: paid.kind(),
+                counted: now + share(counted, completion),
+                completes: now + completion,
             });
         }
-        self.ledger.give_back(purse);
-        self.land_due();
+        self.ledger.give_back(paid_calls);
+        self.complete_due();
     }
 
     fn kill(&mut self, charging: u32) {
-        let now = self.books.now();
+        let now = self.ledger_clock.now();
         let before = self.ledger.clone();
         let _ = self.ledger.charge(now, CallKind::Standard, charging);
-        self.books = LedgerClock::resume(self.clock, self.disk.reading);
-        assert_eq!(self.books.now(), now, "the books go on");
-        let books = self.disk.books();
-        let timeout = Duration::from_millis(self.story.timeout_millis.unsigned_abs());
-        let (limits, counting) = (self.story.limits, self.story.counting);
-        self.ledger = Ledger::restore(limits, counting, &books, now.plus(timeout));
-        self.orphans.append(&mut self.in_flight);
+        self.ledger_clock = LedgerClock::resume(self.clock, self.disk.reading);
+        assert_eq!(self.ledger_clock.now(), now, "ledger time goes on");
+        let snapshot = self.disk.snapshot();
+        let timeout = Duration::from_millis(self.sequence.timeout_millis.unsigned_abs());
+        let (limits, window_kind) = (self.sequence.limits, self.sequence.window_kind);
+        self.ledger = Ledger::restore(limits, window_kind, &snapshot, now.plus(timeout));
+        self.abandoned.append(&mut self.in_flight);
         self.compare_memory(before);
     }
 
-    /// After a restart the books never hold less than before, now or later.
+    /// After a restart the ledger never holds less than before, now or later.
     fn compare_memory(&self, mut before: Ledger) {
-        let now = self.books.now();
+        let now = self.ledger_clock.now();
         let InFlight {
             standard,
             with_ticket,
-        } = before.open();
-        before.land_many(now, CallKind::Standard, standard);
-        before.land_many(now, CallKind::WithTicket, with_ticket);
+        } = before.in_flight();
+        before.complete_many(now, CallKind::Standard, standard);
+        before.complete_many(now, CallKind::WithTicket, with_ticket);
         let mut after = self.ledger.clone();
         for span in QuotaWindow::ALL {
             for part in 0..=8 {
@@ -266,18 +272,18 @@ impl<'a> World<'a> {
     }
 
     /// No window is ever exceeded.
-    fn judge(mut self) {
-        for flight in self.in_flight.iter().chain(&self.orphans) {
-            self.counted.push((flight.counted, flight.fare));
+    fn check_windows(mut self) {
+        for call in self.in_flight.iter().chain(&self.abandoned) {
+            self.counted.push((call.counted, call.kind));
         }
         self.counted.sort_unstable_by_key(|(at, _)| *at);
         for span in QuotaWindow::ALL {
-            let Some(limit) = self.story.limits.of(span) else {
+            let Some(limit) = self.sequence.limits.of(span) else {
                 continue;
             };
-            let counts = self.counted.iter().filter(|(_, fare)| fare.counts_in(span));
+            let counts = self.counted.iter().filter(|(_, kind)| kind.counts_in(span));
             let times: Vec<i64> = counts.map(|(at, _)| *at).collect();
-            let peak = match self.story.counting {
+            let peak = match self.sequence.window_kind {
                 WindowKind::Sliding => sliding_peak(&times, span),
                 WindowKind::Calendar => calendar_peak(&times, span),
             };
@@ -325,18 +331,18 @@ fn millis_between(from: Timestamp, to: Timestamp) -> i64 {
     to.as_millis() - from.as_millis()
 }
 
-pub(super) fn play(story: &Story) {
+pub(super) fn run(sequence: &OpSequence) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap();
     runtime.block_on(async {
-        let mut world = World::new(story);
-        for (pause, deed) in &story.deeds {
-            world.pass(share(*pause, story.step_millis)).await;
-            world.act(deed).await;
+        let mut harness = LedgerHarness::new(sequence);
+        for (pause, op) in &sequence.ops {
+            harness.pass(share(*pause, sequence.step_millis)).await;
+            harness.act(op).await;
         }
-        world.judge();
+        harness.check_windows();
     });
 }

@@ -8,12 +8,12 @@ use crate::clock::Timestamp;
 /// The IP is shut out for an hour (D90313 on 45009; the number
 /// is a staff reply's).
 #[derive(Default)]
-pub(super) struct Lockout {
+pub(super) struct SecretGuard {
     failures: Option<Box<Sliding>>,
     until: Timestamp,
 }
 
-impl Lockout {
+impl SecretGuard {
     const FAILURES: u64 = 2_000;
     const SPAN: Duration = Duration::from_secs(3_600);
 

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error};
 
-use super::{api::Api, call::Call};
+use super::{api::SimEndpoint, call::ApiCall};
 use crate::wecom::{transport::Method, wire::ConvertRequest};
 
 /// A call with its body read. Both GET APIs are answered to a POST too: one SDK posts (D96250).
-pub(super) enum Ask<'a> {
+pub(super) enum ParsedRequest<'a> {
     Token,
     Ticket,
     Convert(ConvertRequest<'a>),
@@ -86,19 +86,19 @@ where
     T::try_from(number).map_err(|_| D::Error::custom("out of range"))
 }
 
-impl<'a> Ask<'a> {
-    pub(super) fn read(api: Api, call: &Call<'a>) -> Self {
+impl<'a> ParsedRequest<'a> {
+    pub(super) fn read(api: SimEndpoint, call: &ApiCall<'a>) -> Self {
         if api.wants_body() && call.method == Method::Get {
             return Self::WrongVerb;
         }
         match api {
-            Api::Token => Self::Token,
-            Api::Ticket => Self::Ticket,
-            Api::Convert => borrowed(serde_json::from_slice(call.body).map(Self::Convert)),
-            Api::Pending => borrowed(serde_json::from_slice(call.body).map(Self::Pending)),
-            Api::BatchPending => owned(call.body, Self::BatchPending),
-            Api::ShareInfo => owned(call.body, Self::ShareInfo),
-            Api::CorpToken => owned(call.body, Self::CorpToken),
+            SimEndpoint::Token => Self::Token,
+            SimEndpoint::Ticket => Self::Ticket,
+            SimEndpoint::Convert => borrowed(serde_json::from_slice(call.body).map(Self::Convert)),
+            SimEndpoint::Pending => borrowed(serde_json::from_slice(call.body).map(Self::Pending)),
+            SimEndpoint::BatchPending => owned(call.body, Self::BatchPending),
+            SimEndpoint::ShareInfo => owned(call.body, Self::ShareInfo),
+            SimEndpoint::CorpToken => owned(call.body, Self::CorpToken),
         }
     }
 
@@ -111,10 +111,13 @@ impl<'a> Ask<'a> {
     }
 }
 
-fn borrowed<'a>(read: serde_json::Result<Ask<'a>>) -> Ask<'a> {
-    read.unwrap_or(Ask::Malformed)
+fn borrowed<'a>(read: serde_json::Result<ParsedRequest<'a>>) -> ParsedRequest<'a> {
+    read.unwrap_or(ParsedRequest::Malformed)
 }
 
-fn owned<'a, T: DeserializeOwned>(body: &[u8], ask: impl FnOnce(T) -> Ask<'a>) -> Ask<'a> {
-    serde_json::from_slice(body).map_or(Ask::Malformed, ask)
+fn owned<'a, T: DeserializeOwned>(
+    body: &[u8],
+    ask: impl FnOnce(T) -> ParsedRequest<'a>,
+) -> ParsedRequest<'a> {
+    serde_json::from_slice(body).map_or(ParsedRequest::Malformed, ask)
 }

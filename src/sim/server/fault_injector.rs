@@ -28,9 +28,9 @@ const SEVERED: usize = usize::MAX - 1;
 
 /// The mark on a connection: how many bytes its next write leaves out, or one of the two above.
 #[derive(Clone)]
-pub(super) struct Wound(Arc<AtomicUsize>);
+pub(super) struct FaultInjector(Arc<AtomicUsize>);
 
-impl Wound {
+impl FaultInjector {
     /// The next write sends nothing and resets the connection.
     pub(super) fn sever(&self) {
         self.0.store(SEVERED, Relaxed);
@@ -42,26 +42,28 @@ impl Wound {
     }
 }
 
-impl<L: Listener<Addr = SocketAddr>> Connected<IncomingStream<'_, Fragile<L>>> for Wound {
-    fn connect_info(stream: IncomingStream<'_, Fragile<L>>) -> Self {
+impl<L: Listener<Addr = SocketAddr>> Connected<IncomingStream<'_, FaultyConnection<L>>>
+    for FaultInjector
+{
+    fn connect_info(stream: IncomingStream<'_, FaultyConnection<L>>) -> Self {
         stream.io().wound.clone()
     }
 }
 
 /// Accepts connections that can be broken, over the socket that `socket` finds in them.
-pub(super) struct Fragile<L: Listener> {
+pub(super) struct FaultyConnection<L: Listener> {
     listener: L,
     socket: fn(&L::Io) -> &TcpStream,
 }
 
-impl<L: Listener> Fragile<L> {
+impl<L: Listener> FaultyConnection<L> {
     pub(super) const fn new(listener: L, socket: fn(&L::Io) -> &TcpStream) -> Self {
         Self { listener, socket }
     }
 }
 
-impl<L: Listener<Addr = SocketAddr>> Listener for Fragile<L> {
-    type Io = FragileStream<L::Io>;
+impl<L: Listener<Addr = SocketAddr>> Listener for FaultyConnection<L> {
+    type Io = FaultyStream<L::Io>;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
@@ -70,8 +72,8 @@ impl<L: Listener<Addr = SocketAddr>> Listener for Fragile<L> {
         // Without it small replies wait for the client's acknowledgement; where it cannot be had
         // they are only slower.
         let _ = socket(&stream).set_nodelay(true);
-        let wound = Wound(Arc::new(AtomicUsize::new(WHOLE)));
-        let stream = FragileStream {
+        let wound = FaultInjector(Arc::new(AtomicUsize::new(WHOLE)));
+        let stream = FaultyStream {
             stream,
             socket,
             wound,
@@ -85,13 +87,13 @@ impl<L: Listener<Addr = SocketAddr>> Listener for Fragile<L> {
 }
 
 /// One connection. Writes are not vectored, so that head and body of a small reply are one write.
-pub(super) struct FragileStream<S> {
+pub(super) struct FaultyStream<S> {
     stream: S,
     socket: fn(&S) -> &TcpStream,
-    wound: Wound,
+    wound: FaultInjector,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for FragileStream<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for FaultyStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -101,7 +103,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for FragileStream<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for FragileStream<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for FaultyStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -6,7 +6,7 @@
 //! its block lifts; both are unstated by the page and chosen here.
 
 use super::{
-    api::Api,
+    api::SimEndpoint,
     count::Count,
     stats::{LaneStats, WindowStats},
 };
@@ -53,14 +53,14 @@ impl Default for MeterOptions {
 const MOST_OTHERS: f64 = 10_000.0;
 
 /// The books of all lanes.
-pub struct Meter {
+pub struct RateLimiter {
     options: MeterOptions,
     start: Timestamp,
     others: u64,
-    lanes: [Option<Lane>; Api::COUNT],
+    lanes: [Option<Lane>; SimEndpoint::COUNT],
 }
 
-impl Meter {
+impl RateLimiter {
     /// Empty books, opened at `start`.
     #[must_use]
     pub const fn new(mut options: MeterOptions, start: Timestamp) -> Self {
@@ -69,14 +69,14 @@ impl Meter {
             options,
             start,
             others: 0,
-            lanes: [const { None }; Api::COUNT],
+            lanes: [const { None }; SimEndpoint::COUNT],
         }
     }
 
     /// Counts a call of `api` that arrives at `now`, which never runs backwards. `ticketed` says
     /// that it carries a valid ticket, which lifts the business windows.
-    pub fn arrive(&mut self, now: Timestamp, api: Api, ticketed: bool) -> Admission {
-        if api == Api::Convert && self.options.others > 0.0 {
+    pub fn arrive(&mut self, now: Timestamp, api: SimEndpoint, ticketed: bool) -> Admission {
+        if api == SimEndpoint::Convert && self.options.others > 0.0 {
             self.let_others_arrive(now);
         }
         let business = api.is_business() && !ticketed;
@@ -94,7 +94,7 @@ impl Meter {
         for place in self.others..due {
             let after = std::time::Duration::from_secs_f64((place + 1) as f64 / rate);
             let at = self.start.plus(after).min(now);
-            let (lane, count_refused) = self.lane(Api::Convert);
+            let (lane, count_refused) = self.lane(SimEndpoint::Convert);
             if !lane.blocked(at, true) {
                 lane.others += 1;
                 lane.arrive(at, true, count_refused);
@@ -103,31 +103,31 @@ impl Meter {
         self.others = self.others.max(due);
     }
 
-    fn lane(&mut self, api: Api) -> (&mut Lane, bool) {
+    fn lane(&mut self, api: SimEndpoint) -> (&mut Lane, bool) {
         let options = &self.options;
         let lane = self.lanes[api as usize].get_or_insert_with(|| Lane::new(options, api));
         (lane, options.count_refused)
     }
 
     /// Calls of `api` that `window` holds at `now`, which never runs backwards.
-    pub fn holds(&mut self, now: Timestamp, api: Api, window: QuotaWindow) -> u64 {
-        let gauges = self.lanes[api as usize].iter_mut();
-        let mut gauges = gauges.flat_map(|lane| &mut lane.gauges);
-        gauges
+    pub fn holds(&mut self, now: Timestamp, api: SimEndpoint, window: QuotaWindow) -> u64 {
+        let counters = self.lanes[api as usize].iter_mut();
+        let mut counters = counters.flat_map(|lane| &mut lane.counters);
+        counters
             .find(|gauge| gauge.window == window)
             .map_or(0, |gauge| gauge.count.at(now))
     }
 
     /// The lane of `api` as of its last call; `None` if it was never called.
     #[must_use]
-    pub fn stats(&self, api: Api) -> Option<LaneStats> {
+    pub fn stats(&self, api: SimEndpoint) -> Option<LaneStats> {
         self.lanes[api as usize].as_ref().map(Lane::stats)
     }
 }
 
 /// The books of one API.
 struct Lane {
-    gauges: Vec<Gauge>,
+    counters: Vec<WindowCounter>,
     calls: u64,
     counted: u64,
     others: u64,
@@ -135,11 +135,11 @@ struct Lane {
 }
 
 impl Lane {
-    fn new(options: &MeterOptions, api: Api) -> Self {
+    fn new(options: &MeterOptions, api: SimEndpoint) -> Self {
         let applies = |window: &QuotaWindow| api.is_business() || !window.is_business();
-        let gauge = |window| Gauge::new(options, window);
+        let gauge = |window| WindowCounter::new(options, window);
         Self {
-            gauges: QuotaWindow::ALL
+            counters: QuotaWindow::ALL
                 .into_iter()
                 .filter(applies)
                 .map(gauge)
@@ -153,12 +153,12 @@ impl Lane {
 
     fn arrive(&mut self, now: Timestamp, business: bool, count_refused: bool) -> Admission {
         let mut admitted = true;
-        for gauge in gauges(&mut self.gauges, business) {
+        for gauge in counters(&mut self.counters, business) {
             admitted &= gauge.admits(now);
         }
         if admitted || count_refused {
             self.counted += 1;
-            gauges(&mut self.gauges, business).for_each(|gauge| gauge.add(now));
+            counters(&mut self.counters, business).for_each(|gauge| gauge.add(now));
         }
         if admitted {
             Admission::Admitted
@@ -168,17 +168,17 @@ impl Lane {
     }
 
     fn blocked(&mut self, now: Timestamp, business: bool) -> bool {
-        gauges(&mut self.gauges, business).any(|gauge| gauge.blocked(now))
+        counters(&mut self.counters, business).any(|gauge| gauge.blocked(now))
     }
 
     fn stats(&self) -> LaneStats {
-        let windows = self.gauges.iter();
+        let windows = self.counters.iter();
         LaneStats {
             calls: self.calls,
             counted: self.counted,
             others: self.others,
             refused_45009: self.refused,
-            blocks: self.gauges.iter().map(|gauge| gauge.blocks).sum(),
+            blocks: self.counters.iter().map(|gauge| gauge.blocks).sum(),
             windows: windows
                 .map(|gauge| (gauge.window.name(), gauge.stats()))
                 .collect(),
@@ -187,13 +187,16 @@ impl Lane {
     }
 }
 
-fn gauges(gauges: &mut [Gauge], business: bool) -> impl Iterator<Item = &mut Gauge> {
-    let applies = move |gauge: &&mut Gauge| business || !gauge.window.is_business();
-    gauges.iter_mut().filter(applies)
+fn counters(
+    counters: &mut [WindowCounter],
+    business: bool,
+) -> impl Iterator<Item = &mut WindowCounter> {
+    let applies = move |gauge: &&mut WindowCounter| business || !gauge.window.is_business();
+    counters.iter_mut().filter(applies)
 }
 
 /// One window of one lane, its count and its block.
-struct Gauge {
+struct WindowCounter {
     window: QuotaWindow,
     limit: Option<u64>,
     count: Count,
@@ -203,7 +206,7 @@ struct Gauge {
     blocks: u64,
 }
 
-impl Gauge {
+impl WindowCounter {
     fn new(options: &MeterOptions, window: QuotaWindow) -> Self {
         Self {
             window,
@@ -273,18 +276,18 @@ mod tests {
         Timestamp::parse(text).unwrap()
     }
 
-    fn meter(limits: &str, change: impl FnOnce(&mut MeterOptions)) -> Meter {
+    fn meter(limits: &str, change: impl FnOnce(&mut MeterOptions)) -> RateLimiter {
         let limits = format!("none,{limits}").parse().unwrap();
         let mut options = MeterOptions {
             limits,
             ..MeterOptions::default()
         };
         change(&mut options);
-        Meter::new(options, at("2026-11-22T00:00"))
+        RateLimiter::new(options, at("2026-11-22T00:00"))
     }
 
-    fn call(meter: &mut Meter, now: Timestamp) -> Admission {
-        meter.arrive(now, Api::Convert, false)
+    fn call(meter: &mut RateLimiter, now: Timestamp) -> Admission {
+        meter.arrive(now, SimEndpoint::Convert, false)
     }
 
     /// Crosses `limits` (one call) at 22:30 and says when calls are admitted again.
@@ -315,7 +318,7 @@ mod tests {
             assert_eq!(call(&mut meter, at("2026-11-22T09:00")), Admitted);
         }
         assert_eq!(call(&mut meter, at("2026-11-22T09:01")), Admitted);
-        let stats = meter.stats(Api::Convert).unwrap();
+        let stats = meter.stats(SimEndpoint::Convert).unwrap();
         assert_eq!((stats.windows["basic.minute"].peak, stats.blocks), (3, 0));
     }
 
@@ -328,7 +331,7 @@ mod tests {
             for _ in 0..5 {
                 call(&mut meter, at("2026-11-22T09:00"));
             }
-            let stats = meter.stats(Api::Convert).unwrap();
+            let stats = meter.stats(SimEndpoint::Convert).unwrap();
             assert_eq!(
                 (stats.calls, stats.counted, stats.refused_45009),
                 (5, counted, 3)
@@ -341,11 +344,11 @@ mod tests {
     fn a_ticket_lifts_the_business_windows_and_leaves_the_basic_ones() {
         let mut meter = meter("basic.minute=2,business.hour=1", |_| ());
         let now = at("2026-11-22T09:00");
-        assert_eq!(meter.arrive(now, Api::Convert, true), Admitted);
-        assert_eq!(meter.arrive(now, Api::Convert, true), Admitted);
-        assert_eq!(meter.arrive(now, Api::Convert, true), Refused);
+        assert_eq!(meter.arrive(now, SimEndpoint::Convert, true), Admitted);
+        assert_eq!(meter.arrive(now, SimEndpoint::Convert, true), Admitted);
+        assert_eq!(meter.arrive(now, SimEndpoint::Convert, true), Refused);
         assert_eq!(
-            meter.stats(Api::Convert).unwrap().windows["business.hour"].peak,
+            meter.stats(SimEndpoint::Convert).unwrap().windows["business.hour"].peak,
             0
         );
     }
@@ -355,11 +358,11 @@ mod tests {
         let mut meter = meter("basic.minute=1", |_| ());
         let now = at("2026-11-22T09:00");
         assert_eq!(call(&mut meter, now), Admitted);
-        assert_eq!(meter.arrive(now, Api::Pending, false), Admitted);
-        assert_eq!(meter.arrive(now, Api::Token, false), Admitted);
+        assert_eq!(meter.arrive(now, SimEndpoint::Pending, false), Admitted);
+        assert_eq!(meter.arrive(now, SimEndpoint::Token, false), Admitted);
         assert!(
             !meter
-                .stats(Api::Token)
+                .stats(SimEndpoint::Token)
                 .unwrap()
                 .windows
                 .contains_key("business.day")
@@ -370,7 +373,7 @@ mod tests {
     fn others_spend_the_same_quota() {
         let mut meter = meter("business.hour=100", |options| options.others = 0.5);
         assert_eq!(call(&mut meter, at("2026-11-22T00:03:10")), Admitted);
-        let stats = meter.stats(Api::Convert).unwrap();
+        let stats = meter.stats(SimEndpoint::Convert).unwrap();
         assert_eq!(
             (stats.others, stats.windows["business.hour"].calls),
             (95, 96)

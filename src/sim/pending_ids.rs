@@ -14,12 +14,12 @@ const ROOM: usize = 1_000_000;
 /// Whose pending_id exists, and until when. A repeated question renews it (unknown at the real
 /// remote).
 #[derive(Default)]
-pub(super) struct Asked {
+pub(super) struct PendingIds {
     people: HashMap<Person, Timestamp>,
     everybody: Timestamp,
 }
 
-impl Asked {
+impl PendingIds {
     pub(super) fn remember(&mut self, now: Timestamp, person: Person) {
         let until = now.plus(LIFE);
         if self.people.len() < ROOM || self.people.contains_key(&person) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Forecast, ideal::earliest_millis};
+use super::ideal::earliest_millis;
 use crate::{
     clock::Timestamp,
     model::{Limits, QuotaWindow},
@@ -19,67 +19,103 @@ const CHUNKS: f64 = 300.0;
 const POINTS: usize = 256;
 const DAY_SECONDS: u64 = 86_400;
 
-/// The state of a play.
-pub(super) struct Play {
+/// When a job is done, and what it waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forecast {
+    /// When the last call is sent, in ledger time; `Timestamp::MAX` for never.
+    pub finish: Timestamp,
+    /// From now until then, rounded up.
+    pub seconds: u64,
+    /// The window that held longest in total; `None` if none did.
+    pub binding: Option<QuotaWindow>,
+    /// How long each window held, in the order of [`QuotaWindow::ALL`].
+    pub held: [Duration; QuotaWindow::COUNT],
+    /// The days from now, counted from 0, on which each window held; windows that never did are
+    /// left out, and so is what is beyond a simulation that was cut off.
+    pub bound_days: Vec<(QuotaWindow, Vec<u32>)>,
+    /// The first moment at which the month window holds.
+    pub month_wall: Option<Timestamp>,
+    /// Calls sent by then, in all; at most 256 points, the first at now, the last at the finish.
+    pub done_by: Vec<(Timestamp, u64)>,
+    /// Calls not yet sent when the ticket expires; `None` without a ticket that ends.
+    pub left_at_ticket_end: Option<u64>,
+}
+
+/// The state of a simulation.
+pub(super) struct Simulation {
     ledger: Ledger,
     limits: Limits,
     fare: CallKind,
     ticket_until: Option<Timestamp>,
     /// What days are counted from.
     from: Timestamp,
-    /// When the first call may leave; what the pace is counted from.
-    start: Timestamp,
-    /// Where the play stands.
+    /// The time in the simulation.
     now: Timestamp,
-    /// When the last call left.
+    /// When the last call was sent.
     last: Timestamp,
-    /// When the pace lets the next call out, in milliseconds after `start`.
-    paced: f64,
-    /// Between two calls, in milliseconds.
-    interval: f64,
+    pace: Pace,
     chunk_millis: i64,
     left: u64,
     sent: u64,
-    /// Calls sent at the fare in force.
+    /// Calls sent as the present kind.
     at_fare: u64,
-    held: [Duration; 5],
-    bound: [Vec<u32>; 5],
-    month_wall: Option<Timestamp>,
+    waits: Waits,
     done_by: Vec<(Timestamp, u64)>,
     left_at_ticket_end: Option<u64>,
 }
 
-impl Play {
+/// What each window held, in the order of [`QuotaWindow::ALL`].
+#[derive(Default)]
+struct Waits {
+    /// How long.
+    held: [Duration; QuotaWindow::COUNT],
+    /// On which days.
+    bound: [Vec<u32>; QuotaWindow::COUNT],
+    /// The first moment at which the month window held.
+    month_wall: Option<Timestamp>,
+}
+
+/// When the pacer lets calls through.
+struct Pace {
+    /// When the first call may be sent.
+    start: Timestamp,
+    /// When the next one may be sent, in milliseconds after `start`.
+    paced: f64,
+    /// Between two calls, in milliseconds.
+    interval: f64,
+}
+
+impl Simulation {
     pub(super) fn new(outlook: &ForecastInput, calls: u64) -> Self {
         let from = outlook.now;
         let mut ledger = outlook.ledger.clone();
-        let open = ledger.open();
+        let open = ledger.in_flight();
         // Their answers are among those that are wanted.
         let calls = calls.saturating_sub(open.total());
-        ledger.land_many(from, CallKind::Standard, open.standard);
-        ledger.land_many(from, CallKind::WithTicket, open.with_ticket);
+        ledger.complete_many(from, CallKind::Standard, open.standard);
+        ledger.complete_many(from, CallKind::WithTicket, open.with_ticket);
         let limits = ledger.limits();
         let interval = interval_millis(&limits, outlook.per_second);
-        let start = from.max(outlook.blocked_until);
-        let is_ticketed = outlook.fare == CallKind::WithTicket;
+        let start = from.max(outlook.locked_until);
+        let is_ticketed = outlook.kind == CallKind::WithTicket;
         Self {
             ledger,
             limits,
-            fare: outlook.fare,
+            fare: outlook.kind,
             ticket_until: outlook.ticket_until.filter(|_| is_ticketed),
             from,
-            start,
+            pace: Pace {
+                start,
+                paced: 0.0,
+                interval,
+            },
             now: start,
             last: from,
-            paced: 0.0,
-            interval,
             chunk_millis: chunk_millis(interval, calls),
             left: calls,
             sent: 0,
             at_fare: 0,
-            held: [Duration::ZERO; 5],
-            bound: Default::default(),
-            month_wall: None,
+            waits: Waits::default(),
             done_by: vec![(from, 0)],
             left_at_ticket_end: None,
         }
@@ -90,21 +126,21 @@ impl Play {
             if self.left == 0 {
                 return;
             }
-            self.now = self.now.max(self.at(self.paced));
+            self.now = self.now.max(self.at(self.pace.paced));
             if self.now == Timestamp::MAX {
                 self.last = Timestamp::MAX;
                 return;
             }
-            self.lay_down_the_ticket();
+            self.expire_ticket();
             match self.ledger.charge(self.now, self.fare, self.chunk()) {
                 Ok(permit) => self.send(u64::from(permit.calls())),
                 Err(hold) => self.wait(hold),
             }
         }
-        self.foretell();
+        self.extrapolate();
     }
 
-    fn lay_down_the_ticket(&mut self) {
+    fn expire_ticket(&mut self) {
         if self.ticket_until.is_some_and(|until| self.now >= until) {
             self.ticket_until = None;
             self.left_at_ticket_end = Some(self.left);
@@ -120,23 +156,26 @@ impl Play {
         let ticket = self.ticket_until.map_or(end, Timestamp::as_millis);
         let millis = end.min(ticket).saturating_sub(now);
         // A float saturates as it is cast: without a pace that is as many as there are.
-        let paced = (millis as f64 / self.interval).ceil() as u64;
+        let paced = (millis as f64 / self.pace.interval).ceil() as u64;
         u32::try_from(paced.clamp(1, self.left)).unwrap_or(u32::MAX)
     }
 
     fn send(&mut self, calls: u64) {
         // All of them in the slot of the first: a chunk does not reach over a slot's end.
-        self.ledger.land_many(self.now, self.fare, calls);
+        self.ledger.complete_many(self.now, self.fare, calls);
         self.ledger.committed();
-        let now = self.now.as_millis().saturating_sub(self.start.as_millis()) as f64;
+        let now = self
+            .now
+            .as_millis()
+            .saturating_sub(self.pace.start.as_millis()) as f64;
         // Where only the rounding to a millisecond lies between them, the pace knows better.
-        let begin = if now - self.paced < 1.0 {
-            self.paced
+        let begin = if now - self.pace.paced < 1.0 {
+            self.pace.paced
         } else {
             now
         };
-        self.last = self.at((calls - 1) as f64 * self.interval + begin);
-        self.paced = calls as f64 * self.interval + begin;
+        self.last = self.at((calls - 1) as f64 * self.pace.interval + begin);
+        self.pace.paced = calls as f64 * self.pace.interval + begin;
         self.left -= calls;
         self.sent += calls;
         self.at_fare += calls;
@@ -146,10 +185,10 @@ impl Play {
     fn wait(&mut self, hold: Hold) {
         let until = hold.until.unwrap_or(Timestamp::MAX);
         if let HoldReason::Window(span) = hold.reason {
-            self.held[span as usize] =
-                self.held[span as usize].saturating_add(until.since(self.now));
+            self.waits.held[span as usize] =
+                self.waits.held[span as usize].saturating_add(until.since(self.now));
             if span == QuotaWindow::BusinessMonth {
-                self.month_wall.get_or_insert(self.now);
+                self.waits.month_wall.get_or_insert(self.now);
             }
             self.note_days(span, until);
         }
@@ -163,7 +202,7 @@ impl Play {
         let first = day(self.now);
         // The moment at which it ends does not belong to it.
         let last = day(Timestamp::from_millis(until.as_millis() - 1)).min(first.saturating_add(31));
-        let days = &mut self.bound[span as usize];
+        let days = &mut self.waits.bound[span as usize];
         let next = days.last().map_or(first, |known| first.max(known + 1));
         days.extend(next..=last);
     }
@@ -177,17 +216,22 @@ impl Play {
     }
 
     fn at(&self, millis: f64) -> Timestamp {
-        Timestamp::from_millis(self.start.as_millis().saturating_add(millis.ceil() as i64))
+        Timestamp::from_millis(
+            self.pace
+                .start
+                .as_millis()
+                .saturating_add(millis.ceil() as i64),
+        )
     }
 
     /// The play was cut off: the rest by arithmetic.
-    fn foretell(&mut self) {
+    fn extrapolate(&mut self) {
         if let Some(until) = self.ticket_until {
             let sent = self.most_within(until.since(self.now).as_millis());
             self.skip(sent);
             if self.left > 0 {
                 self.now = until;
-                self.lay_down_the_ticket();
+                self.expire_ticket();
             }
         }
         self.skip(self.left);
@@ -212,7 +256,7 @@ impl Play {
         let earliest = |calls| earliest_millis(&self.limits, self.fare, calls, length);
         let (before, after) = (earliest(self.at_fare), earliest(self.at_fare + calls));
         let windows = after.unwrap_or(u128::MAX) - before.unwrap_or(0);
-        windows.max((calls as f64 * self.interval) as u128)
+        windows.max((calls as f64 * self.pace.interval) as u128)
     }
 
     /// The most of the calls left that leave within `millis`.
@@ -237,15 +281,15 @@ impl Play {
         self.done_by.push((self.last, self.sent));
         let longest = QuotaWindow::ALL
             .into_iter()
-            .max_by_key(|span| self.held[*span as usize]);
-        let bound = QuotaWindow::ALL.into_iter().zip(self.bound);
+            .max_by_key(|span| self.waits.held[*span as usize]);
+        let bound = QuotaWindow::ALL.into_iter().zip(self.waits.bound);
         Forecast {
             finish: self.last,
             seconds: self.last.since(self.from).as_millis().div_ceil(1000) as u64,
-            binding: longest.filter(|span| !self.held[*span as usize].is_zero()),
-            held: self.held,
+            binding: longest.filter(|span| !self.waits.held[*span as usize].is_zero()),
+            held: self.waits.held,
             bound_days: bound.filter(|(_, days)| !days.is_empty()).collect(),
-            month_wall: self.month_wall,
+            month_wall: self.waits.month_wall,
             done_by: self.done_by,
             left_at_ticket_end: self.left_at_ticket_end,
         }
