@@ -110,7 +110,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::OtherCorp`].
-    pub fn check_corp(&self, corp_id: &str) -> Result<()> {
+    pub(crate) fn check_corp(&self, corp_id: &str) -> Result<()> {
         let owner: Option<Option<String>> =
             self.db.query_row(OWNER, [], |row| row.get(0)).optional()?;
         match owner.flatten() {
@@ -140,7 +140,7 @@ impl Store {
 
     /// Removes the corp and its ticket, and keeps the ledger, subjects and answers. For the copy
     /// that a rehearsal works on under the simulator's corp.
-    pub fn clear_corp(&mut self) -> Result<()> {
+    pub(crate) fn clear_corp(&mut self) -> Result<()> {
         self.db
             .execute_batch("UPDATE job SET corp_id = NULL; DELETE FROM tickets")?;
         Ok(())
@@ -151,14 +151,9 @@ impl Store {
         self.tally
     }
 
-    /// Returns the path that the file was opened by.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Stops waiting for the disk at every commit: a power cut can lose the last commits. For files
     /// that are deleted afterwards, such as a rehearsal's.
-    pub fn disable_fsync(&self) -> Result<()> {
+    pub(crate) fn disable_fsync(&self) -> Result<()> {
         self.db.pragma_update(None, "synchronous", "off")?;
         Ok(())
     }
@@ -169,7 +164,7 @@ impl Store {
     }
 
     /// Returns the subjects to look up.
-    pub const fn queue(&self) -> Queue<'_> {
+    pub(crate) const fn queue(&self) -> Queue<'_> {
         Queue::of(&self.db)
     }
 
