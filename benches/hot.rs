@@ -1,32 +1,29 @@
-//! The hot inner parts, alone: `cargo bench --bench hot`.
+//! Time of the hot inner parts, each alone: `cargo bench --bench hot`.
 
-mod desk;
+mod fixture;
 
-use std::{cell::RefCell, hint::black_box, io::Write, time::Duration};
+use std::{cell::RefCell, hint::black_box, time::Duration};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use desk::{Desk, charge_and_land, full_books};
+use fixture::{Fixture, charge_and_complete, full_ledger, read, table};
 use idferry::{
-    intake::{Input, InputLine, ReadOptions, RowReader},
     model::{Limits, WindowKind},
     quota::Ledger,
     wecom::{WecomCall, errcode::class_of},
 };
 
-const ID: &str = "oAbCdEfGhIjKlMnOpQrStUvWxYz0";
-
 fn windows(bench: &mut Criterion) {
-    let (mut books, mut now) = full_books();
-    bench.bench_function("gate: charge, pay and land one call", |bench| {
+    let (mut ledger, mut now) = full_ledger();
+    bench.bench_function("quota: charge, pay and complete a call", |bench| {
         bench.iter(|| {
-            // Three times the published rate, so that slots come and go as they would.
+            // Three times the published rate, so that slots fill and expire.
             now = now.plus(Duration::from_millis(600));
-            charge_and_land(&mut books, now);
+            charge_and_complete(&mut ledger, now);
         });
     });
-    let mut nothing = Ledger::new(Limits::none(), WindowKind::Sliding);
-    bench.bench_function("gate: the same without limits", |bench| {
-        bench.iter(|| charge_and_land(&mut nothing, now));
+    let mut unlimited = Ledger::new(Limits::none(), WindowKind::Sliding);
+    bench.bench_function("quota: the same without limits", |bench| {
+        bench.iter(|| charge_and_complete(&mut unlimited, now));
     });
 }
 
@@ -38,24 +35,12 @@ fn errcodes(bench: &mut Criterion) {
     });
 }
 
-const LINES: usize = 10_000;
-
 fn intake(bench: &mut Criterion) {
-    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-    writeln!(file, "unionid,openid").expect("room");
-    for _ in 0..LINES {
-        writeln!(file, "{ID},{ID}").expect("room");
-    }
-    let input = Input::Path(file.path().to_owned());
+    let table = table(10_000);
     let mut group = bench.benchmark_group("intake");
-    group.throughput(Throughput::Elements(LINES as u64));
+    group.throughput(Throughput::Elements(10_000));
     group.bench_function("10,000 CSV lines to rows", |bench| {
-        bench.iter(|| {
-            let mut rows = RowReader::open(&input, &ReadOptions::default()).expect("a table");
-            while let InputLine::Row(row) = rows.next().expect("a line") {
-                black_box(row);
-            }
-        });
+        bench.iter(|| read(table.path()));
     });
     group.finish();
 }
@@ -64,13 +49,13 @@ fn commits(bench: &mut Criterion) {
     let mut group = bench.benchmark_group("store");
     group.sample_size(20);
     group.measurement_time(Duration::from_secs(3));
-    let desk = RefCell::new(Desk::new(1_000_000));
+    let fixture = RefCell::new(Fixture::new(1_000_000));
     for rows in [1, 64, 1000] {
         group.throughput(Throughput::Elements(rows.into()));
         group.bench_function(format!("settle and charge {rows}, one commit"), |bench| {
             bench.iter_batched(
-                || desk.borrow_mut().outcomes(rows),
-                |settled| desk.borrow_mut().commit(&settled),
+                || fixture.borrow_mut().outcomes(rows),
+                |settled| fixture.borrow_mut().commit(&settled),
                 BatchSize::PerIteration,
             );
         });

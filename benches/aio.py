@@ -1,6 +1,6 @@
-"""What a careful colleague would write: aiohttp on uvloop, answers committed in batches.
+"""A careful asyncio script: aiohttp on uvloop, answers committed in batches.
 
-aio.py CSV STATE URL ROWS  -> prints the seconds it took
+aio.py CSV STATE URL ROWS prints the seconds it took.
 """
 
 import asyncio, csv, itertools, sqlite3, sys, time
@@ -24,14 +24,13 @@ async def main(path, state, url, rows):
         db.execute("COMMIT")
 
     with open(path, newline="") as file:
-        table = enumerate(itertools.islice(csv.reader(file), 1, rows + 1), 1)
-        fans = itertools.islice(table, done, None)
+        subjects = itertools.islice(enumerate(itertools.islice(csv.reader(file), 1, rows + 1), 1), done, None)
 
         async def worker(session):
-            for number, (unionid, openid) in fans:
+            for number, (unionid, openid) in subjects:
                 async with session.post(url, json={"unionid": unionid, "openid": openid}) as reply:
-                    said = await reply.json(content_type=None)
-                answers.append((number, said["errcode"], repr(said.get("external_userid_info"))))
+                    answer = await reply.json(content_type=None)
+                answers.append((number, answer["errcode"], repr(answer.get("external_userid_info"))))
 
         async def saver(workers):
             while not workers.done() or answers:
@@ -42,8 +41,7 @@ async def main(path, state, url, rows):
                     await asyncio.sleep(0.02)
 
         began = time.perf_counter()
-        connections = aiohttp.TCPConnector(limit=WIDTH)
-        async with aiohttp.ClientSession(connector=connections) as session:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=WIDTH)) as session:
             workers = asyncio.gather(*(worker(session) for _ in range(WIDTH)))
             await saver(workers)
             await workers
