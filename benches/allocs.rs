@@ -31,7 +31,7 @@ use idferry::{
     runner::{CommitPolicy, Stop},
     secret::Secret,
     store::Store,
-    wecom::{BaseUrl, Client, HttpTransport, Timeouts},
+    wecom::{BaseUrl, Client, Endpoint, HttpTransport, Timeouts},
 };
 
 #[global_allocator]
@@ -239,7 +239,11 @@ fn calls() -> Result<Cost> {
         let token = client.fetch_token().await?;
         let mut ask = async |subject| {
             let paid = purse.pop().expect("a paid call each");
-            black_box(client.convert(subject, &token, None, paid).await);
+            black_box(
+                client
+                    .call(&Endpoint::LOOKUP, subject, &token, None, paid)
+                    .await,
+            );
         };
         ask(&subjects[0]).await;
         let before = dhat::HeapStats::get();

@@ -10,7 +10,7 @@ use idferry::{
     intake::{Input, InputLine, ReadOptions, RowReader},
     model::{Limits, WindowKind},
     quota::Ledger,
-    wecom::{WecomCall, errcode::class_of},
+    wecom::Endpoint,
 };
 
 const ID: &str = "oAbCdEfGhIjKlMnOpQrStUvWxYz0";
@@ -31,10 +31,10 @@ fn windows(bench: &mut Criterion) {
 }
 
 fn errcodes(bench: &mut Criterion) {
-    let call = WecomCall::Convert { corpid: false };
     let mut codes = [0, -1, 40013, 45009, 84061, 90454].into_iter().cycle();
     bench.bench_function("wecom: errcode to class", |bench| {
-        bench.iter(|| class_of(black_box(codes.next().unwrap_or_default()), call));
+        bench
+            .iter(|| Endpoint::LOOKUP.class_of(black_box(codes.next().unwrap_or_default()), false));
     });
 }
 

@@ -10,7 +10,7 @@ use idferry::{
     model::{Limits, Subject, SubjectId, WindowKind},
     quota::{CallKind, Ledger, Paid},
     secret::Secret,
-    wecom::{BaseUrl, Client, HttpTransport, Timeouts, Verdict},
+    wecom::{BaseUrl, Client, Endpoint, HttpTransport, Timeouts, Verdict},
 };
 
 pub(crate) fn run(
@@ -42,7 +42,13 @@ async fn ask_all(client: Client, mut fans: Fans, width: usize) -> Result<(), Box
         while calls.len() < width
             && let Some(subject) = fans.next()?
         {
-            calls.push(client.convert(&subject, &token, None, one_call(&mut books)?));
+            calls.push(client.call(
+                &Endpoint::LOOKUP,
+                &subject,
+                &token,
+                None,
+                one_call(&mut books)?,
+            ));
         }
         match calls.next().await {
             Some(Verdict::Answered(_)) => answered += 1,

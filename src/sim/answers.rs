@@ -3,13 +3,13 @@
 use super::{
     api::SimEndpoint,
     call::{ApiCall, Reply},
-    parsed_request::{ParsedRequest, PendingRequest},
+    parsed_request::{ParsedRequest, PendingIdRequest},
     remote::SimulatedRemote,
     reply::{field, token_fields},
     token::Bearer,
     world::{EmptyListForm, Person},
 };
-use crate::{clock::Timestamp, wecom::wire::ConvertRequest};
+use crate::{clock::Timestamp, wecom::endpoint::SubjectRequest};
 
 impl SimulatedRemote {
     pub(super) fn respond(
@@ -27,16 +27,18 @@ impl SimulatedRemote {
             Ok(bearer) => bearer,
             Err(errcode) => return self.error(api, errcode, now),
         };
-        if bearer != Bearer::Upstream && api != SimEndpoint::BatchPending {
+        if bearer != Bearer::Upstream && api != SimEndpoint::BatchPendingId {
             return self.error(api, 48_002, now);
         }
         let replied = match ask {
             ParsedRequest::Malformed => return Reply::malformed(api, now, &mut self.rng),
             ParsedRequest::Token | ParsedRequest::WrongVerb => Err(40_058),
             ParsedRequest::Ticket => self.ticket(now, ok),
-            ParsedRequest::Convert(request) => self.convert(now, request, ok),
-            ParsedRequest::Pending(request) => self.pending(now, request, ok),
-            ParsedRequest::BatchPending(request) => self.batch_pending(now, bearer, request, ok),
+            ParsedRequest::Lookup(request) => self.lookup(now, request, ok),
+            ParsedRequest::PendingId(request) => self.pending_id(now, request, ok),
+            ParsedRequest::BatchPendingId(request) => {
+                self.batch_pending_id(now, bearer, request, ok)
+            }
             ParsedRequest::ShareInfo(request) => self.share_info(request, ok),
             ParsedRequest::CorpToken(request) => self.corp_token(now, request, ok),
         };
@@ -76,10 +78,10 @@ impl SimulatedRemote {
     }
 
     /// D95818.
-    fn convert(
+    fn lookup(
         &self,
         now: Timestamp,
-        request: &ConvertRequest<'_>,
+        request: &SubjectRequest<'_>,
         ok: &'static str,
     ) -> Result<Reply, i64> {
         require(&[&request.unionid, &request.openid])?;
@@ -136,10 +138,10 @@ impl SimulatedRemote {
     }
 
     /// D97357.
-    fn pending(
+    fn pending_id(
         &mut self,
         now: Timestamp,
-        request: &PendingRequest<'_>,
+        request: &PendingIdRequest<'_>,
         ok: &'static str,
     ) -> Result<Reply, i64> {
         require(&[&request.unionid, &request.openid])?;

@@ -1,6 +1,6 @@
 //! The seven calls the remote knows, and what belongs to each.
 
-use crate::wecom::wire;
+use crate::wecom::{endpoint::Endpoint, wire};
 
 /// One API, which is also one lane: every quota belongs to one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,11 +11,11 @@ pub enum SimEndpoint {
     /// `apply_mass_call_ticket` (D96250).
     Ticket,
     /// `unionid_to_external_userid` (D95818).
-    Convert,
+    Lookup,
     /// `unionid_to_pending_id` (D97357).
-    Pending,
+    PendingId,
     /// `batch/external_userid_to_pending_id` (D98040).
-    BatchPending,
+    BatchPendingId,
     /// `list_app_share_info` (D95813).
     ShareInfo,
     /// `corp/gettoken` (D95816).
@@ -30,9 +30,9 @@ impl SimEndpoint {
     pub const ALL: [Self; Self::COUNT] = [
         Self::Token,
         Self::Ticket,
-        Self::Convert,
-        Self::Pending,
-        Self::BatchPending,
+        Self::Lookup,
+        Self::PendingId,
+        Self::BatchPendingId,
         Self::ShareInfo,
         Self::CorpToken,
     ];
@@ -43,19 +43,19 @@ impl SimEndpoint {
         match self {
             Self::Token => wire::GETTOKEN,
             Self::Ticket => wire::APPLY_MASS_CALL_TICKET,
-            Self::Convert => wire::UNIONID_TO_EXTERNAL_USERID,
-            Self::Pending => wire::UNIONID_TO_PENDING_ID,
-            Self::BatchPending => wire::EXTERNAL_USERID_TO_PENDING_ID,
-            Self::ShareInfo => wire::LIST_APP_SHARE_INFO,
-            Self::CorpToken => wire::CORP_GETTOKEN,
+            Self::Lookup => Endpoint::LOOKUP.path,
+            Self::PendingId => Endpoint::PENDING_ID.path,
+            Self::BatchPendingId => "/cgi-bin/corpgroup/batch/external_userid_to_pending_id",
+            Self::ShareInfo => "/cgi-bin/corpgroup/corp/list_app_share_info",
+            Self::CorpToken => "/cgi-bin/corpgroup/corp/gettoken",
         }
     }
 
     /// The API at `path`, if there is one. The hot one is looked at first.
     #[must_use]
     pub fn at(path: &str) -> Option<Self> {
-        if path == Self::Convert.path() {
-            return Some(Self::Convert);
+        if path == Self::Lookup.path() {
+            return Some(Self::Lookup);
         }
         Self::ALL.into_iter().find(|api| api.path() == path)
     }
@@ -63,7 +63,7 @@ impl SimEndpoint {
     /// Whether the business windows apply to it (D95818, D98040).
     #[must_use]
     pub const fn is_business(self) -> bool {
-        matches!(self, Self::Convert | Self::Pending)
+        matches!(self, Self::Lookup | Self::PendingId)
     }
 
     /// Whether its pages say POST, so that a GET is refused.

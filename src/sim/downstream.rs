@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{
     call::Reply,
     id::Id,
-    parsed_request::{BatchPendingRequest, CorpTokenRequest, ShareInfoRequest},
+    parsed_request::{BatchPendingIdRequest, CorpTokenRequest, ShareInfoRequest},
     remote::SimulatedRemote,
     reply::{field, token_fields},
     token::Bearer,
@@ -22,11 +22,11 @@ impl SimulatedRemote {
     /// D98040. Ids that are unknown, not asked for before, or another corp's (with a downstream
     /// token) are missing from the result. There are no group chats here, so a well-formed
     /// `chat_id` narrows nothing.
-    pub(super) fn batch_pending(
+    pub(super) fn batch_pending_id(
         &self,
         now: Timestamp,
         bearer: Bearer,
-        request: &BatchPendingRequest,
+        request: &BatchPendingIdRequest,
         ok: &'static str,
     ) -> Result<Reply, i64> {
         let ids = &request.external_userid;

@@ -5,15 +5,15 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error};
 
 use super::{api::SimEndpoint, call::ApiCall};
-use crate::wecom::{transport::Method, wire::ConvertRequest};
+use crate::wecom::{endpoint::SubjectRequest, transport::Method};
 
 /// A call with its body read. Both GET APIs are answered to a POST too: one SDK posts (D96250).
 pub(super) enum ParsedRequest<'a> {
     Token,
     Ticket,
-    Convert(ConvertRequest<'a>),
-    Pending(PendingRequest<'a>),
-    BatchPending(BatchPendingRequest),
+    Lookup(SubjectRequest<'a>),
+    PendingId(PendingIdRequest<'a>),
+    BatchPendingId(BatchPendingIdRequest),
     ShareInfo(ShareInfoRequest),
     CorpToken(CorpTokenRequest),
     /// Not JSON, or a field of another type than the page says.
@@ -24,7 +24,7 @@ pub(super) enum ParsedRequest<'a> {
 
 /// D97357: no corpid, no ticket.
 #[derive(Deserialize)]
-pub(super) struct PendingRequest<'a> {
+pub(super) struct PendingIdRequest<'a> {
     #[serde(borrow, default)]
     pub(super) unionid: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -33,7 +33,7 @@ pub(super) struct PendingRequest<'a> {
 
 /// D98040.
 #[derive(Deserialize)]
-pub(super) struct BatchPendingRequest {
+pub(super) struct BatchPendingIdRequest {
     #[serde(default)]
     pub(super) external_userid: Vec<String>,
     #[serde(default)]
@@ -94,9 +94,11 @@ impl<'a> ParsedRequest<'a> {
         match api {
             SimEndpoint::Token => Self::Token,
             SimEndpoint::Ticket => Self::Ticket,
-            SimEndpoint::Convert => borrowed(serde_json::from_slice(call.body).map(Self::Convert)),
-            SimEndpoint::Pending => borrowed(serde_json::from_slice(call.body).map(Self::Pending)),
-            SimEndpoint::BatchPending => owned(call.body, Self::BatchPending),
+            SimEndpoint::Lookup => borrowed(serde_json::from_slice(call.body).map(Self::Lookup)),
+            SimEndpoint::PendingId => {
+                borrowed(serde_json::from_slice(call.body).map(Self::PendingId))
+            }
+            SimEndpoint::BatchPendingId => owned(call.body, Self::BatchPendingId),
             SimEndpoint::ShareInfo => owned(call.body, Self::ShareInfo),
             SimEndpoint::CorpToken => owned(call.body, Self::CorpToken),
         }
@@ -105,7 +107,7 @@ impl<'a> ParsedRequest<'a> {
     /// The ticket it carries. Only one API accepts one (D96250).
     pub(super) fn ticket(&self) -> Option<&str> {
         match self {
-            Self::Convert(request) => request.mass_call_ticket.as_deref(),
+            Self::Lookup(request) => request.mass_call_ticket.as_deref(),
             _ => None,
         }
     }

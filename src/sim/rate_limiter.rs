@@ -76,7 +76,7 @@ impl RateLimiter {
     /// Counts a call of `api` that arrives at `now`, which never runs backwards. `ticketed` says
     /// that it carries a valid ticket, which lifts the business windows.
     pub fn arrive(&mut self, now: Timestamp, api: SimEndpoint, ticketed: bool) -> Admission {
-        if api == SimEndpoint::Convert && self.options.others > 0.0 {
+        if api == SimEndpoint::Lookup && self.options.others > 0.0 {
             self.let_others_arrive(now);
         }
         let business = api.is_business() && !ticketed;
@@ -94,7 +94,7 @@ impl RateLimiter {
         for place in self.others..due {
             let after = std::time::Duration::from_secs_f64((place + 1) as f64 / rate);
             let at = self.start.plus(after).min(now);
-            let (lane, count_refused) = self.lane(SimEndpoint::Convert);
+            let (lane, count_refused) = self.lane(SimEndpoint::Lookup);
             if !lane.blocked(at, true) {
                 lane.others += 1;
                 lane.arrive(at, true, count_refused);
@@ -287,7 +287,7 @@ mod tests {
     }
 
     fn call(meter: &mut RateLimiter, now: Timestamp) -> Admission {
-        meter.arrive(now, SimEndpoint::Convert, false)
+        meter.arrive(now, SimEndpoint::Lookup, false)
     }
 
     /// Crosses `limits` (one call) at 22:30 and says when calls are admitted again.
@@ -318,7 +318,7 @@ mod tests {
             assert_eq!(call(&mut meter, at("2026-11-22T09:00")), Admitted);
         }
         assert_eq!(call(&mut meter, at("2026-11-22T09:01")), Admitted);
-        let stats = meter.stats(SimEndpoint::Convert).unwrap();
+        let stats = meter.stats(SimEndpoint::Lookup).unwrap();
         assert_eq!((stats.windows["basic.minute"].peak, stats.blocks), (3, 0));
     }
 
@@ -331,7 +331,7 @@ mod tests {
             for _ in 0..5 {
                 call(&mut meter, at("2026-11-22T09:00"));
             }
-            let stats = meter.stats(SimEndpoint::Convert).unwrap();
+            let stats = meter.stats(SimEndpoint::Lookup).unwrap();
             assert_eq!(
                 (stats.calls, stats.counted, stats.refused_45009),
                 (5, counted, 3)
@@ -344,11 +344,11 @@ mod tests {
     fn a_ticket_lifts_the_business_windows_and_leaves_the_basic_ones() {
         let mut meter = meter("basic.minute=2,business.hour=1", |_| ());
         let now = at("2026-11-22T09:00");
-        assert_eq!(meter.arrive(now, SimEndpoint::Convert, true), Admitted);
-        assert_eq!(meter.arrive(now, SimEndpoint::Convert, true), Admitted);
-        assert_eq!(meter.arrive(now, SimEndpoint::Convert, true), Refused);
+        assert_eq!(meter.arrive(now, SimEndpoint::Lookup, true), Admitted);
+        assert_eq!(meter.arrive(now, SimEndpoint::Lookup, true), Admitted);
+        assert_eq!(meter.arrive(now, SimEndpoint::Lookup, true), Refused);
         assert_eq!(
-            meter.stats(SimEndpoint::Convert).unwrap().windows["business.hour"].peak,
+            meter.stats(SimEndpoint::Lookup).unwrap().windows["business.hour"].peak,
             0
         );
     }
@@ -358,7 +358,7 @@ mod tests {
         let mut meter = meter("basic.minute=1", |_| ());
         let now = at("2026-11-22T09:00");
         assert_eq!(call(&mut meter, now), Admitted);
-        assert_eq!(meter.arrive(now, SimEndpoint::Pending, false), Admitted);
+        assert_eq!(meter.arrive(now, SimEndpoint::PendingId, false), Admitted);
         assert_eq!(meter.arrive(now, SimEndpoint::Token, false), Admitted);
         assert!(
             !meter
@@ -373,7 +373,7 @@ mod tests {
     fn others_spend_the_same_quota() {
         let mut meter = meter("business.hour=100", |options| options.others = 0.5);
         assert_eq!(call(&mut meter, at("2026-11-22T00:03:10")), Admitted);
-        let stats = meter.stats(SimEndpoint::Convert).unwrap();
+        let stats = meter.stats(SimEndpoint::Lookup).unwrap();
         assert_eq!(
             (stats.others, stats.windows["business.hour"].calls),
             (95, 96)

@@ -207,7 +207,7 @@ impl SimulatedRemote {
     /// chance: there is only one, and losing it teaches nothing that a script cannot.
     fn draw(&mut self, api: SimEndpoint) -> Forced {
         let scripted = match api {
-            SimEndpoint::Convert => self.script.pop_front(),
+            SimEndpoint::Lookup => self.script.pop_front(),
             _ => None,
         };
         let forced = scripted.unwrap_or_else(|| match api {
@@ -358,7 +358,7 @@ impl SimulatedRemote {
         let now = self.latest.max(self.now());
         self.let_orphans_arrive(now);
         self.latest = now;
-        self.meter.holds(now, SimEndpoint::Convert, window)
+        self.meter.holds(now, SimEndpoint::Lookup, window)
     }
 
     /// Decides about the next lookups, one each, in order of arrival.

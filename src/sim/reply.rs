@@ -56,7 +56,7 @@ impl Reply {
              more info at https://open.work.weixin.qq.com/devtool/query?e={errcode}"
         );
         let mut body = format!(r#"{{"errcode":{errcode},"errmsg":"{errmsg}""#).into_bytes();
-        if api == SimEndpoint::Convert && rng.bool() {
+        if api == SimEndpoint::Lookup && rng.bool() {
             body.extend_from_slice(br#","external_userid_info":[]"#);
         }
         body.push(b'}');

@@ -85,7 +85,8 @@ impl fmt::Display for Class {
 pub struct Entry {
     /// The code; for a family of codes its first member.
     pub code: i64,
-    /// What to do on a lookup that names no downstream corp; [`class_of`] knows the rest.
+    /// What to do after a call about a subject;
+    /// [`Endpoint::class_of`](super::endpoint::Endpoint::class_of) knows the exceptions.
     pub class: Class,
     /// The official term (D90313); empty if none is known.
     pub chinese: &'static str,
@@ -146,43 +147,28 @@ pub fn entries() -> &'static [Entry] {
     table::ENTRIES
 }
 
-/// Which call was refused. Some codes mean different things on different calls.
+/// The calls about credentials, which concern no subject and no downstream corp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum WecomCall {
-    /// `gettoken`: no token, no subject is involved yet.
-    Gettoken,
+pub(super) enum CredentialCall {
+    /// `gettoken`.
+    Token,
     /// `apply_mass_call_ticket`.
     Ticket,
-    /// A lookup.
-    Convert {
-        /// Whether it named one downstream corp.
-        corpid: bool,
-    },
 }
 
-/// What `code` asks us to do after `on`.
-#[must_use]
-pub fn class_of(code: i64, on: WecomCall) -> Class {
-    let class = lookup(code).class;
-    match on {
-        WecomCall::Convert { corpid: true } if code == 40013 => Class::Downstream,
-        WecomCall::Convert { corpid: false } if class == Class::Downstream => Class::Stop,
-        WecomCall::Convert { .. } => class,
-        WecomCall::Gettoken | WecomCall::Ticket => without_subject(code, class, on),
-    }
-}
-
-/// A refusal can only be pinned on a subject or a downstream corp if the call named one; on the
-/// two calls that name neither it concerns the credentials. And a token cannot be the trouble of
-/// the call that fetches it: 40001 there is a wrong secret, which repeated gets the address
-/// banned for an hour (D90313).
-fn without_subject(code: i64, class: Class, on: WecomCall) -> Class {
-    match class {
-        Class::Token if on == WecomCall::Gettoken => Class::Stop,
-        // "Invalid input", which also answers GET in place of POST (D90313).
-        Class::Source if code == 40058 => Class::Bug,
-        Class::Subject | Class::Source | Class::Downstream => Class::Stop,
-        class => class,
+impl CredentialCall {
+    /// Returns what `errcode` asks for after this call. What elsewhere refuses a subject or a
+    /// downstream corp refuses the credentials here. And the call that fetches a token cannot
+    /// suffer from it: 40001 is a wrong secret there, which repeated gets the address banned for
+    /// an hour (D90313).
+    pub(super) fn class_of(self, errcode: i64) -> Class {
+        match lookup(errcode).class {
+            Class::Token if self == Self::Token => Class::Stop,
+            // "Invalid input", which also answers GET in place of POST (D90313).
+            Class::Source if errcode == 40058 => Class::Bug,
+            Class::Subject | Class::Source | Class::Downstream => Class::Stop,
+            class => class,
+        }
     }
 }
 

@@ -106,7 +106,7 @@ impl Job {
         };
         let rehearsed = self.play.play(&path, &mut bar).unwrap();
         assert!(matches!(rehearsed.report.reason, StopReason::Finished));
-        let lane = &rehearsed.stats.lanes[idferry::wecom::wire::UNIONID_TO_EXTERNAL_USERID];
+        let lane = &rehearsed.stats.lanes[idferry::wecom::Endpoint::LOOKUP.path];
         assert_eq!((lane.blocks, lane.calls), (0, self.subjects));
         (rehearsed, bar)
     }

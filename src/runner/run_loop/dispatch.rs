@@ -6,7 +6,7 @@ use crate::{
     quota::{CallKind, Hold, HoldReason},
     runner::{event::StopReason, queue::Claim, ticket_trial::Candidates},
     store::Result,
-    wecom::Token,
+    wecom::{Endpoint, Token},
 };
 
 /// What dispatching led to.
@@ -166,7 +166,9 @@ impl Runner<'_> {
         };
         let sent = claim.sent(now, paid.kind(), token_generation);
         let ticket = self.trial.ticket(sent.kind);
-        let call = self.client.convert(claim.subject(), token, ticket, paid);
+        let endpoint = Endpoint::of(self.gate.api());
+        let subject = claim.subject();
+        let call = self.client.call(endpoint, subject, token, ticket, paid);
         self.calls.send(claim, sent, call);
     }
 }

@@ -62,7 +62,7 @@ fn convert(simulator: &Simulator) -> (String, std::io::Result<()>) {
         ),
     );
     let token = body(&token)["access_token"].as_str().unwrap().to_owned();
-    let path = format!("{}?access_token={token}", SimEndpoint::Convert.path());
+    let path = format!("{}?access_token={token}", SimEndpoint::Lookup.path());
     post(simulator, &path, &subject(1).to_string())
 }
 
@@ -128,7 +128,7 @@ fn the_door_shows_what_was_counted_and_steers() {
     let simulator = start();
     convert(&simulator).1.unwrap();
     let stats = body(&get(&simulator, "/_sim/stats"));
-    let lane = &stats["lanes"][SimEndpoint::Convert.path()];
+    let lane = &stats["lanes"][SimEndpoint::Lookup.path()];
     assert_eq!(
         (&lane["counted"], &lane["answered"]),
         (&json!(1), &json!(1))
@@ -222,7 +222,7 @@ fn a_listener_that_wraps_its_sockets_serves_the_same() {
 #[test]
 fn a_reset_reaches_through_a_wrapper() {
     let (address, _) = wrapped([127, 0, 0, 1], &[Fault::ResetBefore]);
-    let path = SimEndpoint::Convert.path();
+    let path = SimEndpoint::Lookup.path();
     let request = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n");
     let (seen, end) = exchange_with(&address, &request);
     assert_eq!(seen, "");

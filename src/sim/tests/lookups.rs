@@ -38,7 +38,7 @@ async fn a_filter_leaves_one_corp_or_nobody() {
         for corp in corps {
             let mut body = subject(number);
             body["corpid"] = json!(corp.corpid);
-            let seen = links(&bench.ask(SimEndpoint::Convert, body).await);
+            let seen = links(&bench.ask(SimEndpoint::Lookup, body).await);
             let expected = all.iter().filter(|(corpid, _)| *corpid == corp.corpid);
             assert_eq!(seen, expected.cloned().collect::<Vec<_>>());
         }
@@ -46,7 +46,7 @@ async fn a_filter_leaves_one_corp_or_nobody() {
     for (corpid, errcode) in [("wpNobodyKnowsThisOne", 670_004), ("x", 40_013)] {
         let mut body = subject(1);
         body["corpid"] = json!(corpid);
-        assert_eq!(code(&bench.ask(SimEndpoint::Convert, body).await), errcode);
+        assert_eq!(code(&bench.ask(SimEndpoint::Lookup, body).await), errcode);
     }
 }
 
@@ -151,15 +151,18 @@ async fn external_userids_lead_back_to_the_pending_ids_that_were_asked_for() {
     let links = linked(&bench, 0..40).await;
     let mut pending = std::collections::HashMap::new();
     for number in 0..20 {
-        let reply = bench.ask(SimEndpoint::Pending, subject(number)).await;
-        let again = bench.ask(SimEndpoint::Pending, subject(number)).await;
+        let reply = bench.ask(SimEndpoint::PendingId, subject(number)).await;
+        let again = bench.ask(SimEndpoint::PendingId, subject(number)).await;
         assert_eq!(reply["pending_id"], again["pending_id"]);
         pending.insert(number, reply["pending_id"].clone());
     }
     let mut ids: Vec<_> = links.iter().map(|(_, _, id)| id.clone()).collect();
     ids.push("wmForged".to_owned());
     let reply = bench
-        .ask(SimEndpoint::BatchPending, json!({ "external_userid": ids }))
+        .ask(
+            SimEndpoint::BatchPendingId,
+            json!({ "external_userid": ids }),
+        )
         .await;
     let known = links.iter().filter(|(number, ..)| *number < 20);
     let entry = |(number, _, id): &(u32, String, String)| json!({ "external_userid": id, "pending_id": pending[number] });
@@ -167,7 +170,10 @@ async fn external_userids_lead_back_to_the_pending_ids_that_were_asked_for() {
     tokio::time::sleep(Duration::from_secs(90 * 86_400)).await;
     bench.token = bench.fetch().await;
     let reply = bench
-        .ask(SimEndpoint::BatchPending, json!({ "external_userid": ids }))
+        .ask(
+            SimEndpoint::BatchPendingId,
+            json!({ "external_userid": ids }),
+        )
         .await;
     assert_eq!(reply["result"], json!([]), "after 90 days");
 }
@@ -178,7 +184,7 @@ async fn a_batch_has_one_to_a_hundred_ids() {
     for (count, errcode) in [(0, 40_058), (1, 0), (100, 0), (101, 40_058)] {
         let body = json!({ "external_userid": vec!["wmX"; count] });
         assert_eq!(
-            code(&bench.ask(SimEndpoint::BatchPending, body).await),
+            code(&bench.ask(SimEndpoint::BatchPendingId, body).await),
             errcode
         );
     }
@@ -189,7 +195,7 @@ async fn a_downstream_token_sees_its_own_customers_only() {
     let mut bench = Bench::new(SimOptions::default()).await;
     let links = linked(&bench, 0..40).await;
     for number in 0..40 {
-        bench.ask(SimEndpoint::Pending, subject(number)).await;
+        bench.ask(SimEndpoint::PendingId, subject(number)).await;
     }
     let corp = bench.with(|remote| remote.world().corps()[2].clone());
     let mut body = json!({ "corpid": corp.corpid, "agentid": 1, "business_type": 1 });
@@ -204,7 +210,10 @@ async fn a_downstream_token_sees_its_own_customers_only() {
         .to_owned();
     let ids: Vec<_> = links.iter().map(|(_, _, id)| id).collect();
     let reply = bench
-        .ask(SimEndpoint::BatchPending, json!({ "external_userid": ids }))
+        .ask(
+            SimEndpoint::BatchPendingId,
+            json!({ "external_userid": ids }),
+        )
         .await;
     let own = links
         .iter()

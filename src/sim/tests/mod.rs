@@ -93,7 +93,7 @@ impl Bench {
     }
 
     async fn convert(&self, number: u32) -> Result<Vec<u8>, Failure> {
-        self.post(SimEndpoint::Convert, subject(number).to_string())
+        self.post(SimEndpoint::Lookup, subject(number).to_string())
             .await
     }
 
@@ -116,7 +116,7 @@ impl Bench {
     fn counted(&self) -> u64 {
         self.stats()
             .lanes
-            .get(SimEndpoint::Convert.path())
+            .get(SimEndpoint::Lookup.path())
             .map_or(0, |lane| lane.counted)
     }
 }

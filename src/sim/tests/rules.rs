@@ -13,7 +13,7 @@ async fn apply(bench: &Bench) -> Value {
 async fn with_ticket(bench: &Bench, ticket: &Value) -> i64 {
     let mut body = subject(1);
     body["mass_call_ticket"] = ticket.clone();
-    code(&bench.ask(SimEndpoint::Convert, body).await)
+    code(&bench.ask(SimEndpoint::Lookup, body).await)
 }
 
 #[tokio::test(start_paused = true)]
@@ -116,7 +116,7 @@ async fn too_many_calls_in_the_air_get_45033() {
     let calls = (0..50).map(|number| bench.errcode(number));
     let codes = futures_util::future::join_all(calls).await;
     let crowded = codes.iter().filter(|code| **code == 45_033).count() as u64;
-    let lane = bench.stats().lanes[SimEndpoint::Convert.path()].clone();
+    let lane = bench.stats().lanes[SimEndpoint::Lookup.path()].clone();
     assert!(crowded > 10, "{crowded}");
     assert_eq!((lane.peak_in_air, lane.refused_45033), (3, crowded));
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -144,14 +144,14 @@ async fn crossing_the_minute_blocks_for_sixty_seconds() {
     );
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(bench.errcode(1).await, 0);
-    assert_eq!(bench.stats().lanes[SimEndpoint::Convert.path()].blocks, 1);
+    assert_eq!(bench.stats().lanes[SimEndpoint::Lookup.path()].blocks, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn malformed_requests_are_told_apart() {
     let bench = Bench::new(SimOptions::default()).await;
     for body in ["{", r#"{"unionid":1,"openid":"o"}"#, "\u{ff5b}}"] {
-        let reply = read(&bench.post(SimEndpoint::Convert, body).await.unwrap());
+        let reply = read(&bench.post(SimEndpoint::Lookup, body).await.unwrap());
         assert_eq!(code(&reply), 40_058);
         assert!(
             reply["errmsg"]
@@ -161,7 +161,7 @@ async fn malformed_requests_are_told_apart() {
         );
     }
     let reply = bench
-        .ask(SimEndpoint::Convert, json!({ "unionid": "o" }))
+        .ask(SimEndpoint::Lookup, json!({ "unionid": "o" }))
         .await;
     assert_eq!(code(&reply), 40_058);
     assert!(!reply["errmsg"].as_str().unwrap().contains("Warning"));
@@ -171,7 +171,7 @@ async fn malformed_requests_are_told_apart() {
 async fn a_get_where_the_page_says_post_and_a_wrong_path_are_refused() {
     let bench = Bench::new(SimOptions::default()).await;
     let query = vec![("access_token", Arc::new(Secret::new(bench.token.clone())))];
-    let (path, body) = (SimEndpoint::Convert.path(), Vec::new());
+    let (path, body) = (SimEndpoint::Lookup.path(), Vec::new());
     let get = Request {
         method: Method::Get,
         path,
