@@ -25,7 +25,7 @@ use crate::{
         event::{RunEvent, RunReport},
     },
     secret::Secret,
-    sim::{self, SimulatedRemote, Stats, transport::MemoryTransport},
+    sim::{self, MemoryTransport, SimulatedRemote, Stats},
     store::Store,
     wecom::{Client, Endpoint},
 };

@@ -1,11 +1,11 @@
-//! The seven calls the remote knows, and what belongs to each.
+//! The seven APIs of the remote.
 
 use crate::wecom::{endpoint::Endpoint, wire};
 
-/// One API, which is also one lane: every quota belongs to one of these.
+/// One API. Every quota belongs to one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
-pub enum SimEndpoint {
+pub(super) enum SimEndpoint {
     /// `gettoken` (D91039).
     Token,
     /// `apply_mass_call_ticket` (D96250).
@@ -24,10 +24,10 @@ pub enum SimEndpoint {
 
 impl SimEndpoint {
     /// How many there are.
-    pub const COUNT: usize = 7;
+    pub(super) const COUNT: usize = 7;
 
     /// All of them, each at its own index.
-    pub const ALL: [Self; Self::COUNT] = [
+    pub(super) const ALL: [Self; Self::COUNT] = [
         Self::Token,
         Self::Ticket,
         Self::Lookup,
@@ -38,8 +38,7 @@ impl SimEndpoint {
     ];
 
     /// The path on the wire.
-    #[must_use]
-    pub const fn path(self) -> &'static str {
+    pub(super) const fn path(self) -> &'static str {
         match self {
             Self::Token => wire::GETTOKEN,
             Self::Ticket => wire::APPLY_MASS_CALL_TICKET,
@@ -51,9 +50,8 @@ impl SimEndpoint {
         }
     }
 
-    /// The API at `path`, if there is one. The hot one is looked at first.
-    #[must_use]
-    pub fn at(path: &str) -> Option<Self> {
+    /// Returns the API at `path`; the one that is called most is compared first.
+    pub(super) fn at(path: &str) -> Option<Self> {
         if path == Self::Lookup.path() {
             return Some(Self::Lookup);
         }
@@ -61,12 +59,11 @@ impl SimEndpoint {
     }
 
     /// Whether the business windows apply to it (D95818, D98040).
-    #[must_use]
-    pub const fn is_business(self) -> bool {
+    pub(super) const fn is_business(self) -> bool {
         matches!(self, Self::Lookup | Self::PendingId)
     }
 
-    /// Whether its pages say POST, so that a GET is refused.
+    /// Whether its page states POST, so that a GET is refused.
     pub(super) const fn wants_body(self) -> bool {
         !matches!(self, Self::Token | Self::Ticket)
     }

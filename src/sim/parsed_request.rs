@@ -1,4 +1,4 @@
-//! What a call asks for, once its body has been read.
+//! The body of a call, parsed.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error};
 use super::{api::SimEndpoint, call::ApiCall};
 use crate::wecom::{endpoint::SubjectRequest, transport::Method};
 
-/// A call with its body read. Both GET APIs are answered to a POST too: one SDK posts (D96250).
+/// A call with its body parsed. Both GET APIs accept a POST too, as one SDK posts (D96250).
 pub(super) enum ParsedRequest<'a> {
     Token,
     Ticket,
@@ -16,9 +16,9 @@ pub(super) enum ParsedRequest<'a> {
     BatchPendingId(BatchPendingIdRequest),
     ShareInfo(ShareInfoRequest),
     CorpToken(CorpTokenRequest),
-    /// Not JSON, or a field of another type than the page says.
+    /// Not JSON, or a field of another type than the page states.
     Malformed,
-    /// GET where the page says POST.
+    /// GET where the page states POST.
     WrongVerb,
 }
 
@@ -66,8 +66,8 @@ pub(super) struct CorpTokenRequest {
     pub(super) business_type: u32,
 }
 
-/// A number, in quotation marks or not: some clients take it from their command line as it is
-/// (PyPI api-wecom-cli). Whether the real remote takes it so is unknown.
+/// Parses a number, in quotation marks or not: some clients pass the text of their command line on
+/// (PyPI api-wecom-cli). Whether the real remote accepts that is unknown.
 fn number<'de, D, T>(from: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -75,13 +75,13 @@ where
 {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Spelt {
+    enum Number {
         Plain(i64),
         Quoted(String),
     }
-    let number = match Spelt::deserialize(from)? {
-        Spelt::Plain(number) => number,
-        Spelt::Quoted(text) => text.parse().map_err(D::Error::custom)?,
+    let number = match Number::deserialize(from)? {
+        Number::Plain(number) => number,
+        Number::Quoted(text) => text.parse().map_err(D::Error::custom)?,
     };
     T::try_from(number).map_err(|_| D::Error::custom("out of range"))
 }
@@ -104,7 +104,7 @@ impl<'a> ParsedRequest<'a> {
         }
     }
 
-    /// The ticket it carries. Only one API accepts one (D96250).
+    /// The ticket that it carries; of these APIs only one accepts it (D96250).
     pub(super) fn ticket(&self) -> Option<&str> {
         match self {
             Self::Lookup(request) => request.mass_call_ticket.as_deref(),
@@ -119,7 +119,7 @@ fn borrowed<'a>(read: serde_json::Result<ParsedRequest<'a>>) -> ParsedRequest<'a
 
 fn owned<'a, T: DeserializeOwned>(
     body: &[u8],
-    ask: impl FnOnce(T) -> ParsedRequest<'a>,
+    request: impl FnOnce(T) -> ParsedRequest<'a>,
 ) -> ParsedRequest<'a> {
-    serde_json::from_slice(body).map_or(ParsedRequest::Malformed, ask)
+    serde_json::from_slice(body).map_or(ParsedRequest::Malformed, request)
 }

@@ -120,13 +120,13 @@ fn no_call_is_missing_in_the_ledger(scenario: &Scenario, result: &RunResult) {
 /// Invariant 2: with the same limits on both sides and no other callers in the corp, the remote
 /// never had to lock us out.
 fn no_window_was_exceeded(scenario: &Scenario, result: &RunResult) {
-    let alone = scenario.setup.remote.others == 0.0;
+    let alone = scenario.setup.remote.other_traffic == 0.0;
     if !alone || !scenario.is_counted_alike() || !scenario.is_within_the_remotes() {
         return;
     }
     // Only lookups are charged; of other calls there are a few a day.
     if let Some(lane) = result.stats.lanes.get(Endpoint::LOOKUP.path) {
-        assert_eq!(lane.blocks, 0, "locked out: {:?}", lane.windows);
+        assert_eq!(lane.lockouts, 0, "locked out: {:?}", lane.windows);
     }
 }
 
@@ -134,7 +134,7 @@ impl Scenario {
     /// Sliding windows of ours satisfy both of the remote's ways to count.
     fn is_counted_alike(&self) -> bool {
         self.setup.quota.window_kind == WindowKind::Sliding
-            || self.setup.remote.counting == WindowKind::Calendar
+            || self.setup.remote.window_kind == WindowKind::Calendar
     }
 
     /// Whether we allow ourselves no more than the remote allows.

@@ -183,7 +183,7 @@ impl Scenario {
 
     pub(crate) fn calendar(mut self) -> Self {
         self.setup.quota.window_kind = WindowKind::Calendar;
-        self.setup.remote.counting = WindowKind::Calendar;
+        self.setup.remote.window_kind = WindowKind::Calendar;
         self
     }
 
