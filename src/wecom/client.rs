@@ -18,7 +18,7 @@ use crate::{
     secret::Secret,
 };
 
-/// One corp's credentials and a way to the API. Clones share both.
+/// The credentials of a corp and the transport to the API. Clones share both.
 #[derive(Clone)]
 pub struct Client {
     transport: Rc<dyn Transport>,
@@ -27,7 +27,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the upstream corp `corp_id`, with the secret of the app it shares.
+    /// Returns a client of the upstream corp `corp_id`, with the secret of the app that it shares.
     #[must_use]
     pub fn new(transport: Rc<dyn Transport>, corp_id: &str, corp_secret: Secret<String>) -> Self {
         Self {
@@ -37,18 +37,18 @@ impl Client {
         }
     }
 
-    /// The upstream corp.
+    /// The corpid of the upstream corp.
     #[must_use]
     pub fn corp_id(&self) -> &str {
         &self.corp_id
     }
 
-    /// Fetches an access token (D91039). One at a time, and never in a loop on a refusal: wrong
-    /// secrets get the address banned for an hour (D90313).
+    /// Fetches an access token (D91039). Callers fetch one at a time and never repeat a refused
+    /// fetch in a loop: wrong secrets get the address banned for an hour (D90313).
     ///
     /// # Errors
     ///
-    /// A reply that says no, or none that can be read.
+    /// A refusal, or no reply that can be read.
     pub fn fetch_token(&self) -> impl Future<Output = Result<Token, CallError>> + use<> {
         let client = self.clone();
         async move {
@@ -60,13 +60,13 @@ impl Client {
         }
     }
 
-    /// Applies for the one ticket this corp will ever get (D96250). `now` is the moment of
-    /// sending; the ticket's seven days are counted from it, to be safe. A failure may have used
-    /// the chance up: report it, never repeat it.
+    /// Applies for the only ticket that this corp ever gets (D96250). `now` is the time of sending;
+    /// to be safe the seven days of the ticket count from it. An application that failed may have
+    /// been the only one: callers report it and never repeat it.
     ///
     /// # Errors
     ///
-    /// A reply that says no, or none that can be read.
+    /// A refusal, or no reply that can be read.
     pub fn apply_ticket(
         &self,
         token: &Token,

@@ -1,5 +1,5 @@
-//! A reply's bytes to what they mean. `errcode` is tested first, always: an error reply may carry
-//! an empty list too, and an empty list means "nobody" only beside `errcode` 0.
+//! Reads replies. `errcode` is always tested first: an error reply may carry an empty list of links
+//! too, which means "no link" only beside `errcode` 0.
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{clock::Timestamp, secret::Secret};
 
-/// The one thing that is ever looked for in an `errmsg` (D90455): the server could not parse our
-/// JSON and went on with half-read parameters, even where it says `errcode` 0.
+/// The only text that is looked for in an `errmsg` (D90455): the server could not parse the JSON
+/// and used half-read parameters, even where `errcode` is 0.
 const WRONG_JSON: &str = "Warning: wrong json format";
 
 /// The result of one call about a subject.
@@ -38,11 +38,10 @@ pub enum Verdict {
 pub struct Refusal {
     /// The code; 0 only with the wrong-json warning.
     pub errcode: i64,
-    /// What it asks us to do.
+    /// What to do about it.
     pub class: Class,
-    /// The server's own words, at most 300 characters, without anything we sent; it may hold our
-    /// public address. Empty for classes that may come by the million
-    /// ([`Class::keeps_errmsg`]).
+    /// The server's own words, at most 300 characters, without anything that was sent; they may
+    /// contain the caller's public address. Empty for most classes ([`Class::keeps_errmsg`]).
     pub errmsg: String,
 }
 
@@ -76,10 +75,10 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Why there is no token or no ticket.
+/// Why a token or a ticket was not obtained.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// A reply that says no.
+    /// An errcode other than 0.
     #[error("{0}")]
     Refused(Refusal),
     /// No reply that can be read.
@@ -87,7 +86,7 @@ pub enum CallError {
     Failed(#[from] Failure),
 }
 
-/// What every reply has, whatever else in it is broken.
+/// The fields of every reply.
 #[derive(Deserialize)]
 struct Head<'a> {
     errcode: Option<i64>,
@@ -121,7 +120,7 @@ pub(super) fn decode(
     }
 }
 
-/// The refusal in `body`, if there is one.
+/// Returns the refusal in `body`, if there is one.
 fn refused(body: &[u8], class_of: impl Fn(i64) -> Class, sent: &[&str]) -> Option<Refusal> {
     let head: Head<'_> = serde_json::from_slice(body).ok()?;
     let errmsg = head.errmsg.unwrap_or_default();
@@ -131,7 +130,8 @@ fn refused(body: &[u8], class_of: impl Fn(i64) -> Class, sent: &[&str]) -> Optio
     }
 }
 
-/// The body of a token or ticket reply, unless it is a refusal. It holds a secret on success.
+/// Returns the body of a token or ticket reply, unless it is a refusal. On success it contains a
+/// secret.
 fn accepted(
     response: Response,
     call: CredentialCall,
@@ -153,7 +153,7 @@ pub(super) fn decode_token(response: Response, sent: &[&str]) -> Result<Token, C
     let reply: TokenReply = serde_json::from_slice(body.expose()).map_err(|_| Failure::Body)?;
     let secret = Secret::new(reply.access_token);
     let length = secret.expose().len();
-    // A life of zero would be a new token for every call, which gets the caller blocked (D91039).
+    // A life of zero would mean a fetch for every call, which gets the caller blocked (D91039).
     if length == 0 || length > Token::LONGEST || reply.expires_in == 0 {
         return Err(Failure::Body.into());
     }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 /// `GET`: corpid and corpsecret to an access token (D91039, D97164).
 pub const GETTOKEN: &str = "/cgi-bin/gettoken";
-/// `GET`: the one-time bulk ticket (D96250).
+/// `GET`: the bulk ticket, once per corp (D96250).
 pub const APPLY_MASS_CALL_TICKET: &str = "/cgi-bin/corp/apply_mass_call_ticket";
 
 /// Reply of [`GETTOKEN`]. In the token family a missing `errcode` is

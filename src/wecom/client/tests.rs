@@ -15,16 +15,16 @@ const ALL: [&str; 5] = [UNIONID, OPENID, TOKEN, TICKET, SECRET];
 
 type Canned = Result<(u16, String), Failure>;
 
-/// Answers every request with the same reply and keeps what it was asked.
+/// Replies to every request with the same reply and keeps the requests.
 struct Memory {
     canned: Canned,
-    asked: RefCell<Vec<Request>>,
+    requests: RefCell<Vec<Request>>,
 }
 
 impl Memory {
     fn client(canned: Canned) -> (Rc<Self>, Client) {
-        let asked = RefCell::default();
-        let memory = Rc::new(Self { canned, asked });
+        let requests = RefCell::default();
+        let memory = Rc::new(Self { canned, requests });
         let transport: Rc<dyn Transport> = memory.clone();
         let client = Client::new(transport, "wwcorp", Secret::new(SECRET.into()));
         (memory, client)
@@ -37,7 +37,7 @@ impl Memory {
 
 impl Transport for Memory {
     fn send(&self, request: Request) -> Sending<'static> {
-        self.asked.borrow_mut().push(request);
+        self.requests.borrow_mut().push(request);
         let reply = self.canned.clone().map(|(status, body)| Response {
             status,
             body: body.into_bytes(),
@@ -96,14 +96,14 @@ async fn lookup_posts_the_ids_and_nothing_that_is_empty() {
         let (memory, client) = Memory::replying(r#"{"errcode":0,"errmsg":"ok"}"#);
         let verdict = lookup(&client, corpid, ticket.as_ref()).await;
         assert_eq!(verdict, Verdict::Answered(Answer::Links(vec![])));
-        let asked = memory.asked.borrow();
-        assert_eq!(asked.len(), 1);
-        assert_eq!(asked[0].method, Method::Post);
-        assert_eq!(asked[0].path, Endpoint::LOOKUP.path);
-        assert_eq!(asked[0].query.len(), 1);
-        assert_eq!(asked[0].query[0].0, "access_token");
-        assert_eq!(asked[0].query[0].1.expose(), TOKEN);
-        assert_eq!(String::from_utf8_lossy(&asked[0].body), *body);
+        let requests = memory.requests.borrow();
+        assert_eq!(requests.len(), 1);
+        assert_eq!(requests[0].method, Method::Post);
+        assert_eq!(requests[0].path, Endpoint::LOOKUP.path);
+        assert_eq!(requests[0].query.len(), 1);
+        assert_eq!(requests[0].query[0].0, "access_token");
+        assert_eq!(requests[0].query[0].1.expose(), TOKEN);
+        assert_eq!(String::from_utf8_lossy(&requests[0].body), *body);
     }
 }
 
@@ -111,7 +111,7 @@ async fn lookup_posts_the_ids_and_nothing_that_is_empty() {
 async fn nothing_is_sent_before_the_first_poll() {
     let (memory, client) = Memory::replying(r#"{"errcode":0,"errmsg":"ok"}"#);
     drop(lookup(&client, None, None));
-    assert!(memory.asked.borrow().is_empty());
+    assert!(memory.requests.borrow().is_empty());
 }
 
 #[tokio::test]
@@ -135,10 +135,10 @@ async fn token_is_fetched_with_the_credentials_of_the_corp() {
         Memory::replying(r#"{"errcode":0,"errmsg":"ok","access_token":"new","expires_in":7200}"#);
     let token = client.fetch_token().await.unwrap();
     assert_eq!(token.secret.expose(), "new");
-    let asked = memory.asked.borrow();
-    assert_eq!(asked[0].method, Method::Get);
-    assert_eq!(asked[0].path, wire::GETTOKEN);
-    let query: Vec<_> = asked[0]
+    let requests = memory.requests.borrow();
+    assert_eq!(requests[0].method, Method::Get);
+    assert_eq!(requests[0].path, wire::GETTOKEN);
+    let query: Vec<_> = requests[0]
         .query
         .iter()
         .map(|(name, value)| (*name, value.expose().as_str()))
@@ -153,7 +153,10 @@ async fn life_of_a_ticket_is_counted_from_the_request() {
     let now = Timestamp::from_millis(1_000);
     let ticket = client.apply_ticket(&token(), now).await.unwrap();
     assert_eq!(ticket.obtained_at(), now);
-    assert_eq!(memory.asked.borrow()[0].path, wire::APPLY_MASS_CALL_TICKET);
+    assert_eq!(
+        memory.requests.borrow()[0].path,
+        wire::APPLY_MASS_CALL_TICKET
+    );
 }
 
 #[tokio::test]
