@@ -1,8 +1,8 @@
 //! When may the next call be sent?
 //!
 //! A call passes twice. First it is *charged* in every window ([`crate::quota`]), durably. Then it
-//! is *let through*: [`Gate::check`] keeps the number in flight small and holds all calls back
-//! during a lockout, [`Gate::pace`] spreads them over the minute. Whatever makes a run wait is the
+//! is *let through*: `check` keeps the number in flight small and holds all calls back
+//! during a lockout, `pace` spreads them over the minute. Whatever makes a run wait is the
 //! same value, a [`Hold`].
 //!
 //! The windows are the quota, the pacer is not: GCRA alone lets burst + rate through in one window

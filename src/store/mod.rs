@@ -128,7 +128,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::OtherCorp`] if it is [of another one](Self::check_corp).
+    /// [`StoreError::OtherCorp`] if it is of another one.
     pub fn bind_corp(&mut self, corp_id: &str) -> Result<()> {
         self.check_corp(corp_id)?;
         self.db.execute(
