@@ -10,7 +10,7 @@ use idferry::{
     model::{Limits, Subject, SubjectId, WindowKind},
     quota::{CallKind, Ledger, Paid},
     secret::Secret,
-    wecom::{BaseUrl, Client, HttpTransport, Timeouts, Verdict},
+    wecom::{BaseUrl, Client, Endpoint, HttpTransport, Timeouts, Verdict},
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -42,7 +42,13 @@ async fn look_up(client: &Client, mut rows: RowReader, calls: u64, width: usize)
     while answered < calls {
         while left > 0 && in_flight.len() < width {
             let subject = next_subject(&mut rows)?;
-            in_flight.push(client.convert(&subject, &token, None, pay(&mut ledger)?));
+            in_flight.push(client.call(
+                &Endpoint::LOOKUP,
+                &subject,
+                &token,
+                None,
+                pay(&mut ledger)?,
+            ));
             left -= 1;
         }
         match in_flight.next().await {

@@ -9,7 +9,7 @@ use fixture::{Fixture, charge_and_complete, full_ledger, read, table};
 use idferry::{
     model::{Limits, WindowKind},
     quota::Ledger,
-    wecom::{WecomCall, errcode::class_of},
+    wecom::Endpoint,
 };
 
 fn windows(bench: &mut Criterion) {
@@ -28,10 +28,10 @@ fn windows(bench: &mut Criterion) {
 }
 
 fn errcodes(bench: &mut Criterion) {
-    let call = WecomCall::Convert { corpid: false };
     let mut codes = [0, -1, 40013, 45009, 84061, 90454].into_iter().cycle();
     bench.bench_function("wecom: errcode to class", |bench| {
-        bench.iter(|| class_of(black_box(codes.next().unwrap_or_default()), call));
+        bench
+            .iter(|| Endpoint::LOOKUP.class_of(black_box(codes.next().unwrap_or_default()), false));
     });
 }
 

@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
         calls: copy.tally.of(State::Queued),
     };
     let now = clock.now();
-    let plan = Plan::draw(tally, &session.forecast_input()?, now, &next.arguments());
+    let plan = Plan::compute(tally, &session.forecast_input()?, now, &next.arguments());
     let text = if args.json {
         serde_json::to_string(&plan).unwrap_or_default() + "\n"
     } else {

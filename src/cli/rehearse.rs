@@ -125,10 +125,10 @@ impl Args {
             remote: sim::SimOptions {
                 seed,
                 limits: quota.limits,
-                counting: quota.window_kind,
+                window_kind: quota.window_kind,
                 faults: self.faults,
                 latency: self.latency,
-                others: self.others,
+                other_traffic: self.others,
                 ..sim::SimOptions::default()
             },
             quota,

@@ -45,12 +45,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     let options = sim::SimOptions {
         seed: args.seed,
         limits: args.limits,
-        counting: args.window,
+        window_kind: args.window,
         faults: args.faults,
         latency: args.latency,
         concurrent: (args.concurrent > 0).then_some(args.concurrent),
         token_life: args.token_life,
-        others: args.others,
+        other_traffic: args.others,
         ..sim::SimOptions::default()
     };
     let simulator = Simulator::start(args.addr, options)

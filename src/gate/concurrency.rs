@@ -108,9 +108,11 @@ impl ConcurrencyLimit {
         }
     }
 
-    /// The remote groaned (45033, time-out). Calls that left before the last halving do not halve
-    /// again. One that cannot be halved rests, longer each time: 1 s, 2 s, 4 s … 60 s, so that a
-    /// remote that overloads for ever does not eat the quota. Answers whether it reduced.
+    /// The remote is overloaded (45033 or a time-out). Returns whether the limit was reduced.
+    ///
+    /// Calls that were sent before the last decrease do not reduce it again. A limit of one pauses
+    /// instead, longer each time: 1 s, 2 s, 4 s … 60 s, so that a remote that stays overloaded does
+    /// not use up the quota.
     pub(super) fn decrease(&mut self, now: Timestamp, in_flight: usize) -> bool {
         if self.stale > 0 {
             self.stale -= 1;

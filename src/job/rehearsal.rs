@@ -25,9 +25,9 @@ use crate::{
         event::{RunEvent, RunReport},
     },
     secret::Secret,
-    sim::{self, SimulatedRemote, Stats, transport::MemoryTransport},
+    sim::{self, MemoryTransport, SimulatedRemote, Stats},
     store::Store,
-    wecom::{Client, wire::UNIONID_TO_EXTERNAL_USERID},
+    wecom::{Client, Endpoint},
 };
 
 /// What to rehearse.
@@ -258,7 +258,7 @@ impl RehearsalFindings {
         real: Duration,
         next: String,
     ) -> Self {
-        let lane = rehearsed.stats.lanes.get(UNIONID_TO_EXTERNAL_USERID);
+        let lane = rehearsed.stats.lanes.get(Endpoint::LOOKUP.path);
         let lane = lane.cloned().unwrap_or_default();
         let after = &rehearsed.report.tally;
         let subjects = before.of(State::Queued);

@@ -1,4 +1,4 @@
-//! Which road to take.
+//! Whether to apply for the ticket.
 
 use super::{Scenario, TicketScenario, render::lasting};
 use crate::{clock::Timestamp, format::count, model::QuotaWindow};
@@ -33,8 +33,8 @@ pub(super) struct Advice {
     pub(super) sentences: String,
 }
 
-/// Weighs both roads. The ticket is the only thing here that cannot be had twice, so it is
-/// advised only where it gains days.
+/// Compares both scenarios. There is only one ticket, so it is advised only where it gains a lot
+/// of time.
 pub(super) fn advise(
     calls: u64,
     without: &Scenario,
@@ -75,21 +75,21 @@ pub(super) fn advise(
     Advice { step, sentences }
 }
 
-/// Within a day, with no day or month window in the way.
-fn is_done_today(road: &Scenario) -> bool {
-    let held = |span: QuotaWindow| !road.forecast.held[span as usize].is_zero();
-    road.seconds <= DAY_SECONDS
-        && !held(QuotaWindow::BusinessDay)
-        && !held(QuotaWindow::BusinessMonth)
+/// Whether it takes a day at most, and no window of a day or more holds calls.
+fn is_done_today(scenario: &Scenario) -> bool {
+    let held = |window: QuotaWindow| !scenario.forecast.held[window as usize].is_zero();
+    let is_long = |window: &QuotaWindow| window.span().as_secs() >= DAY_SECONDS;
+    let mut long = QuotaWindow::ALL.into_iter().filter(is_long);
+    scenario.seconds <= DAY_SECONDS && !long.any(held)
 }
 
-/// Less than a tenth of the time, or less than an hour.
+/// Whether the ticket gains less than a tenth of the time, or less than an hour.
 fn gains_little(without: &Scenario, with: &TicketScenario) -> bool {
     let gain = without.seconds.saturating_sub(with.seconds);
     gain < 3600 || gain < without.seconds / 10
 }
 
-/// What remains at the ticket's end and how long that takes; empty if nothing does.
+/// Says what remains when the ticket expires and how long that takes; empty if nothing does.
 fn left_over(with: &TicketScenario) -> String {
     let left = with.left_over;
     if with.fits || left == 0 {

@@ -1,19 +1,19 @@
-//! Calls over time, drawn with letters.
+//! Calls over time, drawn with characters.
 
 use std::fmt::Write;
 
 const COLUMNS: usize = 60;
 const ROWS: usize = 10;
 
-/// One line of growth, drawn as an area under it.
+/// Calls over time, drawn as an area.
 #[derive(Debug, Clone)]
-pub struct Series {
-    /// What the legend calls it.
-    pub name: String,
-    /// What it is drawn with; one column wide.
-    pub glyph: char,
-    /// Days from now, and the calls sent by then; both never fall.
-    pub points: Vec<(f64, u64)>,
+pub(super) struct Series {
+    /// Its name in the legend.
+    pub(super) name: String,
+    /// The character that fills the area; one column wide.
+    pub(super) glyph: char,
+    /// Days from now, and the calls sent by then; neither ever falls.
+    pub(super) points: Vec<(f64, u64)>,
 }
 
 impl Series {
@@ -21,17 +21,16 @@ impl Series {
         self.points.last().copied().unwrap_or_default()
     }
 
-    /// Calls sent by `days`.
+    /// Returns the calls sent by `days`.
     fn at(&self, days: f64) -> u64 {
         let known = self.points.partition_point(|(at, _)| *at <= days);
         known.checked_sub(1).map_or(0, |last| self.points[last].1)
     }
 }
 
-/// Draws all series over the days of the longest one: at most 72 columns, 12 lines and one
-/// more a series, the later ones in front. Empty if there is nothing to draw.
-#[must_use]
-pub fn chart(series: &[Series]) -> String {
+/// Draws all series over the days of the longest one: at most 72 columns, and 12 lines and one
+/// more per series; later ones are in front. Empty if there is nothing to draw.
+pub(super) fn chart(series: &[Series]) -> String {
     let days = series.iter().map(|one| one.end().0).fold(0.0, f64::max);
     let calls = series.iter().map(|one| one.end().1).max().unwrap_or(0);
     if calls == 0 || days <= 0.0 || !days.is_finite() {
@@ -56,7 +55,8 @@ pub fn chart(series: &[Series]) -> String {
     text
 }
 
-/// The glyph of the foremost series that reaches a cell's middle by the column's end.
+/// Returns the glyph of the foremost series that reaches the middle of a cell by the end of its
+/// column.
 fn cell(series: &[Series], row: usize, column: usize, days: f64, calls: u64) -> char {
     let at = days * column as f64 / COLUMNS as f64;
     let level = calls as f64 * (row as f64 - 0.5) / ROWS as f64;
@@ -64,7 +64,7 @@ fn cell(series: &[Series], row: usize, column: usize, days: f64, calls: u64) -> 
     reaching.map_or(' ', |one| one.glyph)
 }
 
-/// The axis with its middle and its end, in days, hours or minutes.
+/// Draws the axis with its middle and its end, in days, hours or minutes.
 fn axis(days: f64) -> String {
     let (most, unit) = match days {
         2.0.. => (days, "d"),
@@ -79,7 +79,7 @@ fn axis(days: f64) -> String {
     format!("{:>8} └{line}\n{:>9}{labels}\n", 0, "")
 }
 
-/// `7.5 M`, `48 k`.
+/// Formats calls as `7.5 M` or `48 k`.
 fn short(calls: u64) -> String {
     let scaled = |unit: f64, name: &str| {
         let text = format!("{:.1}", calls as f64 / unit);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_not_drawn() {
+    fn empty_series_are_not_drawn() {
         assert_eq!(chart(&[]), "");
         assert_eq!(chart(&[stairs("no ticket", '█', (1.0, 0), 4)]), "");
         assert_eq!(chart(&[stairs("no ticket", '█', (0.0, 7), 4)]), "");

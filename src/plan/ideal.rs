@@ -1,6 +1,6 @@
 //! The earliest finish that any scheduler could reach inside the sliding windows.
 //!
-//! With windows of spans Tᵢ and limits Lᵢ, the n-th call can leave no earlier than Tᵢ after the
+//! With windows of lengths Tᵢ and limits Lᵢ, the n-th call can be sent no earlier than Tᵢ after the
 //! (n − Lᵢ)-th. The earliest schedule is therefore
 //!
 //! ```text
@@ -13,33 +13,35 @@
 //! t(n) = max { Σ kᵢ·Tᵢ  :  kᵢ ≥ 0 whole,  Σ kᵢ·Lᵢ ≤ n − 1 }
 //! ```
 //!
-//! which is a knapsack of capacity n − 1. For the published limits the greedy answer (as many
+//! which is a knapsack of capacity n − 1. For the published limits the greedy solution (as many
 //! months as fit, then days, hours, minutes) is the best one; in general it need not be, so a
-//! branch and bound over at most five windows looks for better, which costs microseconds.
+//! branch and bound over the windows looks for a better one, in microseconds.
 
-use crate::model::{Limits, QuotaWindow};
-use crate::quota::CallKind;
+use crate::{
+    model::{Limits, QuotaWindow},
+    quota::CallKind,
+};
 
-/// Looks at most at so many branches. Any answer is a chain of waits that no scheduler can
-/// avoid, so giving up early stays on the safe side.
+/// The most branches that are searched. Every result is a chain of waits that no scheduler can
+/// avoid, so ending early errs on the safe side.
 const BRANCHES: u32 = 200_000;
 
-/// Seconds from an empty ledger to the moment the last of `calls` can leave at the earliest;
-/// infinite if a window that counts them allows none.
+/// Returns the seconds from an empty ledger to the earliest time at which the last of `calls` can be
+/// sent; infinite if a window that counts them allows none.
 #[must_use]
 #[expect(
     clippy::cast_precision_loss,
     reason = "centuries of milliseconds are below 2^52"
 )]
-pub fn ideal_seconds(limits: &Limits, fare: CallKind, calls: u64) -> f64 {
-    let length = |span: QuotaWindow| span.span().as_millis();
-    earliest_millis(limits, fare, calls, length).map_or(f64::INFINITY, |at| at as f64 / 1000.0)
+pub fn ideal_seconds(limits: &Limits, kind: CallKind, calls: u64) -> f64 {
+    let length = |window: QuotaWindow| window.span().as_millis();
+    earliest_millis(limits, kind, calls, length).map_or(f64::INFINITY, |at| at as f64 / 1000.0)
 }
 
-/// The same in milliseconds, for windows of any `length`; `None` for never.
+/// Returns the same in milliseconds, for windows of any `length`; `None` for never.
 pub(super) fn earliest_millis(
     limits: &Limits,
-    fare: CallKind,
+    kind: CallKind,
     calls: u64,
     length: impl Fn(QuotaWindow) -> u128,
 ) -> Option<u128> {
@@ -47,15 +49,13 @@ pub(super) fn earliest_millis(
         return Some(0);
     }
     let mut waits = Vec::with_capacity(QuotaWindow::ALL.len());
-    for span in QuotaWindow::ALL
-        .into_iter()
-        .filter(|span| fare.counts_in(*span))
-    {
-        match limits.of(span) {
+    let counting = |window: &QuotaWindow| kind.counts_in(*window);
+    for window in QuotaWindow::ALL.into_iter().filter(counting) {
+        match limits.of(window) {
             Some(0) => return None,
             Some(limit) => waits.push(Wait {
                 calls: u128::from(limit),
-                millis: length(span),
+                millis: length(window),
             }),
             None => {}
         }
@@ -72,7 +72,7 @@ pub(super) fn earliest_millis(
     Some(search.best)
 }
 
-/// One window: after so many calls, wait so long.
+/// One window: a wait of `millis` after every `calls`.
 struct Wait {
     calls: u128,
     millis: u128,
@@ -81,14 +81,14 @@ struct Wait {
 /// Branch and bound over the windows, the slowest rate first.
 struct Search {
     waits: Vec<Wait>,
-    /// Every answer is a multiple of it.
+    /// Every result is a multiple of it.
     unit: u128,
     best: u128,
     branches: u32,
 }
 
 impl Search {
-    /// Tries how often the `depth`-th window is waited for, with `left` calls still to explain.
+    /// Tries how often the `depth`-th window is waited for, with `left` calls to go.
     fn descend(&mut self, depth: usize, left: u128, waited: u128) {
         self.best = self.best.max(waited);
         let Some(&Wait { calls, millis }) = self.waits.get(depth) else {
@@ -110,7 +110,7 @@ impl Search {
         }
     }
 
-    /// No more than this can be added for `left` calls by the windows from `depth` on.
+    /// Returns the most that the windows from `depth` on can add for `left` calls.
     fn bound(&self, depth: usize, left: u128) -> u128 {
         self.waits.get(depth).map_or(0, |wait| {
             let most = left * wait.millis / wait.calls;
@@ -129,12 +129,12 @@ mod tests {
 
     use super::*;
 
-    fn brute(limits: &Limits, fare: CallKind, calls: usize) -> f64 {
-        let spans = QuotaWindow::ALL
+    fn brute(limits: &Limits, kind: CallKind, calls: usize) -> f64 {
+        let windows = QuotaWindow::ALL
             .into_iter()
-            .filter(|span| fare.counts_in(*span));
-        let waits: Vec<(usize, u64)> = spans
-            .filter_map(|span| Some((limits.of(span)?, span.span().as_secs())))
+            .filter(|window| kind.counts_in(*window));
+        let waits: Vec<(usize, u64)> = windows
+            .filter_map(|window| Some((limits.of(window)?, window.span().as_secs())))
             .map(|(limit, seconds)| (usize::try_from(limit).unwrap(), seconds))
             .collect();
         let mut at = vec![0_u64; calls + 1];
@@ -152,38 +152,41 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
         #[test]
-        fn the_search_finds_what_the_recurrence_finds(
-            all in proptest::array::uniform5(proptest::option::weighted(0.7, 1_u64..60)),
+        fn search_finds_what_the_recurrence_finds(
+            all in proptest::collection::vec(
+                proptest::option::weighted(0.7, 1_u64..60),
+                QuotaWindow::COUNT,
+            ),
             calls in 0_usize..1500,
-            ticketed in any::<bool>(),
+            with_ticket in any::<bool>(),
         ) {
             let mut limits = Limits::none();
-            for (span, limit) in QuotaWindow::ALL.into_iter().zip(all) {
-                limits.set(span, limit);
+            for (window, limit) in QuotaWindow::ALL.into_iter().zip(all) {
+                limits.set(window, limit);
             }
-            let fare = if ticketed { CallKind::WithTicket } else { CallKind::Standard };
-            let found = ideal_seconds(&limits, fare, calls as u64);
-            prop_assert_eq!(found, brute(&limits, fare, calls));
+            let kind = if with_ticket { CallKind::WithTicket } else { CallKind::Standard };
+            let found = ideal_seconds(&limits, kind, calls as u64);
+            prop_assert_eq!(found, brute(&limits, kind, calls));
         }
     }
 
     #[test]
-    fn the_published_limits_take_their_known_times() {
+    fn published_limits_take_their_known_times() {
         let limits = Limits::published();
-        let metered = |calls| ideal_seconds(&limits, CallKind::Standard, calls);
+        let standard = |calls| ideal_seconds(&limits, CallKind::Standard, calls);
         let day = 86_400.0;
-        assert_eq!(metered(0), 0.0);
-        assert_eq!(metered(10_000), 0.0);
-        assert_eq!(metered(10_001), 60.0);
-        assert_eq!(metered(480_001), day);
-        assert_eq!(metered(7_500_000), 15.0 * day + 2.0 * 3600.0 + 540.0);
-        assert_eq!(metered(7_500_001), 30.0 * day);
-        let ticketed = ideal_seconds(&limits, CallKind::WithTicket, 7_000_000);
-        assert_eq!(ticketed, 46.0 * 3600.0 + 540.0);
+        assert_eq!(standard(0), 0.0);
+        assert_eq!(standard(10_000), 0.0);
+        assert_eq!(standard(10_001), 60.0);
+        assert_eq!(standard(480_001), day);
+        assert_eq!(standard(7_500_000), 15.0 * day + 2.0 * 3600.0 + 540.0);
+        assert_eq!(standard(7_500_001), 30.0 * day);
+        let with_ticket = ideal_seconds(&limits, CallKind::WithTicket, 7_000_000);
+        assert_eq!(with_ticket, 46.0 * 3600.0 + 540.0);
     }
 
     #[test]
-    fn a_window_that_allows_nothing_never_ends() {
+    fn limit_of_zero_takes_for_ever() {
         let mut limits = Limits::published();
         limits.set(QuotaWindow::BusinessDay, Some(0));
         assert!(ideal_seconds(&limits, CallKind::Standard, 1).is_infinite());
@@ -195,14 +198,14 @@ mod tests {
     }
 
     #[test]
-    fn odd_limits_and_many_calls_stay_cheap() {
+    fn odd_limits_and_many_calls_are_cheap() {
         let mut limits = Limits::none();
-        for (span, limit) in
+        for (window, limit) in
             QuotaWindow::ALL
                 .into_iter()
                 .zip([9_973, 598_379, 598_381, 14_361_097, 430_832_011])
         {
-            limits.set(span, Some(limit));
+            limits.set(window, Some(limit));
         }
         let seconds = ideal_seconds(&limits, CallKind::Standard, 10_000_000_000);
         assert!(

@@ -1,5 +1,5 @@
-//! When will it be done, and is the ticket worth it? Plays the quota windows forward, sends
-//! nothing.
+//! When the job will be done, and whether the ticket is worth applying for. Simulates the quota
+//! windows forward and sends nothing.
 
 mod advice;
 mod chart;
@@ -12,10 +12,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use chart::{Series, chart};
 pub use forecast::forecast;
 pub use ideal::ideal_seconds;
-pub use render::render;
+pub(crate) use render::render;
 pub use simulation::Forecast;
 
 use crate::{
@@ -23,27 +22,27 @@ use crate::{
     quota::{CallKind, ForecastInput},
 };
 
-/// A ticket lives seven days (D96250) and is laid down an hour early.
-pub const TICKET_USABLE: Duration = Duration::from_secs(7 * 86_400 - 3600);
+/// How long a ticket is used: seven days (D96250) less the last hour.
+const TICKET_USABLE: Duration = Duration::from_secs(7 * 86_400 - 3600);
 
-/// What the inputs and the state file hold.
+/// The subjects of the inputs and the job file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct PlannedSubjects {
+pub(crate) struct PlannedSubjects {
     /// Lines read, headers not counted.
     pub lines: u64,
     /// Lines that cannot be a subject.
     pub rejected: u64,
-    /// Distinct subjects in the other ones.
+    /// Distinct subjects in the other lines.
     pub subjects: u64,
     /// Subjects that have an outcome already.
     pub answered: u64,
-    /// Calls needed for the others.
+    /// Calls needed for the other subjects.
     pub calls: u64,
 }
 
-/// Both roads from here, and which one to take. Serialises to what `plan --json` prints.
+/// Both scenarios, and which one to choose. Serializes to what `plan --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Lines read.
     pub lines: u64,
     /// Lines that cannot be a subject.
@@ -54,9 +53,9 @@ pub struct Plan {
     pub answered: u64,
     /// Calls needed.
     pub calls: u64,
-    /// All calls metered.
+    /// All calls without a ticket.
     pub without_ticket: Scenario,
-    /// Calls with the stored ticket or else with one applied for now, metered after its end.
+    /// Calls with the stored ticket, or else with one applied for now; after its end without one.
     pub with_ticket: TicketScenario,
     /// What to do, and why.
     pub advice: String,
@@ -65,34 +64,35 @@ pub struct Plan {
     pub command: String,
 }
 
-/// The way without a ticket.
+/// The rest of the job without a ticket.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Scenario {
+pub(crate) struct Scenario {
     /// From now to the last call.
     pub seconds: u64,
-    /// When the last call leaves, RFC 3339 at +08:00 on the wall; `None` if no calendar holds it.
+    /// When the last call is sent, by the wall clock, RFC 3339 at +08:00; `None` beyond the year
+    /// 9999.
     pub finish: Option<String>,
-    /// The window that holds longest.
+    /// The window that holds calls for the longest time in total.
     pub binding: Option<&'static str>,
-    /// When the month window holds first, as `finish`; `None` if it does not.
+    /// When the month window first holds calls, in the form of `finish`; `None` if it never does.
     pub month_wall: Option<String>,
     /// The simulation it was read from, in ledger time.
     #[serde(skip)]
     pub forecast: Forecast,
 }
 
-/// The way with one.
+/// The rest of the job with a ticket.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct TicketScenario {
+pub(crate) struct TicketScenario {
     /// From now to the last call.
     pub seconds: u64,
-    /// When the last call leaves, as in [`Scenario`].
+    /// When the last call is sent, as in [`Scenario`].
     pub finish: Option<String>,
-    /// Whether all is done before the ticket is laid down.
+    /// Whether all calls are sent before the ticket expires.
     pub fits: bool,
-    /// Calls left when it is.
+    /// Calls left when it expires.
     pub left_over: u64,
-    /// From now till the ticket is laid down; `None` for one whose end is not known.
+    /// From now until the ticket expires; `None` if that is not known.
     #[serde(skip)]
     pub usable_seconds: Option<u64>,
     /// The simulation it was read from, in ledger time.
@@ -101,27 +101,26 @@ pub struct TicketScenario {
 }
 
 impl Plan {
-    /// Plays both roads. `wall` is what people's clocks show at `outlook.now`; `inputs` are the
+    /// Simulates both scenarios. `wall` is the wall-clock time of `input.now`; `inputs` are the
     /// arguments that name the inputs, as they are typed after `idferry run`.
     ///
-    /// An outlook of calls with a ticket means that a valid ticket is stored.
-    #[must_use]
-    pub fn draw(
-        tally: PlannedSubjects,
-        outlook: &ForecastInput,
+    /// An input of calls with a ticket means that a valid ticket is stored.
+    pub(crate) fn compute(
+        subjects: PlannedSubjects,
+        input: &ForecastInput,
         wall: Timestamp,
         inputs: &str,
     ) -> Self {
-        let stored = outlook.kind == CallKind::WithTicket;
-        let without_ticket = Scenario::without_ticket(outlook, wall, tally.calls);
-        let with_ticket = TicketScenario::with_ticket(outlook, wall, tally.calls);
-        let advice = advice::advise(tally.calls, &without_ticket, &with_ticket, stored);
+        let stored = input.kind == CallKind::WithTicket;
+        let without_ticket = Scenario::without_ticket(input, wall, subjects.calls);
+        let with_ticket = TicketScenario::with_ticket(input, wall, subjects.calls);
+        let advice = advice::advise(subjects.calls, &without_ticket, &with_ticket, stored);
         Self {
-            lines: tally.lines,
-            rejected: tally.rejected,
-            subjects: tally.subjects,
-            answered: tally.answered,
-            calls: tally.calls,
+            lines: subjects.lines,
+            rejected: subjects.rejected,
+            subjects: subjects.subjects,
+            answered: subjects.answered,
+            calls: subjects.calls,
             without_ticket,
             with_ticket,
             advice: advice.sentences,
@@ -131,44 +130,45 @@ impl Plan {
 }
 
 impl Scenario {
-    fn without_ticket(outlook: &ForecastInput, wall: Timestamp, calls: u64) -> Self {
-        let mut outlook = outlook.clone();
-        outlook.kind = CallKind::Standard;
-        outlook.ticket_until = None;
-        let forecast = forecast(&outlook, calls);
+    fn without_ticket(input: &ForecastInput, wall: Timestamp, calls: u64) -> Self {
+        let mut input = input.clone();
+        input.kind = CallKind::Standard;
+        input.ticket_until = None;
+        let forecast = forecast(&input, calls);
         let month_wall = forecast.month_wall;
         Self {
             seconds: forecast.seconds,
-            finish: to_wall_time(forecast.finish, outlook.now, wall),
+            finish: to_wall_time(forecast.finish, input.now, wall),
             binding: forecast.binding.map(crate::model::QuotaWindow::name),
-            month_wall: month_wall.and_then(|at| to_wall_time(at, outlook.now, wall)),
+            month_wall: month_wall.and_then(|at| to_wall_time(at, input.now, wall)),
             forecast,
         }
     }
 }
 
 impl TicketScenario {
-    fn with_ticket(outlook: &ForecastInput, wall: Timestamp, calls: u64) -> Self {
-        let mut outlook = outlook.clone();
-        if outlook.kind == CallKind::Standard {
-            outlook.ticket_until = Some(outlook.now.plus(TICKET_USABLE));
+    fn with_ticket(input: &ForecastInput, wall: Timestamp, calls: u64) -> Self {
+        let mut input = input.clone();
+        if input.kind == CallKind::Standard {
+            input.ticket_until = Some(input.now.plus(TICKET_USABLE));
         }
-        outlook.kind = CallKind::WithTicket;
-        let forecast = forecast(&outlook, calls);
-        let until = outlook.ticket_until;
+        input.kind = CallKind::WithTicket;
+        let forecast = forecast(&input, calls);
+        let until = input.ticket_until;
         let left_over = forecast.left_at_ticket_end.unwrap_or(0);
         Self {
             seconds: forecast.seconds,
-            finish: to_wall_time(forecast.finish, outlook.now, wall),
+            finish: to_wall_time(forecast.finish, input.now, wall),
             fits: left_over == 0 && forecast.finish < Timestamp::MAX,
             left_over,
-            usable_seconds: until.map(|until| until.since(outlook.now).as_secs()),
+            usable_seconds: until.map(|until| until.since(input.now).as_secs()),
             forecast,
         }
     }
 }
 
-/// The books' `at` on the wall, if a calendar of four-digit years holds it.
+/// Returns the wall-clock time of `at`, which is ledger time as `now` is; `None` beyond the year
+/// 9999.
 fn to_wall_time(at: Timestamp, now: Timestamp, wall: Timestamp) -> Option<String> {
     const YEAR_9999: i64 = 253_370_000_000_000;
     let millis = at.as_millis().saturating_sub(now.as_millis());

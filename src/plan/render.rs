@@ -1,8 +1,11 @@
-//! The plan as people read it.
+//! The plan as text.
 
 use std::{fmt::Write, time::Duration};
 
-use super::{Forecast, Plan, Series, chart};
+use super::{
+    Forecast, Plan,
+    chart::{Series, chart},
+};
 use crate::{
     clock::Timestamp,
     format::{count, duration},
@@ -11,10 +14,9 @@ use crate::{
 
 const WIDTH: usize = 72;
 
-/// The plan for a terminal, at most 72 columns wide but for long file names; `now` is what the
-/// wall clock showed when it was drawn.
-#[must_use]
-pub fn render(plan: &Plan, now: Timestamp) -> String {
+/// Returns the plan for a terminal, at most 72 columns wide except for long file names; `now` is
+/// the wall-clock time when it was computed.
+pub(crate) fn render(plan: &Plan, now: Timestamp) -> String {
     let mut text = format!("Plan of {now}\n\n");
     counts(&mut text, plan);
     if plan.calls > 0 {
@@ -44,29 +46,36 @@ fn counts(text: &mut String, plan: &Plan) {
 }
 
 fn without_ticket(text: &mut String, plan: &Plan) {
-    let road = &plan.without_ticket;
+    let scenario = &plan.without_ticket;
     finish(
         text,
         "Without a ticket",
-        road.seconds,
-        road.finish.as_deref(),
+        scenario.seconds,
+        scenario.finish.as_deref(),
     );
-    bound(text, &road.forecast);
-    let _ = match &road.month_wall {
+    bound(text, &scenario.forecast);
+    let _ = match &scenario.month_wall {
         Some(at) => writeln!(text, "  month wall      {at}"),
         None => writeln!(text, "  month wall      not reached"),
     };
 }
 
 fn with_ticket(text: &mut String, plan: &Plan) {
-    let road = &plan.with_ticket;
-    finish(text, "With a ticket", road.seconds, road.finish.as_deref());
-    bound(text, &road.forecast);
-    let usable = road.usable_seconds.map_or("its life".to_owned(), lasting);
-    let _ = if road.fits {
+    let scenario = &plan.with_ticket;
+    finish(
+        text,
+        "With a ticket",
+        scenario.seconds,
+        scenario.finish.as_deref(),
+    );
+    bound(text, &scenario.forecast);
+    let usable = scenario
+        .usable_seconds
+        .map_or("its life".to_owned(), lasting);
+    let _ = if scenario.fits {
         writeln!(text, "  ticket          {usable} usable: enough")
     } else {
-        let left = count(road.left_over);
+        let left = count(scenario.left_over);
         writeln!(
             text,
             "  ticket          {usable} usable: {left} subjects left at its end"
@@ -74,25 +83,26 @@ fn with_ticket(text: &mut String, plan: &Plan) {
     };
 }
 
-fn finish(text: &mut String, road: &str, seconds: u64, finish: Option<&str>) {
+fn finish(text: &mut String, name: &str, seconds: u64, finish: Option<&str>) {
     let (lasting, finish) = (lasting(seconds), finish.unwrap_or("beyond the calendar"));
-    let _ = writeln!(text, "\n{road:<18}{lasting:<14}{finish}");
+    let _ = writeln!(text, "\n{name:<18}{lasting:<14}{finish}");
 }
 
-/// The windows that held, how long and on which days. The minute window is left out where others
-/// held: it does so for moments all the time.
+/// Writes the windows that held calls, how long and on which days. The minute window is left out
+/// where others did: it holds for moments all the time.
 fn bound(text: &mut String, forecast: &Forecast) {
-    for (span, days) in &forecast.bound_days {
-        if *span == QuotaWindow::BasicMinute && forecast.binding != Some(QuotaWindow::BasicMinute) {
+    for (window, days) in &forecast.bound_days {
+        if *window == QuotaWindow::BasicMinute && forecast.binding != Some(QuotaWindow::BasicMinute)
+        {
             continue;
         }
-        let held = lasting(forecast.held[*span as usize].as_secs().max(1));
+        let held = lasting(forecast.held[*window as usize].as_secs().max(1));
         let on = ranges(days);
-        let _ = writeln!(text, "  {:<16}holds {held} in all, on {on}", span.name());
+        let _ = writeln!(text, "  {:<16}holds {held} in all, on {on}", window.name());
     }
 }
 
-/// Both roads in one chart, the slow one in front.
+/// Draws both scenarios in one chart, the slow one in front.
 fn drawn(text: &mut String, plan: &Plan) {
     let series = |name: &str, glyph, forecast: &Forecast| {
         let from = forecast
@@ -101,7 +111,7 @@ fn drawn(text: &mut String, plan: &Plan) {
             .map_or(Timestamp::MAX, |(at, _)| *at);
         let point =
             |(at, calls): &(Timestamp, u64)| (at.since(from).as_secs_f64() / 86_400.0, *calls);
-        // What never ends is drawn as far as it gets.
+        // A scenario that never ends is drawn as far as it gets.
         let ending = forecast
             .done_by
             .iter()
@@ -121,16 +131,16 @@ fn drawn(text: &mut String, plan: &Plan) {
     }
 }
 
-/// `day 1`, `days 1-3, 7`: counted from 1, at most four stretches.
+/// Formats days as `day 1` or `days 1-3, 7`: counted from 1, at most four ranges.
 fn ranges(days: &[u32]) -> String {
-    let mut stretches: Vec<(u32, u32)> = Vec::new();
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
     for day in days.iter().map(|day| day.saturating_add(1)) {
-        match stretches.last_mut() {
+        match ranges.last_mut() {
             Some((_, last)) if last.saturating_add(1) == day => *last = day,
-            _ => stretches.push((day, day)),
+            _ => ranges.push((day, day)),
         }
     }
-    let shown = stretches.iter().take(4).map(|(first, last)| {
+    let shown = ranges.iter().take(4).map(|(first, last)| {
         if first == last {
             first.to_string()
         } else {
@@ -139,7 +149,7 @@ fn ranges(days: &[u32]) -> String {
     });
     let shown: Vec<String> = shown.collect();
     let word = if days.len() == 1 { "day" } else { "days" };
-    let more = if stretches.len() > shown.len() {
+    let more = if ranges.len() > shown.len() {
         ", …"
     } else {
         ""
@@ -147,7 +157,7 @@ fn ranges(days: &[u32]) -> String {
     format!("{word} {}{more}", shown.join(", "))
 }
 
-/// A duration of so many seconds.
+/// Formats `seconds`.
 pub(super) fn lasting(seconds: u64) -> String {
     duration(Duration::from_secs(seconds))
 }

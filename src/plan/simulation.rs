@@ -1,4 +1,4 @@
-//! One play of the windows: the ledger's own arithmetic, in chunks.
+//! One simulation of the windows: the arithmetic of the quota account itself, in chunks.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use crate::{
     quota::{CallKind, ForecastInput, Hold, HoldReason, Ledger},
 };
 
-/// Steps of one play: 7.5 million calls take a twentieth of it.
+/// The most steps of a simulation; 7.5 million calls take a twentieth of it.
 const STEPS: u32 = 300_000;
-/// The chunks to choose from: all divide the hour's slot of 12 s.
+/// The chunks to choose from; all divide the slot of an hour window, 12 s.
 const CHUNK_MILLIS: [i64; 7] = [200, 400, 1_000, 2_000, 4_000, 6_000, 12_000];
-/// A job without holds is played in at least about so many chunks.
-const CHUNKS: f64 = 300.0;
+/// A job without holds is simulated in about as many chunks or more.
+const LEAST_CHUNKS: f64 = 300.0;
 /// The most points of [`Forecast::done_by`].
 const POINTS: usize = 256;
 const DAY_SECONDS: u64 = 86_400;
@@ -26,16 +26,16 @@ pub struct Forecast {
     pub finish: Timestamp,
     /// From now until then, rounded up.
     pub seconds: u64,
-    /// The window that held longest in total; `None` if none did.
+    /// The window that held calls for the longest time in total; `None` if none did.
     pub binding: Option<QuotaWindow>,
-    /// How long each window held, in the order of [`QuotaWindow::ALL`].
+    /// How long each window held calls, in the order of [`QuotaWindow::ALL`].
     pub held: [Duration; QuotaWindow::COUNT],
-    /// The days from now, counted from 0, on which each window held; windows that never did are
-    /// left out, and so is what is beyond a simulation that was cut off.
+    /// The days from now, counted from 0, on which each window held calls, without windows that
+    /// never did and without days that were extrapolated.
     pub bound_days: Vec<(QuotaWindow, Vec<u32>)>,
-    /// The first moment at which the month window holds.
+    /// When the month window first holds calls.
     pub month_wall: Option<Timestamp>,
-    /// Calls sent by then, in all; at most 256 points, the first at now, the last at the finish.
+    /// Times, and all calls sent by then: at most 256 points, the first now, the last at the finish.
     pub done_by: Vec<(Timestamp, u64)>,
     /// Calls not yet sent when the ticket expires; `None` without a ticket that ends.
     pub left_at_ticket_end: Option<u64>,
@@ -45,9 +45,9 @@ pub struct Forecast {
 pub(super) struct Simulation {
     ledger: Ledger,
     limits: Limits,
-    fare: CallKind,
+    kind: CallKind,
     ticket_until: Option<Timestamp>,
-    /// What days are counted from.
+    /// Where days are counted from.
     from: Timestamp,
     /// The time in the simulation.
     now: Timestamp,
@@ -57,52 +57,52 @@ pub(super) struct Simulation {
     chunk_millis: i64,
     left: u64,
     sent: u64,
-    /// Calls sent as the present kind.
-    at_fare: u64,
+    /// Calls sent as calls of this kind.
+    sent_as_kind: u64,
     waits: Waits,
     done_by: Vec<(Timestamp, u64)>,
     left_at_ticket_end: Option<u64>,
 }
 
-/// What each window held, in the order of [`QuotaWindow::ALL`].
+/// What the windows held, each in the order of [`QuotaWindow::ALL`].
 #[derive(Default)]
 struct Waits {
-    /// How long.
+    /// How long each one did.
     held: [Duration; QuotaWindow::COUNT],
-    /// On which days.
+    /// The days on which each one did.
     bound: [Vec<u32>; QuotaWindow::COUNT],
-    /// The first moment at which the month window held.
+    /// When the month window first did.
     month_wall: Option<Timestamp>,
 }
 
-/// When the pacer lets calls through.
+/// When the pacer admits calls.
 struct Pace {
     /// When the first call may be sent.
     start: Timestamp,
     /// When the next one may be sent, in milliseconds after `start`.
     paced: f64,
-    /// Between two calls, in milliseconds.
+    /// The time between two calls, in milliseconds.
     interval: f64,
 }
 
 impl Simulation {
-    pub(super) fn new(outlook: &ForecastInput, calls: u64) -> Self {
-        let from = outlook.now;
-        let mut ledger = outlook.ledger.clone();
+    pub(super) fn new(input: &ForecastInput, calls: u64) -> Self {
+        let from = input.now;
+        let mut ledger = input.ledger.clone();
         let open = ledger.in_flight();
-        // Their answers are among those that are wanted.
+        // Their answers count among the calls to make.
         let calls = calls.saturating_sub(open.total());
         ledger.complete_many(from, CallKind::Standard, open.standard);
         ledger.complete_many(from, CallKind::WithTicket, open.with_ticket);
         let limits = ledger.limits();
-        let interval = interval_millis(&limits, outlook.per_second);
-        let start = from.max(outlook.locked_until);
-        let is_ticketed = outlook.kind == CallKind::WithTicket;
+        let interval = interval_millis(&limits, input.per_second);
+        let start = from.max(input.locked_until);
+        let has_ticket = input.kind == CallKind::WithTicket;
         Self {
             ledger,
             limits,
-            fare: outlook.kind,
-            ticket_until: outlook.ticket_until.filter(|_| is_ticketed),
+            kind: input.kind,
+            ticket_until: input.ticket_until.filter(|_| has_ticket),
             from,
             pace: Pace {
                 start,
@@ -114,7 +114,7 @@ impl Simulation {
             chunk_millis: chunk_millis(interval, calls),
             left: calls,
             sent: 0,
-            at_fare: 0,
+            sent_as_kind: 0,
             waits: Waits::default(),
             done_by: vec![(from, 0)],
             left_at_ticket_end: None,
@@ -132,7 +132,7 @@ impl Simulation {
                 return;
             }
             self.expire_ticket();
-            match self.ledger.charge(self.now, self.fare, self.chunk()) {
+            match self.ledger.charge(self.now, self.kind, self.chunk()) {
                 Ok(permit) => self.send(u64::from(permit.calls())),
                 Err(hold) => self.wait(hold),
             }
@@ -144,31 +144,31 @@ impl Simulation {
         if self.ticket_until.is_some_and(|until| self.now >= until) {
             self.ticket_until = None;
             self.left_at_ticket_end = Some(self.left);
-            self.fare = CallKind::Standard;
-            self.at_fare = 0;
+            self.kind = CallKind::Standard;
+            self.sent_as_kind = 0;
         }
     }
 
-    /// What the pace allows up to the end of the chunk that now lies in.
+    /// Returns the calls that the pace allows up to the end of the present chunk.
     fn chunk(&self) -> u32 {
         let now = self.now.as_millis();
         let end = (now.div_euclid(self.chunk_millis) + 1).saturating_mul(self.chunk_millis);
         let ticket = self.ticket_until.map_or(end, Timestamp::as_millis);
         let millis = end.min(ticket).saturating_sub(now);
-        // A float saturates as it is cast: without a pace that is as many as there are.
+        // The cast saturates: without a pace that is as many calls as are left.
         let paced = (millis as f64 / self.pace.interval).ceil() as u64;
         u32::try_from(paced.clamp(1, self.left)).unwrap_or(u32::MAX)
     }
 
     fn send(&mut self, calls: u64) {
-        // All of them in the slot of the first: a chunk does not reach over a slot's end.
-        self.ledger.complete_many(self.now, self.fare, calls);
+        // All in the slot of the first: a chunk ends where a slot ends.
+        self.ledger.complete_many(self.now, self.kind, calls);
         self.ledger.committed();
         let now = self
             .now
             .as_millis()
             .saturating_sub(self.pace.start.as_millis()) as f64;
-        // Where only the rounding to a millisecond lies between them, the pace knows better.
+        // Within the rounding to a millisecond the pace is more exact.
         let begin = if now - self.pace.paced < 1.0 {
             self.pace.paced
         } else {
@@ -178,36 +178,36 @@ impl Simulation {
         self.pace.paced = calls as f64 * self.pace.interval + begin;
         self.left -= calls;
         self.sent += calls;
-        self.at_fare += calls;
+        self.sent_as_kind += calls;
         self.mark(self.last);
     }
 
     fn wait(&mut self, hold: Hold) {
         let until = hold.until.unwrap_or(Timestamp::MAX);
-        if let HoldReason::Window(span) = hold.reason {
-            self.waits.held[span as usize] =
-                self.waits.held[span as usize].saturating_add(until.since(self.now));
-            if span == QuotaWindow::BusinessMonth {
+        if let HoldReason::Window(window) = hold.reason {
+            let held = &mut self.waits.held[window as usize];
+            *held = held.saturating_add(until.since(self.now));
+            if window == QuotaWindow::BusinessMonth {
                 self.waits.month_wall.get_or_insert(self.now);
             }
-            self.note_days(span, until);
+            self.note_days(window, until);
         }
         self.mark(self.now);
         self.now = until;
     }
 
-    /// The days from now till `until`; a hold without an end counts as a month.
-    fn note_days(&mut self, span: QuotaWindow, until: Timestamp) {
+    /// Adds the days from now until `until`, at most 31.
+    fn note_days(&mut self, window: QuotaWindow, until: Timestamp) {
         let day = |at: Timestamp| (at.since(self.from).as_secs() / DAY_SECONDS) as u32;
         let first = day(self.now);
         // The moment at which it ends does not belong to it.
         let last = day(Timestamp::from_millis(until.as_millis() - 1)).min(first.saturating_add(31));
-        let days = &mut self.waits.bound[span as usize];
+        let days = &mut self.waits.bound[window as usize];
         let next = days.last().map_or(first, |known| first.max(known + 1));
         days.extend(next..=last);
     }
 
-    /// Remembers how far it is; every other point goes when there are too many.
+    /// Adds a point to `done_by`, which loses every other point when it is full.
     fn mark(&mut self, at: Timestamp) {
         if self.done_by.len() >= 16 * POINTS {
             thin(&mut self.done_by, 8 * POINTS);
@@ -224,7 +224,7 @@ impl Simulation {
         )
     }
 
-    /// The play was cut off: the rest by arithmetic.
+    /// Computes what is left when the steps are used up.
     fn extrapolate(&mut self) {
         if let Some(until) = self.ticket_until {
             let sent = self.most_within(until.since(self.now).as_millis());
@@ -237,7 +237,7 @@ impl Simulation {
         self.skip(self.left);
     }
 
-    /// Sends `calls` at the fare in force, without playing it.
+    /// Sends `calls` of the present kind without simulating them.
     fn skip(&mut self, calls: u64) {
         if calls == 0 {
             return;
@@ -251,15 +251,18 @@ impl Simulation {
     }
 
     fn millis_for(&self, calls: u64) -> u128 {
-        // A charge leaves a slot later than its span: a three-hundredth of it.
-        let length = |span: QuotaWindow| span.span().as_millis() * 301 / 300;
-        let earliest = |calls| earliest_millis(&self.limits, self.fare, calls, length);
-        let (before, after) = (earliest(self.at_fare), earliest(self.at_fare + calls));
+        // A charge leaves its window up to one slot late: a three-hundredth of its length.
+        let length = |window: QuotaWindow| window.span().as_millis() * 301 / 300;
+        let earliest = |calls| earliest_millis(&self.limits, self.kind, calls, length);
+        let (before, after) = (
+            earliest(self.sent_as_kind),
+            earliest(self.sent_as_kind + calls),
+        );
         let windows = after.unwrap_or(u128::MAX) - before.unwrap_or(0);
         windows.max((calls as f64 * self.pace.interval) as u128)
     }
 
-    /// The most of the calls left that leave within `millis`.
+    /// Returns how many of the calls left can be sent within `millis`.
     fn most_within(&self, millis: u128) -> u64 {
         let (mut fit, mut too_many) = (0, self.left.saturating_add(1));
         while too_many - fit > 1 {
@@ -281,12 +284,12 @@ impl Simulation {
         self.done_by.push((self.last, self.sent));
         let longest = QuotaWindow::ALL
             .into_iter()
-            .max_by_key(|span| self.waits.held[*span as usize]);
+            .max_by_key(|window| self.waits.held[*window as usize]);
         let bound = QuotaWindow::ALL.into_iter().zip(self.waits.bound);
         Forecast {
             finish: self.last,
             seconds: self.last.since(self.from).as_millis().div_ceil(1000) as u64,
-            binding: longest.filter(|span| !self.waits.held[*span as usize].is_zero()),
+            binding: longest.filter(|window| !self.waits.held[*window as usize].is_zero()),
             held: self.waits.held,
             bound_days: bound.filter(|(_, days)| !days.is_empty()).collect(),
             month_wall: self.waits.month_wall,
@@ -296,7 +299,8 @@ impl Simulation {
     }
 }
 
-/// Between two calls: the pace of the minute limit, or a slower rate that was measured.
+/// Returns the milliseconds between two calls: the pace of the minute limit, or a slower measured
+/// rate.
 pub(super) fn interval_millis(limits: &Limits, per_second: Option<f64>) -> f64 {
     let minute = limits.of(QuotaWindow::BasicMinute);
     let paced = minute.map_or(0.0, |calls| 60_000.0 / calls.max(1) as f64);
@@ -304,9 +308,9 @@ pub(super) fn interval_millis(limits: &Limits, per_second: Option<f64>) -> f64 {
     rate.map_or(paced, |rate| paced.max(1000.0 / rate))
 }
 
-/// The longest chunk of which the job has enough.
+/// Returns the longest chunk of which the job has enough.
 fn chunk_millis(interval: f64, calls: u64) -> i64 {
-    let most = interval * calls as f64 / CHUNKS;
+    let most = interval * calls as f64 / LEAST_CHUNKS;
     let fitting = CHUNK_MILLIS
         .into_iter()
         .rev()
@@ -314,7 +318,7 @@ fn chunk_millis(interval: f64, calls: u64) -> i64 {
     fitting.unwrap_or(CHUNK_MILLIS[0])
 }
 
-/// Leaves at most `most` points, evenly, the first among them.
+/// Removes points evenly until at most `most` are left; the first one stays.
 fn thin(points: &mut Vec<(Timestamp, u64)>, most: usize) {
     let every = points.len().div_ceil(most).max(1);
     let mut index = 0;

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use crate::clock::Timestamp;
-use crate::model::QuotaWindow;
+use crate::{clock::Timestamp, model::QuotaWindow};
 
 /// The one reason for waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,12 +76,21 @@ impl HoldReason {
         }
     }
 
+    /// The window that is full, if it is one.
+    #[must_use]
+    pub const fn window(self) -> Option<QuotaWindow> {
+        match self {
+            Self::Window(window) => Some(window),
+            _ => None,
+        }
+    }
+
     /// Whether the wait is long enough to tell people about, and to leave for `--on-quota exit`.
     #[must_use]
     pub const fn is_quota(self) -> bool {
         match self {
             Self::Lockout => true,
-            Self::Window(span) => !matches!(span, QuotaWindow::BasicMinute),
+            Self::Window(window) => !matches!(window, QuotaWindow::BasicMinute),
             _ => false,
         }
     }
@@ -92,7 +100,7 @@ impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pace => f.write_str("pace of the minute limit"),
-            Self::Window(span) => write!(f, "{span} is used up"),
+            Self::Window(window) => write!(f, "{window} is used up"),
             Self::Lockout => f.write_str("blocked by the API (45009 接口调用超过限制)"),
             Self::Concurrency => {
                 f.write_str("the API bears no more calls at once (45033 接口并发调用超过限制)")

@@ -134,3 +134,46 @@ impl Lockout {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    #[test]
+    fn each_refused_probe_is_one_level_up() {
+        let now = at("2026-11-22T23:30+08:00");
+        let mut lockout = Lockout::default();
+        let until = [(); 5].map(|()| {
+            lockout = lockout.next(None, now, now, 0.0);
+            (lockout.level.code(), lockout.until.rfc3339())
+        });
+        let expected = [
+            ("minute", "2026-11-22T23:31:00+08:00"),
+            ("hour", "2026-11-23T00:30:00+08:00"),
+            ("day", "2026-11-23T00:00:00+08:00"),
+            ("month", "2026-12-22T23:30:00+08:00"),
+            ("month", "2026-12-22T23:30:00+08:00"),
+        ];
+        assert_eq!(until, expected.map(|(code, at)| (code, at.to_owned())));
+    }
+
+    #[test]
+    fn window_that_explains_a_refusal_sets_its_level() {
+        let now = at("2026-11-22T12:00+08:00");
+        let level = |window| Lockout::default().next(Some(window), now, now, 0.0).level;
+        assert_eq!(level(QuotaWindow::BasicHour), LockoutLevel::Hour);
+        assert_eq!(level(QuotaWindow::BusinessDay), LockoutLevel::Day);
+        assert_eq!(level(QuotaWindow::BusinessMonth), LockoutLevel::Month);
+    }
+
+    #[test]
+    fn natural_day_turns_by_the_wall_clock() {
+        let (now, wall) = (at("2026-11-22T12:00+08:00"), at("2026-11-22T22:00+08:00"));
+        let lockout = Lockout::default().next(Some(QuotaWindow::BusinessDay), now, wall, 1.0);
+        assert_eq!(lockout.until.rfc3339(), "2026-11-22T14:00:06+08:00");
+    }
+}

@@ -9,12 +9,11 @@ mod ended;
 pub(crate) use ended::ended;
 
 use super::{
-    Eta, HoldReason, LineWriter, Reporter, RunEvent, Snapshot, Waiting, WindowUse,
+    Eta, HoldReason, LineWriter, QuotaWindow, Reporter, RunEvent, Snapshot, Waiting, WindowUse,
     progress_state::ProgressState,
 };
 use crate::{
     clock::Timestamp,
-    job::status::limit_code,
     model::{State, Tally},
 };
 
@@ -114,7 +113,7 @@ impl Reporter for Json {
             },
             RunEvent::TokenFetched => JsonEvent::TokenFetched,
             RunEvent::LockedOut { level, until } => JsonEvent::LockedOut {
-                limit: limit_code(*level),
+                limit: level.code(),
                 until: until.rfc3339(),
             },
             RunEvent::LockoutEnded => JsonEvent::LockoutEnded,
@@ -270,19 +269,9 @@ struct WaitJson {
 
 impl WaitJson {
     fn of(wait: &Waiting) -> Self {
-        let (reason, window) = match wait.reason {
-            HoldReason::Pace => ("pace", None),
-            HoldReason::Window(span) => ("window", Some(span.name())),
-            HoldReason::Lockout => ("block", None),
-            HoldReason::Concurrency => ("width", None),
-            HoldReason::Retry => ("retry", None),
-            HoldReason::Token => ("token", None),
-            HoldReason::Ticket => ("ticket", None),
-            HoldReason::Outage => ("outage", None),
-        };
         Self {
-            reason,
-            window,
+            reason: wait.reason.code(),
+            window: wait.reason.window().map(QuotaWindow::name),
             text: wait.reason.to_string(),
             until: wait.until.map(Timestamp::rfc3339),
         }

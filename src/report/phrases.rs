@@ -76,12 +76,7 @@ pub(super) fn draining(in_flight: usize) -> String {
 
 /// `blocked by the API (45009 接口调用超过限制), taken for the hour limit`
 pub(super) fn lockout(level: LockoutLevel) -> String {
-    let limit = match level {
-        LockoutLevel::Clear | LockoutLevel::Minute => "minute",
-        LockoutLevel::Hour => "hour",
-        LockoutLevel::Day => "day",
-        LockoutLevel::Month => "30-day",
-    };
+    let limit = level.name();
     format!("{}, taken for the {limit} limit", HoldReason::Lockout)
 }
 
@@ -102,10 +97,7 @@ pub(super) fn wait_end(until: Option<String>) -> String {
 
 /// The windows worth showing: the one that holds, and those at least half full.
 pub(super) fn worth_showing(snapshot: &Snapshot) -> impl Iterator<Item = &WindowUse> {
-    let holding = snapshot.hold.and_then(|hold| match hold.reason {
-        HoldReason::Window(window) => Some(window),
-        _ => None,
-    });
+    let holding = snapshot.hold.and_then(|hold| hold.reason.window());
     snapshot.windows.iter().filter(move |window| {
         holding == Some(window.window) || share_of(window.used, window.limit) >= WORTH_SHOWING
     })

@@ -21,7 +21,7 @@ pub(super) enum Completion {
 
 type CallFuture = Pin<Box<dyn Future<Output = Completion>>>;
 
-/// Calls that were sent and have not been worked off, and the rate at which they are sent.
+/// Calls that were sent and have not been dealt with, and the rate at which they are sent.
 pub(super) struct InFlightCalls {
     futures: FuturesUnordered<CallFuture>,
     /// The subjects of the lookups among them.
@@ -114,7 +114,7 @@ impl InFlightCalls {
         std::mem::take(&mut self.completed)
     }
 
-    /// The lookup of `subject` is worked off.
+    /// The lookup of `subject` is dealt with.
     pub(super) fn done(&mut self, subject: SubjectId) {
         if let Some(place) = self.subjects.iter().position(|id| *id == subject) {
             self.subjects.swap_remove(place);

@@ -11,7 +11,7 @@ use crate::{
     model::{Api, Outcome, State},
     quota::CallKind,
     wecom::{
-        Refusal, Verdict,
+        Answer, Refusal, Verdict,
         errcode::{Class, lookup},
         transport::{Failure, NoConnection},
     },
@@ -71,7 +71,7 @@ pub enum Snooze {
 #[must_use]
 pub fn decide(api: Api, verdict: Verdict, sent: &SentCall, chance: f64) -> Decision {
     match verdict {
-        Verdict::Answered(links) => Decision::Settle(Outcome {
+        Verdict::Answered(Answer::Links(links)) => Decision::Settle(Outcome {
             state: if links.is_empty() {
                 State::Unlinked
             } else {
@@ -81,6 +81,8 @@ pub fn decide(api: Api, verdict: Verdict, sent: &SentCall, chance: f64) -> Decis
             attempts: sent.attempt,
             links,
         }),
+        // There is no column for it: the subject waits where a person sees it.
+        Verdict::Answered(Answer::PendingId(_)) => settle(State::Parked, Some(0), sent),
         Verdict::Failed(Failure::Connect(why)) => Decision::Snooze(Snooze::Outage(why)),
         Verdict::Failed(_) => again(None, sent, chance),
         Verdict::Refused(refusal) => refused(api, refusal, sent, chance),
@@ -211,11 +213,9 @@ mod tests {
             corpid: "wp1".into(),
             external_userid: "wm1".into(),
         };
-        assert_eq!(
-            word(Verdict::Answered(vec![link]), &FIRST),
-            "linked Some(0)"
-        );
-        assert_eq!(word(Verdict::Answered(vec![]), &LAST), "unlinked Some(0)");
+        let links = |links| Verdict::Answered(Answer::Links(links));
+        assert_eq!(word(links(vec![link]), &FIRST), "linked Some(0)");
+        assert_eq!(word(links(vec![]), &LAST), "unlinked Some(0)");
         let failed = Verdict::Failed;
         assert_eq!(
             word(failed(Failure::Connect(NoConnection::Dns)), &LAST),

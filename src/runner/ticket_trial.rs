@@ -4,13 +4,24 @@
 //! code on a call with a ticket puts the ticket on trial: the subject is asked again without it.
 //! If that is answered, the ticket is dead. If it is refused too, the code is the subject's own.
 //! While the standard windows are full, another subject is asked with the ticket as a control: an
-//! answer clears the ticket, the same code convicts nobody but ends the wait for a control.
+//! answer clears the ticket; the same code decides nothing, but ends the wait for a control.
 
 use crate::{
     clock::Timestamp,
     quota::{CallKind, PaidCalls},
     wecom::Ticket,
 };
+
+/// Which subjects may be asked next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Candidates {
+    /// Any: no trial is open.
+    Any,
+    /// Those that were refused with the ticket, without it.
+    OnTrial,
+    /// One that was not refused with the ticket, with it, while nothing else is in flight.
+    Control,
+}
 
 /// The ticket, if there is one, and the state of its trial.
 pub(super) struct TicketTrial {
@@ -64,8 +75,7 @@ impl TicketTrial {
         self.until
     }
 
-    /// Whether the ticket is on trial.
-    pub(super) const fn is_open(&self) -> bool {
+    const fn is_open(&self) -> bool {
         self.subjects > 0
     }
 
@@ -87,6 +97,16 @@ impl TicketTrial {
             CallKind::Standard
         } else {
             CallKind::WithTicket
+        }
+    }
+
+    /// Which subjects may be asked with a call of the kind that [`next_kind`](Self::next_kind)
+    /// returned.
+    pub(super) const fn candidates(&self, kind: CallKind) -> Candidates {
+        match kind {
+            _ if !self.is_open() => Candidates::Any,
+            CallKind::Standard => Candidates::OnTrial,
+            CallKind::WithTicket => Candidates::Control,
         }
     }
 
@@ -157,9 +177,10 @@ mod tests {
     fn on_trial_calls_are_standard_and_a_full_window_sends_a_control() {
         let mut trial = trial();
         trial.doubt(at(1), at(2));
-        assert!(trial.is_open());
         assert_eq!(kind(&trial, false), CallKind::Standard);
+        assert_eq!(trial.candidates(CallKind::Standard), Candidates::OnTrial);
         assert_eq!(kind(&trial, true), CallKind::WithTicket);
+        assert_eq!(trial.candidates(CallKind::WithTicket), Candidates::Control);
     }
 
     #[test]
@@ -168,7 +189,7 @@ mod tests {
         trial.doubt(at(1), at(2));
         trial.doubt(at(1), at(2));
         assert!(trial.subject_done(true));
-        assert!(!trial.is_open());
+        assert_eq!(trial.candidates(CallKind::Standard), Candidates::Any);
         assert_eq!(kind(&trial, false), CallKind::Standard);
         assert!(!trial.subject_done(true), "it dies once");
     }
@@ -187,7 +208,7 @@ mod tests {
         trial.doubt(at(1), at(5));
         assert!(!trial.answered_with_ticket(at(4)), "sent before");
         assert!(trial.answered_with_ticket(at(5)));
-        assert!(!trial.is_open());
+        assert_eq!(trial.candidates(CallKind::WithTicket), Candidates::Any);
         assert!(!trial.answered_with_ticket(at(6)), "no trial is open");
     }
 

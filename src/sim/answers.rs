@@ -1,64 +1,57 @@
-//! The answers to calls that are within the limits: who may ask, and the answers about people.
+//! Replies to calls that are within the limits: who may call, and the replies about people.
 
 use super::{
     api::SimEndpoint,
     call::{ApiCall, Reply},
-    parsed_request::{ParsedRequest, PendingRequest},
-    remote::SimulatedRemote,
+    parsed_request::{ParsedRequest, PendingIdRequest},
+    remote::{IncomingCall, SimulatedRemote},
     reply::{field, token_fields},
     token::Bearer,
     world::{EmptyListForm, Person},
 };
-use crate::{clock::Timestamp, wecom::wire::ConvertRequest};
+use crate::{clock::Timestamp, wecom::endpoint::SubjectRequest};
 
 impl SimulatedRemote {
+    /// Returns the reply to a call that nothing stands against; `ok` is the errmsg of a success.
     pub(super) fn respond(
         &mut self,
-        now: Timestamp,
-        api: SimEndpoint,
-        ask: &ParsedRequest<'_>,
-        call: &ApiCall<'_>,
+        incoming: &IncomingCall<'_>,
+        request: &ParsedRequest<'_>,
         ok: &'static str,
     ) -> Reply {
-        if matches!(ask, ParsedRequest::Token) {
-            return self.token(now, call, ok);
+        let IncomingCall { now, api, .. } = *incoming;
+        if matches!(request, ParsedRequest::Token) {
+            return self.token(now, incoming.call, ok);
         }
-        let bearer = match self.tokens.check(now, &call.query.get("access_token")) {
+        let token = incoming.call.query.get("access_token");
+        let bearer = match self.tokens.check(now, &token) {
             Ok(bearer) => bearer,
             Err(errcode) => return self.error(api, errcode, now),
         };
-        if bearer != Bearer::Upstream && api != SimEndpoint::BatchPending {
+        if bearer != Bearer::Upstream && api != SimEndpoint::BatchPendingId {
             return self.error(api, 48_002, now);
         }
-        let replied = match ask {
+        let replied = match request {
             ParsedRequest::Malformed => return Reply::malformed(api, now, &mut self.rng),
             ParsedRequest::Token | ParsedRequest::WrongVerb => Err(40_058),
             ParsedRequest::Ticket => self.ticket(now, ok),
-            ParsedRequest::Convert(request) => self.convert(now, request, ok),
-            ParsedRequest::Pending(request) => self.pending(now, request, ok),
-            ParsedRequest::BatchPending(request) => self.batch_pending(now, bearer, request, ok),
+            ParsedRequest::Lookup(request) => self.lookup(now, request, ok),
+            ParsedRequest::PendingId(request) => self.pending_id(now, request, ok),
+            ParsedRequest::BatchPendingId(request) => {
+                self.batch_pending_id(now, bearer, request, ok)
+            }
             ParsedRequest::ShareInfo(request) => self.share_info(request, ok),
             ParsedRequest::CorpToken(request) => self.corp_token(now, request, ok),
         };
         replied.unwrap_or_else(|errcode| self.error(api, errcode, now))
     }
 
-    /// D91039. Clear corpids ignore case.
+    /// D91039.
     fn token(&mut self, now: Timestamp, call: &ApiCall<'_>, ok: &'static str) -> Reply {
-        if self.lockout.closed(now) {
-            return self.error(SimEndpoint::Token, 45_009, now);
-        }
-        let (corpid, secret) = (call.query.get("corpid"), call.query.get("corpsecret"));
-        let wrong = match (&*corpid, &*secret) {
-            ("", _) => Some(41_002),
-            (_, "") => Some(41_004),
-            _ if !corpid.eq_ignore_ascii_case(&self.corp_id) => Some(40_013),
-            _ if *secret != *self.corp_secret => Some(40_001),
-            _ => None,
-        };
-        if let Some(errcode) = wrong {
-            self.stats.tokens_failed += 1;
-            self.lockout.fail(now);
+        let corpid = call.query.get("corpid");
+        let secret = call.query.get("corpsecret");
+        if let Err(errcode) = self.credentials.check(now, &corpid, &secret) {
+            self.stats.tokens_failed += u64::from(errcode != 45_009);
             return self.error(SimEndpoint::Token, errcode, now);
         }
         self.stats.tokens_fetched += 1;
@@ -76,10 +69,10 @@ impl SimulatedRemote {
     }
 
     /// D95818.
-    fn convert(
+    fn lookup(
         &self,
         now: Timestamp,
-        request: &ConvertRequest<'_>,
+        request: &SubjectRequest<'_>,
         ok: &'static str,
     ) -> Result<Reply, i64> {
         require(&[&request.unionid, &request.openid])?;
@@ -91,10 +84,8 @@ impl SimulatedRemote {
             .as_deref()
             .map(|corpid| self.downstream(corpid))
             .transpose()?;
-        if !self.forced.is_empty()
-            && let Some(errcode) = self.forced.get(&*request.unionid)
-        {
-            return Err(*errcode);
+        if let Some(errcode) = self.script.errcode_of(&request.unionid) {
+            return Err(errcode);
         }
         let person = self.world.person(&request.unionid);
         if let Some(errcode) = self.world.rejection(person, &request.openid) {
@@ -103,12 +94,13 @@ impl SimulatedRemote {
         let wanted = |place: &usize| only.is_none_or(|only| only == *place);
         let places = self.world.corps_of(person).filter(wanted);
         Ok(Reply::success(ok, |body| {
-            self.say_links(body, person, places)
+            self.write_links(body, person, places)
         }))
     }
 
-    /// Written by hand: these replies are all that a bulk run reads, and ids need no escaping.
-    fn say_links(&self, body: &mut Vec<u8>, person: Person, places: impl Iterator<Item = usize>) {
+    /// Written without serde: a bulk run reads these replies by the million, and ids need no
+    /// escaping.
+    fn write_links(&self, body: &mut Vec<u8>, person: Person, places: impl Iterator<Item = usize>) {
         let mut opening: &[u8] = br#","external_userid_info":[{"corpid":""#;
         for place in places {
             body.extend_from_slice(opening);
@@ -121,11 +113,12 @@ impl SimulatedRemote {
         if opening.starts_with(br#",{"#) {
             body.push(b']');
         } else {
-            say_nobody(body, self.world.nobody(person));
+            write_no_links(body, self.world.empty_list(person));
         }
     }
 
-    /// The corp of a filter. Which code a foreign corpid gets is unknown; both are per corp.
+    /// Returns the place of the corp that a lookup names. Which errcode an unknown corpid gets is
+    /// not stated (D95818); both of these are about one corp.
     fn downstream(&self, corpid: &str) -> Result<usize, i64> {
         let unknown = if corpid.starts_with("wp") {
             670_004
@@ -136,10 +129,10 @@ impl SimulatedRemote {
     }
 
     /// D97357.
-    fn pending(
+    fn pending_id(
         &mut self,
         now: Timestamp,
-        request: &PendingRequest<'_>,
+        request: &PendingIdRequest<'_>,
         ok: &'static str,
     ) -> Result<Reply, i64> {
         require(&[&request.unionid, &request.openid])?;
@@ -147,7 +140,7 @@ impl SimulatedRemote {
         if let Some(errcode) = self.world.rejection(person, &request.openid) {
             return Err(errcode);
         }
-        self.asked.remember(now, person);
+        self.pending_ids.create(now, person);
         let pending_id = self.world.pending_id(person);
         Ok(Reply::success(ok, |body| {
             field(body, "pending_id", &pending_id.as_str())
@@ -163,7 +156,7 @@ fn require(fields: &[&str]) -> Result<(), i64> {
     Ok(())
 }
 
-fn say_nobody(body: &mut Vec<u8>, form: EmptyListForm) {
+fn write_no_links(body: &mut Vec<u8>, form: EmptyListForm) {
     let text: &[u8] = match form {
         EmptyListForm::Absent | EmptyListForm::Varies => b"",
         EmptyListForm::Null => br#","external_userid_info":null"#,

@@ -1,21 +1,21 @@
-//! The seven calls the remote knows, and what belongs to each.
+//! The seven APIs of the remote.
 
-use crate::wecom::wire;
+use crate::wecom::{endpoint::Endpoint, wire};
 
-/// One API, which is also one lane: every quota belongs to one of these.
+/// One API. Every quota belongs to one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
-pub enum SimEndpoint {
+pub(super) enum SimEndpoint {
     /// `gettoken` (D91039).
     Token,
     /// `apply_mass_call_ticket` (D96250).
     Ticket,
     /// `unionid_to_external_userid` (D95818).
-    Convert,
+    Lookup,
     /// `unionid_to_pending_id` (D97357).
-    Pending,
+    PendingId,
     /// `batch/external_userid_to_pending_id` (D98040).
-    BatchPending,
+    BatchPendingId,
     /// `list_app_share_info` (D95813).
     ShareInfo,
     /// `corp/gettoken` (D95816).
@@ -24,49 +24,46 @@ pub enum SimEndpoint {
 
 impl SimEndpoint {
     /// How many there are.
-    pub const COUNT: usize = 7;
+    pub(super) const COUNT: usize = 7;
 
     /// All of them, each at its own index.
-    pub const ALL: [Self; Self::COUNT] = [
+    pub(super) const ALL: [Self; Self::COUNT] = [
         Self::Token,
         Self::Ticket,
-        Self::Convert,
-        Self::Pending,
-        Self::BatchPending,
+        Self::Lookup,
+        Self::PendingId,
+        Self::BatchPendingId,
         Self::ShareInfo,
         Self::CorpToken,
     ];
 
     /// The path on the wire.
-    #[must_use]
-    pub const fn path(self) -> &'static str {
+    pub(super) const fn path(self) -> &'static str {
         match self {
             Self::Token => wire::GETTOKEN,
             Self::Ticket => wire::APPLY_MASS_CALL_TICKET,
-            Self::Convert => wire::UNIONID_TO_EXTERNAL_USERID,
-            Self::Pending => wire::UNIONID_TO_PENDING_ID,
-            Self::BatchPending => wire::EXTERNAL_USERID_TO_PENDING_ID,
-            Self::ShareInfo => wire::LIST_APP_SHARE_INFO,
-            Self::CorpToken => wire::CORP_GETTOKEN,
+            Self::Lookup => Endpoint::LOOKUP.path,
+            Self::PendingId => Endpoint::PENDING_ID.path,
+            Self::BatchPendingId => "/cgi-bin/corpgroup/batch/external_userid_to_pending_id",
+            Self::ShareInfo => "/cgi-bin/corpgroup/corp/list_app_share_info",
+            Self::CorpToken => "/cgi-bin/corpgroup/corp/gettoken",
         }
     }
 
-    /// The API at `path`, if there is one. The hot one is looked at first.
-    #[must_use]
-    pub fn at(path: &str) -> Option<Self> {
-        if path == Self::Convert.path() {
-            return Some(Self::Convert);
+    /// Returns the API at `path`; the one that is called most is compared first.
+    pub(super) fn at(path: &str) -> Option<Self> {
+        if path == Self::Lookup.path() {
+            return Some(Self::Lookup);
         }
         Self::ALL.into_iter().find(|api| api.path() == path)
     }
 
     /// Whether the business windows apply to it (D95818, D98040).
-    #[must_use]
-    pub const fn is_business(self) -> bool {
-        matches!(self, Self::Convert | Self::Pending)
+    pub(super) const fn is_business(self) -> bool {
+        matches!(self, Self::Lookup | Self::PendingId)
     }
 
-    /// Whether its pages say POST, so that a GET is refused.
+    /// Whether its page states POST, so that a GET is refused.
     pub(super) const fn wants_body(self) -> bool {
         !matches!(self, Self::Token | Self::Ticket)
     }

@@ -1,4 +1,4 @@
-//! What goes in and out of the remote, borrowed from whichever shell carries it.
+//! What goes into the remote and comes out of it, over HTTP or in memory.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -6,17 +6,16 @@ use percent_encoding::percent_decode_str;
 
 use crate::wecom::transport::{Method, Request};
 
-/// One call as it arrives. No `Debug`: its query carries secrets.
+/// One call as it arrives. Not `Debug`, since its query carries secrets.
 #[derive(Clone, Copy)]
-pub struct ApiCall<'a> {
-    /// The verb.
-    pub method: Method,
+pub(super) struct ApiCall<'a> {
+    pub(super) method: Method,
     /// The path, from `/cgi-bin/` on.
-    pub path: &'a str,
-    /// Where token and credentials are.
-    pub query: Query<'a>,
+    pub(super) path: &'a str,
+    /// Carries the token or the credentials.
+    pub(super) query: Query<'a>,
     /// Empty for a GET.
-    pub body: &'a [u8],
+    pub(super) body: &'a [u8],
 }
 
 impl<'a> From<&'a Request> for ApiCall<'a> {
@@ -24,23 +23,23 @@ impl<'a> From<&'a Request> for ApiCall<'a> {
         Self {
             method: request.method,
             path: request.path,
-            query: Query::Of(request),
+            query: Query::Memory(request),
             body: &request.body,
         }
     }
 }
 
-/// The query, as the wire or as the client's request has it.
+/// The query of a call.
 #[derive(Clone, Copy)]
-pub enum Query<'a> {
+pub(super) enum Query<'a> {
     /// Percent-encoded, without the question mark.
     Raw(&'a str),
     /// That of a request in memory.
-    Of(&'a Request),
+    Memory(&'a Request),
 }
 
 impl<'a> Query<'a> {
-    /// The value of `name`, empty if it is not there.
+    /// Returns the value of `name`, decoded; empty if there is none.
     pub(super) fn get(&self, name: &str) -> Cow<'a, str> {
         let found = match self {
             Self::Raw(text) => text
@@ -48,7 +47,7 @@ impl<'a> Query<'a> {
                 .filter_map(|pair| pair.split_once('='))
                 .find(|(key, _)| *key == name)
                 .map(|(_, value)| decode(value)),
-            Self::Of(request) => request
+            Self::Memory(request) => request
                 .query
                 .iter()
                 .find(|(key, _)| *key == name)
@@ -68,23 +67,22 @@ fn decode(value: &str) -> Cow<'_, str> {
     Cow::Owned(decoded.into_owned())
 }
 
-/// A whole reply.
+/// One reply, whatever it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub(super) struct Reply {
     /// The HTTP status: 200 for business errors too.
-    pub status: u16,
+    pub(super) status: u16,
     /// As in the body; 0 where there is none.
-    pub errcode: i64,
-    /// As in the body; ASCII.
-    pub errmsg: Cow<'static, str>,
+    pub(super) errcode: i64,
+    /// As in the body; ASCII only, as it is a header too.
+    pub(super) errmsg: Cow<'static, str>,
     /// JSON, or a page of HTML for a status other than 200.
-    pub body: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 /// What comes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ResponseBody {
-    /// A reply.
+pub(super) enum ResponseBody {
     Reply(Reply),
     /// The first half of this reply's body, then the end of the connection.
     Cut(Reply),
@@ -98,13 +96,12 @@ pub enum ResponseBody {
 
 /// What comes back, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiAnswer {
-    /// What.
-    pub what: ResponseBody,
-    /// How long after the arrival.
-    pub delay: Duration,
-    /// Whether the remote's books saw the call.
-    pub counted: bool,
+pub(super) struct ApiAnswer {
+    pub(super) body: ResponseBody,
+    /// From arrival to answer.
+    pub(super) delay: Duration,
+    /// Whether the rate limiter counted the call.
+    pub(super) counted: bool,
 }
 
 #[cfg(test)]

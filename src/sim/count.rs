@@ -1,11 +1,11 @@
-//! How many calls one window holds: by a sliding sum, or by the calendar.
+//! How many calls one window counts: by a sliding sum, or by the calendar.
 //!
 //! The sliding sum is a ring of buckets: 1 ms each for a minute, 10 ms for an hour, 100 ms for a
 //! day, 1 s for 30 days. Its memory is flat (10 MB for 30 days, touched as it fills), whatever
 //! the number of calls. A bucket is dropped when its *last* millisecond has left the window, so
 //! the sum is never below the true count, and above it by less than the calls of one bucket. For a
 //! minute it is exact. Buckets start at multiples of their width since the epoch and divide every
-//! slot of span/300, so a client that forgets whole such slots never forgets before we do.
+//! slot of span/300, so a client that forgets whole such slots never forgets before the simulator.
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ pub(super) enum Count {
 }
 
 impl Count {
-    pub(super) fn new(counting: WindowKind, span: Duration) -> Self {
-        match counting {
+    pub(super) fn new(kind: WindowKind, span: Duration) -> Self {
+        match kind {
             WindowKind::Sliding => Self::Sliding(Sliding::new(span)),
             WindowKind::Calendar => Self::Calendar(Calendar::new(span)),
         }
     }
 
-    /// Calls in the window that ends at `now`, which never runs backwards.
+    /// Returns the calls in the window that ends at `now`, which never runs backwards.
     pub(super) fn at(&mut self, now: Timestamp) -> u64 {
         match self {
             Self::Sliding(ring) => ring.at(now.as_millis()),
@@ -42,15 +42,15 @@ impl Count {
     }
 
     /// Forgets all calls.
-    pub(super) fn wipe(&mut self) {
+    pub(super) fn clear(&mut self) {
         match self {
-            Self::Sliding(ring) => ring.wipe(),
+            Self::Sliding(ring) => ring.clear(),
             Self::Calendar(period) => period.calls = 0,
         }
     }
 }
 
-/// A ring of buckets; `oldest` and `newest` are bucket numbers since the epoch.
+/// A ring of buckets; `oldest` and `newest` are numbers of buckets since the epoch.
 pub(super) struct Sliding {
     span: i64,
     width: i64,
@@ -97,7 +97,8 @@ impl Sliding {
         self.calls
     }
 
-    /// Whole slices at a time: after a quiet second a minute's ring has a thousand to drop.
+    /// Drops whole slices at a time: after a second without calls a minute's ring has a thousand
+    /// buckets to drop.
     fn drop_before(&mut self, live: i64) {
         let gone = live.min(self.newest + 1) - self.oldest;
         let gone = usize::try_from(gone).unwrap_or(0);
@@ -117,7 +118,7 @@ impl Sliding {
         self.calls += 1;
     }
 
-    pub(super) fn wipe(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.buckets.fill(0);
         self.calls = 0;
     }

@@ -1,11 +1,11 @@
-//! The answers about downstream corps: their pending_ids, their list, their tokens.
+//! Replies about downstream corps: pending_ids of their customers, their list, their tokens.
 
 use serde::Serialize;
 
 use super::{
     call::Reply,
     id::Id,
-    parsed_request::{BatchPendingRequest, CorpTokenRequest, ShareInfoRequest},
+    parsed_request::{BatchPendingIdRequest, CorpTokenRequest, ShareInfoRequest},
     remote::SimulatedRemote,
     reply::{field, token_fields},
     token::Bearer,
@@ -13,20 +13,20 @@ use super::{
 };
 use crate::clock::Timestamp;
 
-/// Ids per batch (D98040), corps per page (D95813).
+/// The most ids of a batch (D98040) and corps of a page (D95813).
 const MOST: usize = 100;
 /// 上下游; 0, the default, is 企业互联, of which this world has none (D96873).
 const UPSTREAM_DOWNSTREAM: u32 = 1;
 
 impl SimulatedRemote {
-    /// D98040. Ids that are unknown, not asked for before, or another corp's (with a downstream
-    /// token) are missing from the result. There are no group chats here, so a well-formed
-    /// `chat_id` narrows nothing.
-    pub(super) fn batch_pending(
+    /// D98040. Missing from the result are ids that are unknown, that have no pending_id, or that
+    /// are another corp's if the token is a downstream one. There are no group chats here, so a
+    /// well-formed `chat_id` excludes nothing.
+    pub(super) fn batch_pending_id(
         &self,
         now: Timestamp,
         bearer: Bearer,
-        request: &BatchPendingRequest,
+        request: &BatchPendingIdRequest,
         ok: &'static str,
     ) -> Result<Reply, i64> {
         let ids = &request.external_userid;
@@ -40,7 +40,7 @@ impl SimulatedRemote {
         let found = ids.iter().filter_map(|id| {
             let (person, place) = self.world.read_external_userid(id)?;
             let visible = bearer == Bearer::Upstream || bearer == Bearer::Downstream(place);
-            (visible && self.asked.knows(now, person)).then(|| PendingEntry {
+            (visible && self.pending_ids.exists(now, person)).then(|| PendingEntry {
                 external_userid: id,
                 pending_id: self.world.pending_id(person),
             })

@@ -1,22 +1,22 @@
-//! The ways in which the remote misbehaves, each with a knob from never to always.
+//! The faults of the remote, each with a likelihood from never to always.
 
 use std::{fmt, str::FromStr};
 
 use fastrand::Rng;
 
-/// One way of misbehaving.
+/// One fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Fault {
     /// errcode -1, counted.
     Busy,
-    /// errcode 45033 though few calls are in the air, counted like any refused call.
+    /// errcode 45033 though few calls are in flight, counted like any refused call.
     Concurrent,
     /// HTTP 500, 502, 503 or 504 with a page of HTML, counted.
     Http5xx,
-    /// The connection breaks before the remote counted the call.
+    /// The connection breaks before the call is counted.
     ResetBefore,
-    /// The connection breaks after the remote counted and worked.
+    /// The connection breaks after the call was counted and done.
     ResetAfter,
     /// Counted, and never answered.
     Hang,
@@ -26,10 +26,10 @@ pub enum Fault {
     Cut,
     /// A whole body that is not JSON.
     Invalid,
-    /// errcode 0 and "ok. Warning: wrong json format. " (D90455): the client must take it for a
-    /// bug of its own, so it is drawn only when asked for by name.
+    /// errcode 0 and "ok. Warning: wrong json format. " (D90455), which a client must take for a
+    /// bug of its own. In no preset.
     Warning,
-    /// The token dies before its time: 40014 until a new one is fetched.
+    /// The token ends early: 40014 until another is fetched.
     TokenKilled,
 }
 
@@ -81,20 +81,19 @@ impl Fault {
     }
 }
 
-/// How likely each fault is, per call. One call suffers one fault at most, so their sum is at
-/// most 1.
+/// How likely each fault is, per call. A call suffers at most one, so their sum is at most 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Faults([f64; Fault::COUNT]);
 
 impl Faults {
-    /// A remote that never misbehaves.
+    /// Returns no faults.
     #[must_use]
     pub const fn none() -> Self {
         Self([0.0; Fault::COUNT])
     }
 
-    /// A little of everything that a good client survives without losing a subject: about one
-    /// call in 80.
+    /// Returns a little of every fault that a good client survives without losing a subject: about
+    /// one call in 80.
     #[must_use]
     pub const fn mild() -> Self {
         Self::none()
@@ -110,7 +109,7 @@ impl Faults {
             .with(Fault::TokenKilled, 0.000_1)
     }
 
-    /// A bad day: about one call in seven.
+    /// Returns the faults of a bad day: about one call in seven.
     #[must_use]
     pub const fn harsh() -> Self {
         Self::none()
@@ -126,21 +125,21 @@ impl Faults {
             .with(Fault::TokenKilled, 0.001)
     }
 
-    /// How likely `fault` is, 0 to 1.
+    /// Returns how likely `fault` is, from 0 to 1.
     #[must_use]
     pub const fn of(&self, fault: Fault) -> f64 {
         self.0[fault as usize]
     }
 
-    /// The same with another likelihood of `fault`.
+    /// Returns the same faults with another likelihood of `fault`.
     #[must_use]
     pub const fn with(mut self, fault: Fault, likelihood: f64) -> Self {
         self.0[fault as usize] = likelihood;
         self
     }
 
-    /// Reads `busy=0.01,hang=0.001`: a preset (`none`, `mild`, `harsh`) or a change to what
-    /// stands before it, in order, beginning with `none`.
+    /// Parses `busy=0.01,hang=0.001`: presets (`none`, `mild`, `harsh`) and changes to what is
+    /// before them, starting from `none`.
     ///
     /// # Errors
     ///
@@ -165,8 +164,8 @@ impl Faults {
         Ok(faults)
     }
 
-    /// Whether a call suffers, and what. One number is drawn per call, so that the same seed gives
-    /// the same faults to the same order of arrivals.
+    /// Draws the fault of one call. Exactly one number is drawn per call, so that the same seed
+    /// gives the same faults to the same order of arrivals.
     pub(super) fn draw(&self, rng: &mut Rng) -> Option<Fault> {
         let mut left = rng.f64();
         Fault::ALL.into_iter().find(|fault| {
@@ -239,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_fault_is_told_what_would_be_right() {
+    fn error_about_a_fault_says_what_would_be_right() {
         assert!(
             Faults::parse("bussy=1")
                 .unwrap_err()
@@ -255,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_come_as_often_as_they_were_told_to() {
+    fn faults_come_as_often_as_they_are_likely() {
         let mut rng = Rng::with_seed(7);
         let faults = Faults::parse("busy=0.1,cut=0.3").unwrap();
         let mut drawn = [0_u32; Fault::COUNT];

@@ -1,4 +1,4 @@
-//! Ids of the shape that was observed: two letters and 30 of `A-Za-z0-9-_` (fact sheet §9).
+//! Ids of the observed form, which no page documents: two letters and 30 of `A-Za-z0-9-_`.
 
 use serde::{Serialize, Serializer};
 
@@ -9,7 +9,8 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 pub struct Id([u8; 32]);
 
 impl Id {
-    /// `kind` is two ASCII letters; ids of one `owner` share their beginning, as real ones do.
+    /// Returns an id of `kind`, two ASCII letters. Ids of one `owner` share their beginning, as
+    /// real ones do.
     pub(super) fn new(kind: [u8; 2], owner: u64, payload: u128) -> Self {
         let mut text = [0; 32];
         text[..2].copy_from_slice(&kind);
@@ -18,19 +19,18 @@ impl Id {
         Self(text)
     }
 
-    /// Its characters.
+    /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// Its characters as bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8] {
+    /// The id as ASCII bytes.
+    pub(super) const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The payload of `text`, if `text` is spelt like an id at all.
+    /// Returns the payload of `text`; `None` if it is not of the form of an id.
     pub(super) fn payload(text: &str) -> Option<u128> {
         let payload = text.as_bytes().get(10..32)?;
         payload.iter().try_fold(0_u128, |sum, letter| {
@@ -54,7 +54,7 @@ fn spell(mut number: u128, text: &mut [u8]) {
     }
 }
 
-/// `length` letters drawn by `rng`, for tokens and tickets.
+/// Draws `length` characters, for tokens and tickets.
 pub(super) fn random(rng: &mut fastrand::Rng, length: usize) -> String {
     (0..length)
         .map(|_| char::from(ALPHABET[rng.usize(..ALPHABET.len())]))

@@ -1,4 +1,4 @@
-//! How long a call takes.
+//! The time that calls take.
 
 use std::time::Duration;
 
@@ -13,23 +13,23 @@ pub struct Latency {
     pub max: Duration,
 }
 
-/// One drawn time, split at the moment of arrival, which is when the remote counts.
+/// The time of one call, split at its arrival, which is when the remote counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Legs {
+pub(super) struct Legs {
     /// From sending to arrival; whole milliseconds, because tokio's timer rounds up to them.
-    pub there: Duration,
+    pub(super) there: Duration,
     /// From arrival to answer.
-    pub back: Duration,
+    pub(super) back: Duration,
 }
 
 impl Latency {
-    /// Every call is answered at once.
+    /// No time at all.
     pub const NONE: Self = Self {
         min: Duration::ZERO,
         max: Duration::ZERO,
     };
 
-    /// Draws one call's time. Draws nothing when there is nothing to draw.
+    /// Draws the time of one call; without drawing a number if both bounds are the same.
     pub(super) fn draw(&self, rng: &mut Rng) -> Duration {
         let (min, max) = (micros(self.min), micros(self.max));
         if min >= max {
@@ -38,7 +38,7 @@ impl Latency {
         Duration::from_micros(rng.u64(min..=max))
     }
 
-    /// Draws one call's time and when in it the call arrives.
+    /// Draws the time of one call and when in it the call arrives.
     pub(super) fn legs(&self, rng: &mut Rng) -> Legs {
         let whole = self.draw(rng);
         let millis = u64::try_from(whole.as_millis()).unwrap_or(u64::MAX);
@@ -51,12 +51,12 @@ impl Latency {
     }
 }
 
-fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Default for Latency {
-    /// 20 to 80 ms, as from a server in the same country.
+    /// Returns 20 to 80 ms, as from a server in the same country.
     fn default() -> Self {
         Self {
             min: Duration::from_millis(20),

@@ -1,48 +1,49 @@
-//! The remote in small: the WeCom API as [`SimulatedRemote`], a plain struct that is told the time and a
-//! call and says what comes back and when.
+//! The simulator: the WeCom API as [`SimulatedRemote`], a plain struct that is told the time and a
+//! call and returns what comes back and when.
 //!
-//! * [`world`] — who is whose customer, a pure function of the seed.
-//! * [`rate_limiter`] — its own count of calls: sliding or calendar [`count`], lockouts.
-//! * [`faults`] and [`latency`] — how it misbehaves, each way with a knob.
-//! * `token`, [`ticket`] — what a caller must send.
-//! * [`transport`] carries calls to it in memory, [`server`] over HTTP on a loopback address.
+//! * `remote` receives calls: `rate_limiter` counts them, `parsed_request` reads them, `answers`
+//!   and `downstream` reply.
+//! * [`World`] holds people, corps, and which person is a customer of which corp: a pure function
+//!   of the seed.
+//! * [`Faults`] and [`Latency`] say how likely each fault is and how long calls take.
+//! * [`MemoryTransport`] carries calls in memory, [`server`] over HTTP on a loopback address.
 //!
-//! Where the real remote promises nothing, this one differs on purpose. It never imports
-//! [`quota`](crate::quota): its arithmetic is its own, so that it can judge that of the client.
+//! Where a page leaves open what the real remote does, this one does various things on purpose. It
+//! never imports [`quota`](crate::quota): its arithmetic is its own, so that it can judge that of
+//! the client.
 
 mod answers;
 mod api;
+mod arrivals;
 mod call;
-mod calls_in_flight;
-pub mod count;
+mod count;
+mod credentials;
 mod downstream;
-pub mod faults;
-mod forced;
+mod fault_script;
+mod faults;
 mod id;
-pub mod latency;
+mod latency;
 mod options;
 mod parsed_request;
 mod pending_ids;
-pub mod rate_limiter;
-pub mod remote;
+mod rate_limiter;
+mod remote;
 mod reply;
-mod secret_guard;
 pub mod server;
 mod stats;
-pub mod ticket;
+mod ticket;
 mod token;
-pub mod transport;
-pub mod world;
+mod traffic;
+mod transport;
+mod world;
 
 #[cfg(test)]
 mod tests;
 
-pub use api::SimEndpoint;
-pub use call::{ApiAnswer, ApiCall, Query, Reply, ResponseBody};
+pub use fault_script::Forced;
 pub use faults::{Fault, Faults};
-pub use forced::Forced;
 pub use id::Id;
-pub use latency::{Latency, Legs};
+pub use latency::Latency;
 pub use options::SimOptions;
 pub use remote::SimulatedRemote;
 pub use server::Simulator;

@@ -1,55 +1,55 @@
-//! Every knob of the remote.
+//! Every setting of the remote.
 
 use std::time::Duration;
 
 use super::{
     faults::{Fault, Faults},
     latency::Latency,
-    rate_limiter::MeterOptions,
+    rate_limiter::RateLimiterOptions,
     ticket::TicketAgain,
     world::WorldOptions,
 };
 use crate::model::{Limits, WindowKind};
 
-/// What kind of remote to make. The same options and the same order of arrivals give the same
-/// answers.
+/// The settings of a remote. The same settings and the same order of arrivals give the same
+/// replies.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SimOptions {
-    /// Of world, chance, tokens and credentials.
+    /// The seed of world, chance, tokens and credentials.
     pub seed: u64,
-    /// Who is whose customer.
+    /// People, corps, and which person is a customer of which corp.
     pub world: WorldOptions,
     /// Calls allowed in each window.
     pub limits: Limits,
     /// Where windows begin.
-    pub counting: WindowKind,
+    pub window_kind: WindowKind,
     /// Whether refused calls count in the windows too.
     pub count_refused: bool,
     /// Lookups per second by other systems of the same corp; 0 for none.
-    pub others: f64,
-    /// Calls of one API in the air at once before 45033; `None` is no limit (the real one is
-    /// unknown for these APIs).
+    pub other_traffic: f64,
+    /// The most calls of one API in flight before 45033; `None` is no limit (the real one is not
+    /// published for these APIs).
     pub concurrent: Option<u32>,
-    /// How it misbehaves.
+    /// How likely each fault is.
     pub faults: Faults,
-    /// From sending to answer.
+    /// The time of a call.
     pub latency: Latency,
-    /// Life of an access token; 7200 s at the real remote (D91039).
+    /// The life of an access token; 7200 s at the real remote (D91039).
     pub token_life: Duration,
-    /// What a second application for the ticket gets.
+    /// The reply to a second application for the ticket.
     pub ticket_again: TicketAgain,
 }
 
 impl Default for SimOptions {
-    /// A remote that keeps every published rule and never misbehaves.
+    /// Returns a remote that keeps every published rule and has no faults.
     fn default() -> Self {
         Self {
             seed: 1,
             world: WorldOptions::default(),
             limits: Limits::published(),
-            counting: WindowKind::Sliding,
+            window_kind: WindowKind::Sliding,
             count_refused: true,
-            others: 0.0,
+            other_traffic: 0.0,
             concurrent: None,
             faults: Faults::none(),
             latency: Latency::default(),
@@ -60,24 +60,24 @@ impl Default for SimOptions {
 }
 
 impl SimOptions {
-    /// As `simulate` and `--sandbox` have it: published limits, 50 calls at once, misbehaving a
-    /// little.
+    /// Returns the settings of `simulate` and `--sandbox`: published limits, 50 calls in flight,
+    /// few faults.
     #[must_use]
     pub fn sandbox() -> Self {
         Self {
             concurrent: Some(50),
-            // Without hangs: a demonstration should not stand still for a whole time-out.
+            // Without hangs: a demonstration should not stop for a whole time-out.
             faults: Faults::mild().with(Fault::Hang, 0.0),
             ..Self::default()
         }
     }
 
-    pub(super) const fn meter(&self) -> MeterOptions {
-        MeterOptions {
+    pub(super) const fn rate_limiter(&self) -> RateLimiterOptions {
+        RateLimiterOptions {
             limits: self.limits,
-            counting: self.counting,
+            window_kind: self.window_kind,
             count_refused: self.count_refused,
-            others: self.others,
+            other_traffic: self.other_traffic,
         }
     }
 }

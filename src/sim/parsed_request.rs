@@ -1,30 +1,30 @@
-//! What a call asks for, once its body has been read.
+//! The body of a call, parsed.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error};
 
 use super::{api::SimEndpoint, call::ApiCall};
-use crate::wecom::{transport::Method, wire::ConvertRequest};
+use crate::wecom::{endpoint::SubjectRequest, transport::Method};
 
-/// A call with its body read. Both GET APIs are answered to a POST too: one SDK posts (D96250).
+/// A call with its body parsed. Both GET APIs accept a POST too, as one SDK posts (D96250).
 pub(super) enum ParsedRequest<'a> {
     Token,
     Ticket,
-    Convert(ConvertRequest<'a>),
-    Pending(PendingRequest<'a>),
-    BatchPending(BatchPendingRequest),
+    Lookup(SubjectRequest<'a>),
+    PendingId(PendingIdRequest<'a>),
+    BatchPendingId(BatchPendingIdRequest),
     ShareInfo(ShareInfoRequest),
     CorpToken(CorpTokenRequest),
-    /// Not JSON, or a field of another type than the page says.
+    /// Not JSON, or a field of another type than the page states.
     Malformed,
-    /// GET where the page says POST.
+    /// GET where the page states POST.
     WrongVerb,
 }
 
 /// D97357: no corpid, no ticket.
 #[derive(Deserialize)]
-pub(super) struct PendingRequest<'a> {
+pub(super) struct PendingIdRequest<'a> {
     #[serde(borrow, default)]
     pub(super) unionid: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -33,7 +33,7 @@ pub(super) struct PendingRequest<'a> {
 
 /// D98040.
 #[derive(Deserialize)]
-pub(super) struct BatchPendingRequest {
+pub(super) struct BatchPendingIdRequest {
     #[serde(default)]
     pub(super) external_userid: Vec<String>,
     #[serde(default)]
@@ -66,8 +66,8 @@ pub(super) struct CorpTokenRequest {
     pub(super) business_type: u32,
 }
 
-/// A number, in quotation marks or not: some clients take it from their command line as it is
-/// (PyPI api-wecom-cli). Whether the real remote takes it so is unknown.
+/// Parses a number, in quotation marks or not: some clients pass the text of their command line on
+/// (PyPI api-wecom-cli). Whether the real remote accepts that is unknown.
 fn number<'de, D, T>(from: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -75,13 +75,13 @@ where
 {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Spelt {
+    enum Number {
         Plain(i64),
         Quoted(String),
     }
-    let number = match Spelt::deserialize(from)? {
-        Spelt::Plain(number) => number,
-        Spelt::Quoted(text) => text.parse().map_err(D::Error::custom)?,
+    let number = match Number::deserialize(from)? {
+        Number::Plain(number) => number,
+        Number::Quoted(text) => text.parse().map_err(D::Error::custom)?,
     };
     T::try_from(number).map_err(|_| D::Error::custom("out of range"))
 }
@@ -94,18 +94,20 @@ impl<'a> ParsedRequest<'a> {
         match api {
             SimEndpoint::Token => Self::Token,
             SimEndpoint::Ticket => Self::Ticket,
-            SimEndpoint::Convert => borrowed(serde_json::from_slice(call.body).map(Self::Convert)),
-            SimEndpoint::Pending => borrowed(serde_json::from_slice(call.body).map(Self::Pending)),
-            SimEndpoint::BatchPending => owned(call.body, Self::BatchPending),
+            SimEndpoint::Lookup => borrowed(serde_json::from_slice(call.body).map(Self::Lookup)),
+            SimEndpoint::PendingId => {
+                borrowed(serde_json::from_slice(call.body).map(Self::PendingId))
+            }
+            SimEndpoint::BatchPendingId => owned(call.body, Self::BatchPendingId),
             SimEndpoint::ShareInfo => owned(call.body, Self::ShareInfo),
             SimEndpoint::CorpToken => owned(call.body, Self::CorpToken),
         }
     }
 
-    /// The ticket it carries. Only one API accepts one (D96250).
+    /// The ticket that it carries; of these APIs only one accepts it (D96250).
     pub(super) fn ticket(&self) -> Option<&str> {
         match self {
-            Self::Convert(request) => request.mass_call_ticket.as_deref(),
+            Self::Lookup(request) => request.mass_call_ticket.as_deref(),
             _ => None,
         }
     }
@@ -117,7 +119,7 @@ fn borrowed<'a>(read: serde_json::Result<ParsedRequest<'a>>) -> ParsedRequest<'a
 
 fn owned<'a, T: DeserializeOwned>(
     body: &[u8],
-    ask: impl FnOnce(T) -> ParsedRequest<'a>,
+    request: impl FnOnce(T) -> ParsedRequest<'a>,
 ) -> ParsedRequest<'a> {
-    serde_json::from_slice(body).map_or(ParsedRequest::Malformed, ask)
+    serde_json::from_slice(body).map_or(ParsedRequest::Malformed, request)
 }

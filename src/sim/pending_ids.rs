@@ -1,4 +1,4 @@
-//! Who was asked a pending_id for: only they have one (D98040).
+//! Which people have a pending_id: those for whom one was asked (D98040).
 
 use std::{collections::HashMap, time::Duration};
 
@@ -8,29 +8,29 @@ use crate::clock::Timestamp;
 /// A pending_id's life (D97357).
 const LIFE: Duration = Duration::from_secs(90 * 86_400);
 
-/// People remembered one by one: some 24 MB. Beyond it everybody counts as asked.
-const ROOM: usize = 1_000_000;
+/// The most people stored one by one, some 24 MB. Beyond them all people count as asked for.
+const MOST: usize = 1_000_000;
 
-/// Whose pending_id exists, and until when. A repeated question renews it (unknown at the real
-/// remote).
+/// Whose pending_id exists, and until when. A repeated call renews it (not stated, D97357).
 #[derive(Default)]
 pub(super) struct PendingIds {
     people: HashMap<Person, Timestamp>,
-    everybody: Timestamp,
+    /// Until when all people have one.
+    all_until: Timestamp,
 }
 
 impl PendingIds {
-    pub(super) fn remember(&mut self, now: Timestamp, person: Person) {
+    pub(super) fn create(&mut self, now: Timestamp, person: Person) {
         let until = now.plus(LIFE);
-        if self.people.len() < ROOM || self.people.contains_key(&person) {
+        if self.people.len() < MOST || self.people.contains_key(&person) {
             self.people.insert(person, until);
         } else {
-            self.everybody = until;
+            self.all_until = until;
         }
     }
 
-    pub(super) fn knows(&self, now: Timestamp, person: Person) -> bool {
+    pub(super) fn exists(&self, now: Timestamp, person: Person) -> bool {
         let until = self.people.get(&person).copied().unwrap_or_default();
-        now < until.max(self.everybody)
+        now < until.max(self.all_until)
     }
 }

@@ -1,4 +1,4 @@
-//! How replies are spelt.
+//! The text of replies.
 
 use std::{borrow::Cow, io::Write as _};
 
@@ -8,13 +8,13 @@ use serde::Serialize;
 use super::{api::SimEndpoint, call::Reply, ticket};
 use crate::clock::Timestamp;
 
-/// What stands in `errmsg` of a success.
+/// The `errmsg` of a success.
 pub(super) const OK: &str = "ok";
 /// The same with the warning that a client must take for a bug of its own (D90455).
 pub(super) const OK_WITH_WARNING: &str = "ok. Warning: wrong json format. ";
 
 impl Reply {
-    /// A success: `fields` follow errcode and errmsg.
+    /// Returns a success; `fields` writes what follows errcode and errmsg.
     pub(super) fn success(errmsg: &'static str, fields: impl FnOnce(&mut Vec<u8>)) -> Self {
         let mut body = Vec::with_capacity(256);
         body.extend_from_slice(br#"{"errcode":0,"errmsg":""#);
@@ -30,13 +30,13 @@ impl Reply {
         }
     }
 
-    /// A business error: HTTP 200, a hint, and now and then the empty list beside it, as seen
-    /// with 610017 and 845003.
+    /// Returns a business error: HTTP 200, a hint, and for every other lookup an empty list beside
+    /// it, as was seen with 610017 and 845003.
     pub(super) fn error(api: SimEndpoint, errcode: i64, now: Timestamp, rng: &mut Rng) -> Self {
         Self::error_saying(text(errcode), api, errcode, now, rng)
     }
 
-    /// The error for a body that cannot be read (D90455).
+    /// Returns the error for a body that cannot be read (D90455).
     pub(super) fn malformed(api: SimEndpoint, now: Timestamp, rng: &mut Rng) -> Self {
         let text = "Invalid input. Warning: wrong json format. ";
         Self::error_saying(text, api, 40_058, now, rng)
@@ -56,7 +56,7 @@ impl Reply {
              more info at https://open.work.weixin.qq.com/devtool/query?e={errcode}"
         );
         let mut body = format!(r#"{{"errcode":{errcode},"errmsg":"{errmsg}""#).into_bytes();
-        if api == SimEndpoint::Convert && rng.bool() {
+        if api == SimEndpoint::Lookup && rng.bool() {
             body.extend_from_slice(br#","external_userid_info":[]"#);
         }
         body.push(b'}');
@@ -68,7 +68,7 @@ impl Reply {
         }
     }
 
-    /// A status other than 200 with a page for people.
+    /// Returns a status other than 200 with a page of HTML.
     pub(super) fn page(status: u16) -> Self {
         Self {
             status,
@@ -78,9 +78,9 @@ impl Reply {
         }
     }
 
-    /// The same reply with a body that is not JSON: full-width braces as on some of the official
-    /// pages, or a comma too few, or a proxy's page.
-    pub(super) fn spoilt(mut self, rng: &mut Rng) -> Self {
+    /// Returns the same reply with a body that is not JSON: full-width braces as on some of the
+    /// official pages, no commas, or a proxy's page.
+    pub(super) fn made_invalid(mut self, rng: &mut Rng) -> Self {
         let text = String::from_utf8_lossy(&self.body);
         self.body = match rng.u8(0..3) {
             0 => text.replace('{', "｛").into_bytes(),
@@ -91,7 +91,7 @@ impl Reply {
     }
 }
 
-/// Appends `,"name":value`. Our own shapes always serialise.
+/// Appends `,"name":value`. The values written here always serialize.
 pub(super) fn field(body: &mut Vec<u8>, name: &str, value: &impl Serialize) {
     body.extend_from_slice(b",\"");
     body.extend_from_slice(name.as_bytes());
@@ -101,13 +101,13 @@ pub(super) fn field(body: &mut Vec<u8>, name: &str, value: &impl Serialize) {
     }
 }
 
-/// Appends a token and its seconds, which need no escaping.
+/// Appends a token, which needs no escaping, and its life.
 pub(super) fn token_fields(body: &mut Vec<u8>, token: &str, seconds: u64) {
     // Writing to a Vec cannot fail.
     let _ = write!(body, r#","access_token":"{token}","expires_in":{seconds}"#);
 }
 
-/// The English of a code, as in logged replies where there are some (fact sheet §7).
+/// Returns the English text of a code, that of logged replies where there are some (D90313).
 const fn text(errcode: i64) -> &'static str {
     match errcode {
         -1 => "system busy",

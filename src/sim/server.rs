@@ -1,7 +1,7 @@
 //! The remote over HTTP, on a loopback address and nowhere else.
 //!
-//! Doors for looking and steering, which the real remote has not:
-//! `GET /_sim/stats` (JSON), `POST /_sim/kill_token`, `POST /_sim/faults` (body as for
+//! Debug endpoints, which the real remote does not have: `GET /_sim/stats` (JSON),
+//! `POST /_sim/kill_token`, `POST /_sim/faults` (body as for
 //! [`Faults::parse`](super::Faults::parse)).
 
 mod fault_injector;
@@ -29,7 +29,7 @@ use tokio::{
     time::sleep,
 };
 
-use self::fault_injector::{FaultInjector, FaultyConnection};
+use self::fault_injector::{FaultInjector, FaultyListener};
 use super::{
     call::{ApiAnswer, ApiCall, Query, Reply, ResponseBody},
     options::SimOptions,
@@ -38,25 +38,25 @@ use super::{
 };
 use crate::{clock::Clock, wecom::transport::Method};
 
-/// The remote as one thread or several share it.
-pub type Shared = Arc<Mutex<SimulatedRemote>>;
+/// A remote that threads share.
+pub type SharedRemote = Arc<Mutex<SimulatedRemote>>;
 
-/// How long a hung call is held open: longer than any client waits.
-const HUNG: Duration = Duration::from_secs(600);
+/// How long a hung call stays open: longer than any client waits.
+const HANG: Duration = Duration::from_secs(600);
 /// Bodies longer than this are refused.
 const LONGEST_BODY: usize = 64 * 1024;
 
-/// Serves `remote` on the current runtime until that ends.
+/// Serves `remote` until the current runtime ends.
 ///
 /// # Errors
 ///
 /// If `listener` is bound to anything but a loopback address.
-pub async fn serve(listener: TcpListener, remote: Shared) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, remote: SharedRemote) -> io::Result<()> {
     serve_through(listener, |stream| stream, remote).await
 }
 
-/// The same through a listener that wraps its sockets, such as one that speaks TLS. `socket` finds
-/// the socket in a connection: a reset is one of that, whatever is spoken on top.
+/// Serves `remote` through a listener that wraps its sockets, such as one for TLS. `socket` returns
+/// the socket of a connection, which is what a reset breaks.
 ///
 /// # Errors
 ///
@@ -64,18 +64,18 @@ pub async fn serve(listener: TcpListener, remote: Shared) -> io::Result<()> {
 pub async fn serve_through<L>(
     listener: L,
     socket: fn(&L::Io) -> &TcpStream,
-    remote: Shared,
+    remote: SharedRemote,
 ) -> io::Result<()>
 where
     L: Listener<Addr = SocketAddr>,
 {
     loopback_only(listener.local_addr()?)?;
-    let handler = move |ConnectInfo(wound): ConnectInfo<FaultInjector>, request: Request| {
+    let handler = move |ConnectInfo(injector): ConnectInfo<FaultInjector>, request: Request| {
         let remote = Arc::clone(&remote);
-        async move { handle(&remote, &wound, request).await }
+        async move { handle(&remote, &injector, request).await }
     };
     let service = handler.into_make_service_with_connect_info::<FaultInjector>();
-    axum::serve(FaultyConnection::new(listener, socket), service)
+    axum::serve(FaultyListener::new(listener, socket), service)
         .into_future()
         .await
 }
@@ -95,15 +95,15 @@ fn lock(remote: &Mutex<SimulatedRemote>) -> MutexGuard<'_, SimulatedRemote> {
 
 async fn handle(
     remote: &Mutex<SimulatedRemote>,
-    wound: &FaultInjector,
+    injector: &FaultInjector,
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LONGEST_BODY).await else {
         return response(Reply::page(413));
     };
-    if let Some(door) = head.uri.path().strip_prefix("/_sim/") {
-        return open_door(&mut lock(remote), &head.method, door, &body);
+    if let Some(name) = head.uri.path().strip_prefix("/_sim/") {
+        return debug_endpoint(&mut lock(remote), &head.method, name, &body);
     }
     let call = ApiCall {
         method: if head.method == HttpMethod::GET {
@@ -120,64 +120,64 @@ async fn handle(
         let now = remote.now();
         remote.answer(now, &call)
     };
-    deliver(answer, wound).await
+    deliver(answer, injector).await
 }
 
-async fn deliver(answer: ApiAnswer, wound: &FaultInjector) -> Response {
-    let delay = if answer.what == ResponseBody::Hang {
-        HUNG
+async fn deliver(answer: ApiAnswer, injector: &FaultInjector) -> Response {
+    let delay = if answer.body == ResponseBody::Hang {
+        HANG
     } else {
         answer.delay
     };
     if !delay.is_zero() {
         sleep(delay).await;
     }
-    match answer.what {
+    match answer.body {
         ResponseBody::Reply(reply) => response(reply),
         ResponseBody::Cut(reply) => {
-            wound.cut(reply.body.len() / 2 + 1);
+            injector.cut(reply.body.len() / 2 + 1);
             response(reply)
         }
         ResponseBody::Reset | ResponseBody::Hang | ResponseBody::Down => {
-            wound.sever();
+            injector.reset();
             Response::default()
         }
     }
 }
 
-fn open_door(
+fn debug_endpoint(
     remote: &mut SimulatedRemote,
     method: &HttpMethod,
-    door: &str,
+    name: &str,
     body: &[u8],
 ) -> Response {
-    match (method, door) {
+    match (method, name) {
         (&HttpMethod::GET, "stats") => match serde_json::to_vec_pretty(&remote.stats()) {
-            Ok(stats) => told(StatusCode::OK, stats),
-            Err(error) => told(StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into()),
+            Ok(stats) => plain(StatusCode::OK, stats),
+            Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into()),
         },
         (&HttpMethod::POST, "kill_token") => {
             remote.kill_token();
-            told(StatusCode::OK, b"{}".to_vec())
+            plain(StatusCode::OK, b"{}".to_vec())
         }
         (&HttpMethod::POST, "faults") => match String::from_utf8_lossy(body).parse() {
             Ok(faults) => {
                 remote.set_faults(faults);
-                told(StatusCode::OK, b"{}".to_vec())
+                plain(StatusCode::OK, b"{}".to_vec())
             }
-            Err(error) => told(StatusCode::BAD_REQUEST, error.into()),
+            Err(error) => plain(StatusCode::BAD_REQUEST, error.into()),
         },
-        _ => told(StatusCode::NOT_FOUND, b"no such door".to_vec()),
+        _ => plain(StatusCode::NOT_FOUND, b"no such debug endpoint".to_vec()),
     }
 }
 
-fn told(status: StatusCode, body: Vec<u8>) -> Response {
+fn plain(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response
 }
 
-/// Headers as seen on real replies (fact sheet §8), but for the server's name.
+/// Sets the headers that real replies have, but for the name of the server.
 fn response(reply: Reply) -> Response {
     let mut response = Response::new(Body::from(reply.body));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or_default();
@@ -196,9 +196,9 @@ fn response(reply: Reply) -> Response {
     response
 }
 
-/// A remote served on a thread of its own, until this is dropped.
+/// A remote that a thread of its own serves until this is dropped.
 pub struct Simulator {
-    remote: Shared,
+    remote: SharedRemote,
     address: SocketAddr,
     corp_id: String,
     corp_secret: String,
@@ -207,7 +207,7 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Begins to serve on `address`; port 0 takes a free one.
+    /// Starts to serve on `address`; port 0 takes a free one.
     ///
     /// # Errors
     ///
@@ -241,25 +241,25 @@ impl Simulator {
         format!("http://{}", self.address)
     }
 
-    /// The corpid that it accepts.
+    /// The corpid that `gettoken` accepts.
     #[must_use]
     pub fn corp_id(&self) -> &str {
         &self.corp_id
     }
 
-    /// The corpsecret that it accepts.
+    /// The corpsecret that `gettoken` accepts.
     #[must_use]
     pub fn corp_secret(&self) -> &str {
         &self.corp_secret
     }
 
-    /// What it saw so far.
+    /// Returns everything counted so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
         lock(&self.remote).stats()
     }
 
-    /// Looks at the remote, or steers it.
+    /// Calls `look` with the remote.
     pub fn with<T>(&self, look: impl FnOnce(&mut SimulatedRemote) -> T) -> T {
         look(&mut lock(&self.remote))
     }
@@ -268,14 +268,14 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// What serving failed with.
+    /// The error that serving failed with.
     pub fn wait(mut self) -> io::Result<()> {
         self.join(None)
     }
 
     fn join(&mut self, stop: Option<oneshot::Sender<()>>) -> io::Result<()> {
         if let Some(stop) = stop {
-            // Nobody listens if the thread has ended by itself.
+            // The receiver is gone if the thread has ended by itself.
             let _ = stop.send(());
         }
         let joined = self.thread.take().map_or(Ok(Ok(())), JoinHandle::join);
@@ -286,14 +286,14 @@ impl Simulator {
 impl Drop for Simulator {
     fn drop(&mut self) {
         let stop = self.stop.take();
-        // Whether serving ended well no longer matters to anybody.
+        // There is no caller left to report an error to.
         let _ = self.join(stop);
     }
 }
 
 fn run(
     listener: std::net::TcpListener,
-    remote: Shared,
+    remote: SharedRemote,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()

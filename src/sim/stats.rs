@@ -1,10 +1,10 @@
-//! What the remote saw, for whoever looks through the door.
+//! What the remote counted, as `GET /_sim/stats` shows it.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// Everything counted since the remote began. Flat: nothing in it grows with the subjects.
+/// Everything counted since the start. Nothing in it grows with the number of subjects.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Stats {
     /// The seed of world and chance.
@@ -21,42 +21,42 @@ pub struct Stats {
     pub tokens_killed: u64,
     /// Ticket applications, granted or not.
     pub ticket_applications: u64,
-    /// Requests for a path nobody knows.
+    /// Requests for an unknown path.
     pub not_found: u64,
 }
 
-/// One API.
+/// What was counted of one API.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct LaneStats {
-    /// Calls that arrived and were not reset before the books saw them.
+    /// Calls that arrived and were not reset before they were counted.
     pub calls: u64,
-    /// Calls counted in the windows, those of others included.
+    /// Calls counted in the windows, those of other systems included.
     pub counted: u64,
     /// Calls of other systems of the same corp.
     pub others: u64,
     /// Calls answered with errcode 0.
     pub answered: u64,
-    /// Calls refused for a window or a block.
+    /// Calls refused for a limit or a lockout.
     pub refused_45009: u64,
-    /// Calls refused for too many at once, by the limit or by a fault.
+    /// Calls refused for too many in flight, by the limit or by a fault.
     pub refused_45033: u64,
-    /// Most calls in the air at once.
-    pub peak_in_air: u64,
-    /// Blocks imposed: above 0, the client crossed a limit.
-    pub blocks: u64,
-    /// By name of window.
+    /// The most calls in flight.
+    pub peak_in_flight: u64,
+    /// Lockouts imposed: above 0, the client exceeded a limit.
+    pub lockouts: u64,
+    /// By the name of the window.
     pub windows: BTreeMap<&'static str, WindowStats>,
 }
 
-/// One window of one API.
+/// What was counted in one window of one API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct WindowStats {
     /// Calls allowed; `None` is no limit.
     pub limit: Option<u64>,
-    /// Calls in it as of the last one.
+    /// Calls in it as of the last call.
     pub calls: u64,
-    /// Most calls ever in it.
+    /// The most calls ever in it.
     pub peak: u64,
-    /// Blocks imposed for crossing it.
-    pub blocks: u64,
+    /// Lockouts imposed for exceeding it.
+    pub lockouts: u64,
 }

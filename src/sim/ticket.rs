@@ -2,7 +2,7 @@
 //!
 //! Which errcodes the real remote gives for a ticket that was already applied for, has expired or
 //! was forged is unknown: the global table (D90313) lists none. Those here are **invented**, and
-//! are not in that table on purpose, so that a client meets a code it has never heard of.
+//! deliberately not in that table, so that a client meets an unknown code.
 
 use std::time::Duration;
 
@@ -12,22 +12,22 @@ use super::id;
 use crate::clock::Timestamp;
 
 /// Invented: a second application.
-pub const TICKET_APPLIED_BEFORE: i64 = 2_800_001;
+pub(super) const TICKET_APPLIED_BEFORE: i64 = 2_800_001;
 /// Invented: a call with a ticket older than seven days.
-pub const TICKET_EXPIRED: i64 = 2_800_002;
+pub(super) const TICKET_EXPIRED: i64 = 2_800_002;
 /// Invented: a call with a ticket that was never given out.
-pub const TICKET_FORGED: i64 = 2_800_003;
+pub(super) const TICKET_FORGED: i64 = 2_800_003;
 
 /// How long a ticket is valid from its application (D96250).
-pub const TICKET_LIFE: Duration = Duration::from_secs(7 * 86_400);
+pub(super) const TICKET_LIFE: Duration = Duration::from_secs(7 * 86_400);
 
-/// What a second application gets; the page does not say.
+/// The reply to a second application; the page does not say (D96250).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TicketAgain {
-    /// [`TICKET_APPLIED_BEFORE`], for ever.
+    /// Always the errcode 2800001, which is invented.
     #[default]
     Refuse,
-    /// The same ticket, with its life as it was.
+    /// The same ticket with the same end.
     Same,
 }
 
@@ -42,7 +42,7 @@ impl TicketRegistry {
         Self { again, given: None }
     }
 
-    /// Applies for it: the ticket, or an errcode.
+    /// Applies for the ticket; the error is an errcode.
     pub(super) fn apply(&mut self, now: Timestamp, rng: &mut Rng) -> Result<&str, i64> {
         if self.given.is_some() && self.again == TicketAgain::Refuse {
             return Err(TICKET_APPLIED_BEFORE);
@@ -51,7 +51,7 @@ impl TicketRegistry {
         Ok(&self.given.get_or_insert_with(fresh).0)
     }
 
-    /// Whether `text` lifts the business windows at `now`, or the errcode for it.
+    /// Checks a ticket that a call at `now` carries; the error is an errcode.
     pub(super) fn check(&self, now: Timestamp, text: &str) -> Result<(), i64> {
         match &self.given {
             Some((given, expires)) if given == text && now < *expires => Ok(()),
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_ticket_and_it_lives_seven_days() {
+    fn there_is_one_ticket_for_seven_days() {
         let mut ticket = TicketRegistry::new(TicketAgain::Refuse);
         let mut rng = Rng::with_seed(1);
         let text = ticket.apply(at(0), &mut rng).unwrap().to_owned();
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_ticket_again_if_so_told() {
+    fn second_application_gets_the_same_ticket_if_set_so() {
         let mut ticket = TicketRegistry::new(TicketAgain::Same);
         let mut rng = Rng::with_seed(1);
         let text = ticket.apply(at(0), &mut rng).unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! Access tokens: whose, until when, and whether they died early.
+//! Access tokens: whose they are, until when, and whether they ended early.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 /// As long as real ones are; clients must expect up to 512 bytes (D91039).
 const LENGTH: usize = 214;
 
-/// Whom a token speaks for.
+/// The corp that a token belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bearer {
     /// The corp whose app it is.
@@ -42,12 +42,12 @@ impl TokenRegistry {
         }
     }
 
-    /// A token and the seconds it has left. While one is valid it is handed out again, as the
-    /// older page said (D97164; today's does not promise it).
+    /// Returns a token and the seconds that it has left. A valid one is returned again, as an older
+    /// page said (D97164; D91039 does not promise it).
     pub(super) fn fetch(&mut self, now: Timestamp, bearer: Bearer, rng: &mut Rng) -> (&str, u64) {
         let known = self.current.iter().position(|token| token.bearer == bearer);
         let place = match known {
-            Some(place) if self.current[place].valid(now) => place,
+            Some(place) if self.current[place].is_valid(now) => place,
             Some(place) => {
                 let fresh = IssuedToken::new(now, self.life, bearer, rng);
                 self.previous = Some(std::mem::replace(&mut self.current[place], fresh));
@@ -63,23 +63,24 @@ impl TokenRegistry {
         (&token.text, token.expires.since(now).as_secs())
     }
 
-    /// Whom `text` speaks for, or the errcode for it: 41001 missing, 42001 expired, 40014 else.
+    /// Returns whose token `text` is; the error is an errcode: 41001 missing, 42001 expired, 40014
+    /// otherwise.
     pub(super) fn check(&self, now: Timestamp, text: &str) -> Result<Bearer, i64> {
         if text.is_empty() {
             return Err(41_001);
         }
         let mut known = self.current.iter().chain(&self.previous);
         match known.find(|token| token.text == text) {
-            Some(token) if token.valid(now) => Ok(token.bearer),
+            Some(token) if token.is_valid(now) => Ok(token.bearer),
             Some(token) if !token.killed => Err(42_001),
             _ => Err(40_014),
         }
     }
 
-    /// Kills the upstream corp's token; says whether there was one to kill.
+    /// Ends the upstream corp's token early; returns whether there was one.
     pub(super) fn kill(&mut self, now: Timestamp) -> bool {
         let upstream =
-            |token: &&mut IssuedToken| token.bearer == Bearer::Upstream && token.valid(now);
+            |token: &&mut IssuedToken| token.bearer == Bearer::Upstream && token.is_valid(now);
         match self.current.iter_mut().find(upstream) {
             Some(token) => {
                 token.killed = true;
@@ -100,7 +101,7 @@ impl IssuedToken {
         }
     }
 
-    fn valid(&self, now: Timestamp) -> bool {
+    fn is_valid(&self, now: Timestamp) -> bool {
         !self.killed && now < self.expires
     }
 }
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_lives_its_two_hours_and_is_handed_out_again_meanwhile() {
+    fn token_is_returned_again_until_its_two_hours_end() {
         let mut tokens = TokenRegistry::new(Duration::from_secs(7_200));
         let (first, left) = fetch(&mut tokens, 0);
         assert_eq!((left, first.len()), (7_200, LENGTH));
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_killed_token_is_invalid_until_a_new_one_is_fetched() {
+    fn killed_token_is_invalid_until_another_is_fetched() {
         let mut tokens = TokenRegistry::new(Duration::from_secs(7_200));
         assert!(!tokens.kill(at(0)));
         let (first, _) = fetch(&mut tokens, 0);
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_token_and_a_garbled_one_are_told_apart() {
+    fn missing_and_unknown_tokens_have_different_errcodes() {
         let tokens = TokenRegistry::new(Duration::from_secs(7_200));
         assert_eq!(tokens.check(at(0), ""), Err(41_001));
         assert_eq!(tokens.check(at(0), "x"), Err(40_014));

@@ -1,6 +1,6 @@
-//! Carries calls to the remote in memory, in (pausable) tokio time.
+//! Carries calls to the remote in memory, in tokio time, which tests can pause.
 //!
-//! A call on its way there arrives even if whoever sent it is dead by then: it is in the network.
+//! A call whose future is dropped on its way still arrives, as it would in a network.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::wecom::transport::{Failure, NoConnection, Request, Response, Sending, Transport};
 
-/// The remote without a network between. Cheap to clone; all clones reach the same remote.
+/// A transport to a remote in the same process. Clones reach the same remote.
 #[derive(Clone)]
 pub struct MemoryTransport {
     remote: Rc<RefCell<SimulatedRemote>>,
@@ -20,13 +20,13 @@ pub struct MemoryTransport {
 }
 
 impl MemoryTransport {
-    /// Reaches `remote`; gives up on a call `timeout` after its sending.
+    /// Returns a transport to `remote` that gives a call up `timeout` after it was sent.
     #[must_use]
     pub const fn new(remote: Rc<RefCell<SimulatedRemote>>, timeout: Duration) -> Self {
         Self { remote, timeout }
     }
 
-    /// The remote itself, for looking and steering.
+    /// The remote itself.
     #[must_use]
     pub const fn remote(&self) -> &Rc<RefCell<SimulatedRemote>> {
         &self.remote
@@ -34,27 +34,27 @@ impl MemoryTransport {
 
     async fn carry(self, request: Request) -> Result<Response, Failure> {
         let legs = self.remote.borrow_mut().legs();
-        let mut crossing = InTransit {
+        let mut in_transit = InTransit {
             remote: &self.remote,
             request: Some(request),
             arrives: Instant::now() + legs.there,
             back: legs.back,
         };
-        pass(legs.there).await;
-        let Some(answer) = crossing.arrive() else {
+        wait(legs.there).await;
+        let Some(answer) = in_transit.arrive() else {
             return Err(Failure::Reset);
         };
-        self.wait_for(answer, legs.there).await
+        self.finish(answer, legs.there).await
     }
 
-    async fn wait_for(&self, answer: ApiAnswer, spent: Duration) -> Result<Response, Failure> {
+    async fn finish(&self, answer: ApiAnswer, spent: Duration) -> Result<Response, Failure> {
         let left = self.timeout.saturating_sub(spent);
-        if answer.what == ResponseBody::Hang || answer.delay > left {
-            pass(left).await;
+        if answer.body == ResponseBody::Hang || answer.delay > left {
+            wait(left).await;
             return Err(Failure::Timeout(self.timeout));
         }
-        pass(answer.delay).await;
-        match answer.what {
+        wait(answer.delay).await;
+        match answer.body {
             ResponseBody::Reply(reply) => Ok(response(reply)),
             ResponseBody::Cut(mut reply) => {
                 reply.body.truncate(reply.body.len() / 2);
@@ -66,7 +66,7 @@ impl MemoryTransport {
     }
 }
 
-/// A call on its way there.
+/// A call on its way to the remote.
 struct InTransit<'t> {
     remote: &'t RefCell<SimulatedRemote>,
     request: Option<Request>,
@@ -75,7 +75,7 @@ struct InTransit<'t> {
 }
 
 impl InTransit<'_> {
-    /// It arrives, once.
+    /// Lets the call arrive; `None` if it has arrived before.
     fn arrive(&mut self) -> Option<ApiAnswer> {
         let request = self.request.take()?;
         let mut remote = self.remote.borrow_mut();
@@ -85,12 +85,12 @@ impl InTransit<'_> {
 }
 
 impl Drop for InTransit<'_> {
-    /// Its sender has died.
+    /// Leaves the call on its way: its sender has given it up.
     fn drop(&mut self) {
         if let (Some(request), Ok(mut remote)) = (self.request.take(), self.remote.try_borrow_mut())
         {
             let left = self.arrives.saturating_duration_since(Instant::now());
-            remote.expect_orphan(request, left, self.back);
+            remote.abandon(request, left, self.back);
         }
     }
 }
@@ -108,9 +108,9 @@ fn response(reply: Reply) -> Response {
     }
 }
 
-/// Sleeps, unless there is nothing to sleep.
-async fn pass(span: Duration) {
-    if !span.is_zero() {
-        sleep(span).await;
+/// Sleeps, but does not yield if `time` is zero.
+async fn wait(time: Duration) {
+    if !time.is_zero() {
+        sleep(time).await;
     }
 }

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::id::Id;
 
-/// How many people the dealers know.
+/// How many people are customers of the downstream corps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WorldOptions {
     /// Downstream corps; 1 to 65,535.
@@ -19,8 +19,8 @@ pub struct WorldOptions {
     pub several: f64,
     /// The share of subjects refused for good with 610014, 40073 or 610018, 0 to 1.
     pub rejected: f64,
-    /// What the reply says of somebody whom nobody knows.
-    pub nobody: EmptyListForm,
+    /// The form of a reply without links.
+    pub empty_list: EmptyListForm,
 }
 
 impl Default for WorldOptions {
@@ -30,15 +30,15 @@ impl Default for WorldOptions {
             linked: 0.62,
             several: 0.15,
             rejected: 0.0,
-            nobody: EmptyListForm::Varies,
+            empty_list: EmptyListForm::Varies,
         }
     }
 }
 
-/// The form of an empty `external_userid_info`. Nobody promises which (D95818 does not say).
+/// The form of an empty `external_userid_info`; which one is real is not stated (D95818).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EmptyListForm {
-    /// Differs from person to person, on purpose.
+    /// Another one from person to person.
     #[default]
     Varies,
     /// The field is left out.
@@ -78,7 +78,7 @@ pub struct World {
 }
 
 impl World {
-    /// The world that `seed` makes.
+    /// Returns the world of `seed`.
     #[must_use]
     pub fn new(seed: u64, options: WorldOptions) -> Self {
         let count = options.corps.max(1);
@@ -90,25 +90,25 @@ impl World {
         }
     }
 
-    /// Every downstream corp, in the order of their list.
+    /// The downstream corps, in the order of their list.
     #[must_use]
     pub fn corps(&self) -> &[Corp] {
         &self.corps
     }
 
-    /// The place of `corpid` (case-sensitive, as encrypted ids are) among the corps.
+    /// Returns the place of `corpid` among the corps; case-sensitive, as encrypted ids are.
     #[must_use]
     pub fn place(&self, corpid: &str) -> Option<usize> {
         self.corps.iter().position(|corp| corp.corpid == corpid)
     }
 
-    /// Whose unionid this is.
+    /// Returns the person of a unionid.
     #[must_use]
     pub fn person(&self, unionid: &str) -> Person {
         Person(xxh3_64_with_seed(unionid.as_bytes(), self.seed))
     }
 
-    /// The errcode with which these ids are refused, whenever they are asked.
+    /// Returns the errcode with which these ids are always refused.
     #[must_use]
     pub fn rejection(&self, person: Person, openid: &str) -> Option<i64> {
         if self.options.rejected <= 0.0 {
@@ -119,7 +119,7 @@ impl World {
         (share(chance) < self.options.rejected).then(|| codes[(chance % 3) as usize])
     }
 
-    /// The places of the corps that know `person`, at most four.
+    /// Returns the places of the corps whose customer `person` is, at most four.
     pub fn corps_of(&self, person: Person) -> impl Iterator<Item = usize> {
         let chance = mix(person.0, self.seed ^ 3);
         let count = self.corps.len();
@@ -136,11 +136,11 @@ impl World {
         if share(chance) >= self.options.several {
             return 1;
         }
-        // Half of the rest knows two dealers, a quarter three, a quarter four.
+        // Half of the rest are customers of two corps, a quarter of three, a quarter of four.
         2 + (chance.trailing_zeros().min(2)) as usize
     }
 
-    /// By which id the corp at `place` knows `person`.
+    /// Returns the id of `person` at the corp at `place`.
     #[must_use]
     pub fn external_userid(&self, person: Person, place: usize) -> Id {
         let tag = self.tag(person, place);
@@ -150,7 +150,8 @@ impl World {
         Id::new(*b"wm", self.owner, payload)
     }
 
-    /// Whose external_userid this is, and at which corp. `None` if this world never gave it out.
+    /// Returns the person of an external_userid and the place of the corp; `None` if this world
+    /// did not make it.
     #[must_use]
     pub fn read_external_userid(&self, text: &str) -> Option<(Person, usize)> {
         let payload = Id::payload(text)?;
@@ -161,7 +162,7 @@ impl World {
         (known && self.external_userid(person, place).as_str() == text).then_some((person, place))
     }
 
-    /// The person's pending_id; the same at every call (whether the real one is, is unknown).
+    /// Returns the pending_id of `person`, the same at every call (not stated, D97357).
     #[must_use]
     pub fn pending_id(&self, person: Person) -> Id {
         let (high, low) = (mix(person.0, self.seed ^ 7), mix(person.0, self.seed ^ 8));
@@ -172,21 +173,21 @@ impl World {
         )
     }
 
-    /// The form of the empty list for `person`; never [`EmptyListForm::Varies`].
+    /// Returns the form of the empty list for `person`; never [`EmptyListForm::Varies`].
     #[must_use]
-    pub fn nobody(&self, person: Person) -> EmptyListForm {
+    pub fn empty_list(&self, person: Person) -> EmptyListForm {
         let forms = [
             EmptyListForm::Absent,
             EmptyListForm::Null,
             EmptyListForm::Empty,
         ];
-        match self.options.nobody {
+        match self.options.empty_list {
             EmptyListForm::Varies => forms[(mix(person.0, self.seed ^ 9) % 3) as usize],
             other => other,
         }
     }
 
-    /// 48 bits by which a forged id is told from a real one.
+    /// Returns 48 bits that a forged id lacks.
     fn tag(&self, person: Person, place: usize) -> u64 {
         mix(person.0 ^ ((place as u64) << 48), self.seed ^ 10) >> 16
     }
@@ -211,7 +212,7 @@ fn mix(number: u64, seed: u64) -> u64 {
     xxh3_64_with_seed(&number.to_le_bytes(), seed)
 }
 
-/// A hash as a number from 0 to 1, from its upper bits.
+/// Returns a hash as a number from 0 to 1, made of its upper bits.
 fn share(hash: u64) -> f64 {
     (hash >> 11) as f64 / (1_u64 << 53) as f64
 }
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_world_is_a_pure_function_of_its_seed() {
+    fn world_is_a_pure_function_of_its_seed() {
         let [one, same] = [0, 1].map(|_| World::new(5, WorldOptions::default()));
         let other = World::new(6, WorldOptions::default());
         assert_eq!(one.corps(), same.corps());
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn an_external_userid_looks_real_differs_per_corp_and_can_be_read_back() {
+    fn external_userid_differs_per_corp_and_can_be_read_back() {
         let world = World::new(1, WorldOptions::default());
         let mut seen = std::collections::HashSet::new();
         for (person, corps) in people(&world, 2_000) {
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn corps_have_ids_and_names_that_cannot_be_mistaken() {
+    fn corps_have_unique_ids_and_simulated_names() {
         let world = World::new(
             1,
             WorldOptions {
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejected_subject_is_rejected_every_time() {
+    fn rejected_subject_is_rejected_every_time() {
         let world = World::new(
             1,
             WorldOptions {

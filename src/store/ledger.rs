@@ -199,3 +199,105 @@ fn reading(row: &Row<'_>) -> rusqlite::Result<Option<ClockReading>> {
         },
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::Clock,
+        model::{Limits, WindowKind},
+        store::{Batch, RunProgress, Store},
+    };
+
+    struct Bench {
+        store: Store,
+        account: Ledger,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Bench {
+        fn new(limits: Limits) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(&folder.path().join("job.db"), now()).unwrap();
+            Self {
+                store,
+                account: Ledger::new(limits, WindowKind::Sliding),
+                _folder: folder,
+            }
+        }
+
+        fn commit(&mut self, api: Api, want: u32) -> Result<std::result::Result<PaidCalls, Hold>> {
+            let run = self.store.journal().begin_run("test", "{}", now()).unwrap();
+            let batch = Batch {
+                settled: &[],
+                watermark: None,
+                progress: (run, &RunProgress::default()),
+            };
+            let exchange = Exchange {
+                account: &mut self.account,
+                api,
+                want: Some((CallKind::Standard, want)),
+                reading: ClockReading {
+                    at: now(),
+                    wall: now(),
+                    monotonic: Clock::system().monotonic(),
+                },
+            };
+            self.store.commit(&batch, exchange)
+        }
+
+        /// Calls in flight, and completed in the business month, as they are on disk.
+        fn on_disk(&self, api: Api) -> (u64, u64) {
+            let LedgerSnapshot {
+                slots, in_flight, ..
+            } = self.store.ledger(api).load().unwrap().snapshot;
+            let month = slots
+                .iter()
+                .filter(|slot| slot.window == QuotaWindow::BusinessMonth);
+            (in_flight.total(), month.map(|slot| slot.calls).sum())
+        }
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::parse("2026-11-22T12:00+08:00").unwrap()
+    }
+
+    #[test]
+    fn calls_are_paid_up_to_the_limit_and_each_api_has_its_own() {
+        let mut bench = Bench::new(Limits::none().with(QuotaWindow::BasicMinute, Some(3)));
+        assert_eq!(bench.commit(Api::Lookup, 5).unwrap().unwrap().calls(), 3);
+        assert_eq!(bench.on_disk(Api::Lookup), (3, 0));
+        assert_eq!(bench.on_disk(Api::PendingId), (0, 0));
+        assert!(bench.commit(Api::Lookup, 1).unwrap().is_err());
+    }
+
+    #[test]
+    fn failed_commit_pays_nothing_and_loses_nothing() {
+        let mut bench = Bench::new(Limits::none());
+        let paid = bench.commit(Api::Lookup, 4).unwrap().unwrap();
+        assert_eq!(paid.calls(), 4);
+        bench.account.complete_many(now(), CallKind::Standard, 2);
+        let fail = "CREATE TEMP TRIGGER fail BEFORE UPDATE ON ledgers
+                    BEGIN SELECT raise(ABORT, 'no'); END";
+        bench.store.db.execute_batch(fail).unwrap();
+        assert!(bench.commit(Api::Lookup, 7).is_err());
+        assert_eq!(bench.on_disk(Api::Lookup), (4, 0));
+        assert_eq!(bench.account.in_flight().total(), 2);
+        bench.store.db.execute_batch("DROP TRIGGER fail").unwrap();
+        assert_eq!(bench.commit(Api::Lookup, 1).unwrap().unwrap().calls(), 1);
+        assert_eq!(bench.on_disk(Api::Lookup), (3, 2));
+    }
+
+    #[test]
+    fn deltas_add_to_what_others_wrote() {
+        let mut bench = Bench::new(Limits::none());
+        bench.account.complete_many(now(), CallKind::Standard, 2);
+        let _nothing_paid = bench.commit(Api::Lookup, 1).unwrap();
+        let others = "UPDATE charges SET calls = calls + 10;
+                      UPDATE ledgers SET in_flight_standard = in_flight_standard + 20";
+        bench.store.db.execute_batch(others).unwrap();
+        bench.account.complete_many(now(), CallKind::Standard, 1);
+        let _nothing_paid = bench.commit(Api::Lookup, 3).unwrap();
+        assert_eq!(bench.on_disk(Api::Lookup), (23, 13));
+    }
+}

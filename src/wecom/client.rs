@@ -1,18 +1,24 @@
-//! The three calls this program makes, each a future that owns all it needs.
+//! The calls this program makes: token, ticket, and one about a subject. Each is a future that
+//! owns all it needs.
 
 use std::{rc::Rc, sync::Arc};
 
 use super::{
-    errcode::WecomCall,
+    endpoint::Endpoint,
     reply::{self, CallError, Verdict},
     ticket::Ticket,
     token::Token,
     transport::{Failure, Method, Request, Response, Transport},
-    wire::{self, ConvertRequest},
+    wire,
 };
-use crate::{clock::Timestamp, model::Subject, quota::Paid, secret::Secret};
+use crate::{
+    clock::Timestamp,
+    model::Subject,
+    quota::{CallKind, Paid},
+    secret::Secret,
+};
 
-/// One corp's credentials and a way to the API. Clones share both.
+/// The credentials of a corp and the transport to the API. Clones share both.
 #[derive(Clone)]
 pub struct Client {
     transport: Rc<dyn Transport>,
@@ -21,7 +27,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the upstream corp `corp_id`, with the secret of the app it shares.
+    /// Returns a client of the upstream corp `corp_id`, with the secret of the app that it shares.
     #[must_use]
     pub fn new(transport: Rc<dyn Transport>, corp_id: &str, corp_secret: Secret<String>) -> Self {
         Self {
@@ -31,18 +37,18 @@ impl Client {
         }
     }
 
-    /// The upstream corp.
+    /// The corpid of the upstream corp.
     #[must_use]
     pub fn corp_id(&self) -> &str {
         &self.corp_id
     }
 
-    /// Fetches an access token (D91039). One at a time, and never in a loop on a refusal: wrong
-    /// secrets get the address banned for an hour (D90313).
+    /// Fetches an access token (D91039). Callers fetch one at a time and never repeat a refused
+    /// fetch in a loop: wrong secrets get the address banned for an hour (D90313).
     ///
     /// # Errors
     ///
-    /// A reply that says no, or none that can be read.
+    /// A refusal, or no reply that can be read.
     pub fn fetch_token(&self) -> impl Future<Output = Result<Token, CallError>> + use<> {
         let client = self.clone();
         async move {
@@ -54,13 +60,13 @@ impl Client {
         }
     }
 
-    /// Applies for the one ticket this corp will ever get (D96250). `now` is the moment of
-    /// sending; the ticket's seven days are counted from it, to be safe. A failure may have used
-    /// the chance up: report it, never repeat it.
+    /// Applies for the only ticket that this corp ever gets (D96250). `now` is the time of sending;
+    /// to be safe the seven days of the ticket count from it. An application that failed may have
+    /// been the only one: callers report it and never repeat it.
     ///
     /// # Errors
     ///
-    /// A reply that says no, or none that can be read.
+    /// A refusal, or no reply that can be read.
     pub fn apply_ticket(
         &self,
         token: &Token,
@@ -75,34 +81,35 @@ impl Client {
         }
     }
 
-    /// Asks who `subject` is to the downstream corps (D95818): one request, for the `paid` claim
-    /// that it uses up. Nothing is sent before the first poll, and at most once after it.
-    pub fn convert(
+    /// Calls `endpoint` about `subject`: one request, for the `paid` claim that it uses up. Nothing
+    /// is sent before the first poll, and at most once after it. A `ticket` goes only where it is
+    /// accepted.
+    pub fn call(
         &self,
+        endpoint: &'static Endpoint,
         subject: &Subject,
         token: &Token,
         ticket: Option<&Ticket>,
         paid: Paid,
     ) -> impl Future<Output = Verdict> + use<> {
-        let corpid = subject
-            .corpid
-            .as_deref()
-            .filter(|corpid| !corpid.is_empty());
-        let on = WecomCall::Convert {
-            corpid: corpid.is_some(),
-        };
+        let ticket = ticket.filter(|_| endpoint.accepts_ticket);
+        debug_assert!(
+            ticket.is_some() || paid.kind() == CallKind::Standard,
+            "a call without a ticket counts in the business windows"
+        );
+        let names_corp = endpoint.corpid(subject).is_some();
         let request = Request {
             method: Method::Post,
-            path: wire::UNIONID_TO_EXTERNAL_USERID,
+            path: endpoint.path,
             query: vec![("access_token", Arc::clone(&token.secret))],
-            body: convert_body(subject, corpid, ticket),
+            body: endpoint.body(subject, ticket),
         };
-        let sent = Sent::new(self, subject, token, ticket);
+        let sent = SentTexts::new(self, subject, token, ticket);
         let transport = Rc::clone(&self.transport);
         async move {
             let _spent = paid;
             match transport.send(request).await {
-                Ok(response) => reply::decode_convert(&response, on, &sent.texts()),
+                Ok(response) => reply::decode(&response, endpoint, names_corp, &sent.all()),
                 Err(failure) => Verdict::Failed(failure),
             }
         }
@@ -123,19 +130,9 @@ impl Client {
     }
 }
 
-fn convert_body(subject: &Subject, corpid: Option<&str>, ticket: Option<&Ticket>) -> Vec<u8> {
-    let request = ConvertRequest {
-        unionid: (*subject.unionid).into(),
-        openid: (*subject.openid).into(),
-        corpid: corpid.map(Into::into),
-        mass_call_ticket: ticket.map(|ticket| ticket.secret().expose().as_str().into()),
-    };
-    // Strings always become JSON; there is no error to report.
-    serde_json::to_vec(&request).unwrap_or_default()
-}
-
-/// What one lookup sent, kept until its reply has been read: none of it may be repeated.
-struct Sent {
+/// The ids and secrets that one call sent, kept until its reply has been read: none of them may
+/// come back in an error.
+struct SentTexts {
     unionid: Box<str>,
     openid: Box<str>,
     token: Arc<Secret<String>>,
@@ -143,7 +140,7 @@ struct Sent {
     corp_secret: Arc<Secret<String>>,
 }
 
-impl Sent {
+impl SentTexts {
     fn new(client: &Client, subject: &Subject, token: &Token, ticket: Option<&Ticket>) -> Self {
         Self {
             unionid: subject.unionid.clone(),
@@ -154,7 +151,7 @@ impl Sent {
         }
     }
 
-    fn texts(&self) -> [&str; 5] {
+    fn all(&self) -> [&str; 5] {
         [
             &self.unionid,
             &self.openid,

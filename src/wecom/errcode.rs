@@ -1,34 +1,34 @@
-//! What an error code means, and to whom: code → [`Class`] → the operator's sentence.
+//! What an error code means: its [`Class`], its official term, and a sentence for the operator.
 //!
-//! There is one table, `table.rs`; nothing else in the program knows a code's meaning. `errmsg`
-//! is never consulted: it carries the caller's address and changes (D90455).
+//! There is one table, `table.rs`. `errmsg` is not looked at: it contains the caller's address and
+//! may change (D90455).
 
 use std::fmt;
 
 mod table;
 
-/// What a refusal asks us to do. Each class is one row of the runner's decisions.
+/// What to do about a refusal. The runner decides by class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// Ask the same subject again, later and not often (the page says three times at most, D90313).
+    /// Ask the same subject again later, at most three times (D90313).
     Retry,
-    /// The access token is no good: fetch another and ask once more.
+    /// The access token is not valid: fetch another and ask again.
     Token,
-    /// A limit was crossed: nobody of this lane asks for a while; subjects unharmed.
+    /// A limit was exceeded: stop calling this API for a while. The subject is not affected.
     Wait,
-    /// Too many calls at once: fewer in flight; subjects unharmed.
+    /// Too many calls in flight: reduce them. The subject is not affected.
     Slow,
     /// This subject is refused for good.
     Subject,
-    /// This subject is refused, and probably every one from the same mini program or account.
+    /// This subject is refused, and probably every subject of the same mini program or account.
     Source,
-    /// One downstream corp is out of reach; subjects that name it are refused.
+    /// One downstream corp cannot be asked; subjects that name it are refused.
     Downstream,
-    /// Configuration or permission: nothing gets better by trying.
+    /// Configuration or permission: end the run.
     Stop,
-    /// Our own request is wrong.
+    /// The request itself is wrong: end the run.
     Bug,
-    /// A code that nobody has classified for this API: park the subject, look at it.
+    /// A code without a known meaning for this API: park the subject.
     Unlisted,
 }
 
@@ -47,7 +47,7 @@ impl Class {
         Self::Unlisted,
     ];
 
-    /// The word of it in log lines and reports.
+    /// Its name in log lines and reports.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -64,8 +64,8 @@ impl Class {
         }
     }
 
-    /// Whether a person will read the server's own words about a refusal of this class. For the
-    /// others there may be millions, and the code says it all.
+    /// Whether `errmsg` is kept of a refusal of this class. Of the others there may be millions,
+    /// and the code is enough.
     #[must_use]
     pub const fn keeps_errmsg(self) -> bool {
         matches!(self, Self::Stop | Self::Bug | Self::Unlisted | Self::Wait)
@@ -78,18 +78,19 @@ impl fmt::Display for Class {
     }
 }
 
-/// One row of the table.
+/// One entry of the table.
 ///
 /// As text: `60020 不安全的访问IP (not allowed to access from your IP)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     /// The code; for a family of codes its first member.
     pub code: i64,
-    /// What to do on a lookup that names no downstream corp; [`class_of`] knows the rest.
+    /// What to do after a call about a subject;
+    /// [`Endpoint::class_of`](super::endpoint::Endpoint::class_of) knows the exceptions.
     pub class: Class,
     /// The official term (D90313); empty if none is known.
     pub chinese: &'static str,
-    /// The same for people who do not read it: a short sentence.
+    /// The same in English, a few words.
     pub meaning: &'static str,
     /// What the operator should do; never empty.
     pub next_step: &'static str,
@@ -101,11 +102,11 @@ impl fmt::Display for Entry {
     }
 }
 
-/// A code and its meaning as one line of text, also for codes that are in no table.
+/// A code and its meaning as one line of text, also for a code without an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeLine(i64);
 
-/// The line about `code`: `60020 不安全的访问IP (not allowed to access from your IP)`.
+/// Returns the line about `code`: `60020 不安全的访问IP (not allowed to access from your IP)`.
 #[must_use]
 pub const fn line(code: i64) -> CodeLine {
     CodeLine(code)
@@ -121,8 +122,8 @@ impl fmt::Display for CodeLine {
     }
 }
 
-/// What is known about `code`. For a code that is in no table, the entry says so (its own `code`
-/// field is then not `code`; [`line()`] prints the right one).
+/// Returns the entry of `code`. That of an unknown code says so, and its `code` field is another
+/// one; [`line()`] prints the right one.
 #[must_use]
 pub fn lookup(code: i64) -> &'static Entry {
     match table::ENTRIES.binary_search_by_key(&code, |entry| entry.code) {
@@ -133,56 +134,41 @@ pub fn lookup(code: i64) -> &'static Entry {
     }
 }
 
-/// The codes that the page says to try again, and so worth another try at the end of a run.
+/// Returns the codes of [`Class::Retry`], which are worth another try at the end of a run.
 #[must_use]
 pub fn retry_codes() -> Vec<i64> {
     let again = entries().iter().filter(|entry| entry.class == Class::Retry);
     again.map(|entry| entry.code).collect()
 }
 
-/// Every code with an entry of its own, ascending.
+/// Returns every code with an entry of its own, ascending.
 #[must_use]
 pub fn entries() -> &'static [Entry] {
     table::ENTRIES
 }
 
-/// Which call was refused. Some codes mean different things on different calls.
+/// The calls about credentials, which concern no subject and no downstream corp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum WecomCall {
-    /// `gettoken`: no token, no subject is involved yet.
-    Gettoken,
+pub(super) enum CredentialCall {
+    /// `gettoken`.
+    Token,
     /// `apply_mass_call_ticket`.
     Ticket,
-    /// A lookup.
-    Convert {
-        /// Whether it named one downstream corp.
-        corpid: bool,
-    },
 }
 
-/// What `code` asks us to do after `on`.
-#[must_use]
-pub fn class_of(code: i64, on: WecomCall) -> Class {
-    let class = lookup(code).class;
-    match on {
-        WecomCall::Convert { corpid: true } if code == 40013 => Class::Downstream,
-        WecomCall::Convert { corpid: false } if class == Class::Downstream => Class::Stop,
-        WecomCall::Convert { .. } => class,
-        WecomCall::Gettoken | WecomCall::Ticket => without_subject(code, class, on),
-    }
-}
-
-/// A refusal can only be pinned on a subject or a downstream corp if the call named one; on the
-/// two calls that name neither it concerns the credentials. And a token cannot be the trouble of
-/// the call that fetches it: 40001 there is a wrong secret, which repeated gets the address
-/// banned for an hour (D90313).
-fn without_subject(code: i64, class: Class, on: WecomCall) -> Class {
-    match class {
-        Class::Token if on == WecomCall::Gettoken => Class::Stop,
-        // "Invalid input", which also answers GET in place of POST (D90313).
-        Class::Source if code == 40058 => Class::Bug,
-        Class::Subject | Class::Source | Class::Downstream => Class::Stop,
-        class => class,
+impl CredentialCall {
+    /// Returns what `errcode` asks for after this call. What elsewhere refuses a subject or a
+    /// downstream corp refuses the credentials here. And the call that fetches a token cannot
+    /// suffer from it: 40001 is a wrong secret there, which repeated gets the address banned for
+    /// an hour (D90313).
+    pub(super) fn class_of(self, errcode: i64) -> Class {
+        match lookup(errcode).class {
+            Class::Token if self == Self::Token => Class::Stop,
+            // "Invalid input", which also answers GET in place of POST (D90313).
+            Class::Source if errcode == 40058 => Class::Bug,
+            Class::Subject | Class::Source | Class::Downstream => Class::Stop,
+            class => class,
+        }
     }
 }
 

@@ -1,16 +1,17 @@
-//! The server's own words, made fit for a log: nothing that we sent comes back out.
+//! Removes from the server's own words whatever was sent, so that they can be logged.
 
 use super::query;
 
-/// Stands where something was that must not be repeated.
+/// Replaces what must not be repeated.
 const HIDDEN: &str = "«…»";
-/// Characters kept of a message. The longest form seen, hint and address included, is about 200
-/// (D90313).
-const MOST: usize = 300;
-/// A shorter piece of a secret or an id gives nothing away, and might be a word.
+/// The most characters of a message that are kept. The longest form seen, hint and address
+/// included, has about 200 (D90313).
+const MOST_CHARS: usize = 300;
+/// The fewest bytes of a piece of a secret or an id that is hidden: a shorter one reveals nothing
+/// and may be a word.
 const SHORTEST_PIECE: usize = 8;
 
-/// `errmsg` without any of `sent` (raw, percent-encoded, or a longer piece of one), without
+/// Returns `errmsg` without any of `sent` (raw, percent-encoded, or a longer piece of one), without
 /// control characters, and at most 300 characters long.
 pub(super) fn clean(errmsg: &str, sent: &[&str]) -> String {
     let mut text: String = errmsg
@@ -20,12 +21,12 @@ pub(super) fn clean(errmsg: &str, sent: &[&str]) -> String {
     for needle in needles(sent) {
         text = text.replace(&needle, HIDDEN);
     }
-    // Cut last: a cut through the middle of a secret would have hidden it from the search.
+    // Cut last: half a secret would not be found.
     let text = without_pieces(&text, sent);
-    text.trim().chars().take(MOST).collect()
+    text.trim().chars().take(MOST_CHARS).collect()
 }
 
-/// Longest first, lest a short one tear a hole into a longer one and leave its ends.
+/// Returns what to replace, the longest first: a short one within it would leave its ends.
 fn needles(sent: &[&str]) -> Vec<String> {
     let mut needles: Vec<String> = Vec::with_capacity(sent.len() * 2);
     for text in sent.iter().filter(|text| !text.is_empty()) {
@@ -37,22 +38,23 @@ fn needles(sent: &[&str]) -> Vec<String> {
     needles
 }
 
-/// A server that shortens what it quotes still quotes.
+/// Hides pieces of `sent`, for a server that shortens what it quotes.
 fn without_pieces(text: &str, sent: &[&str]) -> String {
     let quoted =
         |word: &str| word.len() >= SHORTEST_PIECE && sent.iter().any(|sent| sent.contains(word));
     text.split_inclusive(|c| !is_id(c))
         .map(|piece| {
             let word = piece.trim_end_matches(|c| !is_id(c));
-            match quoted(word) {
-                true => format!("{HIDDEN}{}", &piece[word.len()..]),
-                false => piece.to_owned(),
+            if quoted(word) {
+                format!("{HIDDEN}{}", &piece[word.len()..])
+            } else {
+                piece.to_owned()
             }
         })
         .collect()
 }
 
-/// The alphabet in which ids and tokens were seen.
+/// Whether `c` is of the alphabet in which ids and tokens were seen.
 const fn is_id(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
 }
@@ -62,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_sent_does_not_come_back() {
+    fn what_was_sent_is_hidden() {
         let sent = ["oUnionUnionUnion0001", "tok/en+1234567890", "zz9"];
         let cases = [
             (
@@ -89,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_cut_only_after_it_was_cleaned() {
+    fn message_is_cut_only_after_it_was_cleaned() {
         let errmsg = format!("{} secretsecret", "词".repeat(294));
         let cleaned = clean(&errmsg, &["secretsecret"]);
         assert_eq!(cleaned.chars().count(), 298);

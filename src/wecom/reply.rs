@@ -1,31 +1,31 @@
-//! A reply's bytes to what they mean. `errcode` is tested first, always: an error reply may carry
-//! an empty list too, and an empty list means "nobody" only beside `errcode` 0.
+//! Reads replies. `errcode` is always tested first: an error reply may carry an empty list of links
+//! too, which means "no link" only beside `errcode` 0.
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use serde::Deserialize;
 
 use super::{
-    errcode::{Class, WecomCall, class_of, line},
+    endpoint::{Answer, Endpoint},
+    errcode::{Class, CredentialCall, line},
     redact,
     ticket::Ticket,
     token::Token,
     transport::{Failure, Response},
-    wire::{ConvertReply, ExternalUserid, TicketReply, TokenReply},
+    wire::{TicketReply, TokenReply},
 };
-use crate::{clock::Timestamp, model::Link, secret::Secret};
+use crate::{clock::Timestamp, secret::Secret};
 
-/// The one thing that is ever looked for in an `errmsg` (D90455): the server could not parse our
-/// JSON and went on with half-read parameters, even where it says `errcode` 0.
+/// The only text that is looked for in an `errmsg` (D90455): the server could not parse the JSON
+/// and used half-read parameters, even where `errcode` is 0.
 const WRONG_JSON: &str = "Warning: wrong json format";
 
-/// What came of one lookup.
+/// The result of one call about a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// `errcode` 0. The links are sorted and distinct; none means nobody downstream has this
-    /// person as a customer now.
-    Answered(Vec<Link>),
-    /// A reply that says no.
+    /// `errcode` 0.
+    Answered(Answer),
+    /// Another errcode.
     Refused(Refusal),
     /// No reply that can be read.
     Failed(Failure),
@@ -38,23 +38,24 @@ pub enum Verdict {
 pub struct Refusal {
     /// The code; 0 only with the wrong-json warning.
     pub errcode: i64,
-    /// What it asks us to do.
+    /// What to do about it.
     pub class: Class,
-    /// The server's own words, at most 300 characters, without anything we sent; it may hold our
-    /// public address. Empty for classes that may come by the million
-    /// ([`Class::keeps_errmsg`]).
+    /// The server's own words, at most 300 characters, without anything that was sent; they may
+    /// contain the caller's public address. Empty for most classes ([`Class::keeps_errmsg`]).
     pub errmsg: String,
 }
 
 impl Refusal {
-    fn new(errcode: i64, errmsg: &str, on: WecomCall, sent: &[&str]) -> Self {
-        let class = match errmsg.contains(WRONG_JSON) {
-            true => Class::Bug,
-            false => class_of(errcode, on),
+    fn new(errcode: i64, errmsg: &str, class_of: impl Fn(i64) -> Class, sent: &[&str]) -> Self {
+        let class = if errmsg.contains(WRONG_JSON) {
+            Class::Bug
+        } else {
+            class_of(errcode)
         };
-        let errmsg = match class.keeps_errmsg() {
-            true => redact::clean(errmsg, sent),
-            false => String::new(),
+        let errmsg = if class.keeps_errmsg() {
+            redact::clean(errmsg, sent)
+        } else {
+            String::new()
         };
         Self {
             errcode,
@@ -74,10 +75,10 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Why there is no token or no ticket.
+/// Why a token or a ticket was not obtained.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// A reply that says no.
+    /// An errcode other than 0.
     #[error("{0}")]
     Refused(Refusal),
     /// No reply that can be read.
@@ -85,7 +86,7 @@ pub enum CallError {
     Failed(#[from] Failure),
 }
 
-/// What every reply has, whatever else in it is broken.
+/// The fields of every reply.
 #[derive(Deserialize)]
 struct Head<'a> {
     errcode: Option<i64>,
@@ -93,64 +94,54 @@ struct Head<'a> {
     errmsg: Option<Cow<'a, str>>,
 }
 
-/// Reads the reply to a lookup. `sent` is what must not come back out of an `errmsg`.
-#[must_use]
-pub fn decode_convert(response: &Response, on: WecomCall, sent: &[&str]) -> Verdict {
+/// Reads the reply of `endpoint` to a call that named a downstream corp or not. `sent` is what
+/// must not come back out of an `errmsg`.
+pub(super) fn decode(
+    response: &Response,
+    endpoint: &Endpoint,
+    names_corp: bool,
+    sent: &[&str],
+) -> Verdict {
     if response.status != 200 {
         return Verdict::Failed(Failure::Status(response.status));
     }
-    match serde_json::from_slice::<ConvertReply<'_>>(&response.body) {
-        Ok(reply) if reply.errcode == 0 && !reply.errmsg.contains(WRONG_JSON) => {
-            answered(reply.external_userid_info.unwrap_or_default())
+    let class_of = |errcode| endpoint.class_of(errcode, names_corp);
+    match (endpoint.decode)(&response.body) {
+        Ok(reply) if reply.errcode == 0 && !reply.errmsg.contains(WRONG_JSON) => reply
+            .answer
+            .map_or(Verdict::Failed(Failure::Body), Verdict::Answered),
+        Ok(reply) => {
+            let refusal = Refusal::new(reply.errcode, &reply.errmsg, class_of, sent);
+            Verdict::Refused(refusal)
         }
-        Ok(reply) => Verdict::Refused(Refusal::new(reply.errcode, &reply.errmsg, on, sent)),
-        // The list may be what cannot be read; a refusal does not need it.
-        Err(_) => match refused(&response.body, on, sent) {
-            Some(refusal) => Verdict::Refused(refusal),
-            None => Verdict::Failed(Failure::Body),
-        },
+        // What cannot be read may be the answer; a refusal does not need it.
+        Err(_) => refused(&response.body, class_of, sent)
+            .map_or(Verdict::Failed(Failure::Body), Verdict::Refused),
     }
 }
 
-/// The links in an order of their own, since the server's is not stated (D95818) and two runs
-/// must come to the same results.
-fn answered(entries: Vec<ExternalUserid<'_>>) -> Verdict {
-    let incomplete =
-        |entry: &ExternalUserid<'_>| entry.corpid.is_empty() || entry.external_userid.is_empty();
-    if entries.iter().any(incomplete) {
-        return Verdict::Failed(Failure::Body);
-    }
-    let link = |entry: ExternalUserid<'_>| Link {
-        corpid: entry.corpid.into(),
-        external_userid: entry.external_userid.into(),
-    };
-    let mut links: Vec<Link> = entries.into_iter().map(link).collect();
-    links.sort_unstable();
-    links.dedup();
-    Verdict::Answered(links)
-}
-
-/// The refusal in `body`, if there is one.
-fn refused(body: &[u8], on: WecomCall, sent: &[&str]) -> Option<Refusal> {
+/// Returns the refusal in `body`, if there is one.
+fn refused(body: &[u8], class_of: impl Fn(i64) -> Class, sent: &[&str]) -> Option<Refusal> {
     let head: Head<'_> = serde_json::from_slice(body).ok()?;
     let errmsg = head.errmsg.unwrap_or_default();
     match head.errcode {
-        Some(errcode) if errcode != 0 => Some(Refusal::new(errcode, &errmsg, on, sent)),
+        Some(errcode) if errcode != 0 => Some(Refusal::new(errcode, &errmsg, class_of, sent)),
         _ => None,
     }
 }
 
-/// The body of a token or ticket reply, unless it is a refusal. It holds a secret on success.
+/// Returns the body of a token or ticket reply, unless it is a refusal. On success it contains a
+/// secret.
 fn accepted(
     response: Response,
-    on: WecomCall,
+    call: CredentialCall,
     sent: &[&str],
 ) -> Result<Secret<Vec<u8>>, CallError> {
     let body = Secret::new(response.body);
     if response.status != 200 {
         return Err(Failure::Status(response.status).into());
     }
-    match refused(body.expose(), on, sent) {
+    match refused(body.expose(), |errcode| call.class_of(errcode), sent) {
         Some(refusal) => Err(CallError::Refused(refusal)),
         None => Ok(body),
     }
@@ -158,11 +149,11 @@ fn accepted(
 
 /// Reads the reply of `gettoken`; there a missing `errcode` is success (D90605).
 pub(super) fn decode_token(response: Response, sent: &[&str]) -> Result<Token, CallError> {
-    let body = accepted(response, WecomCall::Gettoken, sent)?;
+    let body = accepted(response, CredentialCall::Token, sent)?;
     let reply: TokenReply = serde_json::from_slice(body.expose()).map_err(|_| Failure::Body)?;
     let secret = Secret::new(reply.access_token);
     let length = secret.expose().len();
-    // A life of zero would be a new token for every call, which gets the caller blocked (D91039).
+    // A life of zero would mean a fetch for every call, which gets the caller blocked (D91039).
     if length == 0 || length > Token::LONGEST || reply.expires_in == 0 {
         return Err(Failure::Body.into());
     }
@@ -178,7 +169,7 @@ pub(super) fn decode_ticket(
     now: Timestamp,
     sent: &[&str],
 ) -> Result<Ticket, CallError> {
-    let body = accepted(response, WecomCall::Ticket, sent)?;
+    let body = accepted(response, CredentialCall::Ticket, sent)?;
     let reply: TicketReply = serde_json::from_slice(body.expose()).map_err(|_| Failure::Body)?;
     let ticket = Ticket::obtained(Secret::new(reply.mass_call_ticket), now);
     ticket.map_err(|_| Failure::Body.into())

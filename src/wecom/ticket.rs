@@ -6,7 +6,7 @@ use crate::{clock::Timestamp, secret::Secret};
 
 /// Seven days from obtaining it (D96250).
 const LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Not sent in its last hour: nobody knows what the server answers to an expired one.
+/// It is not sent in its last hour: the reply to an expired one is unknown (D96250).
 const EARLY: Duration = Duration::from_secs(3600);
 
 /// A `mass_call_ticket`. Clones share the secret.
@@ -24,16 +24,16 @@ pub struct Ticket {
     Ticket::LONGEST
 )]
 pub struct NotATicket {
-    /// Bytes given.
+    /// The length of the text in bytes.
     pub length: usize,
 }
 
 impl Ticket {
-    /// The longest text taken for a ticket, in bytes. The pages state no length (D96250).
+    /// The longest text accepted as a ticket, in bytes. The page states no length (D96250).
     pub const LONGEST: usize = 4096;
 
-    /// A ticket that was obtained (or, to be safe, asked for) at `now`, and ends seven days later.
-    /// A stored one is restored by the moment it was obtained.
+    /// Returns a ticket that was obtained (or, to be safe, asked for) at `now` and ends seven days
+    /// later. A stored ticket is restored with the time at which it was obtained.
     ///
     /// # Errors
     ///
@@ -50,7 +50,7 @@ impl Ticket {
         })
     }
 
-    /// The text itself, for the wire and the vault.
+    /// The text of the ticket.
     #[must_use]
     pub fn secret(&self) -> &Secret<String> {
         &self.secret
@@ -68,13 +68,13 @@ impl Ticket {
         self.expires_at
     }
 
-    /// When we stop sending it: one hour before its end.
+    /// When to stop sending it: one hour before its end.
     #[must_use]
     pub fn usable_until(&self) -> Timestamp {
         self.obtained_at.plus(LIFE - EARLY)
     }
 
-    /// The shared secret, for a future that outlives the borrow.
+    /// The text, for a future that outlives the ticket.
     pub(super) fn share(&self) -> Arc<Secret<String>> {
         Arc::clone(&self.secret)
     }
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_lives_seven_days_and_is_sent_for_an_hour_less() {
+    fn ticket_lives_seven_days_and_is_sent_for_an_hour_less() {
         let ticket = ticket("t").unwrap();
         assert_eq!(ticket.expires_at().rfc3339(), "2026-11-29T09:00:00+08:00");
         assert_eq!(ticket.usable_until().rfc3339(), "2026-11-29T08:00:00+08:00");
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_too_much_are_not_tickets() {
+    fn empty_and_too_long_texts_are_not_tickets() {
         assert!(ticket("").is_err());
         assert!(ticket(&"x".repeat(4096)).is_ok());
         assert_eq!(

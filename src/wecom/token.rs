@@ -1,28 +1,28 @@
-//! The access token: short-lived, fetched again before it dies, never written anywhere.
+//! The access token: short-lived, fetched again before it expires, never stored.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{clock::Timestamp, secret::Secret};
 
-/// How long before its end a token is fetched anew. The platform may kill a token early anyway
-/// (D91039); this spares a refused call at the regular end.
+/// How long before its end a token is replaced. The platform may end it earlier (D91039); this
+/// avoids a refused call at the regular end.
 const EARLY: Duration = Duration::from_secs(300);
 
 /// An access token. Clones share the secret.
 #[derive(Clone)]
 pub struct Token {
-    /// At most 512 bytes by the page (D91039); up to [`Token::LONGEST`] here.
+    /// At most 512 bytes according to D91039; up to [`Token::LONGEST`] are accepted.
     pub secret: Arc<Secret<String>>,
-    /// Life from the moment of fetching; normally 7200 s (D91039). Never zero.
+    /// The time from its fetch to its end, normally 7200 s (D91039). Never zero.
     pub expires_in: Duration,
 }
 
 impl Token {
-    /// The longest text taken for a token, in bytes.
+    /// The longest text accepted as a token, in bytes.
     pub const LONGEST: usize = 2048;
 
-    /// The moment from which on a new one should be fetched: 300 s before the end, or a tenth of
-    /// the life before it if that is less.
+    /// Returns when to fetch the next one: 300 s before the end, or a tenth of its life before that if
+    /// that is less.
     #[must_use]
     pub fn fresh_until(&self, fetched_at: Timestamp) -> Timestamp {
         let early = EARLY.min(self.expires_in / 10);
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_renewed_five_minutes_or_a_tenth_before_its_end() {
+    fn token_is_renewed_five_minutes_or_a_tenth_before_its_end() {
         for (life, fresh) in [(7200, 6900), (3000, 2700), (1000, 900), (10, 9)] {
             let token = Token {
                 secret: Arc::new(Secret::new(String::from("t"))),

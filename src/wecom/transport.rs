@@ -1,7 +1,7 @@
-//! The bottom of the client: bytes out, bytes in.
+//! Sends requests and returns replies, both as bytes.
 //!
-//! [`Transport`] is the one seam: real HTTPS here ([`HttpTransport`]), the simulator's memory in
-//! [`sim::transport`](crate::sim::transport).
+//! There are two [`Transport`]s: HTTPS ([`HttpTransport`]), and to a simulator in the same process
+//! ([`MemoryTransport`](crate::sim::MemoryTransport)).
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -13,28 +13,28 @@ mod http;
 pub use base_url::{BadBaseUrl, BaseUrl};
 pub use http::{HttpTransport, LONGEST_BODY, NoHttp, Timeouts};
 
-/// A future that a transport hands back.
+/// The future of one exchange.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response, Failure>> + 'a>>;
 
-/// Carries one request to the remote and its reply back.
+/// Carries requests to the remote and replies back.
 pub trait Transport {
-    /// Sends `request`. Every failure is a [`Failure`]; nothing in it names a secret.
+    /// Sends `request` once. A [`Failure`] contains no secret.
     fn send(&self, request: Request) -> Sending<'static>;
 }
 
-/// Which verb a request uses.
+/// The HTTP method of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// GET
+    /// `GET`, without a body.
     Get,
-    /// POST with a JSON body.
+    /// `POST` with a JSON body.
     Post,
 }
 
-/// One request. The query carries tokens and secrets (the API wants them there, D90313 on 41001),
-/// so its values are [`Secret`]s and the request has no `Debug`.
+/// One request. Its query carries tokens and secrets, as the API requires (D90313 on 41001), so the
+/// values are [`Secret`]s and there is no `Debug`.
 pub struct Request {
-    /// The verb.
+    /// The HTTP method.
     pub method: Method,
     /// The path, from `/cgi-bin/` on.
     pub path: &'static str,
@@ -44,18 +44,18 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-/// One reply, whatever it says.
+/// One reply of any status.
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
-    /// The body as it came.
+    /// The body as it was received.
     pub body: Vec<u8>,
 }
 
-/// Why there is no reply that can be read.
+/// Why a call has no reply that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// No connection came about: the request was certainly not sent.
+    /// No connection was made: the request was certainly not sent.
     Connect(NoConnection),
     /// The connection broke after the request may have been sent.
     Reset,
@@ -63,28 +63,28 @@ pub enum Failure {
     Timeout(Duration),
     /// An HTTP status other than 200.
     Status(u16),
-    /// A body that is not the JSON the page describes.
+    /// A body that is not the JSON that the page describes.
     Body,
-    /// A reply that says to come again later, each time.
+    /// errcode -1 (system busy) or 45033 (too many calls), at every attempt.
     Busy,
 }
 
-/// Why no connection came about.
+/// Why no connection was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoConnection {
-    /// Nobody knows the name.
+    /// The host name was not found.
     Dns,
-    /// Nobody listens there.
+    /// The host refused it.
     Refused,
-    /// It took too long.
+    /// It was not made in time.
     Slow,
-    /// The certificate shown is not trusted, out of date, or somebody else's.
+    /// The certificate is not trusted, not valid now, or of another host.
     Certificate,
-    /// Something else went wrong with TLS; most likely the other side does not speak it.
+    /// Another error of TLS; most likely the other side does not speak it.
     Tls,
-    /// The proxy does not let it through.
+    /// The proxy refused it.
     Proxy,
-    /// Whatever else.
+    /// Any other reason.
     Other,
 }
 

@@ -106,8 +106,8 @@ impl Job {
         };
         let rehearsed = self.play.play(&path, &mut bar).unwrap();
         assert!(matches!(rehearsed.report.reason, StopReason::Finished));
-        let lane = &rehearsed.stats.lanes[idferry::wecom::wire::UNIONID_TO_EXTERNAL_USERID];
-        assert_eq!((lane.blocks, lane.calls), (0, self.subjects));
+        let lane = &rehearsed.stats.lanes[idferry::wecom::Endpoint::LOOKUP.path];
+        assert_eq!((lane.lockouts, lane.calls), (0, self.subjects));
         (rehearsed, bar)
     }
 
@@ -220,7 +220,7 @@ fn hundred_thousand_slow_answers_meet_the_ideal_time() {
 fn hundred_thousand_by_calendar_meet_the_ideal_time() {
     let job = Job::new(100_000).with(|play| {
         play.quota.window_kind = idferry::model::WindowKind::Calendar;
-        play.remote.counting = WindowKind::Calendar;
+        play.remote.window_kind = WindowKind::Calendar;
     });
     job.is_no_slower_than_it_must();
 }

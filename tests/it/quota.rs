@@ -74,7 +74,7 @@ fn sliding_windows_satisfy_a_calendar_remote() {
     let mut scenario = Scenario::new(200)
         .limits("basic.minute=7,basic.hour=60,business.hour=50,business.day=120")
         .starting_at("2026-11-22T23:10")
-        .configure(|setup| setup.remote.counting = WindowKind::Calendar);
+        .configure(|setup| setup.remote.window_kind = WindowKind::Calendar);
     assert!(scenario.run().finished());
 }
 
@@ -332,11 +332,11 @@ fn after_a_minute_of_lockout_one_probe_goes_first() {
 fn others_of_the_same_corp_cost_time_and_nothing_else() {
     let mut scenario = Scenario::new(250)
         .remote_limits("business.hour=100")
-        .configure(|setup| setup.remote.others = 0.02);
+        .configure(|setup| setup.remote.other_traffic = 0.02);
     scenario.idle(HOUR);
     let result = scenario.run();
     assert!(result.finished());
-    assert!(result.lookups().blocks >= 2);
+    assert!(result.lookups().lockouts >= 2);
     assert!(
         result.times("blocked Hour") >= 2 && result.times("blocked Day") == 0,
         "{:?}",
@@ -345,7 +345,7 @@ fn others_of_the_same_corp_cost_time_and_nothing_else() {
     assert_eq!(result.of(State::Parked), 0);
     // Of every block: those in the air, and one probe that came too early.
     let refused = result.lookups().refused_45009;
-    assert!(refused <= result.lookups().blocks * 66, "{refused}");
+    assert!(refused <= result.lookups().lockouts * 66, "{refused}");
 }
 
 #[test]
@@ -354,7 +354,7 @@ fn full_window_is_taken_for_the_reason_of_45009() {
     let mut rungs = Vec::new();
     let mut scenario = Scenario::new(150)
         .limits("business.hour=100")
-        .configure(|setup| setup.remote.others = 0.01)
+        .configure(|setup| setup.remote.other_traffic = 0.01)
         .on_quota_exit()
         .on_event(move |event, _, _| {
             if let RunEvent::LockedOut { level, .. } = event {

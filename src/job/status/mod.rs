@@ -230,16 +230,6 @@ impl From<RunStatus> for RunSummary {
     }
 }
 
-/// The code of the limit that a lockout is taken for.
-pub(crate) const fn limit_code(level: LockoutLevel) -> &'static str {
-    match level {
-        LockoutLevel::Clear | LockoutLevel::Minute => "minute",
-        LockoutLevel::Hour => "hour",
-        LockoutLevel::Day => "day",
-        LockoutLevel::Month => "month",
-    }
-}
-
 fn rfc3339<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.rfc3339())
 }
@@ -265,5 +255,5 @@ fn window_name<S: Serializer>(window: &QuotaWindow, serializer: S) -> Result<S::
 }
 
 fn level_code<S: Serializer>(level: &LockoutLevel, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(limit_code(*level))
+    serializer.serialize_str(level.code())
 }

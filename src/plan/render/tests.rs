@@ -1,13 +1,15 @@
 use super::{super::PlannedSubjects, *};
-use crate::model::{Limits, WindowKind};
-use crate::quota::{CallKind, ForecastInput, Ledger};
+use crate::{
+    model::{Limits, WindowKind},
+    quota::{CallKind, ForecastInput, Ledger},
+};
 
 fn morning() -> Timestamp {
     Timestamp::parse("2026-11-22T09:17:23+08:00").unwrap()
 }
 
-fn drawn_with(limits: Limits, calls: u64, ticket_until: Option<Timestamp>) -> Plan {
-    let outlook = ForecastInput {
+fn computed_with(limits: Limits, calls: u64, ticket_until: Option<Timestamp>) -> Plan {
+    let input = ForecastInput {
         ledger: Ledger::new(limits, WindowKind::Sliding),
         now: morning(),
         kind: if ticket_until.is_some() {
@@ -19,23 +21,23 @@ fn drawn_with(limits: Limits, calls: u64, ticket_until: Option<Timestamp>) -> Pl
         locked_until: Timestamp::default(),
         per_second: None,
     };
-    let tally = PlannedSubjects {
+    let subjects = PlannedSubjects {
         lines: calls + 117,
         rejected: 17,
         subjects: calls + 100,
         answered: 100,
         calls,
     };
-    Plan::draw(tally, &outlook, morning(), "members.csv")
+    Plan::compute(subjects, &input, morning(), "members.csv")
 }
 
-fn drawn(calls: u64) -> Plan {
-    drawn_with(Limits::published(), calls, None)
+fn computed(calls: u64) -> Plan {
+    computed_with(Limits::published(), calls, None)
 }
 
 #[test]
-fn seven_and_a_half_million_calls_ask_for_the_ticket() {
-    let plan = drawn(7_500_000);
+fn seven_and_a_half_million_calls_need_the_ticket() {
+    let plan = computed(7_500_000);
     let text = render(&plan, morning());
     assert!(
         text.lines().all(|line| line.chars().count() <= WIDTH),
@@ -84,8 +86,8 @@ fn seven_and_a_half_million_calls_ask_for_the_ticket() {
 }
 
 #[test]
-fn a_nightly_job_needs_no_ticket() {
-    insta::assert_snapshot!(render(&drawn(50_000), morning()), @r"
+fn nightly_job_needs_no_ticket() {
+    insta::assert_snapshot!(render(&computed(50_000), morning()), @r"
         Plan of 2026-11-22T09:17:23+08:00
 
           lines             50,117
@@ -127,16 +129,16 @@ fn a_nightly_job_needs_no_ticket() {
 }
 
 #[test]
-fn what_a_ticket_cannot_finish_is_counted() {
-    let plan = drawn(30_000_000);
+fn calls_that_the_ticket_leaves_are_counted() {
+    let plan = computed(30_000_000);
     assert!(!plan.with_ticket.fits);
     assert_eq!(plan.command, "idferry run members.csv --ticket apply");
     insta::assert_snapshot!(plan.advice, @"Apply for the ticket: done in 17 d 1 h instead of 105 d 11 h. Even so 4,950,000 subjects are left when it ends and take 10 d 2 h more. A ticket can be obtained once, within 3 months of the authorisation, and lives 7 days (D96250): apply when the input is complete.");
 }
 
 #[test]
-fn a_stored_ticket_is_not_applied_for_again() {
-    let plan = drawn_with(
+fn stored_ticket_is_not_applied_for_again() {
+    let plan = computed_with(
         Limits::published(),
         7_500_000,
         Some(morning().plus(std::time::Duration::from_secs(86_400))),
@@ -146,8 +148,8 @@ fn a_stored_ticket_is_not_applied_for_again() {
 }
 
 #[test]
-fn nothing_to_ask_is_said() {
-    insta::assert_snapshot!(render(&drawn(0), morning()), @r"
+fn plan_without_calls_is_an_export() {
+    insta::assert_snapshot!(render(&computed(0), morning()), @r"
         Plan of 2026-11-22T09:17:23+08:00
 
           lines                117
@@ -163,27 +165,27 @@ fn nothing_to_ask_is_said() {
 }
 
 #[test]
-fn a_ticket_that_lifts_nothing_that_holds_is_kept() {
+fn ticket_that_gains_little_is_kept() {
     let mut limits = Limits::none();
     limits.set(QuotaWindow::BasicHour, Some(1_000));
-    let plan = drawn_with(limits, 100_000, None);
+    let plan = computed_with(limits, 100_000, None);
     assert_eq!(plan.command, "idferry run members.csv");
     insta::assert_snapshot!(plan.advice, @"A ticket would gain little: 4 d 3 h without, 4 d 3 h with one. A ticket can be obtained once, within 3 months of the authorisation, and lives 7 days (D96250): keep it.");
 }
 
 #[test]
-fn never_is_said_and_not_dated() {
+fn job_that_never_ends_has_no_date() {
     let mut limits = Limits::published();
     limits.set(QuotaWindow::BasicHour, Some(0));
-    let plan = drawn_with(limits, 100_000, None);
+    let plan = computed_with(limits, 100_000, None);
     assert_eq!(plan.without_ticket.finish, None);
     assert!(!plan.with_ticket.fits);
     assert!(render(&plan, morning()).contains("never"));
 }
 
 #[test]
-fn the_json_has_the_shape_that_scripts_read() {
-    let json = serde_json::to_string_pretty(&drawn(7_500_001)).unwrap();
+fn json_has_the_documented_fields() {
+    let json = serde_json::to_string_pretty(&computed(7_500_001)).unwrap();
     insta::assert_snapshot!(json, @r#"
         {
           "lines": 7500118,
@@ -209,7 +211,7 @@ fn the_json_has_the_shape_that_scripts_read() {
 }
 
 #[test]
-fn days_are_told_in_stretches() {
+fn days_are_formatted_as_ranges() {
     assert_eq!(ranges(&[0]), "day 1");
     assert_eq!(ranges(&[0, 1, 2, 6]), "days 1-3, 7");
     assert_eq!(ranges(&[0, 2, 4, 6, 8]), "days 1, 3, 5, 7, …");

@@ -25,7 +25,7 @@ pub(super) enum Op {
     Settle,
     /// `kill -9` and start again; with a charge that was never committed.
     Kill { charging: u32 },
-    /// Somebody sets the date, by so many steps.
+    /// The date is set, by so many steps.
     SetWall(f64),
     /// The machine is suspended, for so many steps.
     Suspend(f64),
@@ -244,7 +244,7 @@ impl<'a> LedgerHarness<'a> {
         let before = self.ledger.clone();
         let _ = self.ledger.charge(now, CallKind::Standard, charging);
         self.ledger_clock = LedgerClock::resume(self.clock, self.disk.reading);
-        assert_eq!(self.ledger_clock.now(), now, "ledger time goes on");
+        assert_eq!(self.ledger_clock.now(), now, "ledger time continues");
         let snapshot = self.disk.snapshot();
         let timeout = Duration::from_millis(self.sequence.timeout_millis.unsigned_abs());
         let (limits, window_kind) = (self.sequence.limits, self.sequence.window_kind);

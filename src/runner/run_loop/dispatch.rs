@@ -4,9 +4,9 @@ use super::Runner;
 use crate::{
     model::State,
     quota::{CallKind, Hold, HoldReason},
-    runner::{event::StopReason, queue::Claim},
+    runner::{event::StopReason, queue::Claim, ticket_trial::Candidates},
     store::Result,
-    wecom::Token,
+    wecom::{Endpoint, Token},
 };
 
 /// What dispatching led to.
@@ -76,38 +76,45 @@ impl Runner<'_> {
         self.trial.next_kind(self.pending.paid(), standard_is_full)
     }
 
-    /// The subject to ask next. During a trial of the ticket that is one that was refused with it;
-    /// or, if the standard windows are full, one other subject as a control.
+    /// The subject to ask next with a call of `kind`; `None` if what is due has changed.
     fn next_claim(&mut self, kind: CallKind) -> std::result::Result<Option<Claim>, Hold> {
         let now = self.clock.now();
-        let hold = |until| Hold {
-            until,
-            reason: HoldReason::Ticket,
-        };
-        if !self.trial.is_open() {
-            self.gate.pace(now)?;
-            return Ok(self.queue.take(now));
-        }
-        if kind == CallKind::Standard {
-            let due = self.queue.trial_due();
-            if due.is_none_or(|due| due > now) {
-                return Err(hold(due));
+        match self.trial.candidates(kind) {
+            Candidates::Any => {
+                self.gate.pace(now)?;
+                Ok(self.queue.take(now))
             }
-            self.gate.pace(now)?;
-            return Ok(self.queue.take_on_trial(now));
+            Candidates::OnTrial => {
+                let due = self.queue.trial_due();
+                if due.is_none_or(|due| due > now) {
+                    return Err(Hold {
+                        until: due,
+                        reason: HoldReason::Ticket,
+                    });
+                }
+                self.gate.pace(now)?;
+                Ok(self.queue.take_on_trial(now))
+            }
+            Candidates::Control => self.next_control(),
         }
+    }
+
+    /// The subject to ask with the ticket while the standard windows are full.
+    fn next_control(&mut self) -> std::result::Result<Option<Claim>, Hold> {
+        let now = self.clock.now();
         if self.calls.lookups() > 0 {
-            return Err(hold(None));
+            return Err(Hold {
+                until: None,
+                reason: HoldReason::Ticket,
+            });
         }
         self.gate.pace(now)?;
-        match self.queue.take_control(now) {
-            Some(claim) => Ok(Some(claim)),
+        let control = self.queue.take_control(now);
+        if control.is_none() {
             // There is no other subject: those on trial wait for their windows.
-            None => self
-                .gate
-                .check_quota(now, CallKind::Standard)
-                .map(|()| None),
+            self.gate.check_quota(now, CallKind::Standard)?;
         }
+        Ok(control)
     }
 
     /// Calls to charge in the next commit: no more than can be needed.
@@ -159,7 +166,9 @@ impl Runner<'_> {
         };
         let sent = claim.sent(now, paid.kind(), token_generation);
         let ticket = self.trial.ticket(sent.kind);
-        let call = self.client.convert(claim.subject(), token, ticket, paid);
+        let endpoint = Endpoint::of(self.gate.api());
+        let subject = claim.subject();
+        let call = self.client.call(endpoint, subject, token, ticket, paid);
         self.calls.send(claim, sent, call);
     }
 }

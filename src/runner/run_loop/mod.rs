@@ -231,7 +231,7 @@ impl<'s> Runner<'s> {
         Ok(false)
     }
 
-    /// The one commit: settles answers, lands completed calls and charges those that are wanted.
+    /// The one commit: settles answers, writes completed calls and charges those that are wanted.
     /// The inner error is the hold if none of them fits.
     fn commit(&mut self, want: Option<(CallKind, u32)>) -> Result<std::result::Result<(), Hold>> {
         let progress = self.progress();

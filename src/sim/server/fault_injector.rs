@@ -1,7 +1,7 @@
-//! Connections that can be broken from inside a handler.
+//! Connections that a handler can break.
 //!
-//! A handler cannot say "no answer" to hyper; a stream that fails to write can. So every
-//! connection carries a mark that its handler sets, and its next write obeys it.
+//! A handler must give hyper a response, but a stream may fail to write it. So every connection
+//! shares a number with its handler, and its next write obeys it.
 
 use std::{
     io,
@@ -23,17 +23,19 @@ use tokio::{
     net::TcpStream,
 };
 
-const WHOLE: usize = usize::MAX;
-const SEVERED: usize = usize::MAX - 1;
+/// The next write is whole.
+const NO_FAULT: usize = usize::MAX;
+/// The next write sends nothing and resets the connection.
+const RESET: usize = usize::MAX - 1;
 
-/// The mark on a connection: how many bytes its next write leaves out, or one of the two above.
+/// How many bytes the next write of a connection leaves out, or one of the numbers above.
 #[derive(Clone)]
 pub(super) struct FaultInjector(Arc<AtomicUsize>);
 
 impl FaultInjector {
     /// The next write sends nothing and resets the connection.
-    pub(super) fn sever(&self) {
-        self.0.store(SEVERED, Relaxed);
+    pub(super) fn reset(&self) {
+        self.0.store(RESET, Relaxed);
     }
 
     /// The next write leaves out its last `bytes` bytes; then the connection ends.
@@ -42,27 +44,27 @@ impl FaultInjector {
     }
 }
 
-impl<L: Listener<Addr = SocketAddr>> Connected<IncomingStream<'_, FaultyConnection<L>>>
+impl<L: Listener<Addr = SocketAddr>> Connected<IncomingStream<'_, FaultyListener<L>>>
     for FaultInjector
 {
-    fn connect_info(stream: IncomingStream<'_, FaultyConnection<L>>) -> Self {
-        stream.io().wound.clone()
+    fn connect_info(stream: IncomingStream<'_, FaultyListener<L>>) -> Self {
+        stream.io().injector.clone()
     }
 }
 
-/// Accepts connections that can be broken, over the socket that `socket` finds in them.
-pub(super) struct FaultyConnection<L: Listener> {
+/// Accepts connections that can be broken; `socket` returns the socket of one.
+pub(super) struct FaultyListener<L: Listener> {
     listener: L,
     socket: fn(&L::Io) -> &TcpStream,
 }
 
-impl<L: Listener> FaultyConnection<L> {
+impl<L: Listener> FaultyListener<L> {
     pub(super) const fn new(listener: L, socket: fn(&L::Io) -> &TcpStream) -> Self {
         Self { listener, socket }
     }
 }
 
-impl<L: Listener<Addr = SocketAddr>> Listener for FaultyConnection<L> {
+impl<L: Listener<Addr = SocketAddr>> Listener for FaultyListener<L> {
     type Io = FaultyStream<L::Io>;
     type Addr = SocketAddr;
 
@@ -72,11 +74,11 @@ impl<L: Listener<Addr = SocketAddr>> Listener for FaultyConnection<L> {
         // Without it small replies wait for the client's acknowledgement; where it cannot be had
         // they are only slower.
         let _ = socket(&stream).set_nodelay(true);
-        let wound = FaultInjector(Arc::new(AtomicUsize::new(WHOLE)));
+        let injector = FaultInjector(Arc::new(AtomicUsize::new(NO_FAULT)));
         let stream = FaultyStream {
             stream,
             socket,
-            wound,
+            injector,
         };
         (stream, address)
     }
@@ -90,7 +92,7 @@ impl<L: Listener<Addr = SocketAddr>> Listener for FaultyConnection<L> {
 pub(super) struct FaultyStream<S> {
     stream: S,
     socket: fn(&S) -> &TcpStream,
-    wound: FaultInjector,
+    injector: FaultInjector,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for FaultyStream<S> {
@@ -109,10 +111,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for FaultyStream<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let keep = match self.wound.0.load(Relaxed) {
-            WHOLE => return Pin::new(&mut self.stream).poll_write(cx, buf),
-            SEVERED => {
-                // A reset, not an orderly end. If the system refuses, an end it is.
+        let keep = match self.injector.0.load(Relaxed) {
+            NO_FAULT => return Pin::new(&mut self.stream).poll_write(cx, buf),
+            RESET => {
+                // A reset in place of an orderly end; if the system refuses that, an orderly end.
                 let _ = (self.socket)(&self.stream).set_zero_linger();
                 return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
             }

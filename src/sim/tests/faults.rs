@@ -4,13 +4,13 @@ use super::{super::Fault, *};
 async fn suffer(fault: Fault) -> (Result<Vec<u8>, Failure>, Bench) {
     let bench = Bench::new(SimOptions::default()).await;
     bench.script([Forced::Fault(fault)]);
-    let seen = bench.convert(1).await;
+    let seen = bench.lookup(1).await;
     assert_eq!(bench.stats().faults[fault.name()], 1);
     (seen, bench)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_busy_remote_and_a_crowded_one_say_so_with_status_200() {
+async fn busy_and_overloaded_replies_have_status_200() {
     for (fault, errcode) in [(Fault::Busy, -1), (Fault::Concurrent, 45_033)] {
         let (seen, bench) = suffer(fault).await;
         assert_eq!(code(&read(&seen.unwrap())), errcode);
@@ -19,14 +19,14 @@ async fn a_busy_remote_and_a_crowded_one_say_so_with_status_200() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_http_error_has_no_json() {
+async fn http_error_has_no_json() {
     let (seen, bench) = suffer(Fault::Http5xx).await;
     assert!(matches!(seen, Err(Failure::Status(500..=504))));
     assert_eq!(bench.counted(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reset_may_come_before_or_after_counting() {
+async fn reset_comes_before_or_after_counting() {
     for (fault, counted) in [(Fault::ResetBefore, 0), (Fault::ResetAfter, 1)] {
         let (seen, bench) = suffer(fault).await;
         assert_eq!(seen, Err(Failure::Reset));
@@ -35,7 +35,7 @@ async fn a_reset_may_come_before_or_after_counting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hung_call_ends_with_the_clients_patience() {
+async fn hung_call_ends_with_the_timeout_of_the_client() {
     let begin = tokio::time::Instant::now();
     let (seen, bench) = suffer(Fault::Hang).await;
     assert_eq!(seen, Err(Failure::Timeout(Duration::from_secs(10))));
@@ -44,7 +44,7 @@ async fn a_hung_call_ends_with_the_clients_patience() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_call_is_answered_late() {
+async fn slow_call_is_answered_late() {
     let bench = Bench::new(SimOptions::default()).await;
     bench.script([Forced::Fault(Fault::Slow); 20]);
     let begin = tokio::time::Instant::now();
@@ -59,7 +59,7 @@ async fn a_slow_call_is_answered_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cut_body_and_an_invalid_one_are_not_json() {
+async fn cut_and_invalid_bodies_are_not_json() {
     for fault in [Fault::Cut, Fault::Invalid] {
         for seed in 0..20 {
             let bench = Bench::new(SimOptions {
@@ -68,7 +68,7 @@ async fn a_cut_body_and_an_invalid_one_are_not_json() {
             })
             .await;
             bench.script([Forced::Fault(fault)]);
-            let body = bench.convert(1).await.unwrap();
+            let body = bench.lookup(1).await.unwrap();
             assert!(
                 serde_json::from_slice::<Value>(&body).is_err(),
                 "{fault:?} {seed}"
@@ -78,7 +78,7 @@ async fn a_cut_body_and_an_invalid_one_are_not_json() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_warning_comes_with_errcode_0() {
+async fn warning_comes_with_errcode_0() {
     let (seen, _) = suffer(Fault::Warning).await;
     let reply = read(&seen.unwrap());
     assert_eq!(code(&reply), 0);
@@ -86,7 +86,7 @@ async fn the_warning_comes_with_errcode_0() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_killed_token_stays_dead_until_another_is_fetched() {
+async fn killed_token_stays_invalid_until_another_is_fetched() {
     let (seen, mut bench) = suffer(Fault::TokenKilled).await;
     assert_eq!(code(&read(&seen.unwrap())), 40_014);
     assert_eq!(bench.errcode(1).await, 40_014);
@@ -96,18 +96,18 @@ async fn a_killed_token_stays_dead_until_another_is_fetched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_seed_misbehaves_in_the_same_way() {
+async fn same_seed_gives_the_same_faults() {
     let mut runs = Vec::new();
     for seed in [3, 3, 4] {
         let faults = super::super::Faults::harsh();
-        let bench = Bench::bare(SimOptions {
+        let bench = Bench::without_token(SimOptions {
             seed,
             faults,
             ..SimOptions::default()
         });
         let mut seen = Vec::new();
         for number in 0..300 {
-            seen.push(bench.convert(number).await);
+            seen.push(bench.lookup(number).await);
         }
         runs.push((seen, bench.stats()));
     }
@@ -116,11 +116,11 @@ async fn the_same_seed_misbehaves_in_the_same_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_remote_that_is_down_takes_no_connection() {
+async fn remote_that_is_down_accepts_no_connection() {
     let bench = Bench::new(SimOptions::default()).await;
     bench.with(|remote| remote.set_down(true));
     assert_eq!(
-        bench.convert(1).await,
+        bench.lookup(1).await,
         Err(Failure::Connect(NoConnection::Refused))
     );
     bench.with(|remote| remote.set_down(false));
@@ -129,12 +129,12 @@ async fn a_remote_that_is_down_takes_no_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_script_decides_about_the_next_lookups_in_order() {
+async fn script_decides_about_the_next_lookups_in_order() {
     let bench = Bench::new(SimOptions::default()).await;
     bench.script([Forced::Errcode(610_017), Forced::Status(502), Forced::Pass]);
     bench.with(|remote| remote.force("oUnion0000000000000000000003", Some(845_003)));
     assert_eq!(bench.errcode(1).await, 610_017);
-    assert_eq!(bench.convert(1).await, Err(Failure::Status(502)));
+    assert_eq!(bench.lookup(1).await, Err(Failure::Status(502)));
     assert_eq!(bench.errcode(1).await, 0);
     assert_eq!(bench.errcode(3).await, 845_003);
     bench.with(|remote| remote.force("oUnion0000000000000000000003", None));

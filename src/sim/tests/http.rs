@@ -17,7 +17,7 @@ fn start() -> Simulator {
     Simulator::start(SocketAddr::from(([127, 0, 0, 1], 0)), options).unwrap()
 }
 
-/// One exchange on a connection of its own: everything that came, and how it ended.
+/// One exchange on a connection of its own: all that was received, and how it ended.
 fn exchange(simulator: &Simulator, request: &str) -> (String, std::io::Result<()>) {
     exchange_with(&simulator.base_url().replace("http://", ""), request)
 }
@@ -52,7 +52,7 @@ fn body(response: &str) -> Value {
     read(response.split_once("\r\n\r\n").unwrap().1.as_bytes())
 }
 
-fn convert(simulator: &Simulator) -> (String, std::io::Result<()>) {
+fn lookup(simulator: &Simulator) -> (String, std::io::Result<()>) {
     let (id, secret) = (simulator.corp_id(), simulator.corp_secret());
     let token = get(
         simulator,
@@ -62,20 +62,20 @@ fn convert(simulator: &Simulator) -> (String, std::io::Result<()>) {
         ),
     );
     let token = body(&token)["access_token"].as_str().unwrap().to_owned();
-    let path = format!("{}?access_token={token}", SimEndpoint::Convert.path());
+    let path = format!("{}?access_token={token}", SimEndpoint::Lookup.path());
     post(simulator, &path, &subject(1).to_string())
 }
 
 fn suffer(fault: Fault) -> (String, std::io::Result<()>) {
     let simulator = start();
     simulator.with(|remote| remote.script([Forced::Fault(fault)]));
-    convert(&simulator)
+    lookup(&simulator)
 }
 
 #[test]
-fn a_reply_over_http_has_the_headers_of_a_real_one_and_another_name() {
+fn reply_over_http_has_the_headers_of_a_real_one() {
     let simulator = start();
-    let (seen, end) = convert(&simulator);
+    let (seen, end) = lookup(&simulator);
     assert!(end.is_ok());
     assert!(seen.starts_with("HTTP/1.1 200 OK\r\n"), "{seen}");
     for header in [
@@ -90,7 +90,7 @@ fn a_reply_over_http_has_the_headers_of_a_real_one_and_another_name() {
 }
 
 #[test]
-fn a_reset_is_a_reset_on_the_wire() {
+fn reset_is_a_reset_of_the_connection() {
     for fault in [Fault::ResetBefore, Fault::ResetAfter] {
         let (seen, end) = suffer(fault);
         assert_eq!(seen, "");
@@ -99,7 +99,7 @@ fn a_reset_is_a_reset_on_the_wire() {
 }
 
 #[test]
-fn a_cut_body_is_shorter_than_it_says() {
+fn cut_body_is_shorter_than_its_content_length() {
     let (seen, _) = suffer(Fault::Cut);
     let (head, body) = seen.split_once("\r\n\r\n").unwrap();
     let length = head
@@ -115,7 +115,7 @@ fn a_cut_body_is_shorter_than_it_says() {
 }
 
 #[test]
-fn an_http_error_is_a_page() {
+fn http_error_is_a_page() {
     let (seen, _) = suffer(Fault::Http5xx);
     assert!(
         seen.starts_with("HTTP/1.1 50") && seen.contains("<html>"),
@@ -124,18 +124,18 @@ fn an_http_error_is_a_page() {
 }
 
 #[test]
-fn the_door_shows_what_was_counted_and_steers() {
+fn debug_endpoints_show_counts_and_set_faults() {
     let simulator = start();
-    convert(&simulator).1.unwrap();
+    lookup(&simulator).1.unwrap();
     let stats = body(&get(&simulator, "/_sim/stats"));
-    let lane = &stats["lanes"][SimEndpoint::Convert.path()];
+    let lane = &stats["lanes"][SimEndpoint::Lookup.path()];
     assert_eq!(
         (&lane["counted"], &lane["answered"]),
         (&json!(1), &json!(1))
     );
     assert_eq!(
         lane["windows"]["business.month"],
-        json!({ "limit": 7_500_000, "calls": 1, "peak": 1, "blocks": 0 })
+        json!({ "limit": 7_500_000, "calls": 1, "peak": 1, "lockouts": 0 })
     );
     assert_eq!(serde_json::to_value(simulator.stats()).unwrap(), stats);
     assert!(
@@ -148,7 +148,7 @@ fn the_door_shows_what_was_counted_and_steers() {
             .0
             .contains("no fault is called")
     );
-    assert!(get(&simulator, "/_sim/cellar").starts_with("HTTP/1.1 404"));
+    assert!(get(&simulator, "/_sim/unknown").starts_with("HTTP/1.1 404"));
     assert!(get(&simulator, "/cgi-bin/nowhere").starts_with("HTTP/1.1 404"));
 }
 
@@ -163,7 +163,7 @@ fn only_loopback_addresses_are_served() {
 }
 
 #[test]
-fn a_simulator_that_is_dropped_serves_no_more() {
+fn dropped_simulator_serves_no_more() {
     let simulator = start();
     let address = simulator.base_url().replace("http://", "");
     drop(simulator);
@@ -187,7 +187,7 @@ impl axum::serve::Listener for Wrapping {
     }
 }
 
-/// Serves in a wrapper on `address`, on a thread of its own; says what it is bound to.
+/// Serves in a wrapper on `address`, on a thread of its own; returns the bound address.
 fn wrapped(
     address: [u8; 4],
     faults: &[Fault],
@@ -211,7 +211,7 @@ fn wrapped(
 }
 
 #[test]
-fn a_listener_that_wraps_its_sockets_serves_the_same() {
+fn listener_that_wraps_its_sockets_serves_the_same() {
     let (address, _) = wrapped([127, 0, 0, 1], &[]);
     let request = "GET /_sim/stats HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     let (seen, end) = exchange_with(&address, request);
@@ -220,9 +220,9 @@ fn a_listener_that_wraps_its_sockets_serves_the_same() {
 }
 
 #[test]
-fn a_reset_reaches_through_a_wrapper() {
+fn reset_reaches_through_a_wrapper() {
     let (address, _) = wrapped([127, 0, 0, 1], &[Fault::ResetBefore]);
-    let path = SimEndpoint::Convert.path();
+    let path = SimEndpoint::Lookup.path();
     let request = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n");
     let (seen, end) = exchange_with(&address, &request);
     assert_eq!(seen, "");
@@ -230,7 +230,7 @@ fn a_reset_reaches_through_a_wrapper() {
 }
 
 #[test]
-fn a_listener_bound_beyond_loopback_is_not_served() {
+fn listener_bound_beyond_loopback_is_not_served() {
     let (_, serving) = wrapped([0, 0, 0, 0], &[]);
     let error = serving.join().unwrap().unwrap_err().to_string();
     assert!(error.contains("loopback"), "{error}");

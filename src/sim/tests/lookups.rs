@@ -14,15 +14,15 @@ fn links(reply: &Value) -> Vec<(String, String)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lookup_says_what_the_world_says_in_any_order() {
+async fn lookup_returns_the_same_links_in_any_order() {
     let bench = Bench::new(SimOptions::default()).await;
     let mut forwards = Vec::new();
     for number in 0..100 {
-        forwards.push(links(&read(&bench.convert(number).await.unwrap())));
+        forwards.push(links(&read(&bench.lookup(number).await.unwrap())));
     }
     let other = Bench::new(SimOptions::default()).await;
     for number in (0..100).rev() {
-        let seen = links(&read(&other.convert(number).await.unwrap()));
+        let seen = links(&read(&other.lookup(number).await.unwrap()));
         assert_eq!(seen, forwards[number as usize]);
     }
     let linked = forwards.iter().filter(|links| !links.is_empty()).count();
@@ -30,32 +30,32 @@ async fn a_lookup_says_what_the_world_says_in_any_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_filter_leaves_one_corp_or_nobody() {
+async fn corpid_leaves_the_links_of_one_corp() {
     let bench = Bench::new(SimOptions::default()).await;
     for number in 0..50 {
-        let all = links(&read(&bench.convert(number).await.unwrap()));
+        let all = links(&read(&bench.lookup(number).await.unwrap()));
         let corps = bench.with(|remote| remote.world().corps().to_vec());
         for corp in corps {
             let mut body = subject(number);
             body["corpid"] = json!(corp.corpid);
-            let seen = links(&bench.ask(SimEndpoint::Convert, body).await);
+            let seen = links(&bench.ask(SimEndpoint::Lookup, body).await);
             let expected = all.iter().filter(|(corpid, _)| *corpid == corp.corpid);
             assert_eq!(seen, expected.cloned().collect::<Vec<_>>());
         }
     }
-    for (corpid, errcode) in [("wpNobodyKnowsThisOne", 670_004), ("x", 40_013)] {
+    for (corpid, errcode) in [("wpUnknown", 670_004), ("x", 40_013)] {
         let mut body = subject(1);
         body["corpid"] = json!(corpid);
-        assert_eq!(code(&bench.ask(SimEndpoint::Convert, body).await), errcode);
+        assert_eq!(code(&bench.ask(SimEndpoint::Lookup, body).await), errcode);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_spelt_in_three_ways_unless_told_otherwise() {
-    let forms = |nobody| async move {
+async fn empty_list_has_three_forms_unless_set_otherwise() {
+    let forms = |empty_list| async move {
         let world = WorldOptions {
             linked: 0.0,
-            nobody,
+            empty_list,
             ..WorldOptions::default()
         };
         let bench = Bench::new(SimOptions {
@@ -65,7 +65,7 @@ async fn nobody_is_spelt_in_three_ways_unless_told_otherwise() {
         .await;
         let mut seen = std::collections::BTreeSet::new();
         for number in 0..50 {
-            let reply = read(&bench.convert(number).await.unwrap());
+            let reply = read(&bench.lookup(number).await.unwrap());
             assert_eq!(code(&reply), 0);
             seen.insert(format!("{:?}", reply.get("external_userid_info")));
         }
@@ -82,7 +82,7 @@ async fn page(bench: &Bench, limit: usize, cursor: &str) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_list_of_corps_comes_in_pages() {
+async fn list_of_corps_comes_in_pages() {
     let world = WorldOptions {
         corps: 25,
         ..WorldOptions::default()
@@ -135,31 +135,34 @@ async fn the_list_of_corps_comes_in_pages() {
     );
 }
 
-/// The first person from `number` on who has a link, with it.
+/// The links of subjects, with their numbers.
 async fn linked(bench: &Bench, numbers: std::ops::Range<u32>) -> Vec<(u32, String, String)> {
     let mut found = Vec::new();
     for number in numbers {
-        let all = links(&read(&bench.convert(number).await.unwrap()));
+        let all = links(&read(&bench.lookup(number).await.unwrap()));
         found.extend(all.into_iter().map(|(corpid, id)| (number, corpid, id)));
     }
     found
 }
 
 #[tokio::test(start_paused = true)]
-async fn external_userids_lead_back_to_the_pending_ids_that_were_asked_for() {
+async fn batch_returns_the_pending_ids_that_were_asked_for() {
     let mut bench = Bench::new(SimOptions::default()).await;
     let links = linked(&bench, 0..40).await;
     let mut pending = std::collections::HashMap::new();
     for number in 0..20 {
-        let reply = bench.ask(SimEndpoint::Pending, subject(number)).await;
-        let again = bench.ask(SimEndpoint::Pending, subject(number)).await;
+        let reply = bench.ask(SimEndpoint::PendingId, subject(number)).await;
+        let again = bench.ask(SimEndpoint::PendingId, subject(number)).await;
         assert_eq!(reply["pending_id"], again["pending_id"]);
         pending.insert(number, reply["pending_id"].clone());
     }
     let mut ids: Vec<_> = links.iter().map(|(_, _, id)| id.clone()).collect();
     ids.push("wmForged".to_owned());
     let reply = bench
-        .ask(SimEndpoint::BatchPending, json!({ "external_userid": ids }))
+        .ask(
+            SimEndpoint::BatchPendingId,
+            json!({ "external_userid": ids }),
+        )
         .await;
     let known = links.iter().filter(|(number, ..)| *number < 20);
     let entry = |(number, _, id): &(u32, String, String)| json!({ "external_userid": id, "pending_id": pending[number] });
@@ -167,29 +170,32 @@ async fn external_userids_lead_back_to_the_pending_ids_that_were_asked_for() {
     tokio::time::sleep(Duration::from_secs(90 * 86_400)).await;
     bench.token = bench.fetch().await;
     let reply = bench
-        .ask(SimEndpoint::BatchPending, json!({ "external_userid": ids }))
+        .ask(
+            SimEndpoint::BatchPendingId,
+            json!({ "external_userid": ids }),
+        )
         .await;
     assert_eq!(reply["result"], json!([]), "after 90 days");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_has_one_to_a_hundred_ids() {
+async fn batch_has_one_to_a_hundred_ids() {
     let bench = Bench::new(SimOptions::default()).await;
     for (count, errcode) in [(0, 40_058), (1, 0), (100, 0), (101, 40_058)] {
         let body = json!({ "external_userid": vec!["wmX"; count] });
         assert_eq!(
-            code(&bench.ask(SimEndpoint::BatchPending, body).await),
+            code(&bench.ask(SimEndpoint::BatchPendingId, body).await),
             errcode
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_downstream_token_sees_its_own_customers_only() {
+async fn downstream_token_sees_its_own_customers_only() {
     let mut bench = Bench::new(SimOptions::default()).await;
     let links = linked(&bench, 0..40).await;
     for number in 0..40 {
-        bench.ask(SimEndpoint::Pending, subject(number)).await;
+        bench.ask(SimEndpoint::PendingId, subject(number)).await;
     }
     let corp = bench.with(|remote| remote.world().corps()[2].clone());
     let mut body = json!({ "corpid": corp.corpid, "agentid": 1, "business_type": 1 });
@@ -204,7 +210,10 @@ async fn a_downstream_token_sees_its_own_customers_only() {
         .to_owned();
     let ids: Vec<_> = links.iter().map(|(_, _, id)| id).collect();
     let reply = bench
-        .ask(SimEndpoint::BatchPending, json!({ "external_userid": ids }))
+        .ask(
+            SimEndpoint::BatchPendingId,
+            json!({ "external_userid": ids }),
+        )
         .await;
     let own = links
         .iter()

@@ -1,4 +1,4 @@
-//! What the remote does, seen by a client of few words.
+//! What the remote does, as a simple client sees it.
 
 mod faults;
 mod http;
@@ -9,7 +9,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{Forced, MemoryTransport, SimEndpoint, SimOptions, SimulatedRemote, Stats};
+use super::{Forced, MemoryTransport, SimOptions, SimulatedRemote, Stats, api::SimEndpoint};
 use crate::{
     clock::{Clock, Timestamp},
     secret::Secret,
@@ -36,8 +36,8 @@ impl Bench {
         bench
     }
 
-    /// Without a token, for remotes that misbehave too much to give one.
-    fn bare(options: SimOptions) -> Self {
+    /// Without a token, for remotes with too many faults to give one.
+    fn without_token(options: SimOptions) -> Self {
         let remote = SimulatedRemote::new(Clock::starting_at(Timestamp::default()), options);
         let remote = Rc::new(RefCell::new(remote));
         let transport = MemoryTransport::new(remote, Duration::from_secs(10));
@@ -92,13 +92,13 @@ impl Bench {
         read(&self.post(api, body.to_string()).await.unwrap())
     }
 
-    async fn convert(&self, number: u32) -> Result<Vec<u8>, Failure> {
-        self.post(SimEndpoint::Convert, subject(number).to_string())
+    async fn lookup(&self, number: u32) -> Result<Vec<u8>, Failure> {
+        self.post(SimEndpoint::Lookup, subject(number).to_string())
             .await
     }
 
     async fn errcode(&self, number: u32) -> i64 {
-        code(&read(&self.convert(number).await.unwrap()))
+        code(&read(&self.lookup(number).await.unwrap()))
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut SimulatedRemote) -> T) -> T {
@@ -116,7 +116,7 @@ impl Bench {
     fn counted(&self) -> u64 {
         self.stats()
             .lanes
-            .get(SimEndpoint::Convert.path())
+            .get(SimEndpoint::Lookup.path())
             .map_or(0, |lane| lane.counted)
     }
 }

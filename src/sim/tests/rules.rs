@@ -13,7 +13,7 @@ async fn apply(bench: &Bench) -> Value {
 async fn with_ticket(bench: &Bench, ticket: &Value) -> i64 {
     let mut body = subject(1);
     body["mass_call_ticket"] = ticket.clone();
-    code(&bench.ask(SimEndpoint::Convert, body).await)
+    code(&bench.ask(SimEndpoint::Lookup, body).await)
 }
 
 #[tokio::test(start_paused = true)]
@@ -37,7 +37,7 @@ async fn wrong_credentials_get_a_code_and_no_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn guessing_secrets_shuts_the_door_for_an_hour() {
+async fn wrong_secrets_lock_the_address_out_for_an_hour() {
     let bench = Bench::new(SimOptions::default()).await;
     let id = bench.with(|remote| remote.corp_id().to_owned());
     for _ in 0..2_000 {
@@ -49,7 +49,7 @@ async fn guessing_secrets_shuts_the_door_for_an_hour() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_expires_after_two_hours() {
+async fn token_expires_after_two_hours() {
     let mut bench = Bench::new(SimOptions::default()).await;
     tokio::time::sleep(Duration::from_secs(7_199)).await;
     assert_eq!(bench.errcode(1).await, 0);
@@ -60,7 +60,7 @@ async fn a_token_expires_after_two_hours() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ticket_lifts_the_business_windows_for_seven_days() {
+async fn ticket_lifts_the_business_windows_for_seven_days() {
     let limits = "business.hour=1".parse::<crate::model::Limits>().unwrap();
     let mut bench = Bench::new(SimOptions {
         limits,
@@ -107,7 +107,7 @@ async fn there_is_one_ticket_per_corp() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_many_calls_in_the_air_get_45033() {
+async fn too_many_calls_in_flight_get_45033() {
     let bench = Bench::new(SimOptions {
         concurrent: Some(3),
         ..SimOptions::default()
@@ -115,16 +115,16 @@ async fn too_many_calls_in_the_air_get_45033() {
     .await;
     let calls = (0..50).map(|number| bench.errcode(number));
     let codes = futures_util::future::join_all(calls).await;
-    let crowded = codes.iter().filter(|code| **code == 45_033).count() as u64;
-    let lane = bench.stats().lanes[SimEndpoint::Convert.path()].clone();
-    assert!(crowded > 10, "{crowded}");
-    assert_eq!((lane.peak_in_air, lane.refused_45033), (3, crowded));
+    let overloaded = codes.iter().filter(|code| **code == 45_033).count() as u64;
+    let lane = bench.stats().lanes[SimEndpoint::Lookup.path()].clone();
+    assert!(overloaded > 10, "{overloaded}");
+    assert_eq!((lane.peak_in_flight, lane.refused_45033), (3, overloaded));
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(bench.errcode(1).await, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn crossing_the_minute_blocks_for_sixty_seconds() {
+async fn exceeding_the_minute_locks_for_sixty_seconds() {
     let limits = "basic.minute=5".parse::<crate::model::Limits>().unwrap();
     let bench = Bench::new(SimOptions {
         limits,
@@ -140,18 +140,18 @@ async fn crossing_the_minute_blocks_for_sixty_seconds() {
     assert_eq!(
         bench.errcode(1).await,
         45_009,
-        "and it does not prolong the block"
+        "and it does not prolong the lockout"
     );
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(bench.errcode(1).await, 0);
-    assert_eq!(bench.stats().lanes[SimEndpoint::Convert.path()].blocks, 1);
+    assert_eq!(bench.stats().lanes[SimEndpoint::Lookup.path()].lockouts, 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn malformed_requests_are_told_apart() {
+async fn malformed_and_incomplete_requests_differ() {
     let bench = Bench::new(SimOptions::default()).await;
     for body in ["{", r#"{"unionid":1,"openid":"o"}"#, "\u{ff5b}}"] {
-        let reply = read(&bench.post(SimEndpoint::Convert, body).await.unwrap());
+        let reply = read(&bench.post(SimEndpoint::Lookup, body).await.unwrap());
         assert_eq!(code(&reply), 40_058);
         assert!(
             reply["errmsg"]
@@ -161,17 +161,17 @@ async fn malformed_requests_are_told_apart() {
         );
     }
     let reply = bench
-        .ask(SimEndpoint::Convert, json!({ "unionid": "o" }))
+        .ask(SimEndpoint::Lookup, json!({ "unionid": "o" }))
         .await;
     assert_eq!(code(&reply), 40_058);
     assert!(!reply["errmsg"].as_str().unwrap().contains("Warning"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_get_where_the_page_says_post_and_a_wrong_path_are_refused() {
+async fn get_in_place_of_post_and_wrong_paths_are_refused() {
     let bench = Bench::new(SimOptions::default()).await;
     let query = vec![("access_token", Arc::new(Secret::new(bench.token.clone())))];
-    let (path, body) = (SimEndpoint::Convert.path(), Vec::new());
+    let (path, body) = (SimEndpoint::Lookup.path(), Vec::new());
     let get = Request {
         method: Method::Get,
         path,
@@ -191,7 +191,7 @@ async fn a_get_where_the_page_says_post_and_a_wrong_path_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_number_in_quotation_marks_is_a_number() {
+async fn number_in_quotation_marks_is_a_number() {
     let bench = Bench::new(SimOptions::default()).await;
     for (agentid, errcode) in [
         (json!("7"), 0),
@@ -216,7 +216,7 @@ async fn errors_carry_a_hint_of_25_digits_and_sometimes_an_empty_list() {
     let mut lists = 0;
     for _ in 0..100 {
         bench.script([Forced::Errcode(610_017)]);
-        let reply = read(&bench.convert(1).await.unwrap());
+        let reply = read(&bench.lookup(1).await.unwrap());
         let errmsg = reply["errmsg"].as_str().unwrap();
         let hint = errmsg.split(['[', ']']).nth(1).unwrap();
         assert!(

@@ -3,7 +3,7 @@ use std::{cell::RefCell, time::Duration};
 use super::*;
 use crate::{
     model::SubjectId,
-    wecom::{errcode::Class, transport::Sending},
+    wecom::{Answer, errcode::Class, transport::Sending},
 };
 
 const UNIONID: &str = "oUnionUnionUnionUnion0000001";
@@ -15,16 +15,16 @@ const ALL: [&str; 5] = [UNIONID, OPENID, TOKEN, TICKET, SECRET];
 
 type Canned = Result<(u16, String), Failure>;
 
-/// Answers every request with the same reply and keeps what it was asked.
+/// Replies to every request with the same reply and keeps the requests.
 struct Memory {
     canned: Canned,
-    asked: RefCell<Vec<Request>>,
+    requests: RefCell<Vec<Request>>,
 }
 
 impl Memory {
     fn client(canned: Canned) -> (Rc<Self>, Client) {
-        let asked = RefCell::default();
-        let memory = Rc::new(Self { canned, asked });
+        let requests = RefCell::default();
+        let memory = Rc::new(Self { canned, requests });
         let transport: Rc<dyn Transport> = memory.clone();
         let client = Client::new(transport, "wwcorp", Secret::new(SECRET.into()));
         (memory, client)
@@ -37,7 +37,7 @@ impl Memory {
 
 impl Transport for Memory {
     fn send(&self, request: Request) -> Sending<'static> {
-        self.asked.borrow_mut().push(request);
+        self.requests.borrow_mut().push(request);
         let reply = self.canned.clone().map(|(status, body)| Response {
             status,
             body: body.into_bytes(),
@@ -66,11 +66,13 @@ fn ticket() -> Ticket {
     Ticket::obtained(Secret::new(TICKET.into()), Timestamp::from_millis(0)).unwrap()
 }
 
-async fn convert(client: &Client, corpid: Option<&str>, ticket: Option<&Ticket>) -> Verdict {
+fn lookup(
+    client: &Client,
+    corpid: Option<&str>,
+    ticket: Option<&Ticket>,
+) -> impl Future<Output = Verdict> + use<> {
     let paid = Paid::for_tests();
-    client
-        .convert(&subject(corpid), &token(), ticket, paid)
-        .await
+    client.call(&Endpoint::LOOKUP, &subject(corpid), &token(), ticket, paid)
 }
 
 fn assert_silent(what: &impl std::fmt::Debug) {
@@ -81,7 +83,7 @@ fn assert_silent(what: &impl std::fmt::Debug) {
 }
 
 #[tokio::test]
-async fn a_lookup_posts_the_ids_and_nothing_that_is_empty() {
+async fn lookup_posts_the_ids_and_nothing_that_is_empty() {
     let bare = format!(r#"{{"unionid":"{UNIONID}","openid":"{OPENID}"}}"#);
     let full = format!(
         r#"{{"unionid":"{UNIONID}","openid":"{OPENID}","corpid":"wpA","mass_call_ticket":"{TICKET}"}}"#
@@ -92,35 +94,35 @@ async fn a_lookup_posts_the_ids_and_nothing_that_is_empty() {
         (Some("wpA"), Some(ticket()), &full),
     ] {
         let (memory, client) = Memory::replying(r#"{"errcode":0,"errmsg":"ok"}"#);
-        let verdict = convert(&client, corpid, ticket.as_ref()).await;
-        assert_eq!(verdict, Verdict::Answered(vec![]));
-        let asked = memory.asked.borrow();
-        assert_eq!(asked.len(), 1);
-        assert_eq!(asked[0].method, Method::Post);
-        assert_eq!(asked[0].path, wire::UNIONID_TO_EXTERNAL_USERID);
-        assert_eq!(asked[0].query.len(), 1);
-        assert_eq!(asked[0].query[0].0, "access_token");
-        assert_eq!(asked[0].query[0].1.expose(), TOKEN);
-        assert_eq!(String::from_utf8_lossy(&asked[0].body), *body);
+        let verdict = lookup(&client, corpid, ticket.as_ref()).await;
+        assert_eq!(verdict, Verdict::Answered(Answer::Links(vec![])));
+        let requests = memory.requests.borrow();
+        assert_eq!(requests.len(), 1);
+        assert_eq!(requests[0].method, Method::Post);
+        assert_eq!(requests[0].path, Endpoint::LOOKUP.path);
+        assert_eq!(requests[0].query.len(), 1);
+        assert_eq!(requests[0].query[0].0, "access_token");
+        assert_eq!(requests[0].query[0].1.expose(), TOKEN);
+        assert_eq!(String::from_utf8_lossy(&requests[0].body), *body);
     }
 }
 
 #[tokio::test]
-async fn nothing_leaves_before_the_first_poll() {
+async fn nothing_is_sent_before_the_first_poll() {
     let (memory, client) = Memory::replying(r#"{"errcode":0,"errmsg":"ok"}"#);
-    drop(client.convert(&subject(None), &token(), None, Paid::for_tests()));
-    assert!(memory.asked.borrow().is_empty());
+    drop(lookup(&client, None, None));
+    assert!(memory.requests.borrow().is_empty());
 }
 
 #[tokio::test]
-async fn a_named_corp_takes_the_blame_that_would_otherwise_stop_the_run() {
+async fn named_corp_is_refused_instead_of_the_run() {
     let (_, client) = Memory::replying(r#"{"errcode":670001,"errmsg":"agent no warrant"}"#);
     for (corpid, class) in [
         (None, Class::Stop),
         (Some(""), Class::Stop),
         (Some("wpA"), Class::Downstream),
     ] {
-        let Verdict::Refused(refusal) = convert(&client, corpid, None).await else {
+        let Verdict::Refused(refusal) = lookup(&client, corpid, None).await else {
             panic!("670001 is a refusal");
         };
         assert_eq!(refusal.class, class);
@@ -128,15 +130,15 @@ async fn a_named_corp_takes_the_blame_that_would_otherwise_stop_the_run() {
 }
 
 #[tokio::test]
-async fn a_token_is_fetched_with_the_corps_credentials() {
+async fn token_is_fetched_with_the_credentials_of_the_corp() {
     let (memory, client) =
         Memory::replying(r#"{"errcode":0,"errmsg":"ok","access_token":"new","expires_in":7200}"#);
     let token = client.fetch_token().await.unwrap();
     assert_eq!(token.secret.expose(), "new");
-    let asked = memory.asked.borrow();
-    assert_eq!(asked[0].method, Method::Get);
-    assert_eq!(asked[0].path, wire::GETTOKEN);
-    let query: Vec<_> = asked[0]
+    let requests = memory.requests.borrow();
+    assert_eq!(requests[0].method, Method::Get);
+    assert_eq!(requests[0].path, wire::GETTOKEN);
+    let query: Vec<_> = requests[0]
         .query
         .iter()
         .map(|(name, value)| (*name, value.expose().as_str()))
@@ -145,17 +147,20 @@ async fn a_token_is_fetched_with_the_corps_credentials() {
 }
 
 #[tokio::test]
-async fn a_ticket_counts_from_the_moment_it_was_asked_for() {
+async fn life_of_a_ticket_is_counted_from_the_request() {
     let (memory, client) =
         Memory::replying(r#"{"errcode":0,"errmsg":"ok","mass_call_ticket":"tick"}"#);
     let now = Timestamp::from_millis(1_000);
     let ticket = client.apply_ticket(&token(), now).await.unwrap();
     assert_eq!(ticket.obtained_at(), now);
-    assert_eq!(memory.asked.borrow()[0].path, wire::APPLY_MASS_CALL_TICKET);
+    assert_eq!(
+        memory.requests.borrow()[0].path,
+        wire::APPLY_MASS_CALL_TICKET
+    );
 }
 
 #[tokio::test]
-async fn a_reply_that_echoes_what_we_sent_does_not_get_it_out_again() {
+async fn errors_do_not_repeat_what_a_lookup_sent() {
     let encoded = super::super::query::encoded(TOKEN);
     for errcode in [-1, 40001, 40058, 45009, 60020, 77, 610_014] {
         let errmsg = format!(
@@ -164,7 +169,7 @@ async fn a_reply_that_echoes_what_we_sent_does_not_get_it_out_again() {
         );
         let (_, client) =
             Memory::replying(&format!(r#"{{"errcode":{errcode},"errmsg":"{errmsg}"}}"#));
-        let verdict = convert(&client, None, Some(&ticket())).await;
+        let verdict = lookup(&client, None, Some(&ticket())).await;
         assert_silent(&verdict);
         let Verdict::Refused(refusal) = &verdict else {
             panic!("{errcode} is a refusal");
@@ -180,7 +185,7 @@ async fn a_reply_that_echoes_what_we_sent_does_not_get_it_out_again() {
 }
 
 #[tokio::test]
-async fn token_and_ticket_calls_do_not_repeat_what_they_sent_either() {
+async fn errors_do_not_repeat_what_a_credential_call_sent() {
     let errmsg = format!("secret {SECRET} and token {TOKEN}, from ip: 203.0.113.9");
     let (_, client) = Memory::replying(&format!(r#"{{"errcode":60020,"errmsg":"{errmsg}"}}"#));
     let at = Timestamp::from_millis(0);
@@ -207,7 +212,7 @@ async fn token_and_ticket_calls_do_not_repeat_what_they_sent_either() {
 const NO_CONNECTION: Failure = Failure::Connect(crate::wecom::NoConnection::Refused);
 
 #[tokio::test]
-async fn garbage_and_failures_say_what_happened_and_no_more() {
+async fn failed_calls_say_what_happened_and_no_more() {
     let garbage = format!("<html>{TOKEN} {UNIONID} {SECRET}</html>");
     for (canned, failure) in [
         (Ok((200, garbage.clone())), Failure::Body),
@@ -216,7 +221,7 @@ async fn garbage_and_failures_say_what_happened_and_no_more() {
         (Err(Failure::Reset), Failure::Reset),
     ] {
         let (_, client) = Memory::client(canned);
-        let verdict = convert(&client, None, Some(&ticket())).await;
+        let verdict = lookup(&client, None, Some(&ticket())).await;
         assert_eq!(verdict, Verdict::Failed(failure));
         let error = client.fetch_token().await.unwrap_err();
         assert_eq!(error, CallError::Failed(failure));

@@ -1,9 +1,9 @@
-//! The table of error codes. Classes are our reading of D90313 and D90455; the Chinese terms are
-//! the official ones. Ascending by code, one code an entry.
+//! The table of error codes, ascending. Classes are derived from D90313 and D90455; the Chinese
+//! terms are the official ones.
 
 use super::{Class, Entry};
 
-/// Spares a hundred entries their field names, so that the table reads as one.
+/// Writes entries without field names, one line for a code and one for the next step.
 macro_rules! entries {
     ($($class:ident $code:literal $chinese:literal $meaning:literal => $next_step:literal;)*) => {
         &[$(Entry {
@@ -16,7 +16,7 @@ macro_rules! entries {
     };
 }
 
-/// A code that is in no table at all.
+/// The entry of every unknown code.
 pub(super) static UNLISTED: Entry = Entry {
     code: i64::MIN,
     class: Class::Unlisted,
@@ -25,7 +25,7 @@ pub(super) static UNLISTED: Entry = Entry {
     next_step: "look the code up at https://open.work.weixin.qq.com/devtool/query, then retry these subjects or leave them parked",
 };
 
-/// 670005…670035 but for the ones with an entry: import, rule and naming errors of the chain APIs.
+/// 670005…670035 except those with an entry: import, rule and naming errors of the chain APIs.
 pub(super) static CHAIN_RULES: Entry = Entry {
     code: 670_005,
     class: Class::Unlisted,

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn the_table_is_sorted_and_complete() {
+fn table_is_sorted_and_complete() {
     assert!(entries().is_sorted_by(|a, b| a.code < b.code));
     for entry in entries() {
         assert!(std::ptr::eq(lookup(entry.code), entry), "{entry}");
@@ -17,7 +17,7 @@ fn the_table_is_sorted_and_complete() {
 }
 
 #[test]
-fn every_class_holds_exactly_the_codes_of_the_fact_sheet() {
+fn every_class_holds_exactly_its_codes() {
     let of = |class| -> Vec<i64> {
         let listed = entries().iter().filter(|entry| entry.class == class);
         listed.map(|entry| entry.code).collect()
@@ -57,111 +57,40 @@ fn every_class_holds_exactly_the_codes_of_the_fact_sheet() {
 }
 
 #[test]
-fn a_code_means_what_its_call_makes_it_mean() {
-    let (all, one) = (
-        WecomCall::Convert { corpid: false },
-        WecomCall::Convert { corpid: true },
-    );
-    // code, gettoken, ticket, lookup everywhere, lookup in one downstream corp
+fn credential_calls_have_no_subject_to_blame() {
+    use Class::*;
+    // code, gettoken, apply_mass_call_ticket
     let table = [
-        (-1, Class::Retry, Class::Retry, Class::Retry, Class::Retry),
-        (40001, Class::Stop, Class::Token, Class::Token, Class::Token),
-        (
-            40013,
-            Class::Stop,
-            Class::Stop,
-            Class::Stop,
-            Class::Downstream,
-        ),
-        (40014, Class::Stop, Class::Token, Class::Token, Class::Token),
-        (40058, Class::Bug, Class::Bug, Class::Source, Class::Source),
-        (42001, Class::Stop, Class::Token, Class::Token, Class::Token),
-        (42009, Class::Stop, Class::Stop, Class::Stop, Class::Stop),
-        (45009, Class::Wait, Class::Wait, Class::Wait, Class::Wait),
-        (45011, Class::Wait, Class::Wait, Class::Wait, Class::Wait),
-        (45033, Class::Slow, Class::Slow, Class::Slow, Class::Slow),
-        (
-            48004,
-            Class::Stop,
-            Class::Stop,
-            Class::Stop,
-            Class::Downstream,
-        ),
-        (
-            50002,
-            Class::Stop,
-            Class::Stop,
-            Class::Subject,
-            Class::Subject,
-        ),
-        (
-            60011,
-            Class::Stop,
-            Class::Stop,
-            Class::Source,
-            Class::Source,
-        ),
-        (60020, Class::Stop, Class::Stop, Class::Stop, Class::Stop),
-        (
-            84061,
-            Class::Stop,
-            Class::Stop,
-            Class::Subject,
-            Class::Subject,
-        ),
-        (
-            301007,
-            Class::Stop,
-            Class::Stop,
-            Class::Stop,
-            Class::Downstream,
-        ),
-        (
-            610004,
-            Class::Stop,
-            Class::Stop,
-            Class::Subject,
-            Class::Subject,
-        ),
-        (
-            610015,
-            Class::Stop,
-            Class::Stop,
-            Class::Source,
-            Class::Source,
-        ),
-        (
-            670001,
-            Class::Stop,
-            Class::Stop,
-            Class::Stop,
-            Class::Downstream,
-        ),
-        (
-            670004,
-            Class::Stop,
-            Class::Stop,
-            Class::Stop,
-            Class::Downstream,
-        ),
-        (
-            999_999,
-            Class::Unlisted,
-            Class::Unlisted,
-            Class::Unlisted,
-            Class::Unlisted,
-        ),
+        (-1, Retry, Retry),
+        (40001, Stop, Token),
+        (40013, Stop, Stop),
+        (40014, Stop, Token),
+        (40058, Bug, Bug),
+        (42001, Stop, Token),
+        (42009, Stop, Stop),
+        (45009, Wait, Wait),
+        (45011, Wait, Wait),
+        (45033, Slow, Slow),
+        (48004, Stop, Stop),
+        (50002, Stop, Stop),
+        (60011, Stop, Stop),
+        (60020, Stop, Stop),
+        (84061, Stop, Stop),
+        (301007, Stop, Stop),
+        (610004, Stop, Stop),
+        (610015, Stop, Stop),
+        (670001, Stop, Stop),
+        (670004, Stop, Stop),
+        (999_999, Unlisted, Unlisted),
     ];
-    for (code, gettoken, ticket, anywhere, in_one) in table {
-        assert_eq!(class_of(code, WecomCall::Gettoken), gettoken, "{code}");
-        assert_eq!(class_of(code, WecomCall::Ticket), ticket, "{code}");
-        assert_eq!(class_of(code, all), anywhere, "{code}");
-        assert_eq!(class_of(code, one), in_one, "{code}");
+    for (code, token, ticket) in table {
+        assert_eq!(CredentialCall::Token.class_of(code), token, "{code}");
+        assert_eq!(CredentialCall::Ticket.class_of(code), ticket, "{code}");
     }
 }
 
 #[test]
-fn a_line_reads_like_a_sentence_even_for_codes_nobody_knows() {
+fn line_of_text_is_a_sentence_also_for_unknown_codes() {
     assert_eq!(
         lookup(60020).to_string(),
         "60020 不安全的访问IP (not allowed to access from your IP)"

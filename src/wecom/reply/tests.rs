@@ -1,14 +1,21 @@
 use super::*;
-
-const ON: WecomCall = WecomCall::Convert { corpid: false };
+use crate::model::Link;
 
 fn response(status: u16, body: &str) -> Response {
     let body = body.as_bytes().to_vec();
     Response { status, body }
 }
 
+fn lookup(reply: &Response) -> Verdict {
+    super::decode(reply, &Endpoint::LOOKUP, false, &["oUnionUnion"])
+}
+
 fn decode(body: &str) -> Verdict {
-    decode_convert(&response(200, body), ON, &["oUnionUnion"])
+    lookup(&response(200, body))
+}
+
+fn links(links: Vec<Link>) -> Verdict {
+    Verdict::Answered(Answer::Links(links))
 }
 
 fn link(corpid: &str, external_userid: &str) -> Link {
@@ -19,26 +26,26 @@ fn link(corpid: &str, external_userid: &str) -> Link {
 }
 
 #[test]
-fn no_list_a_null_list_and_an_empty_list_all_mean_nobody() {
+fn absent_null_and_empty_list_all_mean_no_link() {
     for body in [
         r#"{"errcode":0,"errmsg":"ok"}"#,
         r#"{"errcode":0,"errmsg":"ok","external_userid_info":null}"#,
         r#"{"errcode":0,"errmsg":"ok","external_userid_info":[]}"#,
         r#"{"external_userid_info":[],"new_field":{"a":[1]},"errcode":0}"#,
     ] {
-        assert_eq!(decode(body), Verdict::Answered(vec![]), "{body}");
+        assert_eq!(decode(body), links(vec![]), "{body}");
     }
 }
 
 #[test]
-fn links_come_sorted_and_each_once() {
+fn links_are_sorted_and_distinct() {
     let body = r#"{"errcode":0,"errmsg":"ok","external_userid_info":[
         {"corpid":"wpB","external_userid":"wm1"},
         {"corpid":"wpA","external_userid":"wm\u00e9"},
         {"corpid":"wpB","external_userid":"wm1","extra":1},
         {"corpid":"wpB","external_userid":"wm0"}]}"#;
-    let links = vec![link("wpA", "wmé"), link("wpB", "wm0"), link("wpB", "wm1")];
-    assert_eq!(decode(body), Verdict::Answered(links));
+    let sorted = vec![link("wpA", "wmé"), link("wpB", "wm0"), link("wpB", "wm1")];
+    assert_eq!(decode(body), links(sorted));
 }
 
 #[test]
@@ -56,7 +63,7 @@ fn errcode_comes_before_everything_else() {
 }
 
 #[test]
-fn what_is_not_the_pages_json_is_a_failed_call() {
+fn body_of_another_shape_is_a_failed_call() {
     let cut = r#"{"errcode":0,"errmsg":"ok","external_userid_info":[{"corpid":"wpA","#;
     for body in [
         "",
@@ -80,15 +87,15 @@ fn what_is_not_the_pages_json_is_a_failed_call() {
         status: 200,
         body: b"{\"errcode\":0,\"errmsg\":\"\xff\"}".to_vec(),
     };
-    let verdict = decode_convert(&invalid_utf8, ON, &[]);
+    let verdict = lookup(&invalid_utf8);
     assert_eq!(verdict, Verdict::Failed(Failure::Body));
 }
 
 #[test]
-fn a_status_other_than_200_is_not_read_any_further() {
+fn status_other_than_200_is_not_read_further() {
     for status in [204, 301, 404, 429, 500, 502, 503] {
         let reply = response(status, r#"{"errcode":0,"errmsg":"ok"}"#);
-        let verdict = decode_convert(&reply, ON, &[]);
+        let verdict = lookup(&reply);
         assert_eq!(verdict, Verdict::Failed(Failure::Status(status)));
         let error = decode_token(reply, &[]).unwrap_err();
         assert_eq!(error, CallError::Failed(Failure::Status(status)));
@@ -96,7 +103,7 @@ fn a_status_other_than_200_is_not_read_any_further() {
 }
 
 #[test]
-fn the_wrong_json_warning_is_our_bug_whatever_the_errcode() {
+fn wrong_json_warning_is_a_bug_whatever_the_errcode() {
     for errcode in [0, 40058] {
         let body = format!(
             r#"{{"errcode":{errcode},"errmsg":"ok. Warning: wrong json format. ","external_userid_info":[]}}"#
@@ -111,7 +118,7 @@ fn the_wrong_json_warning_is_our_bug_whatever_the_errcode() {
 }
 
 #[test]
-fn the_servers_words_are_kept_only_where_people_read_them() {
+fn errmsg_is_kept_only_for_classes_that_people_read() {
     for errcode in [
         -1, 40014, 45033, 610_014, 610_017, 670_001, 60020, 45009, 40063, 77,
     ] {
@@ -129,7 +136,7 @@ fn the_servers_words_are_kept_only_where_people_read_them() {
 }
 
 #[test]
-fn a_refusal_reads_like_a_sentence() {
+fn refusal_is_a_sentence() {
     let verdict = decode(r#"{"errcode":60020,"errmsg":"not allow, from ip: 203.0.113.9"}"#);
     let Verdict::Refused(refusal) = verdict else {
         panic!("60020 is a refusal");
@@ -141,7 +148,7 @@ fn a_refusal_reads_like_a_sentence() {
 }
 
 #[test]
-fn a_token_may_come_without_errcode_but_not_without_life() {
+fn token_needs_a_life_but_no_errcode() {
     let decode = |body: &str| decode_token(response(200, body), &[]);
     for body in [
         r#"{"errcode":0,"errmsg":"ok","access_token":"tok","expires_in":7200}"#,
@@ -168,7 +175,7 @@ fn a_token_may_come_without_errcode_but_not_without_life() {
 }
 
 #[test]
-fn a_wrong_secret_stops_even_if_the_rest_of_the_reply_is_odd() {
+fn wrong_secret_stops_whatever_else_the_reply_holds() {
     let body = r#"{"errcode":40001,"errmsg":"invalid credential","access_token":null}"#;
     let CallError::Refused(refusal) = decode_token(response(200, body), &[]).unwrap_err() else {
         panic!("40001 is a refusal");
@@ -177,7 +184,7 @@ fn a_wrong_secret_stops_even_if_the_rest_of_the_reply_is_odd() {
 }
 
 #[test]
-fn a_ticket_needs_an_errcode_and_a_text() {
+fn ticket_needs_an_errcode_and_a_text() {
     let now = Timestamp::from_millis(0);
     let decode = |body: &str| decode_ticket(response(200, body), now, &[]);
     let ticket = decode(r#"{"errcode":0,"errmsg":"ok","mass_call_ticket":"tick"}"#).unwrap();

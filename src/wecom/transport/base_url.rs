@@ -1,18 +1,18 @@
-//! Where the API is: the real thing, a gateway before it, or a simulator on this machine.
+//! The address of the API: the real one, a gateway, or a simulator on this machine.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use reqwest::Url;
 
-/// A checked API address: `https` to any host, plain `http` to a loopback address only, since
-/// the token travels in the query (D90313 on 41001). It holds no credentials and can be printed.
+/// A checked API address: `https` to any host, plain `http` to a loopback address only, since the
+/// token travels in the query (D90313 on 41001). It contains no credentials and can be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
-/// Why an address is refused. The address itself is not repeated: it may hold a password.
+/// Why an address is refused. The address itself is not repeated, since it may contain a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadBaseUrl {
-    /// No URL at all.
+    /// Not a URL.
     #[error("the API address is not a URL such as https://qyapi.weixin.qq.com")]
     NotAUrl,
     /// A host name with characters outside ASCII.
@@ -47,16 +47,19 @@ impl BaseUrl {
         Self::parse("https://qyapi.weixin.qq.com").expect("the official address is a URL")
     }
 
-    /// Checks `text`. A path is taken as a gateway's prefix.
+    /// Parses `text`. A path becomes the prefix of every path.
     ///
     /// # Errors
     ///
-    /// A sentence that says what to write instead.
+    /// What is wrong, and what to write instead.
     pub fn parse(text: &str) -> Result<Self, BadBaseUrl> {
         let text = text.trim();
-        let url = Url::parse(text).map_err(|_| match host(text).is_ascii() {
-            true => BadBaseUrl::NotAUrl,
-            false => BadBaseUrl::International,
+        let url = Url::parse(text).map_err(|_| {
+            if host(text).is_ascii() {
+                BadBaseUrl::NotAUrl
+            } else {
+                BadBaseUrl::International
+            }
         })?;
         if !matches!(url.scheme(), "https" | "http") {
             return Err(BadBaseUrl::Scheme);
@@ -74,7 +77,7 @@ impl BaseUrl {
         Ok(base)
     }
 
-    /// Whether it is this machine: 127.0.0.0/8, `[::1]` or `localhost`.
+    /// Whether it is an address of this machine: 127.0.0.0/8, `[::1]` or `localhost`.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let host = self.0.host_str().unwrap_or_default();
@@ -87,7 +90,7 @@ impl BaseUrl {
         self.0.scheme() == "http"
     }
 
-    /// The address of `path` (which begins with a slash) with an encoded `query`.
+    /// Returns the URL of `path`, which begins with a slash, with an encoded `query`.
     pub(super) fn join(&self, path: &str, query: &str) -> Url {
         let mut url = self.0.clone();
         match url.path().trim_end_matches('/') {
@@ -102,7 +105,7 @@ impl BaseUrl {
     }
 }
 
-/// The host and port of what may be no URL.
+/// Returns host and port of a text that may not be a URL.
 fn host(text: &str) -> &str {
     let rest = text.split_once("://").map_or("", |(_, rest)| rest);
     let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
@@ -137,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn https_goes_anywhere_and_http_stays_at_home() {
+    fn https_goes_to_any_host_and_http_to_loopback_only() {
         for (text, loopback) in [
             ("https://qyapi.weixin.qq.com", false),
             ("https://gateway.example/wecom/", false),
@@ -159,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_without_repeating_it() {
+    fn error_does_not_repeat_the_address() {
         use BadBaseUrl::{International, NotAUrl, PlainHttp, Scheme, Tail, UserInfo};
         for (text, why) in [
             ("", NotAUrl),
@@ -188,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gateways_prefix_stays_before_the_path() {
+    fn prefix_of_a_gateway_stays_before_the_path() {
         let base = BaseUrl::parse("https://gateway.example/wecom/").unwrap();
         let url = base.join("/cgi-bin/x", "a=%2F");
         assert_eq!(

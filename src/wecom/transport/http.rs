@@ -1,4 +1,4 @@
-//! Real HTTPS, through reqwest.
+//! HTTPS through reqwest.
 
 use std::{
     cell::RefCell,
@@ -22,16 +22,16 @@ use crate::{secret::Secret, wecom::query};
 /// how many links there can be (D95818).
 pub const LONGEST_BODY: usize = 1024 * 1024;
 
-/// Shorter than servers commonly keep an idle connection, so that it is we who close it and a
-/// request does not run into a connection that is just being closed.
+/// How long an idle connection is kept: shorter than servers commonly do, so that no request is
+/// sent on a connection that the server is just closing.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// How long to wait for the remote.
+/// How long a call may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For a connection, name lookup and TLS included; 5 s by default.
+    /// To connect, name lookup and TLS included; 5 s by default.
     pub connect: Duration,
-    /// For everything from sending to the last byte of the reply; 30 s by default.
+    /// From sending to the last byte of the reply; 30 s by default.
     pub total: Duration,
 }
 
@@ -61,7 +61,7 @@ pub struct HttpTransport {
     last: Rc<RefCell<Option<Address>>>,
 }
 
-/// Where a call went.
+/// The URL of the last call, and what it was made of.
 struct Address {
     path: &'static str,
     query: Vec<(&'static str, Arc<Secret<String>>)>,
@@ -69,7 +69,8 @@ struct Address {
 }
 
 impl Address {
-    /// By the identity of the secrets: those held here cannot make room for others.
+    /// Whether it is the address of `request`. Secrets are compared by pointer, which is safe because
+    /// those kept here are not freed.
     fn is_of(&self, request: &Request) -> bool {
         let mut parts = self.query.iter().zip(&request.query);
         self.path == request.path
@@ -79,8 +80,8 @@ impl Address {
 }
 
 impl HttpTransport {
-    /// A transport to `base`. Proxies are taken from the environment, but never for a loopback
-    /// address.
+    /// Returns a transport to `base`. Proxies are taken from the environment, but never for a
+    /// loopback address.
     ///
     /// # Errors
     ///
@@ -103,14 +104,14 @@ impl HttpTransport {
         }
     }
 
-    /// Where it sends to.
+    /// The address that it sends to.
     #[must_use]
     pub const fn base_url(&self) -> &BaseUrl {
         &self.base
     }
 
-    /// Where a request goes. That of the last call is kept: the same token makes the same address,
-    /// and to encode and to parse it again takes a tenth of the time of a call.
+    /// Returns the URL of `request`. That of the last call is kept: the same token makes the same
+    /// URL, and to encode and parse it again takes a tenth of the time of a call.
     fn address(&self, request: &Request) -> Url {
         let mut last = self.last.borrow_mut();
         if let Some(last) = last.as_ref().filter(|last| last.is_of(request)) {
@@ -126,7 +127,7 @@ impl HttpTransport {
             query::push_encoded(&mut query, value.expose());
         }
         let url = self.base.join(request.path, &query);
-        // The corp secret travels in a GET, and is kept no longer than that.
+        // The corp secret travels in a GET; its URL is not kept.
         *last = (request.method == Method::Post).then(|| Address {
             path: request.path,
             query: request.query.clone(),
@@ -181,7 +182,7 @@ fn builder(base: &BaseUrl, timeouts: Timeouts) -> ClientBuilder {
         .retry(reqwest::retry::never())
         .referer(false);
     if base.is_loopback() {
-        // A name server that thinks otherwise must not be handed the token.
+        // Whatever a name server says, the token must not leave this machine.
         let home = [
             (Ipv4Addr::LOCALHOST, 0).into(),
             (Ipv6Addr::LOCALHOST, 0).into(),
@@ -189,13 +190,13 @@ fn builder(base: &BaseUrl, timeouts: Timeouts) -> ClientBuilder {
         builder = builder.no_proxy().resolve_to_addrs("localhost", &home);
     }
     if base.is_plain() {
-        // Spares reading the system's certificates, which a bare container does not even have.
+        // The certificates of the system are not needed, and a bare container has none.
         builder = builder.tls_certs_only([]);
     }
     builder
 }
 
-/// Reads the body, up to [`LONGEST_BODY`]. A status other than 200 says enough without it.
+/// Reads the body, up to [`LONGEST_BODY`]. Beside a status other than 200 it may be missing.
 async fn read(
     mut reply: reqwest::Response,
     path: &'static str,
@@ -235,8 +236,8 @@ async fn body(
     }
 }
 
-/// A connection that took too long to come about is no connection, not a time-out: nothing was
-/// sent on it.
+/// Classifies an error of reqwest. A connection that was not made in time is no time-out of the call:
+/// nothing was sent on it.
 fn failure(error: reqwest::Error, path: &'static str, total: Duration) -> Failure {
     let error = error.without_url();
     let failure = if error.is_connect() || error.is_builder() {
@@ -250,7 +251,8 @@ fn failure(error: reqwest::Error, path: &'static str, total: Duration) -> Failur
     failure
 }
 
-/// Why, from the errors beneath: their types where they have any, else their first words.
+/// Returns why no connection was made, from the errors beneath: by their types, else by their first
+/// words.
 fn no_connection(error: &reqwest::Error) -> NoConnection {
     let why = causes(error).find_map(|cause| {
         if let Some(tls) = as_tls(cause) {
@@ -281,7 +283,8 @@ fn no_connection(error: &reqwest::Error) -> NoConnection {
     why.or_else(slow).unwrap_or(NoConnection::Other)
 }
 
-/// rustls reports through I/O errors, one within the other; `source` does not show what those hold.
+/// Returns the TLS error in `cause`: rustls wraps it in I/O errors, and `source` does not return
+/// what those contain.
 fn as_tls<'e>(cause: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     match cause.downcast_ref::<io::Error>() {
         Some(io) => as_tls(io.get_ref()?),
@@ -289,14 +292,14 @@ fn as_tls<'e>(cause: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     }
 }
 
-/// The errors beneath, from the top. A reqwest error in between is skipped: its text may hold the
-/// URL, and the URL holds the token.
+/// Returns the errors beneath, from the top, without reqwest's own: their text may contain the URL,
+/// and with it the token.
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     std::iter::successors(error.source(), |error| (*error).source())
         .filter(|error| !error.is::<reqwest::Error>())
 }
 
-/// What the system said, at the bottom of the chain.
+/// Returns the text of the innermost error.
 fn cause(error: &reqwest::Error) -> String {
     causes(error)
         .last()

@@ -65,7 +65,7 @@ fn a_quota_of_fifty_an_hour_survives_three_runs_and_a_kill() {
             .says("come back at ");
     }
     let seen = lookups(&simulator);
-    assert_eq!(seen.blocks, 0, "{seen:?}");
+    assert_eq!(seen.lockouts, 0, "{seen:?}");
     assert_eq!(seen.refused_45009, 0);
     assert!(seen.counted <= 50, "{seen:?}");
     // What the kill lost is a block of calls charged ahead: a few.

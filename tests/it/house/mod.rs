@@ -27,7 +27,13 @@ const MAY: &[(&str, &[&str])] = &[
     ("export", &["model", "clock", "store"]),
     (
         "sim",
-        &["model", "clock", "wecom::transport", "wecom::wire"],
+        &[
+            "model",
+            "clock",
+            "wecom::endpoint",
+            "wecom::transport",
+            "wecom::wire",
+        ],
     ),
     (
         "job",

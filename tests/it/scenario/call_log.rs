@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use idferry::{
     clock::Timestamp,
     wecom::{
+        endpoint::{Endpoint, SubjectRequest},
         transport::{Failure, Request, Response},
-        wire::{self, ConvertRequest},
     },
 };
 
@@ -41,7 +41,7 @@ pub(crate) struct RecordedCall {
 
 impl RecordedCall {
     pub(crate) fn is_lookup(&self) -> bool {
-        self.path == wire::UNIONID_TO_EXTERNAL_USERID
+        self.path == Endpoint::LOOKUP.path
     }
 }
 
@@ -84,7 +84,7 @@ impl CallLog {
 
     /// Records a call that is sent; returns its place in the log.
     pub(super) fn sent(&mut self, request: &Request, now: Timestamp) -> usize {
-        let lookup: Option<ConvertRequest<'_>> = serde_json::from_slice(&request.body).ok();
+        let lookup: Option<SubjectRequest<'_>> = serde_json::from_slice(&request.body).ok();
         self.calls.push(RecordedCall {
             process: self.process,
             path: request.path,
@@ -136,7 +136,7 @@ impl CallLog {
     }
 }
 
-fn subject(lookup: &ConvertRequest<'_>) -> String {
+fn subject(lookup: &SubjectRequest<'_>) -> String {
     let corpid = lookup.corpid.as_deref().unwrap_or_default();
     format!("{} {} {corpid}", lookup.unionid, lookup.openid)
 }

@@ -12,7 +12,7 @@ use idferry::{
     runner::event::StopReason,
     sim::SimulatedRemote,
     store::{Reader, StoreError, SubjectRecord},
-    wecom::{errcode, wire},
+    wecom::{Endpoint, errcode},
 };
 
 use super::{
@@ -62,7 +62,7 @@ pub(super) fn ledger_covers_the_meter(scenario: &Scenario, session: &Session) {
     let others = remote
         .stats()
         .lanes
-        .get(wire::UNIONID_TO_EXTERNAL_USERID)
+        .get(Endpoint::LOOKUP.path)
         .map_or(0, |lane| lane.others);
     for window in QuotaWindow::ALL {
         let (ours, theirs) = (ledger.used(now, window), remote.lookups_in(window));
@@ -112,7 +112,7 @@ fn no_call_is_missing_in_the_ledger(scenario: &Scenario, result: &RunResult) {
         );
     }
     let stats = session.remote.borrow().stats();
-    if let Some(lane) = stats.lanes.get(wire::UNIONID_TO_EXTERNAL_USERID) {
+    if let Some(lane) = stats.lanes.get(Endpoint::LOOKUP.path) {
         assert!(lane.calls <= call_log.lookups().count() as u64);
     }
 }
@@ -120,13 +120,13 @@ fn no_call_is_missing_in_the_ledger(scenario: &Scenario, result: &RunResult) {
 /// Invariant 2: with the same limits on both sides and no other callers in the corp, the remote
 /// never had to lock us out.
 fn no_window_was_exceeded(scenario: &Scenario, result: &RunResult) {
-    let alone = scenario.setup.remote.others == 0.0;
+    let alone = scenario.setup.remote.other_traffic == 0.0;
     if !alone || !scenario.is_counted_alike() || !scenario.is_within_the_remotes() {
         return;
     }
     // Only lookups are charged; of other calls there are a few a day.
-    if let Some(lane) = result.stats.lanes.get(wire::UNIONID_TO_EXTERNAL_USERID) {
-        assert_eq!(lane.blocks, 0, "locked out: {:?}", lane.windows);
+    if let Some(lane) = result.stats.lanes.get(Endpoint::LOOKUP.path) {
+        assert_eq!(lane.lockouts, 0, "locked out: {:?}", lane.windows);
     }
 }
 
@@ -134,7 +134,7 @@ impl Scenario {
     /// Sliding windows of ours satisfy both of the remote's ways to count.
     fn is_counted_alike(&self) -> bool {
         self.setup.quota.window_kind == WindowKind::Sliding
-            || self.setup.remote.counting == WindowKind::Calendar
+            || self.setup.remote.window_kind == WindowKind::Calendar
     }
 
     /// Whether we allow ourselves no more than the remote allows.
@@ -259,9 +259,7 @@ fn calls_are_accounted_for(call_log: &CallLog) {
     for call in call_log.lookups().filter(|call| call.completed.is_none()) {
         *lost.entry(call.process).or_default() += 1;
     }
-    let most = call_log
-        .most_in_flight
-        .get(wire::UNIONID_TO_EXTERNAL_USERID);
+    let most = call_log.most_in_flight.get(Endpoint::LOOKUP.path);
     for (process, lost) in lost {
         let killed = call_log.kills.contains_key(&process);
         assert!(killed, "lost {lost} calls without a kill");

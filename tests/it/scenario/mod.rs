@@ -30,7 +30,7 @@ use idferry::{
     },
     sim::{Faults, LaneStats, Latency, SimulatedRemote, Stats},
     store::{Reader, Store},
-    wecom::wire,
+    wecom::Endpoint,
 };
 use tokio::{runtime::Runtime, time::sleep};
 
@@ -97,7 +97,7 @@ impl RunResult {
     }
 
     pub(crate) fn lookups(&self) -> &LaneStats {
-        &self.stats.lanes[wire::UNIONID_TO_EXTERNAL_USERID]
+        &self.stats.lanes[Endpoint::LOOKUP.path]
     }
 
     /// How often `word` happened.
@@ -183,7 +183,7 @@ impl Scenario {
 
     pub(crate) fn calendar(mut self) -> Self {
         self.setup.quota.window_kind = WindowKind::Calendar;
-        self.setup.remote.counting = WindowKind::Calendar;
+        self.setup.remote.window_kind = WindowKind::Calendar;
         self
     }
 

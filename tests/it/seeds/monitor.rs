@@ -17,7 +17,7 @@ use idferry::{
         event::{RunEvent, Snapshot},
     },
     sim::SimulatedRemote,
-    wecom::wire,
+    wecom::Endpoint,
 };
 
 use super::{
@@ -101,7 +101,7 @@ impl Monitor {
 
     fn look_at(&mut self, remote: &SimulatedRemote) {
         let stats = remote.stats();
-        let lane = stats.lanes.get(wire::UNIONID_TO_EXTERNAL_USERID);
+        let lane = stats.lanes.get(Endpoint::LOOKUP.path);
         let calls = lane.map_or(0, |lane| lane.calls);
         (self.now, self.seen) = (remote.now(), (calls, stats.faults.values().sum()));
     }

@@ -220,9 +220,9 @@ impl RandomScenario {
         let mut options = sim::SimOptions {
             seed: self.seed,
             limits,
-            counting,
+            window_kind: counting,
             count_refused: self.count_refused,
-            others: self.others,
+            other_traffic: self.others,
             concurrent: self.crowd,
             faults: self.faults,
             latency: Latency {

@@ -12,7 +12,7 @@ use idferry::{
     runner::event::StopReason,
     sim::{Faults, Stats},
     store::{StoreError, SubjectRecord},
-    wecom::wire,
+    wecom::Endpoint,
 };
 
 use super::{
@@ -194,7 +194,7 @@ fn calls_are_explained(random: &RandomScenario, met: &Met) {
         true => &none,
         false => &met.stats.faults,
     };
-    let Some(lane) = met.stats.lanes.get(wire::UNIONID_TO_EXTERNAL_USERID) else {
+    let Some(lane) = met.stats.lanes.get(Endpoint::LOOKUP.path) else {
         assert!(random.subjects == 0 || met.given_up, "no call");
         return;
     };

@@ -8,21 +8,21 @@ use tokio::{
 use super::*;
 use crate::secret::Secret;
 
-/// What the little server does with one request.
+/// What the test server does with one request.
 #[derive(Clone)]
 enum Act {
     /// Sends these bytes and keeps the connection.
     Reply(String),
     /// Sends these bytes and closes the connection.
     ReplyAndClose(String),
-    /// Closes the connection without a word.
+    /// Closes the connection without a reply.
     Close,
-    /// Never answers.
+    /// Never replies.
     Hang,
 }
 
-/// A server that plays one act per request and keeps what it read, with the number of the
-/// connection it came by.
+/// A server that does one thing per request and keeps what it read, with the number of the
+/// connection.
 struct Server {
     address: SocketAddr,
     read: Rc<RefCell<Vec<(usize, String)>>>,
@@ -107,7 +107,7 @@ fn post(token: &str) -> Request {
 }
 
 #[tokio::test(flavor = "local")]
-async fn every_token_is_sent_as_itself() {
+async fn every_token_is_sent_as_it_is() {
     let ok = Act::Reply(reply("200 OK", "{}"));
     let server = Server::playing(vec![ok; 4]).await;
     let transport = server.transport();
@@ -137,7 +137,7 @@ async fn failing(act: Act) -> Failure {
 }
 
 #[tokio::test(flavor = "local")]
-async fn a_request_arrives_as_it_was_meant() {
+async fn request_arrives_as_it_was_made() {
     let ok = Act::Reply(reply("200 OK", "{}"));
     let server = Server::playing(vec![ok.clone(), ok]).await;
     let transport = server.transport();
@@ -165,7 +165,7 @@ async fn a_request_arrives_as_it_was_meant() {
 }
 
 #[tokio::test(flavor = "local")]
-async fn a_connection_is_used_again() {
+async fn connection_is_reused() {
     let ok = Act::Reply(reply("200 OK", "{}"));
     let server = Server::playing(vec![ok; 20]).await;
     let transport = server.transport();
@@ -196,7 +196,7 @@ async fn any_status_is_a_response_and_no_redirect_is_followed() {
 }
 
 #[tokio::test(flavor = "local")]
-async fn a_connection_that_breaks_is_a_reset_and_the_request_is_not_repeated() {
+async fn broken_connection_is_a_reset_and_nothing_is_repeated() {
     let cut = "HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"errcode\":0,";
     let head = "HTTP/1.1 200 O";
     for act in [
@@ -220,7 +220,7 @@ async fn a_connection_that_breaks_is_a_reset_and_the_request_is_not_repeated() {
 }
 
 #[tokio::test(flavor = "local")]
-async fn a_body_of_more_than_a_mebibyte_is_not_read() {
+async fn body_of_more_than_a_mebibyte_is_not_read() {
     let announced = "HTTP/1.1 200 OK\r\ncontent-length: 1048577\r\n\r\n{".to_owned();
     assert_eq!(failing(Act::Reply(announced)).await, Failure::Body);
     let endless = format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(LONGEST_BODY + 1));
@@ -232,7 +232,7 @@ async fn a_body_of_more_than_a_mebibyte_is_not_read() {
 }
 
 #[tokio::test(flavor = "local")]
-async fn a_reply_that_does_not_come_in_time_is_a_timeout_of_the_configured_length() {
+async fn late_reply_is_a_timeout_of_the_configured_length() {
     let timeouts = Timeouts {
         total: Duration::from_millis(50),
         ..Timeouts::default()
@@ -250,7 +250,7 @@ async fn a_reply_that_does_not_come_in_time_is_a_timeout_of_the_configured_lengt
 }
 
 #[tokio::test(flavor = "local")]
-async fn nobody_listening_is_no_connection_and_names_no_token() {
+async fn refused_connection_names_no_token() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -260,17 +260,17 @@ async fn nobody_listening_is_no_connection_and_names_no_token() {
     assert!(!format!("{failure} {failure:?}").contains("tok-en"));
 }
 
-/// A name server that knows nobody.
-struct EmptyListForm;
+/// A resolver that finds no name.
+struct EmptyResolver;
 
-impl reqwest::dns::Resolve for EmptyListForm {
+impl reqwest::dns::Resolve for EmptyResolver {
     fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
         Box::pin(async { Err(io::Error::other("no such name").into()) })
     }
 }
 
-/// Shows a certificate of its own making, or answers in plain HTTP, to one caller.
-fn stranger(speaks_tls: bool) -> SocketAddr {
+/// Starts a server for one caller with a self-signed certificate, or in plain HTTP.
+fn untrusted_server(speaks_tls: bool) -> SocketAddr {
     use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
     use std::io::Write;
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -282,9 +282,10 @@ fn stranger(speaks_tls: bool) -> SocketAddr {
                 .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                 .unwrap();
         }
-        let certificate = include_bytes!("tests/nobody.pem");
+        let certificate = include_bytes!("tests/self_signed.pem");
         let certificate = CertificateDer::from_pem_slice(certificate).unwrap();
-        let key = PrivateKeyDer::from_pem_slice(include_bytes!("tests/nobody.key.pem")).unwrap();
+        let key =
+            PrivateKeyDer::from_pem_slice(include_bytes!("tests/self_signed.key.pem")).unwrap();
         let provider = rustls::crypto::ring::default_provider();
         let config = rustls::ServerConfig::builder_with_provider(provider.into())
             .with_safe_default_protocol_versions()
@@ -306,9 +307,9 @@ async fn not_reached(transport: HttpTransport) -> Failure {
 }
 
 #[tokio::test(flavor = "local")]
-async fn it_is_told_apart_why_there_is_no_connection() {
+async fn reasons_for_no_connection_are_told_apart() {
     let over_tls = |speaks_tls| {
-        let base = BaseUrl::parse(&format!("https://{}", stranger(speaks_tls))).unwrap();
+        let base = BaseUrl::parse(&format!("https://{}", untrusted_server(speaks_tls))).unwrap();
         HttpTransport::new(base, Timeouts::default()).unwrap()
     };
     let certificate = Failure::Connect(NoConnection::Certificate);
@@ -316,16 +317,16 @@ async fn it_is_told_apart_why_there_is_no_connection() {
     let no_tls = Failure::Connect(NoConnection::Tls);
     assert_eq!(not_reached(over_tls(false)).await, no_tls);
 
-    let base = BaseUrl::parse("https://nobody.invalid").unwrap();
+    let base = BaseUrl::parse("https://unknown.invalid").unwrap();
     let timeouts = Timeouts::default();
     let builder = builder(&base, timeouts).no_proxy();
-    let client = builder.dns_resolver(EmptyListForm).build().unwrap();
+    let client = builder.dns_resolver(EmptyResolver).build().unwrap();
     let lost = HttpTransport::over(client, base, timeouts);
     assert_eq!(not_reached(lost).await, Failure::Connect(NoConnection::Dns));
 }
 
 #[tokio::test(flavor = "local")]
-async fn a_proxy_that_turns_us_away_is_one() {
+async fn refusal_of_a_proxy_is_no_connection() {
     let server = Server::playing(vec![Act::Reply(reply("403 Forbidden", ""))]).await;
     let base = BaseUrl::official();
     let proxy = reqwest::Proxy::https(format!("http://{}", server.address)).unwrap();
@@ -337,7 +338,7 @@ async fn a_proxy_that_turns_us_away_is_one() {
 }
 
 #[tokio::test(flavor = "local")]
-async fn the_cause_in_the_log_holds_no_url() {
+async fn cause_in_the_log_contains_no_url() {
     let client = build(&BaseUrl::official(), Timeouts::default()).unwrap();
     let dead = "http://127.0.0.1:1/cgi-bin/x?access_token=tok-en";
     let error = client.get(dead).send().await.unwrap_err();
@@ -349,7 +350,7 @@ async fn the_cause_in_the_log_holds_no_url() {
 }
 
 #[test]
-fn the_official_address_can_be_served_over_tls() {
+fn transport_to_the_official_address_can_be_made_twice() {
     assert!(HttpTransport::new(BaseUrl::official(), Timeouts::default()).is_ok());
     assert!(
         HttpTransport::new(BaseUrl::official(), Timeouts::default()).is_ok(),
