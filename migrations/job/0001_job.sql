@@ -51,7 +51,7 @@ CREATE TABLE subjects (
     corp    INTEGER REFERENCES corps (id)       -- look only there
 ) STRICT;
 
--- Sorted runs of (hash of a subject, its id), a few thousand pairs a row; see store::keys.
+-- Sorted runs of (hash of a subject, its id), a few thousand pairs a row; see store::import::key_runs.
 CREATE TABLE key_chunks (
     id    INTEGER PRIMARY KEY,
     run   INTEGER NOT NULL,
