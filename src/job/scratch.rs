@@ -73,7 +73,7 @@ impl ScratchCopy {
         let mut store = Store::open(&path, Clock::system().now())?;
         store.disable_fsync()?;
         import(&mut store, inputs, options, &mut |_| ())?;
-        let sources = store.reader()?.sources()?;
+        let sources = store.reader().sources()?;
         Ok(Self {
             lines: sources.iter().map(|source| source.lines).sum(),
             invalid: sources.iter().map(|source| source.rejected).sum(),

@@ -1,6 +1,6 @@
 //! Reading the job file beside its writer, for `status` and `export`.
 
-use std::path::Path;
+use std::{ops::Deref, path::Path};
 
 use rusqlite::{Connection, Rows};
 
@@ -9,7 +9,7 @@ use super::{
     journal::{Journal, RunStatus},
     ledger::{DurableLedger, StoredLedger},
     rejects::{self, Reject},
-    schema,
+    schema, sqlite_file,
     tally::load_tally,
     ticket::Tickets,
 };
@@ -19,8 +19,33 @@ use crate::{
 };
 
 /// The job file, open for reading.
-pub struct Reader {
-    db: Connection,
+pub struct Reader<'s> {
+    db: ReadConnection<'s>,
+}
+
+/// A connection of its own, or that of a writer.
+enum ReadConnection<'s> {
+    Own(Connection),
+    Writers(&'s Connection),
+}
+
+impl Deref for ReadConnection<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        match self {
+            Self::Own(db) => db,
+            Self::Writers(db) => db,
+        }
+    }
+}
+
+impl Drop for ReadConnection<'_> {
+    fn drop(&mut self) {
+        if let Self::Own(db) = self {
+            sqlite_file::keep_log(db);
+        }
+    }
 }
 
 /// An imported source.
@@ -54,7 +79,7 @@ pub struct SubjectRecord {
     pub links: Vec<Link>,
 }
 
-impl Reader {
+impl Reader<'static> {
     /// Opens an existing job file.
     ///
     /// # Errors
@@ -63,7 +88,16 @@ impl Reader {
     /// [`StoreError::Held`].
     pub fn open(path: &Path) -> Result<Self> {
         let db = schema::JOB.open_to_read(path)?;
+        let db = ReadConnection::Own(db);
         Ok(Self { db })
+    }
+}
+
+impl<'s> Reader<'s> {
+    /// Reads by the connection of a writer.
+    pub(super) const fn of(db: &'s Connection) -> Self {
+        let db = ReadConnection::Writers(db);
+        Self { db }
     }
 
     /// Writes a consistent copy to `path`, which must not exist.
