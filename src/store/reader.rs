@@ -2,7 +2,10 @@
 
 use std::{ops::Deref, path::Path};
 
-use rusqlite::{Connection, Rows};
+use rusqlite::{
+    Connection, Rows,
+    types::{ToSqlOutput, ValueRef},
+};
 
 use super::{
     error::{Result, StoreError},
@@ -100,14 +103,18 @@ impl<'s> Reader<'s> {
         Self { db }
     }
 
-    /// Writes a consistent copy to `path`, which must not exist.
+    /// Writes a copy as of one moment to `path`, which must be an empty file or none. It counts as
+    /// closed, and is not yet sure to be on disk.
     pub(crate) fn copy_to(&self, path: &Path) -> Result<()> {
-        let path = path.to_string_lossy();
+        let bytes = path.as_os_str().as_encoded_bytes();
+        let name = ToSqlOutput::Borrowed(ValueRef::Text(bytes));
         // `query_only` refuses this statement too, although it writes nothing to this file.
         self.db.pragma_update(None, "query_only", false)?;
-        let copied = self.db.execute("VACUUM INTO ?1", [path.as_ref()]);
+        let copied = self.db.execute("VACUUM INTO ?1", [name]);
         self.db.pragma_update(None, "query_only", true)?;
         copied?;
+        let copy = Connection::open_with_flags(path, sqlite_file::FLAGS)?;
+        copy.execute_batch("UPDATE job SET clean = 1, holder_pid = NULL, held_since = NULL")?;
         Ok(())
     }
 

@@ -235,3 +235,64 @@ fn a_run_whose_log_is_deleted_stops_and_loses_nothing() {
     assert_eq!(lookups(&simulator).calls, 2_000);
     assert!(!dir.names().contains(&"idferry.db-wal".to_owned()));
 }
+
+#[test]
+fn a_backup_during_a_run_is_a_job_of_its_own() {
+    const SUBJECTS: usize = 400;
+    let simulator = simulator(unhurried());
+    let dir = TestDir::with_fans(SUBJECTS);
+    let command = "run fans.csv --ticket none --concurrency 4";
+    let mut run = dir.idferry(command).at(&simulator).start();
+    run.until("thirty calls", || lookups(&simulator).calls >= 30);
+    dir.idferry("backup copy.db")
+        .output()
+        .exits(0)
+        .says("copy.db: 400 subjects, ");
+    run.kill().was_killed();
+    assert_eq!(dir.mode("copy.db"), 0o600);
+    let parts = |name: &String| name.ends_with(".part") || name.starts_with("copy.db-");
+    assert!(!dir.names().iter().any(parts), "{:?}", dir.names());
+
+    let answered = |state: &str| {
+        let file = format!("{state}.csv");
+        dir.idferry(&format!("export --state {state} -o {file}"))
+            .output()
+            .exits(0);
+        let results = dir.read(&file);
+        let answered = results.lines().filter(|line| !line.contains(",queued,"));
+        answered.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (copied, all) = (answered("copy.db"), answered("idferry.db"));
+    assert!(copied.len() > 20 && copied.iter().all(|line| all.contains(line)));
+    let done = dir
+        .idferry("run fans.csv --state copy.db --ticket none")
+        .at(&simulator)
+        .output()
+        .exits(0);
+    assert!(!done.err.contains("warning"), "{}", done.err);
+    assert!(!dir.read("fans.links.csv").contains(",queued,"));
+}
+
+#[test]
+fn a_backup_overwrites_nothing() {
+    let dir = TestDir::with_fans(4);
+    dir.idferry("backup copy.db")
+        .output()
+        .exits(2)
+        .says("there is no state file idferry.db");
+    dir.idferry("run fans.csv --budget 0").output().exits(75);
+    let before = dir.read("fans.csv");
+    for target in ["fans.csv", "idferry.db"] {
+        dir.idferry("backup")
+            .arg(target)
+            .output()
+            .exits(2)
+            .says(&format!("{target} exists, and a backup overwrites nothing"));
+    }
+    assert_eq!(dir.read("fans.csv"), before);
+    dir.idferry("backup nowhere/copy.db")
+        .output()
+        .exits(1)
+        .says("the backup nowhere/copy.db could not be written: No such file");
+    assert_eq!(dir.names(), ["fans.csv", "fans.links.csv", "idferry.db"]);
+}
