@@ -4,11 +4,13 @@ use std::io::Write;
 
 use insta::assert_snapshot;
 
-use super::test_dir::{Output, TestDir, fans, ids, lookups, prompt, sample, simulator, timeless};
+use crate::scenario::timeless;
+
+use super::test_dir::{Output, TestDir, fans, ids, lookups, prompt, sample, simulator};
 
 /// What `run` says of this file, which it cannot use.
 fn refused(dir: &TestDir, name: &str) -> String {
-    let Output { err, out, .. } = dir.idferry("run").arg(name).output().exits(2);
+    let Output { err, out, .. } = dir.idferry("run").arg(name).exits(2);
     assert_eq!(out, "");
     assert!(!dir.names().iter().any(|name| name.ends_with(".links.csv")));
     err
@@ -50,7 +52,7 @@ fn a_file_that_may_not_be_read_is_told() {
 fn a_state_that_may_not_be_written_is_told() {
     let dir = TestDir::with_fans(3);
     open_to_everybody(&dir, "");
-    dir.idferry("run fans.csv --budget 0").output().exits(75);
+    dir.idferry("run fans.csv --budget 0").exits(75);
     set_mode(&dir, "fans.csv", 0o644);
     set_mode(&dir, "idferry.db", 0o444);
     let Some(done) = as_nobody(&dir, "run fans.csv --sandbox --state idferry.db") else {
@@ -97,20 +99,17 @@ fn as_nobody(dir: &TestDir, line: &str) -> Option<Output> {
 
 #[test]
 fn an_output_that_cannot_be_is_told_before_anything_is_asked() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(3);
+    let (dir, simulator) = TestDir::with_simulator(3);
     std::fs::create_dir(dir.path("folder")).unwrap();
     dir.idferry("run fans.csv --output folder")
         .at(&simulator)
-        .output()
         .exits(2)
         .says("folder is a folder, results need a file: name one in it, such as folder/links.csv");
     dir.idferry("run fans.csv --output no/links.csv")
         .at(&simulator)
-        .output()
         .exits(2)
         .says("there is no folder no to write no/links.csv in: make it");
-    dir.idferry("export -o no/links.csv").output().exits(2);
+    dir.idferry("export -o no/links.csv").exits(2);
     assert!(simulator.stats().lanes.is_empty());
 }
 
@@ -132,7 +131,6 @@ fn nul_byte_and_huge_field_cost_their_own_line_only() {
     dir.write("fans.csv", csv);
     dir.idferry("run fans.csv")
         .at(&simulator)
-        .output()
         .exits(3)
         .says("10 lines, 8 new subjects, 2 invalid");
     assert_eq!(lookups(&simulator).calls, 8);
@@ -161,11 +159,7 @@ fn compressed_inputs_give_the_results_of_plain_ones() {
     .map(|(name, bytes)| {
         let dir = TestDir::new();
         dir.write(name, bytes);
-        dir.idferry("run")
-            .arg(name)
-            .at(&simulator)
-            .output()
-            .exits(0);
+        dir.idferry("run").arg(name).at(&simulator).exits(0);
         timeless(&dir.read("fans.links.csv"))
     });
     assert!(results[0].lines().count() > 50);
@@ -181,12 +175,11 @@ fn a_torn_archive_keeps_what_was_read_and_goes_on_once_whole() {
     let whole = gzip.finish().unwrap();
     dir.write("fans.csv.gz", &whole[..whole.len() / 2]);
     dir.idferry("run fans.csv.gz --budget 0")
-        .output()
         .exits(2)
         .says("fans.csv.gz is damaged or cut off: its gzip data cannot be unpacked")
         .says("copy the file again and run the same command");
     dir.write("fans.csv.gz", &whole);
-    dir.idferry("run fans.csv.gz --budget 0").output().exits(75);
+    dir.idferry("run fans.csv.gz --budget 0").exits(75);
     let results = dir.read("fans.links.csv");
     assert_eq!(results.lines().count(), 1 + 5_000);
     let first = ids(0);
@@ -198,15 +191,14 @@ fn standard_input_is_an_input() {
     let simulator = simulator(prompt());
     let dir = TestDir::new();
     let typed = || dir.idferry("run - --output -").at(&simulator);
-    let first = typed().with_stdin(fans(0..20)).output().exits(0).out;
+    let first = typed().with_stdin(fans(0..20)).exits(0).out;
     assert_eq!(dir.names(), ["idferry.db"]);
-    let again = typed().with_stdin(fans(0..20)).output().exits(0).out;
+    let again = typed().with_stdin(fans(0..20)).exits(0).out;
     assert_eq!(first, again);
     assert_eq!(lookups(&simulator).calls, 20);
     dir.idferry("run -")
         .at(&simulator)
         .with_stdin(fans(0..20))
-        .output()
         .exits(0)
         .prints_nothing();
     assert_eq!(dir.names(), ["idferry.db", "stdin.links.csv"]);
@@ -221,7 +213,6 @@ fn several_files_are_one_job_named_after_the_first() {
     dir.write("copy.csv", fans(0..20));
     dir.idferry("run monday.csv tuesday.csv copy.csv")
         .at(&simulator)
-        .output()
         .exits(0)
         .says("tuesday.csv: 20 lines, 10 new subjects, 10 repeated");
     assert_eq!(lookups(&simulator).calls, 30);
@@ -239,11 +230,9 @@ fn several_files_are_one_job_named_after_the_first() {
 
 #[test]
 fn bad_file_among_good_ones_stops_before_any_call() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(5);
+    let (dir, simulator) = TestDir::with_simulator(5);
     dir.idferry("run fans.csv nowhere.csv")
         .at(&simulator)
-        .output()
         .exits(2)
         .says("cannot open nowhere.csv");
     assert!(simulator.stats().lanes.is_empty());
@@ -256,13 +245,11 @@ fn excel_of_china_is_read_once_its_columns_are_named() {
     std::fs::copy(sample("excel-gb18030.csv"), dir.path("excel.csv")).unwrap();
     dir.idferry("run excel.csv")
         .at(&simulator)
-        .output()
         .exits(2)
         .says("no column 'unionid' and no column 'openid'")
         .says("--columns unionid=会员unionid,openid=小程序openid");
     dir.idferry("run excel.csv --columns unionid=会员unionid,openid=小程序openid")
         .at(&simulator)
-        .output()
         .exits(0)
         .says("50 lines, 50 new subjects");
     assert_eq!(lookups(&simulator).calls, 50);
@@ -275,7 +262,6 @@ fn untidy_sample_asks_valid_lines_and_reports_the_rest() {
     std::fs::copy(sample("untidy.csv"), dir.path("untidy.csv")).unwrap();
     dir.idferry("run untidy.csv")
         .at(&simulator)
-        .output()
         .exits(3)
         .says("54 lines, 40 new subjects, 14 invalid");
     assert_eq!(lookups(&simulator).calls, 40);
@@ -302,7 +288,6 @@ fn untidy_sample_asks_valid_lines_and_reports_the_rest() {
     // Invocation again it asks nothing, keeps the rejects, and says why it is still no success.
     dir.idferry("run untidy.csv")
         .at(&simulator)
-        .output()
         .exits(3)
         .says("Finished, but 2 subjects rejected, 14 input lines invalid. (exit 3)")
         .says("untidy.rejects.csv says what is wrong");

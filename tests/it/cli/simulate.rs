@@ -72,7 +72,6 @@ fn it_prints_one_line_and_serves_whoever_reads_it() {
         .env("WECOM_BASE_URL", url)
         .env("WECOM_CORP_ID", id)
         .env("WECOM_CORP_SECRET", secret)
-        .output()
         .exits(0);
     let reply = served.get("/_sim/stats");
     assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
@@ -112,7 +111,6 @@ fn it_serves_loopback_addresses_only() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8080"] {
         dir.idferry("simulate --addr")
             .arg(address)
-            .output()
             .exits(2)
             .prints_nothing()
             .says("the simulator serves loopback addresses such as 127.0.0.1 only");
@@ -126,7 +124,6 @@ fn an_address_in_use_is_told() {
     let address = taken.local_addr().unwrap().to_string();
     dir.idferry("simulate --addr")
         .arg(&address)
-        .output()
         .exits(2)
         .says(&format!(
             "cannot serve on {address}: Address already in use"

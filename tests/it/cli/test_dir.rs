@@ -12,8 +12,12 @@ use std::{
     thread::JoinHandle,
 };
 
-use idferry::sim::{LaneStats, Latency, SimOptions, Simulator, Stats};
+use idferry::{
+    sim::{LaneStats, Latency, SimOptions, Simulator},
+    wecom::Endpoint,
+};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 /// More steps than anything here takes, for waits that would otherwise never end.
 const STEPS: u64 = 30_000_000;
@@ -27,6 +31,11 @@ impl TestDir {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self { folder }
+    }
+
+    /// With `fans.csv` of so many subjects on it, beside a simulator that answers at once.
+    pub(super) fn with_simulator(subjects: usize) -> (Self, Simulator) {
+        (Self::with_fans(subjects), simulator(prompt()))
     }
 
     /// With `fans.csv` of so many subjects on it.
@@ -70,6 +79,16 @@ impl TestDir {
         self.program(env!("CARGO_BIN_EXE_idferry"), line.split_whitespace())
     }
 
+    /// What `status --json` prints; null while there is no job file.
+    #[track_caller]
+    pub(super) fn status(&self) -> Value {
+        let done = self.idferry("status --json").output();
+        match done.status.code() {
+            Some(2) => Value::Null,
+            _ => done.exits(0).json(),
+        }
+    }
+
     /// Another program, such as a shell that starts `idferry`.
     pub(super) fn program<'a>(
         &self,
@@ -78,9 +97,8 @@ impl TestDir {
     ) -> Invocation {
         let mut command = Command::new(program);
         command.args(words).current_dir(self.folder.path());
-        command.env_clear();
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.stdin(Stdio::null());
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command.env_clear().env("PATH", path).stdin(Stdio::null());
         Invocation {
             command,
             input: None,
@@ -145,7 +163,20 @@ impl Invocation {
 
     /// Runs it to its end.
     pub(super) fn output(self) -> Output {
-        self.start().output()
+        self.start().done_by_ref()
+    }
+
+    /// Runs it to its end, which must be this exit code.
+    #[track_caller]
+    pub(super) fn exits(self, code: i32) -> Output {
+        self.output().exits(code)
+    }
+
+    /// Starts it at `simulator` and waits until it has made so many lookups.
+    pub(super) fn started(self, simulator: &Simulator, calls: u64) -> Running {
+        let mut run = self.at(simulator).start();
+        run.until("enough calls", || lookups(simulator).calls >= calls);
+        run
     }
 
     /// Starts it.
@@ -156,7 +187,7 @@ impl Invocation {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().unwrap();
         if let (Some(input), Some(mut stdin)) = (self.input, child.stdin.take()) {
-            // Whoever stops reading has their reasons.
+            // The process may stop reading.
             std::thread::spawn(move || stdin.write_all(&input));
         }
         let mut stdout = child.stdout.take().unwrap();
@@ -256,9 +287,10 @@ impl Running {
         self.done_by_ref()
     }
 
-    /// Waits for its end.
-    pub(super) fn output(mut self) -> Output {
-        self.done_by_ref()
+    /// Waits for its end, which must be this exit code.
+    #[track_caller]
+    pub(super) fn exits(mut self, code: i32) -> Output {
+        self.done_by_ref().exits(code)
     }
 
     fn done_by_ref(&mut self) -> Output {
@@ -321,6 +353,24 @@ impl Output {
         self
     }
 
+    /// That standard output has `part`, wherever its lines are folded.
+    #[track_caller]
+    pub(super) fn prints(self, part: &str) -> Self {
+        let out: Vec<_> = self.out.split_whitespace().collect();
+        assert!(
+            out.join(" ").contains(part),
+            "no '{part}' in:\n{}",
+            self.out
+        );
+        self
+    }
+
+    /// Standard output, which must be one JSON value.
+    #[track_caller]
+    pub(super) fn json(self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|why| panic!("{why}: {}", self.out))
+    }
+
     #[track_caller]
     pub(super) fn was_killed(self) -> Self {
         assert_eq!(self.status.signal(), Some(9), "{}", self.err);
@@ -342,6 +392,13 @@ pub(super) fn fans(numbers: impl IntoIterator<Item = usize>) -> String {
     csv
 }
 
+/// `text`, packed.
+pub(super) fn gzip(text: &str) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(text.as_bytes()).unwrap();
+    gzip.finish().unwrap()
+}
+
 /// A simulator on a thread of this process.
 pub(super) fn simulator(options: SimOptions) -> Simulator {
     Simulator::start(([127, 0, 0, 1], 0).into(), options).unwrap()
@@ -353,6 +410,13 @@ pub(super) fn prompt() -> SimOptions {
         latency: Latency::NONE,
         ..SimOptions::default()
     }
+}
+
+/// It refuses this share of all people.
+pub(super) fn rejecting(rejected: f64) -> SimOptions {
+    let mut options = prompt();
+    options.world.rejected = rejected;
+    options
 }
 
 /// It takes 5 to 10 ms, so that a run can be met on its way.
@@ -369,18 +433,11 @@ pub(super) fn unhurried() -> SimOptions {
 
 /// The lane of lookups, as the simulator saw it; empty before the first.
 pub(super) fn lookups(simulator: &Simulator) -> LaneStats {
-    of_lookups(&simulator.stats())
-}
-
-pub(super) fn of_lookups(stats: &Stats) -> LaneStats {
-    let path = "/cgi-bin/corpgroup/unionid_to_external_userid";
-    stats.lanes.get(path).cloned().unwrap_or_default()
-}
-
-/// Results without the last column, `resolved_at`, which no two runs share.
-pub(super) fn timeless(results: &str) -> String {
-    let cut = |line: &str| line.rsplit_once(',').unwrap().0.to_owned() + "\n";
-    results.lines().map(cut).collect()
+    let lanes = simulator.stats().lanes;
+    lanes
+        .get(Endpoint::LOOKUP.path)
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// What the results must be, without `resolved_at`, when `world` is asked about `subjects`.
@@ -406,15 +463,6 @@ pub(super) fn expected<'a>(
         }
     }
     csv
-}
-
-/// That both have the same lines; tells the first that differ.
-#[track_caller]
-pub(super) fn same_lines(ours: &str, theirs: &str) {
-    for (number, (ours, theirs)) in ours.lines().zip(theirs.lines()).enumerate() {
-        assert_eq!(ours, theirs, "line {}", number + 1);
-    }
-    assert_eq!(ours.lines().count(), theirs.lines().count());
 }
 
 /// The sample input of this name.
