@@ -6,7 +6,8 @@ use rusqlite::{Connection, Rows};
 
 use super::{
     error::{Result, StoreError},
-    journal::{Journal, RunStatus},
+    import,
+    journal::{Journal, RunStatus, WrittenFile},
     ledger::{DurableLedger, StoredLedger},
     rejects::{self, Reject},
     schema,
@@ -70,11 +71,31 @@ impl Reader {
     pub(crate) fn copy_to(&self, path: &Path) -> Result<()> {
         let path = path.to_string_lossy();
         // `query_only` refuses this statement too, although it writes nothing to this file.
-        self.db.pragma_update(None, "query_only", false)?;
-        let copied = self.db.execute("VACUUM INTO ?1", [path.as_ref()]);
-        self.db.pragma_update(None, "query_only", true)?;
-        copied?;
+        self.writing(|db| Ok(db.execute("VACUUM INTO ?1", [path.as_ref()])?))?;
         Ok(())
+    }
+
+    fn writing<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.db.pragma_update(None, "query_only", false)?;
+        let done = work(&self.db);
+        self.db.pragma_update(None, "query_only", true)?;
+        done
+    }
+
+    /// Records that a file of this job is at `path`: an empty `mark` before it is written, its own
+    /// afterwards. The one thing that a reader writes.
+    pub(crate) fn record_output(&self, path: &str, mark: &str) -> Result<()> {
+        self.writing(|db| Journal::of(db).record_output(path, mark))
+    }
+
+    /// Returns the files of results and rejects that the job wrote.
+    pub(crate) fn outputs(&self) -> Result<Vec<WrittenFile>> {
+        Journal::of(&self.db).outputs()
+    }
+
+    /// Whether a source with this digest was imported to its end.
+    pub(crate) fn knows_source(&self, digest: &[u8]) -> Result<bool> {
+        import::knows_source(&self.db, digest)
     }
 
     /// Returns the number of subjects in each state.

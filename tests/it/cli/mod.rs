@@ -16,6 +16,7 @@ mod faults;
 mod held;
 mod input;
 mod kill;
+mod outputs;
 mod plan;
 mod progress;
 mod readme;
