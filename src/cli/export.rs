@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
         Some(output) => Target::parse(output),
         None => Target::File(args.default_output(&reader)?),
     };
-    outputs::guard(&args.state, &file, &path, args.overwrite).admit_results(&target)?;
+    outputs::guard(&args.state, &file, &path, args.overwrite)?.admit_results(&target)?;
     let filter = Filter {
         states: args.outcomes.clone(),
     };

@@ -17,19 +17,23 @@ pub(super) fn default_name(stem: &str, sandbox: bool, suffix: &str) -> PathBuf {
 
 /// The guard of a command's outputs: the job file, the configuration and the secret's file are
 /// protected.
+///
+/// # Errors
+///
+/// If there is a job file and it cannot be read.
 pub(super) fn guard(
     state: &StateFile,
     file: &ConfigFile,
     job_file: &Path,
     overwrite: bool,
-) -> OutputGuard {
-    let mut guard = OutputGuard::of_job(job_file, overwrite);
+) -> Result<OutputGuard, Error> {
+    let mut guard = OutputGuard::of_job(job_file, overwrite)?;
     guard.protect(state.config_path(), "the configuration");
     let exported = environment("WECOM_CORP_SECRET_FILE").map(PathBuf::from);
     for secret in exported.iter().chain(&file.wecom.corp_secret_file) {
         guard.protect(secret, "the secret's file");
     }
-    guard
+    Ok(guard)
 }
 
 /// Returns `inputs` without files that idferry wrote: results, and rejects in which nothing was

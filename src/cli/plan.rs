@@ -65,7 +65,7 @@ pub(super) fn scratch_copy(
 ) -> Result<ScratchCopy, Error> {
     let options = inputs.options(file)?;
     let job_file = state.path(file, false);
-    let guard = OutputGuard::of_job(&job_file, false);
+    let guard = OutputGuard::of_job(&job_file, false)?;
     let inputs = without_own_files(inputs.list(), &guard, false)?;
     let copy = ScratchCopy::of(&job_file, &inputs, &options)?;
     if copy.invalid > 0 {

@@ -190,7 +190,8 @@ impl RunSettings {
     /// Opens the job file. Checked before the import: subjects of another corp must not come into
     /// it.
     fn open_session(&self) -> Result<Session, Error> {
-        let session = Session::open(&self.job_file, self.session.clone(), self.clock)?;
+        let (settings, note) = (self.session.clone(), &mut |note| say(&format!("{note}")));
+        let session = Session::open_noting(&self.job_file, settings, self.clock, note)?;
         if let Ok(credentials) = self.credentials() {
             session.check_corp(&credentials.corp_id)?;
         }
@@ -225,7 +226,7 @@ impl RunSettings {
                 self.files.rejects.display().to_string(),
                 outcome.invalid_lines,
             )),
-            refusals: session.reader()?.refusals()?,
+            refusals: session.reader().refusals()?,
             lookup: errcode::lookup,
             windows: outcome.windows,
             ticket_until: outcome.ticket_until,
@@ -255,7 +256,7 @@ impl RunFiles {
         quiet: bool,
     ) -> Result<Self, Error> {
         let flags = &args.files;
-        let mut guard = outputs::guard(&args.state, file, job_file, flags.overwrite);
+        let mut guard = outputs::guard(&args.state, file, job_file, flags.overwrite)?;
         let inputs = outputs::without_own_files(args.inputs.list(), &guard, quiet)?;
         let stem = match inputs.first() {
             Some(input) => input.stem(),
@@ -313,7 +314,7 @@ fn connection(
 fn first_stem(job_file: &Path) -> Result<String, Error> {
     match Reader::open(job_file) {
         Ok(reader) => stem(&reader),
-        Err(StoreError::Missing { path }) => Err(Error::usage(format!(
+        Err(StoreError::Missing { path, .. }) => Err(Error::usage(format!(
             "there is no state file {} to resume: name an INPUT, or another file with --state",
             path.display()
         ))),

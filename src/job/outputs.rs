@@ -21,7 +21,7 @@ use crate::{
 /// Refuses outputs that would replace a file of the user's, before anything is done.
 pub(crate) struct OutputGuard {
     job_file: PathBuf,
-    job: Option<Reader>,
+    job: Option<Reader<'static>>,
     written: Vec<WrittenFile>,
     protected: Vec<ProtectedFile>,
     overwrite: bool,
@@ -37,10 +37,17 @@ struct ProtectedFile {
 impl OutputGuard {
     /// Protects the job file with what belongs to it, and the inputs that were imported into it.
     /// With `overwrite` other existing files may be replaced.
-    pub(crate) fn of_job(job_file: &Path, overwrite: bool) -> Self {
-        // What is wrong with a job file is said where it is opened.
-        let job = Reader::open(job_file).ok();
-        let written = job.as_ref().and_then(|job| job.outputs().ok());
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reader::open`], but for a job file that does not exist yet.
+    pub(crate) fn of_job(job_file: &Path, overwrite: bool) -> Result<Self, Error> {
+        let job = match Reader::open(job_file) {
+            Ok(job) => Some(job),
+            Err(StoreError::Missing { .. }) => None,
+            Err(why) => return Err(why.into()),
+        };
+        let written = job.as_ref().map(Reader::outputs).transpose()?;
         let mut guard = Self {
             job_file: job_file.to_owned(),
             job,
@@ -50,7 +57,7 @@ impl OutputGuard {
         };
         guard.protect_database(job_file, "the state file");
         guard.protect_sources();
-        guard
+        Ok(guard)
     }
 
     /// Protects an SQLite database and the files that SQLite makes beside it.
@@ -182,7 +189,7 @@ impl OutputGuard {
     }
 
     fn was_imported(&self, path: &Path, options: &ReadOptions) -> bool {
-        let known = |job: &Reader| job.knows_source(&digest(path, options).ok()?).ok();
+        let known = |job: &Reader<'_>| job.knows_source(&digest(path, options).ok()?).ok();
         self.job.as_ref().and_then(known) == Some(true)
     }
 
@@ -236,7 +243,7 @@ impl FileIdentity {
 
 /// Records in the job file that an output of it is at `path`, with what tells it from other files;
 /// before it is written too, so that a process that is killed meanwhile finds its own file again.
-pub(super) fn record(reader: &Reader, path: &Path, is_written: bool) -> Result<(), StoreError> {
+pub(super) fn record(reader: &Reader<'_>, path: &Path, is_written: bool) -> Result<(), StoreError> {
     let mark = is_written.then(|| file_mark(path)).flatten();
     match recorded_path(path) {
         Some(path) => reader.record_output(&path, &mark.unwrap_or_default()),

@@ -24,7 +24,7 @@ pub(super) fn publish(store: &Store, target: &Target) -> Result<Option<u64>, Err
         return Ok(None);
     }
     let filter = Filter::default();
-    let lines = export(&store.reader()?, target, Format::of(target), &filter)?;
+    let lines = export(&store.reader(), target, Format::of(target), &filter)?;
     if let (Some(lines), Some((path, mark))) = (lines, fingerprint(target)) {
         store.journal().record_published(&path, &mark, lines)?;
     }
@@ -60,6 +60,7 @@ pub(crate) fn export(
 fn record(reader: &Reader, target: &Target, is_written: bool) {
     if let Target::File(path) = target
         && let Err(why) = outputs::record(reader, path, is_written)
+        && is_written
     {
         tracing::warn!(%why, %target, "not recorded as a file of this job");
     }

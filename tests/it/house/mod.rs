@@ -61,7 +61,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("flate2", &["intake/", "export/compress"]),
     ("zstd", &["intake/", "export/compress"]),
     ("indicatif", &["report/bar"]),
-    ("percent_encoding", &["wecom/query", "sim/call"]),
+    (
+        "percent_encoding",
+        &["wecom/query", "sim/call", "store/sqlite_file"],
+    ),
     ("unicode_width", &["report/style"]),
     ("axum", &["sim/server", "report/listen"]),
     ("clap", &["cli/"]),
