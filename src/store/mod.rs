@@ -54,6 +54,7 @@ use rusqlite::{Connection, OptionalExtension};
 pub use commit::{Batch, Settled};
 pub use error::{FileKind, Result, StoreError};
 pub use import::{Import, ImportStats};
+pub(crate) use journal::WrittenFile;
 pub use journal::{Journal, RunId, RunProgress, RunStatus};
 pub use ledger::{DurableLedger, Exchange, StoredLedger};
 pub use queue::Queue;

@@ -17,12 +17,12 @@ fn a_later_input_that_fails_costs_no_reject_of_an_earlier_one() {
         .says("bad.csv has no column");
     let told = dir.read("a.rejects.csv");
     let reason = "unionid,has 8 characters; ids have 16 to 64";
-    let line = format!("\na.csv,7,{reason},lonely-a,\n");
+    let line = format!("\na.csv,7,{reason},lonely-a,,\n");
     assert!(told.contains(&line), "{told}");
     dir.idferry("run a.csv b.csv --budget 0").exits(75);
     let both = dir.read("a.rejects.csv");
     assert!(both.starts_with(&told), "{both}");
-    let line = format!("\nb.csv,6,{reason},lonely-b,\n");
+    let line = format!("\nb.csv,6,{reason},lonely-b,,\n");
     assert!(both.contains(&line), "{both}");
     assert_eq!(dir.mode("a.rejects.csv"), 0o600);
 
