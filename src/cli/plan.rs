@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     config::RunSection,
     format::counted,
-    job::{Error, Exit, ScratchCopy, Session, SessionSettings},
+    job::{Error, Exit, ScratchCopy, ScratchUse, Session, SessionSettings},
     model::State,
     plan::{Plan, PlannedSubjects, render},
 };
@@ -31,7 +31,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
     let file = args.state.file()?.run;
-    let copy = scratch_copy(&args.inputs, &args.state, &file)?;
+    let copy = scratch_copy(&args.inputs, &args.state, &file, ScratchUse::Plan)?;
     let settings = SessionSettings {
         quota: args.quota.quota(&file)?,
         concurrency: args.quota.concurrency(&file),
@@ -58,14 +58,15 @@ pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-/// Copies the job with the inputs imported, and says how many of its lines are invalid.
+/// Makes a scratch job as if the inputs were imported, and says how many of its lines are invalid.
 pub(super) fn scratch_copy(
     inputs: &Inputs,
     state: &StateFile,
     file: &RunSection,
+    purpose: ScratchUse,
 ) -> Result<ScratchCopy, Error> {
     let options = inputs.options(file)?;
-    let copy = ScratchCopy::of(&state.path(file, false), &inputs.list(), &options)?;
+    let copy = ScratchCopy::of(&state.path(file, false), &inputs.list(), &options, purpose)?;
     if copy.invalid > 0 {
         let lines = counted(copy.invalid, "invalid line");
         say(&format!("{lines}; `idferry run` writes them to a file"));

@@ -27,15 +27,18 @@ mod checkpoint;
 mod dedup;
 mod key_runs;
 mod key_sort;
+mod known_texts;
 mod merge;
 mod sources;
 mod spool;
+mod trial;
 
 use std::path::Path;
 
 use rusqlite::Connection;
 
 pub(super) use self::sources::{knows_source, undo_unfinished};
+pub(crate) use self::trial::{TrialImport, TrialSubjects};
 use self::{
     append::append,
     dedup::find_duplicates,
