@@ -17,7 +17,7 @@
 //!   closed another handle of the file while a connection is open, therefore the lock is dropped
 //!   after the connection. A [`Reader`] takes no lock: WAL lets it read beside a writer.
 //! * **Whose it is**: a file without our `application_id`, or with more migrations than this program
-//!   knows, or on a network file system, is refused before anything of it changes: [`sqlite_file`].
+//!   knows, or on a network file system, is refused before anything of it changes; see `sqlite_file`.
 //! * **One file**: a clean end copies the log into the file and removes it. Until then the `job` row
 //!   says that the file was not closed, so that a log which got lost is missed.
 //! * **Temporary files** of an import are made in the same folder and have no name.
