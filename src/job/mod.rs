@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`Session`] | a run, assembled in one place |
 //! | `import`, `results` | its first and its last stage |
+//! | `outputs` | which files they may replace |
 //! | `ticket` | whether a ticket is used and applied for |
 //! | `connection` | where calls go |
 //! | `scratch`, [`Rehearsal`] | a copy of a job, and a run of it in virtual time |
@@ -18,6 +19,7 @@ mod error;
 mod exit;
 mod import;
 mod operator;
+mod outputs;
 mod quota_record;
 mod rehearsal;
 mod results;
@@ -35,9 +37,10 @@ pub use exit::Exit;
 pub(crate) use exit::stop_code;
 pub use import::{ImportedInput, ImportedLines};
 pub use operator::{Operator, TicketNotice};
+pub(crate) use outputs::OutputGuard;
 pub(crate) use rehearsal::RehearsalFindings;
 pub use rehearsal::{Rehearsal, RehearsalObserver, Rehearsed, Unobserved, invent};
-pub(crate) use results::stem;
+pub(crate) use results::{export, stem};
 pub use scratch::ScratchFolder;
 pub(crate) use scratch::{ScratchCopy, ScratchUse};
 pub use session::{RunOutcome, Session, SessionSettings};

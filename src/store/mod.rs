@@ -56,6 +56,7 @@ pub use commit::{Batch, Settled};
 pub use error::{FileKind, Result, StoreError};
 pub use import::{Import, ImportStats};
 pub(crate) use import::{TrialImport, TrialSubjects};
+pub(crate) use journal::WrittenFile;
 pub use journal::{Journal, RunId, RunProgress, RunStatus};
 pub use ledger::{DurableLedger, Exchange, StoredLedger};
 pub use queue::Queue;
