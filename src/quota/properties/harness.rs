@@ -53,7 +53,7 @@ struct SimulatedCall {
     completes: i64,
 }
 
-/// What a state file would hold.
+/// What a job file would hold.
 #[derive(Default)]
 struct Disk {
     slots: BTreeMap<(QuotaWindow, Timestamp), u64>,
