@@ -90,18 +90,15 @@ fn it_is_laid_down_an_hour_before_its_seven_days_end() {
     assert_eq!(result.times("ticket dead"), 0, "laid down, not found dead");
     let start = scenario.setup.start;
     let call_log = scenario.call_log();
-    let last = call_log
-        .lookups()
-        .filter(|call| call.with_ticket)
-        .last()
-        .unwrap();
+    let last = call_log.lookups().filter(|call| call.with_ticket).last();
+    let last = last.unwrap();
     let first = call_log.lookups().find(|call| !call.with_ticket).unwrap();
     assert!(last.sent < start.plus(7 * DAY - HOUR + secs(1)));
     assert!(last.sent > start.plus(7 * DAY - 3 * HOUR));
     assert!(first.sent >= start.plus(7 * DAY - HOUR));
 }
 
-/// Puts a ticket in custody that the remote never gave out.
+/// Stores a ticket that the remote did not issue.
 fn forged(subjects: u64) -> Scenario {
     let mut scenario = Scenario::new(subjects).limits(TIGHT);
     let now = scenario.now();
@@ -122,7 +119,7 @@ fn dead_ticket_is_found_and_harms_no_subject() {
         StopReason::Quota(waiting) => assert!(matches!(waiting.reason, HoldReason::Window(_))),
         other => panic!("business windows apply: {other:?}"),
     }
-    // Only those that were in the air together were refused, and each was asked again.
+    // Only calls in flight together were refused, and each was repeated.
     assert!(with_ticket(&scenario) <= 64, "{}", with_ticket(&scenario));
     assert_eq!(result.of(State::Parked), 0);
     // They count in the business windows as well: the remote may have thought so.
@@ -140,7 +137,7 @@ fn dead_ticket_is_found_and_harms_no_subject() {
 
 #[test]
 fn a_ticket_that_expired_unseen_is_found_out_too() {
-    // The state file believes it to be younger than it is.
+    // By the job file it is younger than it is.
     let mut scenario = Scenario::new(60).limits(TIGHT).ticket().stopping_after(10);
     scenario.run();
     scenario.idle(8 * DAY);
@@ -198,22 +195,14 @@ fn unknown_code_parks_subject_and_keeps_ticket() {
     assert_eq!(result.times("ticket dead"), 0);
     let call_log = scenario.call_log();
     for unionid in odd {
-        let asked: Vec<_> = call_log
-            .lookups()
-            .filter(|call| call.subject.starts_with(&unionid))
-            .map(|call| (call.with_ticket, call.reply))
-            .collect();
+        let asked = call_log.lookups();
+        let asked = asked.filter(|call| call.subject.starts_with(&unionid));
+        let asked: Vec<_> = asked.map(|call| (call.with_ticket, call.reply)).collect();
         let code = Reply::Errcode(123_456);
-        assert_eq!(
-            asked,
-            [(true, code), (false, code)],
-            "once with, once without"
-        );
+        assert_eq!(asked, [(true, code), (false, code)]);
     }
-    assert_eq!(
-        call_log.lookups().filter(|call| !call.with_ticket).count(),
-        3
-    );
+    let without = call_log.lookups().filter(|call| !call.with_ticket);
+    assert_eq!(without.count(), 3);
 }
 
 #[test]
@@ -249,16 +238,11 @@ fn subject_on_trial_backs_off_like_others() {
         assert_eq!(result.times("ticket dead"), 1, "{:?}", result.events);
         let call_log = scenario.call_log();
         let who = &call_log.lookups().next().unwrap().subject;
-        let asked: Vec<_> = call_log
-            .lookups()
-            .filter(|call| call.subject == *who)
-            .collect();
+        let asked = call_log.lookups().filter(|call| call.subject == *who);
+        let asked: Vec<_> = asked.collect();
         assert_eq!(asked.len(), 4);
-        assert_eq!(
-            asked[3].sent,
-            call_log.lookups().nth(3).unwrap().sent,
-            "others wait"
-        );
+        let fourth = call_log.lookups().nth(3).unwrap().sent;
+        assert_eq!(asked[3].sent, fourth, "others wait");
         let pause = asked[3].sent.since(asked[2].completed.unwrap());
         assert!(pause >= Duration::from_millis(200), "{pause:?}");
         paused += asked[2].sent.since(asked[1].completed.unwrap());
@@ -268,7 +252,7 @@ fn subject_on_trial_backs_off_like_others() {
 }
 
 #[test]
-fn the_ticket_lies_in_the_state_file_and_no_other_secret_does() {
+fn the_job_file_has_the_ticket_and_no_other_secret() {
     let mut scenario = Scenario::new(300).ticket();
     scenario.run();
     // A clean end leaves no log beside it.

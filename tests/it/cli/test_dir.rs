@@ -22,7 +22,6 @@ use serde_json::Value;
 /// More steps than anything here takes, for waits that would otherwise never end.
 const STEPS: u64 = 30_000_000;
 
-/// A temporary folder in which commands are typed.
 pub(super) struct TestDir {
     folder: tempfile::TempDir,
 }
@@ -33,12 +32,12 @@ impl TestDir {
         Self { folder }
     }
 
-    /// With `fans.csv` of so many subjects on it, beside a simulator that answers at once.
+    /// With `fans.csv` of so many subjects in it, beside a simulator that answers at once.
     pub(super) fn with_simulator(subjects: usize) -> (Self, Simulator) {
         (Self::with_fans(subjects), simulator(prompt()))
     }
 
-    /// With `fans.csv` of so many subjects on it.
+    /// With `fans.csv` of so many subjects in it.
     pub(super) fn with_fans(subjects: usize) -> Self {
         let dir = Self::new();
         dir.write("fans.csv", fans(0..subjects));
@@ -64,7 +63,7 @@ impl TestDir {
         meta.permissions().mode() & 0o777
     }
 
-    /// What lies on it, sorted.
+    /// The names of its files, sorted.
     pub(super) fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).unwrap();
         let mut names: Vec<_> = entries
@@ -155,13 +154,11 @@ impl Invocation {
         self
     }
 
-    /// Standard input.
     pub(super) fn with_stdin(mut self, content: impl Into<Vec<u8>>) -> Self {
         self.input = Some(content.into());
         self
     }
 
-    /// Runs it to its end.
     pub(super) fn output(self) -> Output {
         self.start().done_by_ref()
     }
@@ -179,7 +176,6 @@ impl Invocation {
         run
     }
 
-    /// Starts it.
     pub(super) fn start(mut self) -> Running {
         if self.input.is_some() {
             self.command.stdin(Stdio::piped());
@@ -205,7 +201,7 @@ impl Invocation {
         }
     }
 
-    /// As it is, for what the rest does not provide.
+    /// For what the rest does not provide.
     pub(super) fn command(self) -> Command {
         self.command
     }
@@ -339,7 +335,6 @@ impl Output {
         self
     }
 
-    /// That standard error has `part`.
     #[track_caller]
     pub(super) fn says(self, part: &str) -> Self {
         assert!(self.err.contains(part), "no '{part}' in:\n{}", self.err);
@@ -465,7 +460,6 @@ pub(super) fn expected<'a>(
     csv
 }
 
-/// The sample input of this name.
 pub(super) fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("sample_data")

@@ -67,13 +67,11 @@ pub(crate) struct Session {
     pub(crate) clock: Clock,
     pub(crate) remote: Rc<RefCell<SimulatedRemote>>,
     pub(crate) call_log: Rc<RefCell<CallLog>>,
-    /// Runs so far.
     runs: u64,
     /// Kills over all runs.
     pub(crate) kills: u64,
 }
 
-/// What came of a run.
 pub(crate) struct RunResult {
     pub(crate) report: RunReport,
     pub(crate) stats: Stats,
@@ -201,7 +199,7 @@ impl Scenario {
         self
     }
 
-    /// Every process dies after so many commits that settled something; 0 for never.
+    /// Every process is killed after so many commits that settled something; 0 for never.
     pub(crate) fn kill_every(mut self, commits: u64) -> Self {
         self.kills = match commits {
             0 => KillSchedule::Never,
@@ -210,13 +208,13 @@ impl Scenario {
         self
     }
 
-    /// The first process dies after so many commits that settled something.
+    /// The first process is killed after so many commits that settled something.
     pub(crate) fn kill_once_after(mut self, commits: u64) -> Self {
         self.kills = KillSchedule::Once(commits);
         self
     }
 
-    /// Processes die in the middle of anything, each so many milliseconds after it began.
+    /// Processes are killed at any point, each so many milliseconds after its start.
     pub(crate) fn kill_after_millis(mut self, lives: impl IntoIterator<Item = u64>) -> Self {
         let lives = lives.into_iter().map(Duration::from_millis);
         self.kills = KillSchedule::After(lives.collect());
@@ -331,14 +329,14 @@ impl Scenario {
         self.session().remote.borrow_mut()
     }
 
-    /// Nothing happens for so long.
+    /// Lets so much time pass without a run.
     pub(crate) fn idle(&mut self, span: Duration) {
         self.start();
         let runtime = &self.session().runtime;
         runtime.block_on(async { sleep(span).await });
     }
 
-    /// Nothing is enrolled but what the test enrols itself.
+    /// Imports nothing: the test imports its own subjects.
     pub(crate) fn bare(mut self) -> Self {
         self.prepared = true;
         self
@@ -435,13 +433,11 @@ impl Scenario {
 }
 
 impl Session {
-    /// The wall clock.
     pub(crate) fn now(&self) -> Timestamp {
         self.runtime.block_on(async { self.clock.now() })
     }
 }
 
-/// The results file.
 pub(crate) fn export(reader: &Reader) -> String {
     let mut bytes = Vec::new();
     write_csv(reader, &mut bytes, &Filter::default()).unwrap();
