@@ -13,8 +13,8 @@ use crate::{
     clock::{Clock, Timestamp},
     config::RunSection,
     job::{
-        Error, Exit, Rehearsal, RehearsalFindings, RehearsalObserver, ScratchFolder, TicketPolicy,
-        invent,
+        Error, Exit, Rehearsal, RehearsalFindings, RehearsalObserver, ScratchFolder, ScratchUse,
+        TicketPolicy, invent,
     },
     report::{self, Reporter, Timeline},
     runner::{CommitPolicy, RunOptions, event::RunEvent},
@@ -150,7 +150,8 @@ impl Args {
 
     fn prepare(&self, file: &RunSection, rehearsal: &Rehearsal) -> Result<ScratchFolder, Error> {
         let Some(subjects) = self.subjects else {
-            let folder = scratch_copy(&self.inputs, &self.state, file)?.folder;
+            let folder =
+                scratch_copy(&self.inputs, &self.state, file, ScratchUse::Rehearsal)?.folder;
             // The simulator has a corp of its own.
             Store::open(&folder.job_file(), Clock::system().now())?.clear_corp()?;
             return Ok(folder);
