@@ -90,7 +90,7 @@ fn a_closed_port_before_the_run_is_work_left() {
     // The one chance is not used up by that.
     let simulator = simulator(prompt());
     let fresh = dir
-        .idferry("run fans.csv --ticket apply --state fresh.db --output fresh.csv")
+        .idferry("run fans.csv --ticket apply --state fresh.db --overwrite")
         .at(&simulator);
     fresh.exits(0);
     assert_eq!(simulator.stats().ticket_applications, 1);
