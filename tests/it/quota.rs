@@ -135,7 +135,7 @@ fn exhausted_hour_exits_if_told_to_and_names_the_time() {
     assert_eq!(scenario.run().of(State::Queued), 20);
     scenario.idle(HOUR + secs(15));
     assert!(scenario.run().finished());
-    assert_eq!(scenario.call_log().lookups().count(), 120);
+    assert_eq!(scenario.sent(), 120);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn used_quota_stays_used_over_any_number_of_deaths() {
         .on_quota_exit();
     let result = scenario.run();
     quota(&result);
-    let sent = scenario.call_log().lookups().count();
+    let sent = scenario.sent();
     // Each kill counts one paid call that was never sent, and no more.
     assert!((40..=60).contains(&sent), "{sent}");
     assert!(result.kills > 10);
@@ -167,7 +167,7 @@ fn after_a_death_only_what_is_left_of_the_window_is_used() {
     let result = scenario.run();
     quota(&result);
     assert_eq!(result.kills, 1);
-    let sent = scenario.call_log().lookups().count();
+    let sent = scenario.sent();
     assert!((55..=60).contains(&sent), "{sent}");
     // The calls in flight at the kill may never have arrived.
     assert!(result.lookups().windows["business.hour"].peak + 4 >= sent as u64);
@@ -228,10 +228,10 @@ fn unexplained_45009_is_waited_out_longer_each_time() {
     assert!(until.since(scenario.now()) > 29 * DAY);
 
     // A month is never waited for unasked, and a restart does not probe.
-    let sent = scenario.call_log().lookups().count();
+    let sent = scenario.sent();
     scenario.idle(DAY);
     assert_eq!(quota(&scenario.run()).reason, HoldReason::Lockout);
-    assert_eq!(scenario.call_log().lookups().count(), sent);
+    assert_eq!(scenario.sent(), sent);
 }
 
 #[test]
@@ -259,18 +259,18 @@ fn long_lockout_exits_and_is_probed_once_after_it() {
     let mut scenario = shut().on_quota_exit();
     let waiting = quota(&scenario.run());
     assert_eq!(waiting.reason, HoldReason::Lockout);
-    let sent = scenario.call_log().lookups().count();
+    let sent = scenario.sent();
     let wait = waiting.until.unwrap().since(scenario.now());
     assert!(wait > 59 * MINUTE && wait < 61 * MINUTE, "{wait:?}");
 
     scenario.idle(wait - secs(60));
     assert_eq!(quota(&scenario.run()).until, waiting.until);
-    let early = scenario.call_log().lookups().count();
+    let early = scenario.sent();
     assert_eq!(early, sent, "too early to probe");
 
     scenario.idle(secs(61));
     let result = scenario.run();
-    assert_eq!(scenario.call_log().lookups().count(), sent + 1, "one probe");
+    assert_eq!(scenario.sent(), sent + 1, "one probe");
     let day = quota(&result).until.unwrap();
     let midnight = scenario.now().next_natural_day();
     assert!(day >= midnight && day <= midnight.plus(secs(7)), "{day}");
@@ -342,12 +342,12 @@ fn a_budget_is_spent_to_the_last_call_and_not_beyond() {
     let mut scenario = Scenario::new(200).configure(|setup| setup.options.budget = Some(70));
     let result = scenario.run();
     assert!(matches!(result.report.reason, StopReason::Budget));
-    assert_eq!(scenario.call_log().lookups().count(), 70);
+    assert_eq!(scenario.sent(), 70);
     assert_eq!(result.of(State::Queued), 130);
     assert!(matches!(scenario.run().report.reason, StopReason::Budget));
     scenario.setup.options.budget = Some(60);
     assert!(scenario.run().finished(), "the budget is just enough");
-    assert_eq!(scenario.call_log().lookups().count(), 200);
+    assert_eq!(scenario.sent(), 200);
 }
 
 #[test]
@@ -358,7 +358,7 @@ fn a_deadline_ends_the_run_even_in_the_middle_of_a_wait() {
         .configure(|setup| setup.options.deadline = Some(start.plus(30 * MINUTE)));
     let result = scenario.run();
     assert!(matches!(result.report.reason, StopReason::Time));
-    assert_eq!(scenario.call_log().lookups().count(), 50);
+    assert_eq!(scenario.sent(), 50);
     let late = result.ended.since(start.plus(30 * MINUTE));
     assert!(result.took >= 30 * MINUTE && late < secs(1), "{late:?}");
 }
@@ -368,7 +368,7 @@ fn a_deadline_in_the_past_sends_nothing() {
     let start = Scenario::new(0).setup.start;
     let mut scenario = Scenario::new(20).configure(|setup| setup.options.deadline = Some(start));
     assert!(matches!(scenario.run().report.reason, StopReason::Time));
-    assert_eq!(scenario.call_log().lookups().count(), 0);
+    assert_eq!(scenario.sent(), 0);
 }
 
 /// The share of a steady minute limit that is used, over whole minutes.

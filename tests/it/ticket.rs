@@ -15,21 +15,13 @@ use crate::scenario::{DAY, HOUR, Reply, Scenario, contains_secret, secs};
 
 const TIGHT: &str = "basic.minute=600,business.hour=50,business.day=100,business.month=120";
 
-fn with_ticket(scenario: &Scenario) -> usize {
-    scenario
-        .call_log()
-        .lookups()
-        .filter(|call| call.with_ticket)
-        .count()
-}
-
 #[test]
 fn with_a_ticket_the_business_windows_do_not_bind() {
     let mut scenario = Scenario::new(1_000).limits(TIGHT).ticket();
     let result = scenario.run();
     assert!(result.finished());
     assert!(result.took < secs(300), "{:?}", result.took);
-    assert_eq!(with_ticket(&scenario), 1_000);
+    assert_eq!(scenario.sent_with_ticket(), 1_000);
     assert_eq!(result.lookups().windows["business.month"].peak, 0);
     assert_eq!(result.lookups().windows["basic.minute"].peak, 600);
 }
@@ -41,10 +33,7 @@ fn it_is_applied_for_once_and_kept_over_every_death() {
     assert!(result.finished());
     assert!(result.kills > 50, "{}", result.kills);
     assert_eq!(result.stats.ticket_applications, 1);
-    assert_eq!(
-        with_ticket(&scenario),
-        scenario.call_log().lookups().count()
-    );
+    assert_eq!(scenario.sent_with_ticket(), scenario.sent());
 }
 
 #[test]
@@ -74,7 +63,7 @@ fn a_ticket_serves_later_runs_too() {
     scenario.setup.ticket = false;
     let result = scenario.run();
     assert!(result.finished());
-    assert_eq!(with_ticket(&scenario), 300);
+    assert_eq!(scenario.sent_with_ticket(), 300);
     assert_eq!(result.stats.ticket_applications, 1);
 }
 
@@ -120,18 +109,22 @@ fn dead_ticket_is_found_and_harms_no_subject() {
         other => panic!("business windows apply: {other:?}"),
     }
     // Only calls in flight together were refused, and each was repeated.
-    assert!(with_ticket(&scenario) <= 64, "{}", with_ticket(&scenario));
+    assert!(
+        scenario.sent_with_ticket() <= 64,
+        "{}",
+        scenario.sent_with_ticket()
+    );
     assert_eq!(result.of(State::Parked), 0);
     // They count in the business windows as well: the remote may have thought so.
     let answered = result.of(State::Linked) + result.of(State::Unlinked);
-    assert_eq!(answered as usize + with_ticket(&scenario), 50);
+    assert_eq!(answered as usize + scenario.sent_with_ticket(), 50);
 
     // It stays dead in the next run, and is not applied for again.
-    let sent = with_ticket(&scenario);
+    let sent = scenario.sent_with_ticket();
     scenario.setup.ticket = true;
     scenario.idle(HOUR + secs(60));
     scenario.run();
-    assert_eq!(with_ticket(&scenario), sent);
+    assert_eq!(scenario.sent_with_ticket(), sent);
     assert_eq!(scenario.call_log().of(wire::APPLY_MASS_CALL_TICKET), 0);
 }
 

@@ -1,12 +1,10 @@
-//! What people give in good faith.
-
-use std::io::Write;
+//! Inputs of all kinds, usable and not.
 
 use insta::assert_snapshot;
 
 use crate::scenario::timeless;
 
-use super::test_dir::{Output, TestDir, fans, ids, lookups, prompt, sample, simulator};
+use super::test_dir::{Output, TestDir, fans, gzip, ids, lookups, prompt, sample, simulator};
 
 /// What `run` says of this file, which it cannot use.
 fn refused(dir: &TestDir, name: &str) -> String {
@@ -39,9 +37,9 @@ fn a_file_that_cannot_be_used_is_told_with_what_to_do() {
 #[test]
 fn a_file_that_may_not_be_read_is_told() {
     let dir = TestDir::with_fans(3);
-    open_to_everybody(&dir, "");
+    open_to_all(&dir, "");
     set_mode(&dir, "fans.csv", 0o000);
-    let Some(done) = as_nobody(&dir, "run fans.csv --sandbox") else {
+    let Some(done) = unprivileged(&dir, "run fans.csv --sandbox") else {
         return;
     };
     done.exits(2)
@@ -51,11 +49,11 @@ fn a_file_that_may_not_be_read_is_told() {
 #[test]
 fn a_state_that_may_not_be_written_is_told() {
     let dir = TestDir::with_fans(3);
-    open_to_everybody(&dir, "");
+    open_to_all(&dir, "");
     dir.idferry("run fans.csv --budget 0").exits(75);
     set_mode(&dir, "fans.csv", 0o644);
     set_mode(&dir, "idferry.db", 0o444);
-    let Some(done) = as_nobody(&dir, "run fans.csv --sandbox --state idferry.db") else {
+    let Some(done) = unprivileged(&dir, "run fans.csv --sandbox --state idferry.db") else {
         return;
     };
     done.exits(1)
@@ -65,10 +63,10 @@ fn a_state_that_may_not_be_written_is_told() {
 #[test]
 fn unwritable_folder_is_reported_before_any_call() {
     let dir = TestDir::with_fans(3);
-    open_to_everybody(&dir, "");
+    open_to_all(&dir, "");
     std::fs::create_dir(dir.path("shut")).unwrap();
     set_mode(&dir, "shut", 0o555);
-    let Some(done) = as_nobody(&dir, "run fans.csv --output shut/links.csv") else {
+    let Some(done) = unprivileged(&dir, "run fans.csv --output shut/links.csv") else {
         return;
     };
     done.exits(2)
@@ -81,17 +79,17 @@ fn set_mode(dir: &TestDir, name: &str, mode: u32) {
     std::fs::set_permissions(dir.path(name), mode).unwrap();
 }
 
-fn open_to_everybody(dir: &TestDir, name: &str) {
+fn open_to_all(dir: &TestDir, name: &str) {
     set_mode(dir, name, 0o777);
 }
 
-/// Root ignores modes, so the command is run as somebody else; `None` if they may not start it.
-fn as_nobody(dir: &TestDir, line: &str) -> Option<Output> {
+/// Runs as another user than root, who ignores modes; `None` if that user may not start it.
+fn unprivileged(dir: &TestDir, line: &str) -> Option<Output> {
     let mut version = dir.idferry("--version").unprivileged().command();
     match version.output() {
         Ok(output) if output.status.success() => Some(dir.idferry(line).unprivileged().output()),
         _ => {
-            eprintln!("skipped: nobody else may start the binary here");
+            eprintln!("skipped: no other user may start the binary here");
             None
         }
     }
@@ -147,16 +145,10 @@ fn nul_byte_and_huge_field_cost_their_own_line_only() {
 fn compressed_inputs_give_the_results_of_plain_ones() {
     let simulator = simulator(prompt());
     let csv = fans(0..50);
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(csv.as_bytes()).unwrap();
-    let gzip = gzip.finish().unwrap();
+    let gzip = gzip(&csv);
     let zstd = zstd::encode_all(csv.as_bytes(), 1).unwrap();
-    let results = [
-        ("fans.csv", csv.into_bytes()),
-        ("fans.csv.gz", gzip),
-        ("fans.csv.zst", zstd),
-    ]
-    .map(|(name, bytes)| {
+    let plain = ("fans.csv", csv.into_bytes());
+    let results = [plain, ("fans.csv.gz", gzip), ("fans.csv.zst", zstd)].map(|(name, bytes)| {
         let dir = TestDir::new();
         dir.write(name, bytes);
         dir.idferry("run").arg(name).at(&simulator).exits(0);
@@ -170,9 +162,7 @@ fn compressed_inputs_give_the_results_of_plain_ones() {
 #[test]
 fn a_torn_archive_keeps_what_was_read_and_goes_on_once_whole() {
     let dir = TestDir::new();
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(fans(0..5_000).as_bytes()).unwrap();
-    let whole = gzip.finish().unwrap();
+    let whole = gzip(&fans(0..5_000));
     dir.write("fans.csv.gz", &whole[..whole.len() / 2]);
     dir.idferry("run fans.csv.gz --budget 0")
         .exits(2)
@@ -285,7 +275,7 @@ fn untidy_sample_asks_valid_lines_and_reports_the_rest() {
     untidy.csv,57,OpenID,has 4 characters; ids have 16 to 64,o-14ibMoXyV94kFfqhv6GBjjyFV4,NULL,,from a database
     "#);
 
-    // Invocation again it asks nothing, keeps the rejects, and says why it is still no success.
+    // The same command again asks nothing, keeps the rejects, and says why it is no success.
     dir.idferry("run untidy.csv")
         .at(&simulator)
         .exits(3)

@@ -129,8 +129,7 @@ fn plan_and_rehearse_end_with_the_run_to_type() {
     let next = format!("\n  idferry run {flags} 'my fans.csv'\n");
     assert!(rehearsed.out.ends_with(&next), "{}", rehearsed.out);
     let line = format!("rehearse --subjects 3 {flags} --json");
-    let rehearsed = dir.idferry(&line).exits(0).out;
-    let rehearsed: serde_json::Value = serde_json::from_str(&rehearsed).unwrap();
+    let rehearsed = dir.idferry(&line).exits(0).json();
     assert_eq!(rehearsed["next"], format!("idferry run INPUT.csv {flags}"));
     let planned = dir.idferry(&format!("plan fans.csv {flags}")).output();
     let next = format!("\n  idferry run fans.csv {flags}\n");
@@ -152,8 +151,7 @@ fn both_can_be_asked_beside_a_run_and_after_a_kill() {
         dir.status()["subjects"]["queued"] == 15
     });
     let plan = || {
-        let plan = dir.idferry("plan --json").exits(0).out;
-        let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+        let plan = dir.idferry("plan --json").exits(0).json();
         assert_eq!(plan["calls"], 15, "{plan}");
     };
     plan();

@@ -325,6 +325,17 @@ impl Scenario {
         self.session().call_log.borrow()
     }
 
+    /// How many lookups were sent so far.
+    pub(crate) fn sent(&self) -> usize {
+        self.call_log().lookups().count()
+    }
+
+    /// How many of them had a ticket.
+    pub(crate) fn sent_with_ticket(&self) -> usize {
+        let call_log = self.call_log();
+        call_log.lookups().filter(|call| call.with_ticket).count()
+    }
+
     pub(crate) fn sim(&self) -> RefMut<'_, SimulatedRemote> {
         self.session().remote.borrow_mut()
     }
