@@ -15,7 +15,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("format", &["clock"]),
     ("intake", &["model"]),
-    ("quota", &["model", "clock"]),
+    ("quota", &["model", "clock", "format"]),
     ("store", &["model", "clock", "secret", "quota"]),
     ("gate", &["model", "clock", "quota"]),
     ("wecom", &["model", "clock", "secret", "quota::Paid"]),
