@@ -1,14 +1,17 @@
 //! The command line: parses, calls [`job`](crate::job), prints what [`report`](crate::report) says.
 //!
 //! One file for each command. Beside them: `args` and `values` (flags that commands
-//! share, and how they are read), `operator` (prompts and progress), `progress` (which reporter), `console` (standard error), `signals`,
+//! share, and how they are read), `operator` (prompts and progress), `outputs` (which files are inputs, which are replaced), `progress` (which reporter), `console` (standard error), `signals`, `open_files` (the limit of them),
 //! `next_command` (the command to type next).
 
 mod args;
+mod backup;
 mod console;
 mod export;
 mod next_command;
+mod open_files;
 mod operator;
+mod outputs;
 mod plan;
 mod progress;
 mod rehearse;
@@ -23,7 +26,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::job::Exit;
+use crate::{job::Exit, report::style};
 use next_command::NextCommand;
 
 /// Converts WeChat (unionid, openid) pairs to WeCom external_userids, within every quota and
@@ -51,6 +54,8 @@ enum Command {
     Retry(retry::Args),
     /// Write the results so far, also during a run.
     Export(export::Args),
+    /// Copy the state file, also during a run.
+    Backup(backup::Args),
     /// Serve the simulated WeCom API on a loopback address, for any client.
     Simulate(simulate::Args),
 }
@@ -77,10 +82,12 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Retry(args) => retry::run(&args, &next),
         Command::Export(args) => export::run(&args),
+        Command::Backup(args) => backup::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     };
     let exit = done.unwrap_or_else(|error| {
-        console::say(&format!("idferry: {error}"));
+        let message = error.to_string();
+        console::say(&format!("idferry: {}", style::printable(&message)));
         error.exit
     });
     ExitCode::from(exit.code())

@@ -1,10 +1,10 @@
 //! `idferry rehearse`: the same run against the simulator in memory, weeks in seconds.
 
-use std::{cell::RefCell, io::Write, rc::Rc, time::Duration};
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use super::{
     args::{Inputs, QuotaFlags, StateFile, StopFlags, TicketFlag, ticket_policy},
-    console::say,
+    console::{print, say},
     next_command::NextCommand,
     plan::scratch_copy,
     simulate::latency,
@@ -85,7 +85,7 @@ pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
         report::rehearsal::render(&findings, &rehearsed, &timeline, errcode::lookup)
     };
     // A reader who closed the pipe has read enough.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = print(&text);
     if args.keep {
         say(&format!("kept in {}", scratch.keep().display()));
     }

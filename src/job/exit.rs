@@ -21,7 +21,8 @@ pub enum Exit {
     Halted = 4,
     /// Halted: error budget exceeded.
     ErrorBudget = 5,
-    /// The job file belongs to another corp, or to a newer version of idferry.
+    /// The job file belongs to another corp, or to a newer version of idferry, or is not
+    /// idferry's.
     OtherState = 8,
     /// Another process holds the job file.
     Held = 9,
@@ -79,5 +80,6 @@ pub(crate) const fn stop_code(reason: &StopReason) -> (&'static str, Exit) {
         StopReason::Refused(_) => ("refused", Exit::Halted),
         StopReason::TokensRefused => ("tokens_refused", Exit::Halted),
         StopReason::Breaker(_) => ("breaker", Exit::ErrorBudget),
+        StopReason::JobFileMoved(_) => ("job_file_moved", Exit::Internal),
     }
 }

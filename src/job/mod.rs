@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`Session`] | a run, assembled in one place |
 //! | `import`, `results` | its first and its last stage |
+//! | `outputs` | which files they may replace |
 //! | `ticket` | whether a ticket is used and applied for |
 //! | `connection` | where calls go |
 //! | `scratch`, [`Rehearsal`] | a copy of a job, and a run of it in virtual time |
@@ -12,11 +13,13 @@
 //!
 //! Nothing here prints: [`report`](crate::report) has the words, [`cli`](crate::cli) the terminal.
 
+mod backup;
 mod connection;
 mod error;
 mod exit;
 mod import;
 mod operator;
+mod outputs;
 mod quota_record;
 mod rehearsal;
 mod results;
@@ -25,6 +28,7 @@ mod session;
 pub(crate) mod status;
 mod ticket;
 
+pub use backup::{Backup, backup};
 pub(crate) use connection::Connection;
 pub use connection::Credentials;
 pub use error::Error;
@@ -33,9 +37,10 @@ pub use exit::Exit;
 pub(crate) use exit::stop_code;
 pub use import::{ImportedInput, ImportedLines};
 pub use operator::{Operator, TicketNotice};
+pub(crate) use outputs::OutputGuard;
 pub(crate) use rehearsal::RehearsalFindings;
 pub use rehearsal::{Rehearsal, RehearsalObserver, Rehearsed, Unobserved, invent};
-pub(crate) use results::stem;
+pub(crate) use results::{export, stem};
 pub(crate) use scratch::ScratchCopy;
 pub use scratch::ScratchFolder;
 pub use session::{RunOutcome, Session, SessionSettings};

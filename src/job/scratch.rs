@@ -7,7 +7,7 @@ use crate::{
     clock::Clock,
     intake::{Input, ReadOptions},
     model::Tally,
-    store::{Reader, Store, StoreError},
+    store::{Reader, Store},
 };
 
 /// A folder for a job file, removed when dropped.
@@ -63,8 +63,7 @@ impl ScratchCopy {
         options: &ReadOptions,
     ) -> Result<Self, Error> {
         if inputs.is_empty() && !origin.exists() {
-            let path = origin.to_owned();
-            return Err(StoreError::Missing { path }.into());
+            return Err(Store::missing(origin).into());
         }
         let folder = ScratchFolder::new()?;
         let path = folder.job_file();
@@ -74,7 +73,7 @@ impl ScratchCopy {
         let mut store = Store::open(&path, Clock::system().now())?;
         store.disable_fsync()?;
         import(&mut store, inputs, options, &mut |_| ())?;
-        let sources = store.reader()?.sources()?;
+        let sources = store.reader().sources()?;
         Ok(Self {
             lines: sources.iter().map(|source| source.lines).sum(),
             invalid: sources.iter().map(|source| source.rejected).sum(),

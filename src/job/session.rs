@@ -28,7 +28,7 @@ use crate::{
         open_gate,
         ticket::stored,
     },
-    store::{Reader, RunId, Store},
+    store::{OpeningNote, Reader, RunId, Store},
     wecom::{Client, Ticket, errcode},
 };
 
@@ -75,8 +75,22 @@ impl Session {
     ///
     /// If another process holds it, or it is not a job file of this version.
     pub fn open(path: &Path, settings: SessionSettings, clock: Clock) -> Result<Self, Error> {
+        Self::open_noting(path, settings, clock, &mut |_| ())
+    }
+
+    /// The same; `note` hears what an unclean end has left behind.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
+    pub fn open_noting(
+        path: &Path,
+        settings: SessionSettings,
+        clock: Clock,
+        note: &mut dyn FnMut(OpeningNote),
+    ) -> Result<Self, Error> {
         Ok(Self {
-            store: Store::open(path, clock.now())?,
+            store: Store::open_noting(path, clock.now(), note)?,
             settings,
             clock,
         })
@@ -109,7 +123,7 @@ impl Session {
 
     /// Writes the invalid lines of all inputs to `path`, if there are any.
     pub(crate) fn export_rejects(&self, path: &Path) -> Result<(), Error> {
-        results::publish_invalid_lines(&self.store.reader()?, path)
+        results::publish_invalid_lines(&self.store.reader(), path)
     }
 
     /// Records the beginning of the run `command`, with the quota it respects.
@@ -231,8 +245,8 @@ impl Session {
     }
 
     /// The job file, for reading.
-    pub(crate) fn reader(&self) -> Result<Reader, Error> {
-        Ok(self.store.reader()?)
+    pub(crate) const fn reader(&self) -> Reader<'_> {
+        self.store.reader()
     }
 
     /// What a forecast of this run needs: the gate that would admit its calls, and the stored
@@ -282,7 +296,7 @@ impl Session {
         windows: Vec<WindowUse>,
         ticket_until: Option<Timestamp>,
     ) -> Result<RunOutcome, Error> {
-        let invalid_lines = results::invalid_lines(&self.store.reader()?)?;
+        let invalid_lines = results::invalid_lines(&self.store.reader())?;
         Ok(RunOutcome {
             exit: Exit::of(&report.reason, &report.tally, invalid_lines),
             report,

@@ -2,7 +2,7 @@
 
 use super::{
     Entry, Failure, HoldReason, LockoutLevel, QuotaWindow, RunEvent, Snapshot, Waiting, WindowUse,
-    next_steps,
+    next_steps, style::printable,
 };
 use crate::{
     clock::Timestamp,
@@ -186,6 +186,17 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
             headline: TOKENS_REFUSED.into(),
             next: then_resume(vec![next_steps::CHECK_SECRET.into()]),
         },
+        StopReason::JobFileMoved(path) => StopWords {
+            headline: format!(
+                "Halted: the state file {} was deleted, moved or replaced under the run, {left}.",
+                path.display()
+            ),
+            next: vec![
+                "put it back before you run again: without it every subject is asked again, and \
+                 every call counted twice"
+                    .into(),
+            ],
+        },
         StopReason::Breaker(trip) => StopWords {
             headline: format!("Halted: {}, {left}.", tripped(trip, context.lookup)),
             next: vec![
@@ -254,7 +265,7 @@ fn tripped(trip: &BreakerTrip, lookup: fn(i64) -> &'static Entry) -> String {
 
 /// What is said of an input that was imported, a line each.
 pub(crate) fn imported(input: &ImportedInput) -> Vec<String> {
-    let name = &input.name;
+    let name = &*printable(&input.name);
     let Some(lines) = &input.lines else {
         return vec![format!("{name}: already imported")];
     };

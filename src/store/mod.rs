@@ -16,10 +16,11 @@
 //!   process. SQLite's locks are of another kind (`fcntl`); they would be lost if this process
 //!   closed another handle of the file while a connection is open, therefore the lock is dropped
 //!   after the connection. A [`Reader`] takes no lock: WAL lets it read beside a writer.
-//! * **Compatibility**: `user_version` is the number of migrations applied. Opening for writing
-//!   applies the missing ones; a file with more of them than this program knows is refused.
-//! * **File systems**: WAL needs shared memory, therefore the file must be on a local disk.
-//!   Temporary files of an import are made in the same folder and have no name.
+//! * **Whose it is**: a file without our `application_id`, or with more migrations than this program
+//!   knows, or on a network file system, is refused before anything of it changes: [`sqlite_file`].
+//! * **One file**: a clean end copies the log into the file and removes it. Until then the `job` row
+//!   says that the file was not closed, so that a log which got lost is missed.
+//! * **Temporary files** of an import are made in the same folder and have no name.
 //!
 //! # Errors
 //!
@@ -36,32 +37,33 @@ mod error;
 mod import;
 mod journal;
 mod ledger;
+mod local_disk;
 mod multi_insert;
 mod queue;
 mod reader;
 mod rejects;
 mod schema;
+mod sqlite_file;
 mod tally;
 mod ticket;
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
 pub use commit::{Batch, Settled};
-pub use error::{Result, StoreError};
+pub use error::{FileKind, Result, StoreError};
 pub use import::{Import, ImportStats};
+pub(crate) use journal::WrittenFile;
 pub use journal::{Journal, RunId, RunProgress, RunStatus};
 pub use ledger::{DurableLedger, Exchange, StoredLedger};
 pub use queue::Queue;
 pub use reader::{Reader, SourceStatus, SubjectRecord};
 pub use rejects::Reject;
+pub use schema::OpeningNote;
 pub use ticket::{Application, Tickets};
 
-use self::{corps::Corps, import::JobParts};
+use self::{corps::Corps, import::JobParts, local_disk::has_log, sqlite_file::HeldFile};
 use crate::{
     clock::Timestamp,
     model::{Api, State, Tally},
@@ -71,10 +73,9 @@ use crate::{
 pub struct Store {
     // Fields are dropped in this order: the connection closes before the lock is released.
     db: Connection,
-    path: PathBuf,
     tally: Tally,
     corps: Corps,
-    _lock: File,
+    file: HeldFile,
 }
 
 impl Store {
@@ -83,22 +84,43 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Held`], [`StoreError::Newer`] or [`StoreError::Open`], besides those that
-    /// every function of the module can return.
+    /// [`StoreError::Held`], [`StoreError::NotOurs`], [`StoreError::Newer`],
+    /// [`StoreError::NetworkDisk`] or [`StoreError::Open`], besides those that every function of the
+    /// module can return.
     pub fn open(path: &Path, now: Timestamp) -> Result<Self> {
-        let (db, lock) = schema::open_locked(path)?;
-        db.execute(
-            "UPDATE job SET holder_pid = ?1, held_since = ?2",
-            (std::process::id(), now.as_millis()),
-        )?;
-        import::undo_unfinished(&db)?;
+        Self::open_noting(path, now, &mut |_| ())
+    }
+
+    /// The same; `note` hears what an unclean end has left behind.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
+    pub fn open_noting(
+        path: &Path,
+        now: Timestamp,
+        note: &mut dyn FnMut(OpeningNote),
+    ) -> Result<Self> {
+        let had_log = has_log(path);
+        let (db, file) = schema::open_locked(path)?;
+        if !had_log && !schema::was_closed(&db)? {
+            let path = path.to_owned();
+            note(OpeningNote::LogMissing { path });
+        }
+        schema::begin_holding(&db, now)?;
+        let undoing = |subjects| note(OpeningNote::UndoingImport { subjects });
+        import::undo_unfinished(&db, undoing)?;
         Ok(Self {
             tally: tally::load_tally(&db)?,
             corps: corps::load_corps(&db)?,
-            path: path.to_owned(),
             db,
-            _lock: lock,
+            file,
         })
+    }
+
+    /// The error that there is no job file at `path`.
+    pub(crate) fn missing(path: &Path) -> StoreError {
+        schema::JOB.missing(path)
     }
 
     /// Checks that the file is of this corp or of none; writes nothing.
@@ -116,7 +138,7 @@ impl Store {
         match owner.flatten() {
             // The plain-text form of a corpid ignores case (D39442).
             Some(theirs) if !theirs.eq_ignore_ascii_case(corp_id) => Err(StoreError::OtherCorp {
-                path: self.path.clone(),
+                path: self.path().to_owned(),
                 theirs,
                 ours: corp_id.to_owned(),
             }),
@@ -158,9 +180,26 @@ impl Store {
         Ok(())
     }
 
-    /// Opens the same file for reading.
-    pub fn reader(&self) -> Result<Reader> {
-        Reader::open(&self.path)
+    /// Returns a reader over the connection of this store: of this file, whatever its path leads to
+    /// by now.
+    pub const fn reader(&self) -> Reader<'_> {
+        Reader::of(&self.db)
+    }
+
+    /// Where it was opened.
+    pub(crate) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Whether the path still leads to this file, and its log lies beside it.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.file.is_in_place()
+    }
+
+    /// Returns the random id that the job was made with.
+    pub fn job_id(&self) -> Result<String> {
+        let sql = "SELECT job_id FROM job";
+        Ok(self.db.query_row(sql, [], |row| row.get(0))?)
     }
 
     /// Returns the subjects to look up.
@@ -192,7 +231,7 @@ impl Store {
     pub fn import(&mut self, name: &str, digest: Option<&[u8]>) -> Result<Import<'_>> {
         let job = JobParts {
             db: &self.db,
-            path: &self.path,
+            path: self.file.path(),
             corps: &mut self.corps,
             tally: &mut self.tally,
         };
@@ -209,6 +248,14 @@ impl Store {
     fn recall_corps(&mut self) -> Result<()> {
         self.corps = corps::load_corps(&self.db)?;
         Ok(())
+    }
+}
+
+impl Drop for Store {
+    /// Leaves one whole file, without a log beside it.
+    fn drop(&mut self) {
+        // What fails here is done by the next `Store::open`.
+        let _ = schema::end_holding(&self.db, self.is_in_place());
     }
 }
 

@@ -1,15 +1,19 @@
 //! Reading the job file beside its writer, for `status` and `export`.
 
-use std::path::Path;
+use std::{ops::Deref, path::Path};
 
-use rusqlite::{Connection, Rows};
+use rusqlite::{
+    Connection, Rows,
+    types::{ToSqlOutput, ValueRef},
+};
 
 use super::{
     error::{Result, StoreError},
-    journal::{Journal, RunStatus},
+    import,
+    journal::{Journal, RunStatus, WrittenFile},
     ledger::{DurableLedger, StoredLedger},
     rejects::{self, Reject},
-    schema,
+    schema, sqlite_file,
     tally::load_tally,
     ticket::Tickets,
 };
@@ -19,8 +23,33 @@ use crate::{
 };
 
 /// The job file, open for reading.
-pub struct Reader {
-    db: Connection,
+pub struct Reader<'s> {
+    db: ReadConnection<'s>,
+}
+
+/// A connection of its own, or that of a writer.
+enum ReadConnection<'s> {
+    Own(Connection),
+    Writers(&'s Connection),
+}
+
+impl Deref for ReadConnection<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        match self {
+            Self::Own(db) => db,
+            Self::Writers(db) => db,
+        }
+    }
+}
+
+impl Drop for ReadConnection<'_> {
+    fn drop(&mut self) {
+        if let Self::Own(db) = self {
+            sqlite_file::keep_log(db);
+        }
+    }
 }
 
 /// An imported source.
@@ -54,27 +83,69 @@ pub struct SubjectRecord {
     pub links: Vec<Link>,
 }
 
-impl Reader {
+impl Reader<'static> {
     /// Opens an existing job file.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Missing`], [`StoreError::Newer`] or [`StoreError::Open`], besides those that
-    /// every function of the module can return.
+    /// [`StoreError::Missing`], and those of [`Store::open`](super::Store::open) but for
+    /// [`StoreError::Held`].
     pub fn open(path: &Path) -> Result<Self> {
-        let db = schema::open_to_read(path)?;
+        let db = schema::JOB.open_to_read(path)?;
+        let db = ReadConnection::Own(db);
         Ok(Self { db })
     }
+}
 
-    /// Writes a consistent copy to `path`, which must not exist.
+impl<'s> Reader<'s> {
+    /// Reads by the connection of a writer.
+    pub(super) const fn of(db: &'s Connection) -> Self {
+        let db = ReadConnection::Writers(db);
+        Self { db }
+    }
+
+    /// Writes a copy as of one moment to `path`, which must be an empty file or none. It counts as
+    /// closed, and is not yet sure to be on disk.
     pub(crate) fn copy_to(&self, path: &Path) -> Result<()> {
-        let path = path.to_string_lossy();
+        let bytes = path.as_os_str().as_encoded_bytes();
+        let name = ToSqlOutput::Borrowed(ValueRef::Text(bytes));
         // `query_only` refuses this statement too, although it writes nothing to this file.
-        self.db.pragma_update(None, "query_only", false)?;
-        let copied = self.db.execute("VACUUM INTO ?1", [path.as_ref()]);
-        self.db.pragma_update(None, "query_only", true)?;
-        copied?;
+        self.writing(|db| Ok(db.execute("VACUUM INTO ?1", [name])?))?;
+        let copy = Connection::open_with_flags(path, sqlite_file::FLAGS)?;
+        copy.execute_batch("UPDATE job SET clean = 1, holder_pid = NULL, held_since = NULL")?;
         Ok(())
+    }
+
+    fn writing<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let ReadConnection::Own(db) = &self.db else {
+            return work(&self.db);
+        };
+        db.pragma_update(None, "query_only", false)?;
+        let done = work(db);
+        db.pragma_update(None, "query_only", true)?;
+        done
+    }
+
+    /// Records that a file of this job is at `path`: an empty `mark` before it is written, its own
+    /// afterwards. The one thing that a reader writes; it leaves no log where there was none.
+    pub(crate) fn record_output(&self, path: &str, mark: &str) -> Result<()> {
+        let had_log = sqlite_file::keeps_log(&self.db);
+        self.writing(|db| Journal::of(db).record_output(path, mark))?;
+        if !had_log {
+            let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+            self.writing(|db| Ok(db.query_row(checkpoint, [], |_| Ok(()))?))?;
+        }
+        Ok(())
+    }
+
+    /// Returns the files of results and rejects that the job wrote.
+    pub(crate) fn outputs(&self) -> Result<Vec<WrittenFile>> {
+        Journal::of(&self.db).outputs()
+    }
+
+    /// Whether a source with this digest was imported to its end.
+    pub(crate) fn knows_source(&self, digest: &[u8]) -> Result<bool> {
+        import::knows_source(&self.db, digest)
     }
 
     /// Returns the number of subjects in each state.

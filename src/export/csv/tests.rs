@@ -87,7 +87,8 @@ fn store(folder: &Path) -> Store {
 
 fn exported(states: &[State]) -> (u64, String) {
     let folder = tempfile::tempdir().unwrap();
-    let reader = store(folder.path()).reader().unwrap();
+    let store = store(folder.path());
+    let reader = store.reader();
     let filter = Filter {
         states: states.to_vec(),
     };
@@ -127,7 +128,8 @@ fn filter_selects_by_state() {
 #[test]
 fn exporting_twice_gives_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
-    let reader = store(folder.path()).reader().unwrap();
+    let store = store(folder.path());
+    let reader = store.reader();
     let paths = ["one.csv", "two.csv"].map(|name| folder.path().join(name));
     for path in &paths {
         let target = Target::File(path.clone());
@@ -144,7 +146,7 @@ fn exporting_twice_gives_the_same_bytes() {
 fn written_fields_can_be_read_back() {
     let (_, text) = exported(&[]);
     let mut reader = ::csv::Reader::from_reader(text.as_bytes());
-    assert_eq!(reader.headers().unwrap(), &COLUMNS[..]);
+    assert_eq!(reader.headers().unwrap(), &RESULTS_COLUMNS[..]);
     let second = reader.records().nth(1).unwrap().unwrap();
     assert_eq!(second.get(0), Some("u,2"));
     assert_eq!(second.get(1), Some("o\"x\""));
@@ -162,7 +164,8 @@ fn closed_pipe_is_told_from_a_full_disk() {
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    let reader = store(folder.path()).reader().unwrap();
+    let store = store(folder.path());
+    let reader = store.reader();
     let refused = |kind| write_csv(&reader, Broken(kind), &Filter::default()).unwrap_err();
     assert!(refused(io::ErrorKind::BrokenPipe).is_closed_pipe());
     let full = refused(io::ErrorKind::StorageFull);

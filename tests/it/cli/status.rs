@@ -117,14 +117,17 @@ fn the_sandbox_is_looked_at_by_its_name() {
         "{status}"
     );
     let export = dir.idferry("export --sandbox -o -").output().exits(0).out;
-    assert_eq!(export, dir.read("fans.links.csv"));
+    assert_eq!(export, dir.read("fans.sandbox.links.csv"));
     dir.idferry("retry --sandbox --outcome linked --outcome unlinked")
         .output()
         .exits(0)
         .says(
             "5 subjects put back in the queue, 5 queued now; `idferry run --sandbox` looks them up",
         );
-    assert_eq!(dir.names(), ["fans.csv", "fans.links.csv", "sandbox.db"]);
+    assert_eq!(
+        dir.names(),
+        ["fans.csv", "fans.sandbox.links.csv", "sandbox.db"]
+    );
     dir.idferry("run --sandbox").output().exits(0);
 }
 

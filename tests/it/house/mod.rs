@@ -18,13 +18,16 @@ const MAY: &[(&str, &[&str])] = &[
     ("quota", &["model", "clock", "format"]),
     ("store", &["model", "clock", "secret", "quota"]),
     ("gate", &["model", "clock", "quota"]),
-    ("wecom", &["model", "clock", "secret", "quota::Paid"]),
+    (
+        "wecom",
+        &["model", "clock", "secret", "quota::CallKind", "quota::Paid"],
+    ),
     (
         "runner",
         &["model", "clock", "quota", "gate", "store", "wecom"],
     ),
     ("plan", &["model", "clock", "format", "quota"]),
-    ("export", &["model", "clock", "store"]),
+    ("export", &["model", "clock", "intake", "store"]),
     (
         "sim",
         &[
@@ -58,10 +61,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("csv", &["intake/", "export/csv"]),
     ("encoding_rs", &["intake/"]),
     ("encoding_rs_io", &["intake/"]),
-    ("flate2", &["intake/"]),
-    ("zstd", &["intake/"]),
+    ("flate2", &["intake/", "export/compress"]),
+    ("zstd", &["intake/", "export/compress"]),
     ("indicatif", &["report/bar"]),
-    ("percent_encoding", &["wecom/query", "sim/call"]),
+    (
+        "percent_encoding",
+        &["wecom/query", "sim/call", "store/sqlite_file"],
+    ),
     ("unicode_width", &["report/style"]),
     ("axum", &["sim/server", "report/listen"]),
     ("clap", &["cli/"]),

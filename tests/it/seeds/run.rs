@@ -163,6 +163,7 @@ fn next(
         StopReason::Time => idle(random.max_seconds.is_some()),
         StopReason::Unreachable(_)
         | StopReason::NotTheApi(_)
+        | StopReason::JobFileMoved(_)
         | StopReason::TokensRefused
         | StopReason::Refused(_)
         | StopReason::Breaker(_) => idle(random.faults != Faults::none()),
