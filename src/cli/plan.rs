@@ -2,7 +2,7 @@
 
 use super::{
     args::{Inputs, QuotaFlags, StateFile},
-    console::{print, say},
+    console::{print, print_json, say},
     next_command::NextCommand,
     outputs::without_own_files,
 };
@@ -10,7 +10,7 @@ use crate::{
     clock::Clock,
     config::RunSection,
     format::counted,
-    job::{Error, Exit, OutputGuard, ScratchCopy, Session, SessionSettings},
+    job::{Error, Exit, OutputGuard, ScratchCopy, ScratchUse, Session, SessionSettings},
     model::State,
     plan::{Plan, PlannedSubjects, render},
 };
@@ -30,7 +30,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
     let file = args.state.file()?.run;
-    let copy = scratch_copy(&args.inputs, &args.state, &file)?;
+    let copy = scratch_copy(&args.inputs, &args.state, &file, ScratchUse::Plan)?;
     let settings = SessionSettings {
         quota: args.quota.quota(&file)?,
         concurrency: args.quota.concurrency(&file),
@@ -47,27 +47,26 @@ pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
     };
     let now = clock.now();
     let plan = Plan::compute(tally, &session.forecast_input()?, now, &next.arguments());
-    let text = if args.json {
-        serde_json::to_string(&plan).unwrap_or_default() + "\n"
-    } else {
-        render(&plan, now)
-    };
     // A reader who closed the pipe has read enough.
-    let _ = print(&text);
+    let _ = match args.json {
+        true => print_json(&plan),
+        false => print(&render(&plan, now)),
+    };
     Ok(Exit::Done)
 }
 
-/// Copies the job with the inputs imported, and says how many of its lines are invalid.
+/// Makes a scratch job as if the inputs were imported, and says how many of its lines are invalid.
 pub(super) fn scratch_copy(
     inputs: &Inputs,
     state: &StateFile,
     file: &RunSection,
+    purpose: ScratchUse,
 ) -> Result<ScratchCopy, Error> {
     let options = inputs.options(file)?;
     let job_file = state.path(file, false);
     let guard = OutputGuard::of_job(&job_file, false)?;
     let inputs = without_own_files(inputs.list(), &guard, false)?;
-    let copy = ScratchCopy::of(&job_file, &inputs, &options)?;
+    let copy = ScratchCopy::of(&job_file, &inputs, &options, purpose)?;
     if copy.invalid > 0 {
         let lines = counted(copy.invalid, "invalid line");
         say(&format!("{lines}; `idferry run` writes them to a file"));

@@ -8,12 +8,13 @@ use rusqlite::{
 };
 
 use super::{
+    Store,
     error::{Result, StoreError},
-    import,
+    import::{self, TrialImport},
     journal::{Journal, RunStatus, WrittenFile},
     ledger::{DurableLedger, StoredLedger},
     rejects::{self, Reject},
-    schema, sqlite_file,
+    schema, scratch, sqlite_file,
     tally::load_tally,
     ticket::Tickets,
 };
@@ -102,6 +103,23 @@ impl<'s> Reader<'s> {
     pub(super) const fn of(db: &'s Connection) -> Self {
         let db = ReadConnection::Writers(db);
         Self { db }
+    }
+
+    /// Copies into a new job file what a plan needs: all but the subjects; and for a rehearsal the
+    /// subjects that a run could ask about. Both as of one moment.
+    pub(crate) fn copy_to_scratch(&self, scratch: &mut Store, with_queue: bool) -> Result<()> {
+        let snapshot = self.db.unchecked_transaction()?;
+        scratch::copy_accounts(&snapshot, scratch)?;
+        if with_queue {
+            scratch::copy_queue(&snapshot, scratch)?;
+        }
+        Ok(())
+    }
+
+    /// Begins to collect rows, to find out which would be new subjects. Temporary files are made in
+    /// `folder`.
+    pub(crate) fn try_import(&self, folder: &Path) -> Result<TrialImport<'_>> {
+        TrialImport::new(&self.db, folder)
     }
 
     /// Writes a copy as of one moment to `path`, which must be an empty file or none. It counts as
