@@ -28,7 +28,7 @@ mod window;
 
 pub use account::{Deltas, InFlight, Ledger, LedgerSnapshot, SlotUpdate};
 pub use forecast_input::ForecastInput;
-pub use hold::{Hold, HoldReason};
+pub use hold::{Hold, HoldReason, Trouble};
 pub use limits::Quota;
 pub use lockout::{Lockout, LockoutLevel};
 pub use permit::{CallKind, Paid, PaidCalls, Permit};

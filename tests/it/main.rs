@@ -17,4 +17,5 @@ mod quota;
 mod resume;
 mod scenario;
 mod seeds;
+mod service;
 mod ticket;

@@ -75,7 +75,6 @@ fn new_inputs_are_counted_against_all_subjects_and_only_queued_ones_are_copied()
 
     let told = dir
         .idferry("rehearse fans.csv more.csv --seed 1 --keep --json")
-        .output()
         .exits(3);
     let kept = told
         .err
@@ -94,7 +93,7 @@ fn new_inputs_are_counted_against_all_subjects_and_only_queued_ones_are_copied()
 
     // As the run then finds.
     let run = dir.idferry("run fans.csv more.csv --ticket none");
-    let run = run.at(&simulator).output().exits(3);
+    let run = run.at(&simulator).exits(3);
     run.says("more.csv: 7 lines, 3 new subjects");
     assert_eq!(lookups(&simulator).calls, 43);
 }
@@ -108,10 +107,7 @@ fn parked_subjects_are_rehearsed_after_the_last_answer() {
     let run = dir.idferry("run fans.csv --ticket none --budget 3");
     run.at(&simulator).output();
     dir.write("more.csv", fans(0..3));
-    let told = dir
-        .idferry("rehearse more.csv --seed 1 --json")
-        .output()
-        .exits(0);
+    let told = dir.idferry("rehearse more.csv --seed 1 --json").exits(0);
     let told: serde_json::Value = serde_json::from_str(&told.out).unwrap();
     assert_eq!(told["states"]["parked"], 0, "{told}");
     assert_eq!(told["states"]["queued"], 0);

@@ -15,10 +15,13 @@ const MAY: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("format", &["clock"]),
     ("intake", &["model"]),
-    ("quota", &["model", "clock"]),
+    ("quota", &["model", "clock", "format"]),
     ("store", &["model", "clock", "secret", "quota"]),
     ("gate", &["model", "clock", "quota"]),
-    ("wecom", &["model", "clock", "secret", "quota::Paid"]),
+    (
+        "wecom",
+        &["model", "clock", "secret", "quota::CallKind", "quota::Paid"],
+    ),
     (
         "runner",
         &["model", "clock", "quota", "gate", "store", "wecom"],
