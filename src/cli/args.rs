@@ -65,7 +65,7 @@ impl OutputFlags {
 /// Which job file.
 #[derive(Args)]
 pub(super) struct StateFile {
-    /// The state file [env: IDFERRY_STATE] [default: idferry.db, with --sandbox sandbox.db].
+    /// The job file [env: IDFERRY_STATE] [default: idferry.db, with --sandbox sandbox.db].
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     /// The configuration file [default: idferry.toml, if there is one].
@@ -111,7 +111,7 @@ pub(super) struct FileFlags {
     /// .sandbox.rejects.csv].
     #[arg(long, value_name = "FILE")]
     pub(super) rejects: Option<PathBuf>,
-    /// Replace existing files that this job did not write; never an input or the state file.
+    /// Replace existing files that this job did not write; never an input or the job file.
     #[arg(long)]
     pub(super) overwrite: bool,
 }

@@ -15,7 +15,7 @@ pub(super) struct Args {
     target: PathBuf,
     #[command(flatten)]
     state: StateFile,
-    /// Use the sandbox's state file, sandbox.db.
+    /// Use the sandbox's job file, sandbox.db.
     #[arg(long)]
     sandbox: bool,
 }

@@ -19,7 +19,7 @@ pub(super) struct Args {
     /// input's stem + .links.csv].
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Replace an existing file that this job did not write; never an input or the state file.
+    /// Replace an existing file that this job did not write; never an input or the job file.
     #[arg(long)]
     overwrite: bool,
     /// The format of the results.
@@ -30,7 +30,7 @@ pub(super) struct Args {
     outcomes: Vec<State>,
     #[command(flatten)]
     state: StateFile,
-    /// Use the sandbox's state file, sandbox.db.
+    /// Use the sandbox's job file, sandbox.db.
     #[arg(long)]
     sandbox: bool,
 }

@@ -54,7 +54,7 @@ enum Command {
     Retry(retry::Args),
     /// Write the results so far, also during a run.
     Export(export::Args),
-    /// Copy the state file, also during a run.
+    /// Copy the job file, also during a run.
     Backup(backup::Args),
     /// Serve the simulated WeCom API on a loopback address, for any client.
     Simulate(simulate::Args),

@@ -57,7 +57,7 @@ pub(super) struct Args {
     /// Calls a second that another system of the same corp makes.
     #[arg(long, value_name = "RATE", default_value_t = 0.0)]
     others: f64,
-    /// Keep the rehearsal's state file.
+    /// Keep the rehearsal's job file.
     #[arg(long)]
     keep: bool,
     /// Print one JSON object instead of text.

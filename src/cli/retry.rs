@@ -19,7 +19,7 @@ pub(super) struct Args {
     errcode: Vec<i64>,
     #[command(flatten)]
     state: StateFile,
-    /// Use the sandbox's state file, sandbox.db.
+    /// Use the sandbox's job file, sandbox.db.
     #[arg(long)]
     sandbox: bool,
 }

@@ -315,7 +315,7 @@ fn first_stem(job_file: &Path) -> Result<String, Error> {
     match Reader::open(job_file) {
         Ok(reader) => stem(&reader),
         Err(StoreError::Missing { path, .. }) => Err(Error::usage(format!(
-            "there is no state file {} to resume: name an INPUT, or another file with --state",
+            "there is no job file {} to resume: name an INPUT, or another file with --state",
             path.display()
         ))),
         Err(why) => Err(why.into()),

@@ -15,7 +15,7 @@ use crate::{
 pub(super) struct Args {
     #[command(flatten)]
     state: StateFile,
-    /// Use the sandbox's state file, sandbox.db.
+    /// Use the sandbox's job file, sandbox.db.
     #[arg(long)]
     sandbox: bool,
     /// Print one JSON object instead of text.

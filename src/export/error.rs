@@ -39,7 +39,7 @@ pub enum ExportError {
     /// The disk is full.
     #[error(
         "the disk is full, the results could not be written ({0}). Every answer is safe in the \
-         state file: free some space, then `idferry export` writes them without a call"
+         job file: free some space, then `idferry export` writes them without a call"
     )]
     Full(io::Error),
     /// The reader of standard output has closed it, as `head` does. To be treated as success.
@@ -47,7 +47,7 @@ pub enum ExportError {
     ClosedPipe,
     /// Any other error of the system.
     #[error(
-        "the results could not be written: {0}. Every answer is safe in the state file: \
+        "the results could not be written: {0}. Every answer is safe in the job file: \
          `idferry export` writes them without a call"
     )]
     Write(io::Error),

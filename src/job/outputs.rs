@@ -55,7 +55,7 @@ impl OutputGuard {
             protected: Vec::new(),
             overwrite,
         };
-        guard.protect_database(job_file, "the state file");
+        guard.protect_database(job_file, "the job file");
         guard.protect_sources();
         Ok(guard)
     }

@@ -1,4 +1,4 @@
-//! The sentences: one for each event, reason to stop and import, whoever prints it.
+//! The sentences: one for each event, reason to stop and import.
 
 use super::{
     Entry, Failure, HoldReason, LockoutLevel, QuotaWindow, RunEvent, Snapshot, Waiting, WindowUse,
@@ -184,7 +184,7 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
         },
         StopReason::JobFileMoved(path) => StopWords {
             headline: format!(
-                "Halted: the state file {} was deleted, moved or replaced under the run, {left}.",
+                "Halted: the job file {} was deleted, moved or replaced under the run, {left}.",
                 path.display()
             ),
             next: vec![

@@ -10,7 +10,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// What a file of idferry's is called in messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileKind {
-    /// Such as "state file".
+    /// Such as "job file".
     pub(crate) name: &'static str,
     /// The flag that names another one.
     pub(crate) flag: &'static str,
@@ -27,7 +27,7 @@ impl fmt::Display for FileKind {
 pub enum StoreError {
     /// Another process has it open for writing.
     #[error(
-        "another process holds the state file {path}: {holder}. \
+        "another process holds the job file {path}: {holder}. \
          Wait for it or stop it; `idferry status` shows what it does"
     )]
     Held {
@@ -74,8 +74,8 @@ pub enum StoreError {
     },
     /// It belongs to another corp.
     #[error(
-        "the state file {path} belongs to corp {theirs}, the credentials to {ours}; \
-         one state file serves one corp: name another with --state"
+        "the job file {path} belongs to corp {theirs}, the credentials to {ours}; \
+         one job file serves one corp: name another with --state"
     )]
     OtherCorp {
         /// The file.
@@ -107,25 +107,25 @@ pub enum StoreError {
     },
     /// The disk is full.
     #[error(
-        "the disk that holds the state file is full; everything committed is safe. Free some space and type the same command again"
+        "the disk that holds the job file is full; everything committed is safe. Free some space and type the same command again"
     )]
     DiskFull,
     /// The file or its disk is read-only.
     #[error(
-        "the state file may not be written (read-only file or disk). Everything in it is safe; make it writable, or name another with --state"
+        "the job file may not be written (read-only file or disk). Everything in it is safe; make it writable, or name another with --state"
     )]
     ReadOnly,
     /// It is not a job file, or a damaged one.
-    #[error("the state file is damaged: {0}. Keep a copy of it, and name another with --state")]
+    #[error("the job file is damaged: {0}. Keep a copy of it, and name another with --state")]
     Damaged(String),
     /// Any other error of SQLite.
     #[error(
-        "the state file could not be read or written: {0}. Everything committed is safe; type the same command again"
+        "the job file could not be read or written: {0}. Everything committed is safe; type the same command again"
     )]
     Sqlite(rusqlite::Error),
     /// A temporary file of an import could not be written or read.
     #[error(
-        "a temporary file beside the state file could not be used: {0}. Check the free space there and type the same command again"
+        "a temporary file beside the job file could not be used: {0}. Check the free space there and type the same command again"
     )]
     TemporaryFile(#[from] std::io::Error),
 }

@@ -17,7 +17,7 @@ use crate::clock::Timestamp;
 /// The job file.
 pub(super) const JOB: SqliteFormat = SqliteFormat {
     kind: FileKind {
-        name: "state file",
+        name: "job file",
         flag: "--state",
     },
     application_id: i32::from_be_bytes(*b"idfj"),
@@ -44,7 +44,7 @@ impl fmt::Display for OpeningNote {
         match self {
             Self::LogMissing { path } => write!(
                 f,
-                "warning: the state file {path} was in use by a process that was killed, and its \
+                "warning: the job file {path} was in use by a process that was killed, and its \
                  log {path}-wal is gone. The latest answers were in it: they are asked again, and \
                  their calls are not on the ledger of this file. Was only {path} copied or moved? \
                  Stop, and bring {path}-wal too",

@@ -142,7 +142,7 @@ fn a_full_minute_is_no_reason_to_leave() {
 }
 
 #[test]
-fn used_quota_stays_used_over_any_number_of_deaths() {
+fn used_quota_stays_used_over_any_number_of_kills() {
     let mut scenario = Scenario::new(200)
         .limits("business.hour=60")
         .kill_every(1)
@@ -156,7 +156,7 @@ fn used_quota_stays_used_over_any_number_of_deaths() {
 }
 
 #[test]
-fn after_a_death_only_what_is_left_of_the_window_is_used() {
+fn after_a_kill_only_what_is_left_of_the_window_is_used() {
     let mut scenario = Scenario::new(200)
         .limits("business.hour=60")
         .kill_once_after(20)

@@ -27,7 +27,7 @@ fn with_a_ticket_the_business_windows_do_not_bind() {
 }
 
 #[test]
-fn it_is_applied_for_once_and_kept_over_every_death() {
+fn it_is_applied_for_once_and_kept_over_every_kill() {
     let mut scenario = Scenario::new(300).limits(TIGHT).ticket().kill_every(1);
     let result = scenario.run();
     assert!(result.finished());
@@ -37,14 +37,14 @@ fn it_is_applied_for_once_and_kept_over_every_death() {
 }
 
 #[test]
-fn it_is_applied_for_once_wherever_the_process_dies() {
+fn it_is_applied_for_once_wherever_the_process_is_killed() {
     // Every 10 ms of the time in which token and ticket are fetched, and a while after.
-    for death in (0..500).step_by(10) {
+    for millis in (0..500).step_by(10) {
         let mut scenario = Scenario::new(30)
             .limits(TIGHT)
             .ticket()
             .on_quota_exit()
-            .kill_after_millis([death]);
+            .kill_after_millis([millis]);
         let result = scenario.run();
         assert!(result.stats.ticket_applications <= 1);
         assert!(result.finished());

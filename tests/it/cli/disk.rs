@@ -74,5 +74,5 @@ fn a_full_disk_is_called_by_its_name() {
         "'{idferry}' run fans.csv --state small/state.db --budget 0"
     ))
     .exits(1)
-    .says("the disk that holds the state file is full; everything committed is safe");
+    .says("the disk that holds the job file is full; everything committed is safe");
 }

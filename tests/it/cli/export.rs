@@ -112,7 +112,7 @@ fn without_a_state_file_there_is_nothing_to_tell() {
         dir.idferry(command)
             .exits(2)
             .prints_nothing()
-            .says("there is no state file idferry.db; `idferry run` makes one");
+            .says("there is no job file idferry.db; `idferry run` makes one");
     }
     assert_eq!(dir.names(), [""; 0]);
 }

@@ -111,8 +111,8 @@ fn wrong_address_differs_from_unreachable_address() {
     assert_eq!(server.seen().len(), 1);
 }
 
-/// An address at which nobody listens: the listener is gone when this returns. Other tests use
-/// other loopback addresses, so that nobody takes it meanwhile.
+/// An address without a listener: it is closed when this returns. Other tests use other loopback
+/// addresses, so that the port stays free.
 fn closed(host: &str) -> SocketAddr {
     let listener = TcpListener::bind((host, 0)).unwrap();
     listener.local_addr().unwrap()
@@ -141,7 +141,7 @@ fn run_reconnects_after_an_outage() {
 }
 
 #[test]
-fn a_code_that_nobody_knows_parks_the_subject() {
+fn an_unlisted_code_parks_the_subject() {
     let server = Server::with_token("token", |request| {
         let known = request.field("unionid") != ids(2).0;
         let errcode = if known { 0 } else { 987_654 };

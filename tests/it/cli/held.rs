@@ -23,7 +23,7 @@ fn second_writer_learns_the_holder_and_readers_get_in() {
     second
         .exits(9)
         .says(&pid)
-        .says("another process holds the state file idferry.db");
+        .says("another process holds the job file idferry.db");
     dir.idferry("retry --outcome linked").exits(9).says(&pid);
     dir.write("more.csv", fans(20..30));
     dir.idferry("run more.csv --budget 0").exits(9);

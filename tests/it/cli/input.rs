@@ -57,7 +57,7 @@ fn a_state_that_may_not_be_written_is_told() {
         return;
     };
     done.exits(1)
-        .says("the state file idferry.db cannot be opened: Permission denied");
+        .says("the job file idferry.db cannot be opened: Permission denied");
 }
 
 #[test]

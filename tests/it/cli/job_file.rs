@@ -76,7 +76,7 @@ fn a_file_cut_short_is_refused() {
         for command in COMMANDS {
             dir.idferry(command)
                 .exits(1)
-                .says("the state file is damaged");
+                .says("the job file is damaged");
         }
     }
 }
@@ -157,7 +157,7 @@ fn interfered(interfere: impl FnOnce(&TestDir)) -> (TestDir, idferry::sim::Simul
     interfere(&dir);
     let sent = lookups(&simulator).calls;
     run.exits(1)
-        .says("Halted: the state file idferry.db was deleted, moved or replaced under the run")
+        .says("Halted: the job file idferry.db was deleted, moved or replaced under the run")
         .says("results   fans.links.csv");
     let more = lookups(&simulator).calls - sent;
     assert!(more < 200, "{more} more calls were sent");
@@ -259,7 +259,7 @@ fn a_backup_overwrites_nothing() {
     let dir = TestDir::with_fans(4);
     dir.idferry("backup copy.db")
         .exits(2)
-        .says("there is no state file idferry.db");
+        .says("there is no job file idferry.db");
     dir.idferry("run fans.csv --budget 0").exits(75);
     let before = dir.read("fans.csv");
     for target in ["fans.csv", "idferry.db"] {

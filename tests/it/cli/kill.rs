@@ -21,7 +21,7 @@ fn a_run_killed_again_and_again_comes_to_the_same_results() {
     }
     dir.idferry(command).at(&simulator).exits(0);
 
-    // A kill repeats at most the 4 calls in the air and the answers of one interval: 20 ms at the
+    // A kill repeats at most the 4 calls in flight and the answers of one interval: 20 ms at the
     // pace of basic.minute, 4 of them. Half as much again for a machine under load.
     let calls = lookups(&simulator).calls;
     let most = SUBJECTS as u64 + kills.len() as u64 * 12;

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use super::server::{Reply, Server};
 use super::test_dir::{TestDir, fans, ids, lookups, prompt, simulator};
 
-/// A folder with `fans.csv` and whatever else a user may lose.
+/// A folder with `fans.csv` and other files that a user may lose.
 fn desk() -> TestDir {
     let dir = TestDir::with_fans(5);
     dir.write("more.csv", fans(5..9));
@@ -28,20 +28,14 @@ fn nothing_of_the_users_is_an_output() {
         ("--output link.csv", "link.csv is an input"),
         ("--output hard.csv --overwrite", "hard.csv is an input"),
         ("--output more.csv --overwrite", "more.csv is an input"),
-        ("--output idferry.db", "idferry.db is the state file"),
-        (
-            "--output idferry.db-wal",
-            "idferry.db-wal is the state file",
-        ),
-        (
-            "--output idferry.db-shm",
-            "idferry.db-shm is the state file",
-        ),
+        ("--output idferry.db", "idferry.db is the job file"),
+        ("--output idferry.db-wal", "idferry.db-wal is the job file"),
+        ("--output idferry.db-shm", "idferry.db-shm is the job file"),
         ("--output idferry.toml --overwrite", "is the configuration"),
         ("--output secret --overwrite", "is the secret's file"),
         ("--output mine.txt", "mine.txt is there already"),
         ("--rejects fans.csv --overwrite", "fans.csv is an input"),
-        ("--rejects idferry.db", "idferry.db is the state file"),
+        ("--rejects idferry.db", "idferry.db is the job file"),
         ("--rejects mine.txt", "name another file with --rejects"),
         (
             "--output x.csv --rejects x.csv",
@@ -172,7 +166,7 @@ fn run_without_answers_leaves_older_results_alone() {
 }
 
 #[test]
-fn glob_typed_twice_asks_nobody_twice() {
+fn glob_typed_twice_asks_every_subject_once() {
     let dir = TestDir::new();
     dir.write("a.csv", fans(0..40) + "bad,\n");
     dir.write("b.csv", fans(40..50));

@@ -33,7 +33,7 @@ fn a_run_that_changes_nothing_leaves_them_alone() {
 }
 
 #[test]
-fn what_somebody_else_has_touched_is_written_again() {
+fn results_that_were_changed_are_written_again() {
     let (dir, simulator, first) = finished();
     let whole = dir.read(RESULTS);
     dir.write(RESULTS, whole.replace("linked", "LINKED"));

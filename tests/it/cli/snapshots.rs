@@ -273,7 +273,7 @@ fn help_is_short() {
       status    Show what the job does, why it waits, and how much quota is left, also during a run
       retry     Put subjects with chosen outcomes back in the queue
       export    Write the results so far, also during a run
-      backup    Copy the state file, also during a run
+      backup    Copy the job file, also during a run
       simulate  Serve the simulated WeCom API on a loopback address, for any client
       help      Print this message or the help of the given subcommand(s)
 
@@ -299,7 +299,7 @@ fn help_is_short() {
           --encoding <ENCODING>      utf-8, gb18030, utf-16le or utf-16be [default: detected]
           --delimiter <DELIMITER>    , ; tab or | [default: detected]
           --corpid <ID>              Look in this downstream corp only
-          --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
+          --state <FILE>             The job file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
           --output <FILE>            Where the results go; - is standard output, .gz and .zst are
@@ -308,7 +308,7 @@ fn help_is_short() {
           --rejects <FILE>           Where invalid lines go [default: INPUT's stem + .rejects.csv, with
                                      --sandbox .sandbox.rejects.csv]
           --overwrite                Replace existing files that this job did not write; never an input
-                                     or the state file
+                                     or the job file
           --sandbox                  Call a simulator inside this process: real HTTP, no credentials
           --base-url <URL>           The API's address [env: WECOM_BASE_URL] [default:
                                      https://qyapi.weixin.qq.com]
@@ -343,10 +343,10 @@ fn help_is_short() {
     Usage: idferry status [OPTIONS]
 
     Options:
-          --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
+          --state <FILE>             The job file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
-          --sandbox                  Use the sandbox's state file, sandbox.db
+          --sandbox                  Use the sandbox's job file, sandbox.db
           --json                     Print one JSON object instead of text
           --watch                    Print again every two seconds, until interrupted
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
@@ -363,10 +363,10 @@ fn help_is_short() {
           --outcome <OUTCOME>        Look subjects with this outcome up again: parked, rejected,
                                      unlinked or linked (repeatable)
           --errcode <CODE>           Only outcomes with this errcode (repeatable)
-          --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
+          --state <FILE>             The job file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
-          --sandbox                  Use the sandbox's state file, sandbox.db
+          --sandbox                  Use the sandbox's job file, sandbox.db
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
@@ -381,21 +381,21 @@ fn help_is_short() {
       -o, --output <FILE>            Where the results go; - is standard output, .gz and .zst are
                                      compressed [default: the first input's stem + .links.csv]
           --overwrite                Replace an existing file that this job did not write; never an
-                                     input or the state file
+                                     input or the job file
           --format <FORMAT>          The format of the results [default: csv] [possible values: csv]
           --outcome <OUTCOME>        Only subjects with this outcome: queued, linked, unlinked, rejected
                                      or parked (repeatable)
-          --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
+          --state <FILE>             The job file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
-          --sandbox                  Use the sandbox's state file, sandbox.db
+          --sandbox                  Use the sandbox's job file, sandbox.db
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
       -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("backup"), @"
-    Copy the state file, also during a run
+    Copy the job file, also during a run
 
     Usage: idferry backup [OPTIONS] <FILE>
 
@@ -403,10 +403,10 @@ fn help_is_short() {
       <FILE>  Where the copy goes; it must not exist
 
     Options:
-          --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
+          --state <FILE>             The job file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
-          --sandbox                  Use the sandbox's state file, sandbox.db
+          --sandbox                  Use the sandbox's job file, sandbox.db
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]

@@ -212,7 +212,7 @@ fn planted_windows_one_hundredth_too_short_are_caught() {
     caught(Bug::ForgetsEarly, killed);
 }
 
-/// The state file knows slots, not calls: with every latency 3 s, of which the minute's slots are
+/// The job file knows slots, not calls: with every latency 3 s, of which the minute's slots are
 /// a whole part, "dated at sending" is "fifteen slots earlier".
 #[test]
 fn planted_completions_dated_at_sending_are_caught() {
