@@ -16,7 +16,9 @@ use crate::{
     config::{self, ConfigFile, WecomSection},
     export::Target,
     intake::{Input, ReadOptions},
-    job::{Connection, Credentials, Error, Exit, RunOutcome, Session, SessionSettings, stem},
+    job::{
+        Connection, Credentials, Error, Exit, JobFiles, RunOutcome, Session, SessionSettings, stem,
+    },
     report::{Summary, phrases},
     runner::RunOptions,
     store::{Reader, RunId, StoreError},
@@ -128,7 +130,7 @@ fn drive(
 
 /// What a run is to do: its flags, completed by environment, file and defaults.
 struct RunSettings {
-    job_file: PathBuf,
+    files: JobFiles,
     inputs: Vec<Input>,
     input_options: ReadOptions,
     results: Target,
@@ -143,11 +145,11 @@ struct RunSettings {
 impl RunSettings {
     fn resolve(args: Args, file: ConfigFile) -> Result<Self, Error> {
         let input_options = args.inputs.options(&file.run)?;
-        let job_file = args.state.path(&file.run, args.sandbox);
+        let files = args.state.files(&file.run, args.sandbox)?;
         let inputs = args.inputs.list();
         let stem = match inputs.first() {
             Some(input) => input.stem(),
-            None => first_stem(&job_file)?,
+            None => first_stem(&files.job)?,
         };
         let named = |suffix: &str| PathBuf::from(format!("{stem}.{suffix}.csv"));
         let clock = Clock::system();
@@ -174,7 +176,7 @@ impl RunSettings {
             crash_after: None,
         };
         Ok(Self {
-            job_file,
+            files,
             inputs,
             input_options,
             results,
@@ -194,7 +196,7 @@ impl RunSettings {
     /// Opens the job file. Checked before the import: subjects of another corp must not come into
     /// it.
     fn open_session(&self) -> Result<Session, Error> {
-        let session = Session::open(&self.job_file, self.session.clone(), self.clock)?;
+        let session = Session::open(self.files.clone(), self.session.clone(), self.clock)?;
         if let Ok(credentials) = self.credentials() {
             session.check_corp(&credentials.corp_id)?;
         }

@@ -3,6 +3,7 @@
 //! | file | |
 //! | --- | --- |
 //! | [`Session`] | a run, assembled in one place |
+//! | [`JobFiles`] | where the job file and the ledger lie |
 //! | `import`, `results` | its first and its last stage |
 //! | `ticket` | whether a ticket is used and applied for |
 //! | `connection` | where calls go |
@@ -15,6 +16,7 @@
 mod connection;
 mod error;
 mod exit;
+mod files;
 mod import;
 mod operator;
 mod quota_record;
@@ -31,6 +33,7 @@ pub use error::Error;
 pub(crate) use error::SANDBOX_FILE;
 pub use exit::Exit;
 pub(crate) use exit::stop_code;
+pub use files::JobFiles;
 pub use import::{ImportedInput, ImportedLines};
 pub use operator::{Operator, TicketNotice};
 pub(crate) use rehearsal::RehearsalFindings;

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{error::Error, import::import};
+use super::{error::Error, files::JobFiles, import::import};
 use crate::{
     clock::Clock,
     intake::{Input, ReadOptions},
+    ledger::Ledger,
     model::Tally,
     store::{Reader, Store, StoreError},
 };
@@ -34,6 +35,18 @@ impl ScratchFolder {
     #[must_use]
     pub fn job_file(&self) -> PathBuf {
         self.0.path().join("idferry.db")
+    }
+
+    /// Gives the job in it, and what the ledger has of its corp, to the corp `corp_id`.
+    pub(crate) fn rename_corp(&self, ledger: &Path, corp_id: &str) -> Result<(), Error> {
+        let files = JobFiles::beside(&self.job_file());
+        let mut store = Store::open(&files.job, Clock::system().now())?;
+        if let Some(corp) = store.reader()?.corp_id()? {
+            let copy = Ledger::open(&files.ledger)?;
+            copy.adopt(ledger, &corp, corp_id)?;
+            copy.merge(corp_id, &store.counters()?, None)?;
+        }
+        Ok(store.clear_corp()?)
     }
 
     /// Keeps the folder; returns the path of the job file in it.

@@ -10,4 +10,4 @@ pub use api::Api;
 pub use link::Link;
 pub use outcome::{Outcome, State, Tally};
 pub use subject::{Row, Subject, SubjectId};
-pub use window::{Limits, QuotaWindow, WindowKind};
+pub use window::{Limits, Period, QuotaWindow, WindowKind};

@@ -5,17 +5,17 @@ use std::path::Path;
 use rusqlite::{Connection, Rows};
 
 use super::{
+    counters,
     error::{Result, StoreError},
     journal::{Journal, RunStatus},
-    ledger::{DurableLedger, StoredLedger},
     rejects::{self, Reject},
     schema,
     tally::load_tally,
-    ticket::Tickets,
 };
 use crate::{
     clock::Timestamp,
-    model::{Api, Link, State, Tally},
+    model::{Link, State, Tally},
+    quota::WriterCounters,
 };
 
 /// The job file, open for reading.
@@ -93,14 +93,9 @@ impl Reader {
         Ok(self.db.query_row(sql, [], |row| row.get(0))?)
     }
 
-    /// Returns when the latest working ticket expires; `None` if there is none.
-    pub fn ticket_expires(&self) -> Result<Option<Timestamp>> {
-        Tickets::of(&self.db).expires_at()
-    }
-
-    /// Returns the ledger of `api`, as of the last commit.
-    pub fn ledger(&self, api: Api) -> Result<StoredLedger> {
-        DurableLedger::of(&self.db, api).load()
+    /// Returns what every run of this job has charged.
+    pub fn counters(&self) -> Result<Vec<WriterCounters>> {
+        counters::load(&self.db)
     }
 
     /// Returns the imported sources in the order of import.

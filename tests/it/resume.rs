@@ -2,7 +2,7 @@
 
 use idferry::{
     job::{Unobserved, invent},
-    model::{Api, Row, State},
+    model::{Row, State},
     runner::event::{RunEvent, StopReason},
     store::{ImportStats, Store},
 };
@@ -147,16 +147,7 @@ fn asked_to_stop_it_drains_commits_and_goes_on_later() {
             .lookups()
             .all(|call| call.completed.is_some())
     );
-    assert_eq!(
-        scenario
-            .reader()
-            .ledger(Api::Lookup)
-            .unwrap()
-            .snapshot
-            .in_flight
-            .total(),
-        0
-    );
+    assert_eq!(scenario.account().snapshot.others_in_flight.total(), 0);
 
     let resumed = scenario.run();
     assert!(resumed.finished());

@@ -21,12 +21,16 @@ const STEPS: u64 = 30_000_000;
 /// A temporary folder in which commands are typed.
 pub(super) struct TestDir {
     folder: tempfile::TempDir,
+    /// Where the user's state lies, and the ledger in it.
+    state: tempfile::TempDir,
 }
 
 impl TestDir {
     pub(super) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { folder }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            state: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// With `fans.csv` of so many subjects on it.
@@ -34,6 +38,11 @@ impl TestDir {
         let dir = Self::new();
         dir.write("fans.csv", fans(0..subjects));
         dir
+    }
+
+    /// The ledger of every job in the folder but the sandbox's.
+    pub(super) fn ledger(&self) -> PathBuf {
+        self.state.path().join("idferry/ledger.db")
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -80,6 +89,7 @@ impl TestDir {
         command.args(words).current_dir(self.folder.path());
         command.env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("XDG_STATE_HOME", self.state.path());
         command.stdin(Stdio::null());
         Invocation {
             command,

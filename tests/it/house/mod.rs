@@ -17,11 +17,17 @@ const MAY: &[(&str, &[&str])] = &[
     ("intake", &["model"]),
     ("quota", &["model", "clock"]),
     ("store", &["model", "clock", "secret", "quota"]),
+    ("ledger", &["model", "clock", "secret", "quota", "store"]),
     ("gate", &["model", "clock", "quota"]),
-    ("wecom", &["model", "clock", "secret", "quota::Paid"]),
+    (
+        "wecom",
+        &["model", "clock", "secret", "quota::Paid", "quota::CallKind"],
+    ),
     (
         "runner",
-        &["model", "clock", "quota", "gate", "store", "wecom"],
+        &[
+            "model", "clock", "quota", "gate", "store", "ledger", "wecom",
+        ],
     ),
     ("plan", &["model", "clock", "format", "quota"]),
     ("export", &["model", "clock", "store"]),
@@ -38,8 +44,8 @@ const MAY: &[(&str, &[&str])] = &[
     (
         "job",
         &[
-            "model", "clock", "secret", "intake", "quota", "gate", "store", "wecom", "runner",
-            "plan", "export", "sim",
+            "model", "clock", "secret", "intake", "quota", "gate", "store", "ledger", "wecom",
+            "runner", "plan", "export", "sim",
         ],
     ),
     (
@@ -52,7 +58,7 @@ const MAY: &[(&str, &[&str])] = &[
 
 /// A crate, and the files that may name it.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("rusqlite", &["store/"]),
+    ("rusqlite", &["store/", "ledger/"]),
     ("governor", &["gate/pacer"]),
     ("reqwest", &["wecom/transport"]),
     ("csv", &["intake/", "export/csv"]),
