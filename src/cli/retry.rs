@@ -6,7 +6,7 @@ use crate::{
     format::{count, counted},
     job::{Error, Exit},
     model::State,
-    store::{Store, StoreError},
+    store::Store,
 };
 
 #[derive(clap::Args)]
@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
         ));
     }
     if !path.exists() {
-        return Err(StoreError::Missing { path }.into());
+        return Err(Store::missing(&path).into());
     }
     let mut store = Store::open(&path, Clock::system().now())?;
     let requeued = store.requeue(&args.outcomes, &args.errcode)?;

@@ -273,7 +273,7 @@ fn connection(
 fn first_stem(job_file: &Path) -> Result<String, Error> {
     match Reader::open(job_file) {
         Ok(reader) => stem(&reader),
-        Err(StoreError::Missing { path }) => Err(Error::usage(format!(
+        Err(StoreError::Missing { path, .. }) => Err(Error::usage(format!(
             "there is no state file {} to resume: name an INPUT, or another file with --state",
             path.display()
         ))),

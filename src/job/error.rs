@@ -47,8 +47,10 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let exit = match error {
             StoreError::Held { .. } => Exit::Held,
-            StoreError::Newer { .. } | StoreError::OtherCorp { .. } => Exit::OtherState,
-            StoreError::Missing { .. } => Exit::Usage,
+            StoreError::Newer { .. }
+            | StoreError::OtherCorp { .. }
+            | StoreError::NotOurs { .. } => Exit::OtherState,
+            StoreError::Missing { .. } | StoreError::NetworkDisk { .. } => Exit::Usage,
             _ => Exit::Internal,
         };
         let mut message = error.to_string();

@@ -21,7 +21,8 @@ pub enum Exit {
     Halted = 4,
     /// Halted: error budget exceeded.
     ErrorBudget = 5,
-    /// The job file belongs to another corp, or to a newer version of idferry.
+    /// The job file belongs to another corp, or to a newer version of idferry, or is not
+    /// idferry's.
     OtherState = 8,
     /// Another process holds the job file.
     Held = 9,

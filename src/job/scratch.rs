@@ -8,7 +8,7 @@ use crate::{
     intake::{Input, ReadOptions},
     ledger::Ledger,
     model::Tally,
-    store::{Reader, Store, StoreError},
+    store::{Reader, Store},
 };
 
 /// A folder for a job file, removed when dropped.
@@ -76,8 +76,7 @@ impl ScratchCopy {
         options: &ReadOptions,
     ) -> Result<Self, Error> {
         if inputs.is_empty() && !origin.exists() {
-            let path = origin.to_owned();
-            return Err(StoreError::Missing { path }.into());
+            return Err(Store::missing(origin).into());
         }
         let folder = ScratchFolder::new()?;
         let path = folder.job_file();

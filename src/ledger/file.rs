@@ -2,31 +2,39 @@
 //! processes.
 
 use std::{
-    fs::{DirBuilder, OpenOptions},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::rows::{self, AccountKey, StoredAccount};
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
     model::Api,
     quota::{BLOCK, WriterCounters},
-    store::{Result, StoreError},
+    store::{FileKind, HeldFile, Result, SqliteFormat, StoreError},
 };
 
-/// `migrations/ledger/`, in order. Released ones are never changed, new ones are appended.
-const LEDGER: &[&str] = &[include_str!("../../migrations/ledger/0001_ledger.sql")];
+/// The ledger's format.
+const FORMAT: SqliteFormat = SqliteFormat {
+    kind: FileKind {
+        name: "ledger",
+        flag: "--ledger",
+    },
+    application_id: i32::from_be_bytes(*b"idfl"),
+    migrations: &[include_str!("../../migrations/ledger/0001_ledger.sql")],
+};
 
 /// The ledger, open for reading and writing beside other processes.
 pub struct Ledger {
+    // Fields are dropped in this order: the connection closes before the file.
     pub(super) db: Connection,
     path: PathBuf,
-    /// Device and inode of the file.
-    file: Option<(u64, u64)>,
+    /// `None` in memory.
+    held: Option<HeldFile>,
 }
 
 impl Ledger {
@@ -34,20 +42,14 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// If it cannot be opened, or was written by a newer version.
+    /// Those of opening an SQLite file for many writers.
     pub fn open(path: &Path) -> Result<Self> {
-        create(path).map_err(|why| failed(path, &why.to_string()))?;
-        let open = || {
-            let db = Connection::open_with_flags(path, FLAGS)?;
-            pragmas(&db)?;
-            Ok::<_, rusqlite::Error>(db)
-        };
-        let mut db = open().map_err(|why| failed(path, &why.to_string()))?;
-        upgrade(path, &mut db)?;
+        create_folder(path).map_err(|why| failed(path, &why.to_string()))?;
+        let (db, held) = FORMAT.open_shared(path)?;
         Ok(Self {
             db,
             path: path.to_owned(),
-            file: identity(path),
+            held: Some(held),
         })
     }
 
@@ -66,12 +68,18 @@ impl Ledger {
     /// Opens an empty ledger in memory, which [`adopt`](Self::adopt) fills.
     pub(crate) fn in_memory() -> Result<Self> {
         let path = Path::new(":memory:");
-        let mut db = Connection::open_in_memory().map_err(|why| failed(path, &why.to_string()))?;
-        upgrade(path, &mut db)?;
+        let open = || {
+            let db = Connection::open_in_memory()?;
+            FORMAT
+                .migrations
+                .iter()
+                .try_for_each(|sql| db.execute_batch(sql))?;
+            Ok::<_, rusqlite::Error>(db)
+        };
         Ok(Self {
-            db,
+            db: open().map_err(|why| failed(path, &why.to_string()))?,
             path: path.to_owned(),
-            file: None,
+            held: None,
         })
     }
 
@@ -144,11 +152,7 @@ impl Ledger {
 
     /// Returns an error if the file was deleted, moved or replaced since it was opened.
     pub(super) fn check_in_place(&self) -> Result<()> {
-        if identity(&self.path) == self.file {
-            return Ok(());
-        }
-        let why = "the file was deleted, moved or replaced while a run used it";
-        Err(failed(&self.path, why))
+        self.held.as_ref().map_or(Ok(()), HeldFile::ensure_in_place)
     }
 
     pub(super) fn run<T>(
@@ -167,9 +171,6 @@ impl Ledger {
 /// flight: the end of their block, and the time-out of a call.
 const LANDED: Duration = Duration::from_secs(BLOCK.as_secs() + 30);
 
-/// Without a mutex: a connection is used by one thread only.
-const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
-
 fn failed(path: &Path, why: &str) -> StoreError {
     StoreError::Ledger {
         path: path.to_owned(),
@@ -177,59 +178,11 @@ fn failed(path: &Path, why: &str) -> StoreError {
     }
 }
 
-fn create(path: &Path) -> std::io::Result<()> {
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        && !folder.exists()
-    {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-    }
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map(drop)
-}
-
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    let file = std::fs::metadata(path).ok()?;
-    Some((file.dev(), file.ino()))
-}
-
-fn pragmas(db: &Connection) -> rusqlite::Result<()> {
-    db.busy_timeout(Duration::from_secs(30))?;
-    db.pragma_update(None, "journal_mode", "wal")?;
-    db.pragma_update(None, "synchronous", "full")?;
-    db.set_prepared_statement_cache_capacity(32);
-    Ok(())
-}
-
-/// Applies the missing migrations; another process may do so at the same moment.
-fn upgrade(path: &Path, db: &mut Connection) -> Result<()> {
-    let work = |db: &mut Connection| {
-        let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let applied: i64 = step.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        let applied = usize::try_from(applied).unwrap_or(usize::MAX);
-        for (version, sql) in (1_i64..).zip(LEDGER).skip(applied) {
-            step.execute_batch(sql)?;
-            step.pragma_update(None, "user_version", version)?;
+fn create_folder(path: &Path) -> std::io::Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.exists() => {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)
         }
-        step.commit()?;
-        Ok::<_, rusqlite::Error>(applied)
-    };
-    let applied = work(db).map_err(|why| failed(path, &why.to_string()))?;
-    if applied > LEDGER.len() {
-        return Err(failed(
-            path,
-            "it was written by a newer version of idferry; update idferry",
-        ));
+        _ => Ok(()),
     }
-    Ok(())
 }

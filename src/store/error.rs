@@ -1,13 +1,28 @@
 //! What can go wrong with the job file, said to the operator.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use rusqlite::ErrorCode;
 
 /// The result of everything in the store.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
-/// Why the job file could not be used.
+/// What a file of idferry's is called in messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileKind {
+    /// Such as "state file".
+    pub(crate) name: &'static str,
+    /// The flag that names another one.
+    pub(crate) flag: &'static str,
+}
+
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Why the job file, or another SQLite file of idferry's, could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process has it open for writing.
@@ -23,12 +38,51 @@ pub enum StoreError {
     },
     /// A newer version of idferry wrote it.
     #[error(
-        "the state file {path} was written by a newer version of idferry; \
-         update idferry, or name another file with --state"
+        "the {kind} {path} was written by a newer version of idferry; \
+         update idferry, or name another file with {}", .kind.flag
     )]
     Newer {
         /// The file.
         path: PathBuf,
+        /// What it is called.
+        kind: FileKind,
+    },
+    /// Another program's file, or no file at all. Nothing of it was changed.
+    #[error(
+        "{path} is not idferry's: {why}. It is left as it is; name another {kind} with {}", .kind.flag
+    )]
+    NotOurs {
+        /// What lies there.
+        path: PathBuf,
+        /// What it was to be.
+        kind: FileKind,
+        /// How it was told.
+        why: String,
+    },
+    /// It lies on a file system that reaches over a network.
+    #[error(
+        "the {kind} {path} would be on a network file system, {file_system}: two hosts could write \
+         it at once and damage it. Name one on a disk of this machine with {}", .kind.flag
+    )]
+    NetworkDisk {
+        /// The file.
+        path: PathBuf,
+        /// What it is called.
+        kind: FileKind,
+        /// The file system, as people call it.
+        file_system: String,
+    },
+    /// While it was open, its path came to lead to nothing or to another file.
+    #[error(
+        "the {kind} {path} was deleted, moved or replaced while idferry had it open, so nothing \
+         more is sent. Put it back before the same command is typed again: what it held is asked \
+         again without it, and counts on the quota twice"
+    )]
+    Moved {
+        /// Where it was.
+        path: PathBuf,
+        /// What it is called.
+        kind: FileKind,
     },
     /// It belongs to another corp.
     #[error(
@@ -44,18 +98,22 @@ pub enum StoreError {
         ours: String,
     },
     /// It does not exist, or is an empty file.
-    #[error("there is no state file {path}; `idferry run` makes one, --state names another")]
+    #[error("there is no {kind} {path}; `idferry run` makes one, {} names another", .kind.flag)]
     Missing {
         /// The file.
         path: PathBuf,
+        /// What it is called.
+        kind: FileKind,
     },
     /// It could not be opened or created.
     #[error(
-        "the state file {path} cannot be opened: {why}. Check its folder and permissions, or name another with --state"
+        "the {kind} {path} cannot be opened: {why}. Check its folder and permissions, or name another with {}", .kind.flag
     )]
     Open {
         /// The file.
         path: PathBuf,
+        /// What it is called.
+        kind: FileKind,
         /// The system's message.
         why: String,
     },
@@ -82,9 +140,7 @@ pub enum StoreError {
     )]
     ReadOnly,
     /// It is not a job file, or a damaged one.
-    #[error(
-        "the state file is damaged or is not one of idferry's: {0}. Keep a copy of it, and name another with --state"
-    )]
+    #[error("the state file is damaged: {0}. Keep a copy of it, and name another with --state")]
     Damaged(String),
     /// Any other error of SQLite.
     #[error(

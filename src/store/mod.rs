@@ -16,10 +16,9 @@
 //!   process. SQLite's locks are of another kind (`fcntl`); they would be lost if this process
 //!   closed another handle of the file while a connection is open, therefore the lock is dropped
 //!   after the connection. A [`Reader`] takes no lock: WAL lets it read beside a writer.
-//! * **Compatibility**: `user_version` is the number of migrations applied. Opening for writing
-//!   applies the missing ones; a file with more of them than this program knows is refused.
-//! * **File systems**: WAL needs shared memory, therefore the file must be on a local disk.
-//!   Temporary files of an import are made in the same folder and have no name.
+//! * **Whose it is**: a file without our `application_id`, or with more migrations than this program
+//!   knows, or on a network file system, is refused before anything of it changes: [`sqlite_file`].
+//! * **Temporary files** of an import are made in the same folder and have no name.
 //!
 //! # Errors
 //!
@@ -36,28 +35,29 @@ mod counters;
 mod error;
 mod import;
 mod journal;
+mod local_disk;
 mod multi_insert;
 mod queue;
 mod reader;
 mod rejects;
 mod schema;
+mod sqlite_file;
 mod tally;
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension};
 
 pub use commit::{Batch, Settled};
 pub use counters::Charged;
-pub use error::{Result, StoreError};
+pub use error::{FileKind, Result, StoreError};
 pub use import::{Import, ImportStats};
 pub use journal::{Journal, RunId, RunProgress, RunStatus};
 pub use queue::Queue;
 pub use reader::{Reader, SourceStatus, SubjectRecord};
 pub use rejects::Reject;
+
+pub(crate) use sqlite_file::{HeldFile, SqliteFormat};
 
 use self::{corps::Corps, import::JobParts};
 use crate::{
@@ -73,7 +73,8 @@ pub struct Store {
     path: PathBuf,
     tally: Tally,
     corps: Corps,
-    _lock: File,
+    #[allow(dead_code, reason = "holds the lock")]
+    file: HeldFile,
 }
 
 impl Store {
@@ -82,10 +83,11 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Held`], [`StoreError::Newer`] or [`StoreError::Open`], besides those that
-    /// every function of the module can return.
+    /// [`StoreError::Held`], [`StoreError::NotOurs`], [`StoreError::Newer`],
+    /// [`StoreError::NetworkDisk`] or [`StoreError::Open`], besides those that every function of the
+    /// module can return.
     pub fn open(path: &Path, now: Timestamp) -> Result<Self> {
-        let (db, lock) = schema::open_locked(path)?;
+        let (db, file) = schema::open_locked(path)?;
         db.execute(
             "UPDATE job SET holder_pid = ?1, held_since = ?2",
             (std::process::id(), now.as_millis()),
@@ -96,8 +98,13 @@ impl Store {
             corps: corps::load_corps(&db)?,
             path: path.to_owned(),
             db,
-            _lock: lock,
+            file,
         })
+    }
+
+    /// The error that there is no job file at `path`.
+    pub(crate) fn missing(path: &Path) -> StoreError {
+        schema::JOB.missing(path)
     }
 
     /// Checks that the file is of this corp or of none; writes nothing.

@@ -59,10 +59,10 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Missing`], [`StoreError::Newer`] or [`StoreError::Open`], besides those that
-    /// every function of the module can return.
+    /// [`StoreError::Missing`], and those of [`Store::open`](super::Store::open) but for
+    /// [`StoreError::Held`].
     pub fn open(path: &Path) -> Result<Self> {
-        let db = schema::open_to_read(path)?;
+        let db = schema::JOB.open_to_read(path)?;
         Ok(Self { db })
     }
 

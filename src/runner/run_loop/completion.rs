@@ -186,10 +186,7 @@ impl Runner<'_> {
     }
 
     fn ticket_is_dead(&mut self) -> Result<()> {
-        self.job
-            .ledger
-            .tickets()
-            .mark_dead(self.clock.wall_now())?;
+        self.job.ledger.tickets().mark_dead(self.clock.wall_now())?;
         self.reports.report(&RunEvent::TicketRejected);
         Ok(())
     }

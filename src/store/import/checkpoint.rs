@@ -14,7 +14,7 @@ use rusqlite::Connection;
 
 use crate::store::{
     error::{Result, StoreError},
-    schema::FLAGS,
+    sqlite_file::FLAGS,
 };
 
 /// Transactions after which all checkpoints are waited for, so that SQLite restarts the log: about

@@ -1,4 +1,5 @@
-//! What each exit code says; 9 is in `held`, 130 in `signals`, 2 in `settings` and `input`.
+//! What each exit code says; 8 is in `job_file`, 9 in `held`, 130 in `signals`, 2 in `settings` and
+//! `input`.
 
 use idferry::sim::{SimOptions, WorldOptions};
 
@@ -14,22 +15,6 @@ fn zero_is_everything_answered() {
     dir.idferry("run fans.csv").at(&simulator).output().exits(0);
     assert_eq!(lookups(&simulator).calls, 30);
     assert_eq!(dir.names(), ["fans.csv", "fans.links.csv", "idferry.db"]);
-}
-
-#[test]
-fn one_is_a_state_file_that_is_none() {
-    let dir = TestDir::with_fans(3);
-    dir.write("notes.txt", "shopping list\n".repeat(100));
-    dir.idferry("run fans.csv --state notes.txt --budget 0")
-        .output()
-        .exits(1)
-        .says("the state file is damaged or is not one of idferry's");
-    assert!(dir.read("notes.txt").starts_with("shopping list"));
-    std::fs::create_dir(dir.path("folder")).unwrap();
-    dir.idferry("run fans.csv --state folder --budget 0")
-        .output()
-        .exits(1)
-        .says("the state file folder cannot be opened: Is a directory");
 }
 
 #[test]

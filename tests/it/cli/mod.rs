@@ -15,6 +15,7 @@ mod export;
 mod faults;
 mod held;
 mod input;
+mod job_file;
 mod kill;
 mod plan;
 mod progress;

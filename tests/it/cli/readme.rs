@@ -19,7 +19,15 @@ fn first_readme_command_needs_nothing_and_answers_all() {
         .says("Finished: every subject is answered.")
         .prints_nothing();
 
-    assert_eq!(dir.names(), ["fans.links.csv", "sample_data", "sandbox.db", "sandbox.ledger.db"]);
+    assert_eq!(
+        dir.names(),
+        [
+            "fans.links.csv",
+            "sample_data",
+            "sandbox.db",
+            "sandbox.ledger.db"
+        ]
+    );
     assert_eq!(dir.mode("fans.links.csv"), 0o600);
     let first = dir.read("fans.links.csv");
     same_lines(&timeless(&first), &as_the_world_is());

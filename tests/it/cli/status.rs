@@ -124,7 +124,15 @@ fn the_sandbox_is_looked_at_by_its_name() {
         .says(
             "5 subjects put back in the queue, 5 queued now; `idferry run --sandbox` looks them up",
         );
-    assert_eq!(dir.names(), ["fans.csv", "fans.links.csv", "sandbox.db", "sandbox.ledger.db"]);
+    assert_eq!(
+        dir.names(),
+        [
+            "fans.csv",
+            "fans.links.csv",
+            "sandbox.db",
+            "sandbox.ledger.db"
+        ]
+    );
     dir.idferry("run --sandbox").output().exits(0);
 }
 

@@ -115,6 +115,11 @@ impl Invocation {
         self
     }
 
+    pub(super) fn args<'a>(mut self, words: impl IntoIterator<Item = &'a str>) -> Self {
+        self.command.args(words);
+        self
+    }
+
     /// Asks `simulator`, with its credentials.
     pub(super) fn at(self, simulator: &Simulator) -> Self {
         self.with_credentials_of(simulator)

@@ -67,7 +67,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("flate2", &["intake/"]),
     ("zstd", &["intake/"]),
     ("indicatif", &["report/bar"]),
-    ("percent_encoding", &["wecom/query", "sim/call"]),
+    (
+        "percent_encoding",
+        &["wecom/query", "sim/call", "store/sqlite_file"],
+    ),
     ("unicode_width", &["report/style"]),
     ("axum", &["sim/server", "report/listen"]),
     ("clap", &["cli/"]),

@@ -11,6 +11,7 @@ use std::{
 
 use idferry::{
     clock::{Clock, ClockSkew, Timestamp},
+    job::JobFiles,
     quota::LockoutLevel,
     runner::{
         Stop,
