@@ -85,7 +85,7 @@ fn parts() -> Result<()> {
     );
     commits(64);
     let answered = commits(1);
-    let reader = answered.store.reader()?;
+    let reader = answered.store.reader();
     let export = || write_csv(&reader, sink(), &Filter::default());
     measure("export: a row as CSV", export)?;
     Ok(())

@@ -1,16 +1,18 @@
 -- The job: whose it is, what came in, what came of it, what its runs have cost.
 -- Applied by position, never edited once released; later changes are later files.
 
--- One row: the corp this file belongs to, and who holds it.
+-- One row: which job this is, the corp it belongs to, and who holds the file.
 CREATE TABLE job (
     id          INTEGER PRIMARY KEY CHECK (id = 1),
+    job_id      TEXT NOT NULL,      -- random; copies of the file share it
     corp_id     TEXT,               -- the upstream corp; NULL until the first credentials
     watermark   INTEGER NOT NULL,   -- every subject up to here has an outcome
     holder_pid  INTEGER,            -- the process that holds the lock, while it does
     held_since  INTEGER,            -- ms since the epoch
+    clean       INTEGER NOT NULL DEFAULT 1,     -- 0 while held, and after a holder that was killed
     revision    INTEGER NOT NULL DEFAULT 0      -- grows with whatever results would say otherwise
 ) STRICT;
-INSERT INTO job (id, watermark) VALUES (1, 0);
+INSERT INTO job (id, job_id, watermark) VALUES (1, lower(hex(randomblob(16))), 0);
 
 -- Input files that were read to their end; imported_at is NULL while one is being read.
 CREATE TABLE sources (

@@ -5,6 +5,7 @@
 //! `next_command` (the command to type next).
 
 mod args;
+mod backup;
 mod console;
 mod export;
 mod next_command;
@@ -51,6 +52,8 @@ enum Command {
     Retry(retry::Args),
     /// Write the results so far, also during a run.
     Export(export::Args),
+    /// Copy the state file, also during a run.
+    Backup(backup::Args),
     /// Serve the simulated WeCom API on a loopback address, for any client.
     Simulate(simulate::Args),
 }
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Retry(args) => retry::run(&args, &next),
         Command::Export(args) => export::run(&args),
+        Command::Backup(args) => backup::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     };
     let exit = done.unwrap_or_else(|error| {

@@ -34,7 +34,8 @@ pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
     if !path.exists() {
         return Err(Store::missing(&path).into());
     }
-    let mut store = Store::open(&path, Clock::system().now())?;
+    let note = &mut |note| say(&format!("{note}"));
+    let mut store = Store::open_noting(&path, Clock::system().now(), note)?;
     let requeued = store.requeue(&args.outcomes, &args.errcode)?;
     let queued = store.tally().of(State::Queued);
     say(&format!(

@@ -196,7 +196,8 @@ impl RunSettings {
     /// Opens the job file. Checked before the import: subjects of another corp must not come into
     /// it.
     fn open_session(&self) -> Result<Session, Error> {
-        let session = Session::open(self.files.clone(), self.session.clone(), self.clock)?;
+        let (settings, note) = (self.session.clone(), &mut |note| say(&format!("{note}")));
+        let session = Session::open_noting(self.files.clone(), settings, self.clock, note)?;
         if let Ok(credentials) = self.credentials() {
             session.check_corp(&credentials.corp_id)?;
         }
@@ -228,7 +229,7 @@ impl RunSettings {
             ended_at: self.clock.now(),
             results: lines.map(|lines| (self.results.to_string(), lines)),
             rejects: Some((self.rejects.display().to_string(), outcome.invalid_lines)),
-            refusals: session.reader()?.refusals()?,
+            refusals: session.reader().refusals()?,
             lookup: errcode::lookup,
             windows: outcome.windows,
             ticket_until: outcome.ticket_until,

@@ -79,5 +79,6 @@ pub(crate) const fn stop_code(reason: &StopReason) -> (&'static str, Exit) {
         StopReason::Refused(_) => ("refused", Exit::Halted),
         StopReason::TokensRefused => ("tokens_refused", Exit::Halted),
         StopReason::Breaker(_) => ("breaker", Exit::ErrorBudget),
+        StopReason::JobFileMoved(_) => ("job_file_moved", Exit::Internal),
     }
 }

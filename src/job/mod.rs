@@ -13,6 +13,7 @@
 //!
 //! Nothing here prints: [`report`](crate::report) has the words, [`cli`](crate::cli) the terminal.
 
+mod backup;
 mod connection;
 mod error;
 mod exit;
@@ -27,6 +28,7 @@ mod session;
 pub(crate) mod status;
 mod ticket;
 
+pub use backup::{Backup, backup};
 pub(crate) use connection::Connection;
 pub use connection::Credentials;
 pub use error::Error;

@@ -18,7 +18,7 @@ pub(super) fn publish(store: &Store, target: &Target) -> Result<Option<u64>, Err
         return Ok(Some(lines));
     }
     let lines = match publish_results(
-        &store.reader()?,
+        &store.reader(),
         target,
         Format::of(target),
         &Filter::default(),

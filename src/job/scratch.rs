@@ -41,7 +41,8 @@ impl ScratchFolder {
     pub(crate) fn rename_corp(&self, ledger: &Path, corp_id: &str) -> Result<(), Error> {
         let files = JobFiles::beside(&self.job_file());
         let mut store = Store::open(&files.job, Clock::system().now())?;
-        if let Some(corp) = store.reader()?.corp_id()? {
+        let corp = store.reader().corp_id()?;
+        if let Some(corp) = corp {
             let copy = Ledger::open(&files.ledger)?;
             copy.adopt(ledger, &corp, corp_id)?;
             copy.merge(corp_id, &store.counters()?, None)?;
@@ -86,7 +87,7 @@ impl ScratchCopy {
         let mut store = Store::open(&path, Clock::system().now())?;
         store.disable_fsync()?;
         import(&mut store, inputs, options, &mut |_| ())?;
-        let sources = store.reader()?.sources()?;
+        let sources = store.reader().sources()?;
         Ok(Self {
             lines: sources.iter().map(|source| source.lines).sum(),
             invalid: sources.iter().map(|source| source.rejected).sum(),

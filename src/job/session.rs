@@ -29,7 +29,7 @@ use crate::{
         event::{RunEvent, RunReport, StopReason, WindowUse},
         open_gate,
     },
-    store::{Reader, RunId, Store},
+    store::{OpeningNote, Reader, RunId, Store},
     wecom::{Client, Ticket, errcode},
 };
 
@@ -79,8 +79,22 @@ impl Session {
     ///
     /// If another process holds it, or it is not a job file of this version.
     pub fn open(files: JobFiles, settings: SessionSettings, clock: Clock) -> Result<Self, Error> {
+        Self::open_noting(files, settings, clock, &mut |_| ())
+    }
+
+    /// The same; `note` hears what an unclean end has left behind.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
+    pub fn open_noting(
+        files: JobFiles,
+        settings: SessionSettings,
+        clock: Clock,
+        note: &mut dyn FnMut(OpeningNote),
+    ) -> Result<Self, Error> {
         Ok(Self {
-            store: Store::open(&files.job, clock.now())?,
+            store: Store::open_noting(&files.job, clock.now(), note)?,
             files,
             settings,
             clock,
@@ -116,7 +130,7 @@ impl Session {
 
     /// Writes the invalid lines of all inputs to `path`, if there are any.
     pub(crate) fn export_rejects(&self, path: &Path) -> Result<(), Error> {
-        results::publish_invalid_lines(&self.store.reader()?, path)
+        results::publish_invalid_lines(&self.store.reader(), path)
     }
 
     /// Records the beginning of the run `command`, with the quota it respects.
@@ -244,14 +258,14 @@ impl Session {
     }
 
     /// The job file, for reading.
-    pub(crate) fn reader(&self) -> Result<Reader, Error> {
-        Ok(self.store.reader()?)
+    pub(crate) const fn reader(&self) -> Reader<'_> {
+        self.store.reader()
     }
 
     /// What a forecast of this run needs: the account that would pay for its calls, and the stored
     /// ticket.
     pub(crate) fn forecast_input(&self) -> Result<ForecastInput, Error> {
-        let standing = self.files.standing(&self.store.reader()?)?;
+        let standing = self.files.standing(&self.store.reader())?;
         let ledger_clock = LedgerClock::resume(self.clock, standing.lookups.reading);
         let SessionSettings {
             quota, concurrency, ..
@@ -326,7 +340,7 @@ impl Session {
         windows: Vec<WindowUse>,
         ticket_until: Option<Timestamp>,
     ) -> Result<RunOutcome, Error> {
-        let invalid_lines = results::invalid_lines(&self.store.reader()?)?;
+        let invalid_lines = results::invalid_lines(&self.store.reader())?;
         Ok(RunOutcome {
             exit: Exit::of(&report.reason, &report.tally, invalid_lines),
             report,

@@ -137,8 +137,9 @@ impl<'l> LedgerAccount<'l> {
         let completed = account.deltas();
         rows::add(&step, &self.key, self.writer, &completed, revision)?;
         let is_behind = before != self.known;
+        let mut has_landed = false;
         if is_behind || self.lands_at.is_some_and(|at| at <= now.at) {
-            self.take_over(&step, account, now.at, revision)?;
+            has_landed = self.take_over(&step, account, now.at, revision)?;
         }
         let charged = match want {
             Some((kind, calls)) => account.charge(now.at, kind, calls),
@@ -154,6 +155,9 @@ impl<'l> LedgerAccount<'l> {
         if let Some(lockout) = &deltas.lockout {
             rows::save_lockout(&step, &self.key, lockout)?;
         }
+        // A sign of life is no news to others.
+        let is_news = has_landed || deltas != Deltas::default();
+        let revision = if is_news { revision } else { before };
         rows::set_revision(&step, revision)?;
         rows::save_reading(&step, now)?;
         let paid = match charged {
@@ -168,22 +172,24 @@ impl<'l> LedgerAccount<'l> {
         })
     }
 
-    /// Lands the calls of writers that are gone, and reads what has changed.
+    /// Lands the calls of writers that are gone, and reads what has changed. Returns whether any
+    /// calls have landed.
     fn take_over(
         &mut self,
         db: &Connection,
         account: &mut Account,
         now: Timestamp,
         revision: i64,
-    ) -> rusqlite::Result<()> {
+    ) -> rusqlite::Result<bool> {
         let mut open = rows::open_writers(db, &self.key, Some(self.writer))?;
+        let before = open.len();
         for gone in open.extract_if(.., |writer| writer.lands_at <= now) {
             let landed = landed(&gone, now);
             rows::add(db, &self.key, gone.writer, &landed, revision)?;
         }
         self.lands_at = open.iter().map(|writer| writer.lands_at).min();
         account.refresh(&rows::snapshot(db, &self.key, self.known, &open)?);
-        Ok(())
+        Ok(open.len() < before)
     }
 
     /// Deletes slots that have left every reading of their window: twice the period, so that a

@@ -152,7 +152,11 @@ impl Ledger {
 
     /// Returns an error if the file was deleted, moved or replaced since it was opened.
     pub(super) fn check_in_place(&self) -> Result<()> {
-        self.held.as_ref().map_or(Ok(()), HeldFile::ensure_in_place)
+        if self.held.as_ref().is_none_or(HeldFile::is_same_file) {
+            return Ok(());
+        }
+        let why = "the file was deleted, moved or replaced while a run used it";
+        Err(failed(&self.path, why))
     }
 
     pub(super) fn run<T>(

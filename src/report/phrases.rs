@@ -184,6 +184,17 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
             headline: TOKENS_REFUSED.into(),
             next: then_resume(vec![next_steps::CHECK_SECRET.into()]),
         },
+        StopReason::JobFileMoved(path) => StopWords {
+            headline: format!(
+                "Halted: the state file {} was deleted, moved or replaced under the run, {left}.",
+                path.display()
+            ),
+            next: vec![
+                "put it back before you run again: without it every subject is asked again, and \
+                 every call counted twice"
+                    .into(),
+            ],
+        },
         StopReason::Breaker(trip) => StopWords {
             headline: format!("Halted: {}, {left}.", tripped(trip, context.lookup)),
             next: vec![

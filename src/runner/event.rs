@@ -2,7 +2,7 @@
 //!
 //! Times are wall time, for people.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use crate::{clock::Timestamp, model::Tally};
 
@@ -115,6 +115,9 @@ pub enum StopReason {
     TokensRefused,
     /// Too many answers in a row were errors.
     Breaker(BreakerTrip),
+    /// The job file was deleted, moved or replaced; drained, and everything is in the file that the
+    /// run holds, wherever that is.
+    JobFileMoved(PathBuf),
 }
 
 /// A refusal that ends the run.

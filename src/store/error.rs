@@ -72,18 +72,6 @@ pub enum StoreError {
         /// The file system, as people call it.
         file_system: String,
     },
-    /// While it was open, its path came to lead to nothing or to another file.
-    #[error(
-        "the {kind} {path} was deleted, moved or replaced while idferry had it open, so nothing \
-         more is sent. Put it back before the same command is typed again: what it held is asked \
-         again without it, and counts on the quota twice"
-    )]
-    Moved {
-        /// Where it was.
-        path: PathBuf,
-        /// What it is called.
-        kind: FileKind,
-    },
     /// It belongs to another corp.
     #[error(
         "the state file {path} belongs to corp {theirs}, the credentials to {ours}; \

@@ -18,6 +18,8 @@
 //!   after the connection. A [`Reader`] takes no lock: WAL lets it read beside a writer.
 //! * **Whose it is**: a file without our `application_id`, or with more migrations than this program
 //!   knows, or on a network file system, is refused before anything of it changes: [`sqlite_file`].
+//! * **One file**: a clean end copies the log into the file and removes it. Until then the `job` row
+//!   says that the file was not closed, so that a log which got lost is missed.
 //! * **Temporary files** of an import are made in the same folder and have no name.
 //!
 //! # Errors
@@ -44,7 +46,7 @@ mod schema;
 mod sqlite_file;
 mod tally;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -56,10 +58,10 @@ pub use journal::{Journal, RunId, RunProgress, RunStatus};
 pub use queue::Queue;
 pub use reader::{Reader, SourceStatus, SubjectRecord};
 pub use rejects::Reject;
-
+pub use schema::OpeningNote;
 pub(crate) use sqlite_file::{HeldFile, SqliteFormat};
 
-use self::{corps::Corps, import::JobParts};
+use self::{corps::Corps, import::JobParts, local_disk::has_log};
 use crate::{
     clock::Timestamp,
     model::{State, Tally},
@@ -70,10 +72,8 @@ use crate::{
 pub struct Store {
     // Fields are dropped in this order: the connection closes before the lock is released.
     db: Connection,
-    path: PathBuf,
     tally: Tally,
     corps: Corps,
-    #[allow(dead_code, reason = "holds the lock")]
     file: HeldFile,
 }
 
@@ -87,16 +87,31 @@ impl Store {
     /// [`StoreError::NetworkDisk`] or [`StoreError::Open`], besides those that every function of the
     /// module can return.
     pub fn open(path: &Path, now: Timestamp) -> Result<Self> {
+        Self::open_noting(path, now, &mut |_| ())
+    }
+
+    /// The same; `note` hears what an unclean end has left behind.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
+    pub fn open_noting(
+        path: &Path,
+        now: Timestamp,
+        note: &mut dyn FnMut(OpeningNote),
+    ) -> Result<Self> {
+        let had_log = has_log(path);
         let (db, file) = schema::open_locked(path)?;
-        db.execute(
-            "UPDATE job SET holder_pid = ?1, held_since = ?2",
-            (std::process::id(), now.as_millis()),
-        )?;
-        import::undo_unfinished(&db)?;
+        if !had_log && !schema::was_closed(&db)? {
+            let path = path.to_owned();
+            note(OpeningNote::LogMissing { path });
+        }
+        schema::begin_holding(&db, now)?;
+        let undoing = |subjects| note(OpeningNote::UndoingImport { subjects });
+        import::undo_unfinished(&db, undoing)?;
         Ok(Self {
             tally: tally::load_tally(&db)?,
             corps: corps::load_corps(&db)?,
-            path: path.to_owned(),
             db,
             file,
         })
@@ -121,7 +136,7 @@ impl Store {
         match owner.flatten() {
             // The plain-text form of a corpid ignores case (D39442).
             Some(theirs) if !theirs.eq_ignore_ascii_case(corp_id) => Err(StoreError::OtherCorp {
-                path: self.path.clone(),
+                path: self.path().to_owned(),
                 theirs,
                 ours: corp_id.to_owned(),
             }),
@@ -164,9 +179,26 @@ impl Store {
         Ok(())
     }
 
-    /// Opens the same file for reading.
-    pub fn reader(&self) -> Result<Reader> {
-        Reader::open(&self.path)
+    /// Returns a reader over the connection of this store: of this file, whatever its path leads to
+    /// by now.
+    pub const fn reader(&self) -> Reader<'_> {
+        Reader::of(&self.db)
+    }
+
+    /// Where it was opened.
+    pub(crate) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Whether the path still leads to this file, and its log lies beside it.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.file.is_in_place()
+    }
+
+    /// Returns the random id that the job was made with.
+    pub fn job_id(&self) -> Result<String> {
+        let sql = "SELECT job_id FROM job";
+        Ok(self.db.query_row(sql, [], |row| row.get(0))?)
     }
 
     /// Returns the subjects to look up.
@@ -198,7 +230,7 @@ impl Store {
     pub fn import(&mut self, name: &str, digest: Option<&[u8]>) -> Result<Import<'_>> {
         let job = JobParts {
             db: &self.db,
-            path: &self.path,
+            path: self.file.path(),
             corps: &mut self.corps,
             tally: &mut self.tally,
         };
@@ -215,6 +247,14 @@ impl Store {
     fn recall_corps(&mut self) -> Result<()> {
         self.corps = corps::load_corps(&self.db)?;
         Ok(())
+    }
+}
+
+impl Drop for Store {
+    /// Leaves one whole file, without a log beside it.
+    fn drop(&mut self) {
+        // What fails here is done by the next `Store::open`.
+        let _ = schema::end_holding(&self.db, self.is_in_place());
     }
 }
 

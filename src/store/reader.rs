@@ -1,15 +1,18 @@
 //! Reading the job file beside its writer, for `status` and `export`.
 
-use std::path::Path;
+use std::{ops::Deref, path::Path};
 
-use rusqlite::{Connection, Rows};
+use rusqlite::{
+    Connection, Rows,
+    types::{ToSqlOutput, ValueRef},
+};
 
 use super::{
     counters,
     error::{Result, StoreError},
     journal::{Journal, RunStatus},
     rejects::{self, Reject},
-    schema,
+    schema, sqlite_file,
     tally::load_tally,
 };
 use crate::{
@@ -19,8 +22,33 @@ use crate::{
 };
 
 /// The job file, open for reading.
-pub struct Reader {
-    db: Connection,
+pub struct Reader<'s> {
+    db: ReadConnection<'s>,
+}
+
+/// A connection of its own, or that of a writer.
+enum ReadConnection<'s> {
+    Own(Connection),
+    Writers(&'s Connection),
+}
+
+impl Deref for ReadConnection<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        match self {
+            Self::Own(db) => db,
+            Self::Writers(db) => db,
+        }
+    }
+}
+
+impl Drop for ReadConnection<'_> {
+    fn drop(&mut self) {
+        if let Self::Own(db) = self {
+            sqlite_file::keep_log(db);
+        }
+    }
 }
 
 /// An imported source.
@@ -54,7 +82,7 @@ pub struct SubjectRecord {
     pub links: Vec<Link>,
 }
 
-impl Reader {
+impl Reader<'static> {
     /// Opens an existing job file.
     ///
     /// # Errors
@@ -63,17 +91,30 @@ impl Reader {
     /// [`StoreError::Held`].
     pub fn open(path: &Path) -> Result<Self> {
         let db = schema::JOB.open_to_read(path)?;
+        let db = ReadConnection::Own(db);
         Ok(Self { db })
     }
+}
 
-    /// Writes a consistent copy to `path`, which must not exist.
+impl<'s> Reader<'s> {
+    /// Reads by the connection of a writer.
+    pub(super) const fn of(db: &'s Connection) -> Self {
+        let db = ReadConnection::Writers(db);
+        Self { db }
+    }
+
+    /// Writes a copy as of one moment to `path`, which must be an empty file or none. It counts as
+    /// closed, and is not yet sure to be on disk.
     pub(crate) fn copy_to(&self, path: &Path) -> Result<()> {
-        let path = path.to_string_lossy();
+        let bytes = path.as_os_str().as_encoded_bytes();
+        let name = ToSqlOutput::Borrowed(ValueRef::Text(bytes));
         // `query_only` refuses this statement too, although it writes nothing to this file.
         self.db.pragma_update(None, "query_only", false)?;
-        let copied = self.db.execute("VACUUM INTO ?1", [path.as_ref()]);
+        let copied = self.db.execute("VACUUM INTO ?1", [name]);
         self.db.pragma_update(None, "query_only", true)?;
         copied?;
+        let copy = Connection::open_with_flags(path, sqlite_file::FLAGS)?;
+        copy.execute_batch("UPDATE job SET clean = 1, holder_pid = NULL, held_since = NULL")?;
         Ok(())
     }
 

@@ -1,8 +1,12 @@
 //! The format of the job file, and who holds it. The rules are in [`store`](super).
 
-use std::path::Path;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, config::DbConfig};
 
 use super::{
     error::{FileKind, Result, StoreError},
@@ -19,6 +23,40 @@ pub(super) const JOB: SqliteFormat = SqliteFormat {
     application_id: i32::from_be_bytes(*b"idfj"),
     migrations: &[include_str!("../../migrations/job/0001_job.sql")],
 };
+
+/// What an unclean end has left behind, and what is done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OpeningNote {
+    /// The log of a killed run is not beside the file.
+    LogMissing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An import was interrupted, and what it had appended is now deleted.
+    UndoingImport {
+        /// How many subjects.
+        subjects: u64,
+    },
+}
+
+impl fmt::Display for OpeningNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LogMissing { path } => write!(
+                f,
+                "warning: the state file {path} was in use by a process that was killed, and its \
+                 log {path}-wal is gone. The latest answers were in it: they are asked again, and \
+                 their calls are not on the ledger of this file. Was only {path} copied or moved? \
+                 Stop, and bring {path}-wal too",
+                path = path.display(),
+            ),
+            Self::UndoingImport { subjects } => write!(
+                f,
+                "an import was interrupted: the {subjects} subjects it had added are removed first"
+            ),
+        }
+    }
+}
 
 /// Opens the job file for writing: created if need be, locked, migrated.
 pub(super) fn open_locked(path: &Path) -> Result<(Connection, HeldFile)> {
@@ -39,4 +77,35 @@ fn holder_of(path: &Path) -> Option<String> {
         Ok(format!("pid {}, since {since}", row.get::<_, u32>(0)?))
     });
     holder.ok()
+}
+
+/// Whether the last writer closed the file.
+pub(super) fn was_closed(db: &Connection) -> Result<bool> {
+    Ok(db.query_row("SELECT clean FROM job", [], |row| row.get(0))?)
+}
+
+/// Records that this process holds the file, in the file itself and not only in its log.
+pub(super) fn begin_holding(db: &Connection, now: Timestamp) -> Result<()> {
+    db.execute(
+        "UPDATE job SET holder_pid = ?1, held_since = ?2, clean = 0",
+        (std::process::id(), now.as_millis()),
+    )?;
+    checkpoint(db, "PASSIVE")
+}
+
+/// Records that the file is closed, and copies the log into it. Closing the connection then removes
+/// the log, unless that is now the log of another file.
+pub(super) fn end_holding(db: &Connection, is_in_place: bool) -> Result<()> {
+    if !is_in_place {
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    }
+    // An export that is reading is not waited for.
+    db.busy_timeout(Duration::from_secs(1))?;
+    db.execute("UPDATE job SET clean = 1", [])?;
+    checkpoint(db, "TRUNCATE")
+}
+
+fn checkpoint(db: &Connection, how: &str) -> Result<()> {
+    let sql = format!("PRAGMA wal_checkpoint({how})");
+    Ok(db.query_row(&sql, [], |_| Ok(()))?)
 }

@@ -46,13 +46,12 @@ pub(crate) struct SqliteFormat {
     pub(crate) migrations: &'static [&'static str],
 }
 
-/// A file that is open for writing: whether it is still where it was.
+/// A file that is open for writing: holds its lock, and tells whether it is still where it was.
 pub(crate) struct HeldFile {
     path: PathBuf,
-    kind: FileKind,
     file: File,
-    /// Device and inode.
-    identity: (u64, u64),
+    /// Device and inode of the file, and of its log.
+    identities: [Option<(u64, u64)>; 2],
 }
 
 /// What lies at a path.
@@ -112,10 +111,6 @@ impl SqliteFormat {
             Connection::open_with_flags(path, FLAGS)
         };
         let db = opened.map_err(|why| self.cannot_read(path, why))?;
-        // A reader changes nothing: a log left behind by a killed writer is checkpointed by the
-        // next writer, not when the last reader closes.
-        let config = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-        db.set_db_config(config, has_log(path))?;
         db.pragma_update(None, "query_only", true)?;
         db.busy_timeout(Duration::from_secs(5))?;
         match version(&db).map_err(|why| self.cannot_read(path, why))? {
@@ -128,12 +123,13 @@ impl SqliteFormat {
     fn open(&self, path: &Path, writers: Writers) -> Result<(Connection, HeldFile)> {
         self.look_at(path)?;
         self.refuse_network(path)?;
-        let held = self.hold(path, writers)?;
+        let mut held = self.hold(path, writers)?;
         let mut db = Connection::open_with_flags(path, FLAGS)?;
         db.busy_timeout(Duration::from_secs(30))?;
         self.mark(path, &db)?;
         self.pragmas(path, &db)?;
         self.upgrade(path, &mut db)?;
+        held.identities = identities(path);
         if writers == Writers::Many {
             held.file
                 .unlock()
@@ -219,8 +215,7 @@ impl SqliteFormat {
         }
         Ok(HeldFile {
             path: path.to_owned(),
-            kind: self.kind,
-            identity: (metadata.dev(), metadata.ino()),
+            identities: identities(path),
             file,
         })
     }
@@ -318,21 +313,37 @@ impl SqliteFormat {
 }
 
 impl HeldFile {
-    /// Returns an error unless the path still leads to the file that is held.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Moved`].
-    pub(crate) fn ensure_in_place(&self) -> Result<()> {
-        let found = std::fs::metadata(&self.path);
-        if found.is_ok_and(|found| (found.dev(), found.ino()) == self.identity) {
-            return Ok(());
-        }
-        Err(StoreError::Moved {
-            path: self.path.clone(),
-            kind: self.kind,
-        })
+    /// Where it was opened.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
+
+    /// Whether the path still leads to the file that is held.
+    pub(crate) fn is_same_file(&self) -> bool {
+        identities(&self.path)[0] == self.identities[0]
+    }
+
+    /// Whether the path still leads to the file that is held, and its log lies beside it.
+    pub(crate) fn is_in_place(&self) -> bool {
+        identities(&self.path) == self.identities
+    }
+}
+
+/// A reader changes nothing: a log left behind by a killed writer is copied into the file by the
+/// next writer, and not when the last reader closes. To be called before a reader's connection is
+/// closed.
+pub(super) fn keep_log(db: &Connection) {
+    let has_log = db.path().is_some_and(|path| has_log(Path::new(path)));
+    let _ = db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log);
+}
+
+/// Returns device and inode of the file and of its log, as far as they exist.
+fn identities(path: &Path) -> [Option<(u64, u64)>; 2] {
+    let identity = |path: &Path| {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some((metadata.dev(), metadata.ino()))
+    };
+    [identity(path), identity(&log_of(path))]
 }
 
 /// Returns how many migrations were applied; an impossible number counts as too many.

@@ -120,7 +120,7 @@ impl CorpScenario {
             }
             remote
         }));
-        let mut remote = remote.borrow_mut();
+        let remote = remote.borrow_mut();
         let took = runtime.block_on(async { remote.now().since(rehearsal.start) });
         (remote.stats().lanes[Endpoint::LOOKUP.path].clone(), took)
     }

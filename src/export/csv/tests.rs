@@ -81,7 +81,8 @@ fn store(folder: &Path) -> Store {
 
 fn exported(states: &[State]) -> (u64, String) {
     let folder = tempfile::tempdir().unwrap();
-    let reader = store(folder.path()).reader().unwrap();
+    let store = store(folder.path());
+    let reader = store.reader();
     let filter = Filter {
         states: states.to_vec(),
     };
@@ -121,7 +122,8 @@ fn filter_selects_by_state() {
 #[test]
 fn exporting_twice_gives_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
-    let reader = store(folder.path()).reader().unwrap();
+    let store = store(folder.path());
+    let reader = store.reader();
     let paths = ["one.csv", "two.csv"].map(|name| folder.path().join(name));
     for path in &paths {
         let target = Target::File(path.clone());
@@ -156,7 +158,8 @@ fn closed_pipe_is_told_from_a_full_disk() {
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    let reader = store(folder.path()).reader().unwrap();
+    let store = store(folder.path());
+    let reader = store.reader();
     let refused = |kind| write_csv(&reader, Broken(kind), &Filter::default()).unwrap_err();
     assert!(refused(io::ErrorKind::BrokenPipe).is_closed_pipe());
     let full = refused(io::ErrorKind::StorageFull);

@@ -156,6 +156,9 @@ impl<'s> Runner<'s> {
             }
             let due = self.pending.is_due(self.clock.now(), self.calls.is_empty());
             if want.is_some() || due {
+                if self.job_file_is_gone() {
+                    want = None;
+                }
                 hold = self.commit(want)?.err();
                 if self.pending.is_to_crash() {
                     return Ok(None);
@@ -204,6 +207,17 @@ impl<'s> Runner<'s> {
             let _nothing_wanted = self.commit(None)?;
         }
         Ok(())
+    }
+
+    /// Whether the run is over because its file is not where it was: what is sent now would be
+    /// asked again by the next run.
+    fn job_file_is_gone(&mut self) -> bool {
+        let is_gone = !self.job.store.is_in_place();
+        if is_gone {
+            let path = self.job.store.path().to_owned();
+            self.stop(StopReason::JobFileMoved(path));
+        }
+        is_gone
     }
 
     /// No more calls are sent from here on; the first reason stands.
@@ -345,6 +359,11 @@ impl<'s> Runner<'s> {
     fn finish(mut self) -> Result<RunReport> {
         self.gate.give_back(self.pending.take_paid());
         let _closed = self.commit(None)?;
+        if !self.job.store.is_in_place() {
+            // The last answers came after it was looked for.
+            self.stopping.reason = None;
+            self.job_file_is_gone();
+        }
         self.reports.last();
         self.report(None)?;
         Ok(RunReport {

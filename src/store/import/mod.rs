@@ -184,7 +184,7 @@ impl Drop for Import<'_> {
         if let Ok(corps) = load_corps(self.job.db) {
             *self.job.corps = corps;
         }
-        let _ = undo_unfinished(self.job.db);
+        let _ = undo_unfinished(self.job.db, |_| ());
         let _ = self.job.db.pragma_update(None, "synchronous", "full");
     }
 }

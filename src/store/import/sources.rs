@@ -1,6 +1,6 @@
 //! The row of a source: when it is begun, imported, replaced, and undone.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use crate::{clock::Timestamp, store::error::Result};
 
@@ -64,21 +64,104 @@ pub(super) fn replace_earlier(db: &Connection, source: i64) -> Result<()> {
     Ok(())
 }
 
-/// Deletes what an unfinished import appended.
-pub(in crate::store) fn undo_unfinished(db: &Connection) -> Result<()> {
-    let first: Option<i64> = db
-        .query_row(
-            "SELECT min(first_subject) FROM sources WHERE imported_at IS NULL",
-            [],
-            |row| row.get(0),
-        )
-        .optional()?
-        .flatten();
-    if let Some(first) = first {
-        db.execute_batch("BEGIN IMMEDIATE")?;
-        db.execute("DELETE FROM subjects WHERE id >= ?1", [first])?;
-        db.execute("DELETE FROM sources WHERE imported_at IS NULL", [])?;
-        db.execute_batch("COMMIT")?;
+/// Rows deleted in one transaction: what SQLite keeps of one in memory and in the log.
+const DELETED_AT_ONCE: i64 = 100_000;
+
+/// Deletes what an unfinished import appended, in slices from the end, so that neither memory nor
+/// log grows with it and a kill on the way loses no work. `told` hears how many subjects there are
+/// to delete, before it begins.
+pub(in crate::store) fn undo_unfinished(db: &Connection, told: impl FnOnce(u64)) -> Result<()> {
+    let sql = "SELECT min(first_subject) FROM sources WHERE imported_at IS NULL";
+    let Some(first) = db.query_row(sql, [], |row| row.get::<_, Option<i64>>(0))? else {
+        return Ok(());
+    };
+    let sql = "SELECT coalesce(max(id), 0) FROM subjects";
+    let last: i64 = db.query_row(sql, [], |row| row.get(0))?;
+    if last >= first {
+        told((last + 1 - first).unsigned_abs());
     }
+    // Nothing refers to these rows; to make sure of it, SQLite would first collect all their ids.
+    db.pragma_update(None, "foreign_keys", false)?;
+    let deleted = delete_slices(db, first, last);
+    db.pragma_update(None, "foreign_keys", true)?;
+    deleted
+}
+
+/// Deletes the subjects from `first` to `last`, and the unfinished sources with their rejects.
+/// Each slice is a transaction of its own; the sources go last.
+fn delete_slices(db: &Connection, first: i64, mut last: i64) -> Result<()> {
+    let mut subjects = db.prepare("DELETE FROM subjects WHERE id >= ?1")?;
+    while last >= first {
+        last = (last - DELETED_AT_ONCE).max(first - 1);
+        subjects.execute([last + 1])?;
+    }
+    let mut rejects = db.prepare(
+        "DELETE FROM rejects WHERE (source, number) IN (
+            SELECT source, number FROM rejects
+            WHERE source IN (SELECT id FROM sources WHERE imported_at IS NULL) LIMIT ?1)",
+    )?;
+    while rejects.execute([DELETED_AT_ONCE])? > 0 {}
+    db.execute("DELETE FROM sources WHERE imported_at IS NULL", [])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    /// Subjects of a first source, then `unfinished` ones of a source that was cut short.
+    fn cut_short(unfinished: i64) -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("job.db"), Timestamp::default()).unwrap();
+        let series = |first: i64, last: i64| {
+            format!(
+                "INSERT INTO subjects (unionid, openid)
+                 WITH RECURSIVE n (i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})
+                 SELECT 'u' || i, 'o' || i FROM n;"
+            )
+        };
+        let sql = format!(
+            "INSERT INTO sources (name, first_subject, imported_at) VALUES ('one', 1, 7);
+             {}
+             INSERT INTO sources (name, first_subject) VALUES ('two', 11);
+             INSERT INTO rejects VALUES (1, 1, 1, '', '', ''), (2, 1, 1, '', '', '');
+             {}",
+            series(1, 10),
+            series(11, 10 + unfinished),
+        );
+        store.db.execute_batch(&sql).unwrap();
+        (folder, store)
+    }
+
+    fn count(store: &Store, table: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        store.db.query_row(&sql, [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn unfinished_import_is_deleted_in_slices_that_stay_deleted() {
+        let (_folder, store) = cut_short(3 * DELETED_AT_ONCE / 2);
+        // The second slice fails, as if the process had been killed.
+        let trigger = "CREATE TEMP TRIGGER stop BEFORE DELETE ON subjects WHEN OLD.id = 11
+            BEGIN SELECT raise(ABORT, 'killed'); END";
+        store.db.execute_batch(trigger).unwrap();
+        let mut told = 0;
+        undo_unfinished(&store.db, |rows| told = rows).unwrap_err();
+        assert_eq!(told, 150_000);
+        assert_eq!(count(&store, "subjects"), 10 + DELETED_AT_ONCE / 2);
+        assert_eq!(count(&store, "sources"), 2);
+
+        store.db.execute_batch("DROP TRIGGER temp.stop").unwrap();
+        undo_unfinished(&store.db, |rows| told = rows).unwrap();
+        assert_eq!(told, 50_000);
+        assert_eq!(count(&store, "subjects"), 10);
+        assert_eq!(count(&store, "sources"), 1);
+        assert_eq!(count(&store, "rejects"), 1);
+        let on = store
+            .db
+            .pragma_query_value(None, "foreign_keys", |row| row.get::<_, i64>(0));
+        assert_eq!(on.unwrap(), 1);
+        undo_unfinished(&store.db, |_| panic!("nothing is left to undo")).unwrap();
+    }
 }

@@ -176,14 +176,17 @@ fn one_writer_keeps_others_out_and_many_do_not() {
 fn file_that_is_moved_or_replaced_is_missed() {
     let (folder, path) = in_folder();
     let (_db, held) = format(&[ONE]).open_exclusive(&path).unwrap();
-    held.ensure_in_place().unwrap();
+    assert_eq!(held.path(), path);
+    assert!(held.is_in_place());
     let elsewhere = folder.path().join("elsewhere");
     std::fs::rename(&path, &elsewhere).unwrap();
-    held.ensure_in_place().unwrap_err();
+    assert!(!held.is_in_place());
     std::fs::copy(&elsewhere, &path).unwrap();
-    held.ensure_in_place().unwrap_err();
+    assert!(!held.is_in_place());
     std::fs::rename(&elsewhere, &path).unwrap();
-    held.ensure_in_place().unwrap();
+    assert!(held.is_in_place());
+    std::fs::remove_file(log_of(&path)).unwrap();
+    assert!(!held.is_in_place());
 }
 
 #[test]

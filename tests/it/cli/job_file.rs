@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use super::test_dir::TestDir;
+use super::test_dir::{TestDir, lookups, same_lines, simulator, timeless, unhurried};
 
 /// Commands that open the job file, in order to write or to read it.
 const COMMANDS: [&str; 6] = [
@@ -111,4 +111,188 @@ fn a_read_only_place_can_be_read() {
         .output()
         .exits(1)
         .says("Read-only file system");
+}
+
+#[test]
+fn a_clean_end_leaves_one_file_and_a_kill_leaves_its_log() {
+    let simulator = simulator(unhurried());
+    let dir = TestDir::with_fans(300);
+    let command = "run fans.csv --ticket none --concurrency 4";
+    let mut run = dir.idferry(command).at(&simulator).start();
+    run.until("thirty calls", || lookups(&simulator).calls >= 30);
+    run.kill().was_killed();
+    assert!(dir.names().contains(&"idferry.db-wal".to_owned()));
+    dir.idferry("status").output().exits(0);
+    assert!(
+        dir.names().contains(&"idferry.db-wal".to_owned()),
+        "a reader took it away"
+    );
+
+    let done = dir.idferry(command).at(&simulator).output().exits(0);
+    assert!(!done.err.contains("warning"), "{}", done.err);
+    assert_eq!(dir.names(), ["fans.csv", "fans.links.csv", "idferry.db"]);
+    let done = dir.idferry(command).at(&simulator).output().exits(0);
+    assert!(!done.err.contains("warning"), "{}", done.err);
+}
+
+#[test]
+fn a_log_that_was_left_behind_is_missed() {
+    let simulator = simulator(unhurried());
+    let dir = TestDir::with_fans(300);
+    dir.idferry("run fans.csv --budget 0").output().exits(75);
+    let command = "run fans.csv --ticket none --concurrency 4";
+    let mut run = dir.idferry(command).at(&simulator).start();
+    run.until("thirty calls", || lookups(&simulator).calls >= 30);
+    run.kill().was_killed();
+    std::fs::rename(dir.path("idferry.db"), dir.path("moved.db")).unwrap();
+    for (end, warns) in [(75, true), (75, false)] {
+        let done = dir
+            .idferry("run fans.csv --state moved.db --budget 0")
+            .output()
+            .exits(end);
+        let warned = done.err.contains("and its log moved.db-wal is gone");
+        assert_eq!(warned, warns, "{}", done.err);
+    }
+}
+
+/// Returns a run that has answers, and its folder.
+fn interfered(interfere: impl FnOnce(&TestDir)) -> (TestDir, idferry::sim::Simulator) {
+    const SUBJECTS: usize = 2_000;
+    let simulator = simulator(unhurried());
+    let dir = TestDir::with_fans(SUBJECTS);
+    let command = "run fans.csv --ticket none --concurrency 4";
+    let mut run = dir.idferry(command).at(&simulator).start();
+    run.until("a hundred calls", || lookups(&simulator).calls >= 100);
+    interfere(&dir);
+    let sent = lookups(&simulator).calls;
+    run.output()
+        .exits(1)
+        .says("Halted: the state file idferry.db was deleted, moved or replaced under the run")
+        .says("results   fans.links.csv");
+    let more = lookups(&simulator).calls - sent;
+    assert!(more < 200, "{more} more calls were sent");
+    let results = dir.read("fans.links.csv");
+    let answered = results.lines().filter(|line| !line.contains(",queued,"));
+    assert!(answered.count() > 50);
+    assert_eq!(
+        results
+            .lines()
+            .filter(|line| line.contains("unionid"))
+            .count(),
+        1
+    );
+    (dir, simulator)
+}
+
+#[test]
+fn a_run_whose_file_is_deleted_stops_and_writes_its_results() {
+    let (dir, _simulator) = interfered(|dir| {
+        std::fs::remove_file(dir.path("idferry.db")).unwrap();
+    });
+    assert!(!dir.names().contains(&"idferry.db".to_owned()));
+}
+
+#[test]
+fn a_run_whose_file_is_moved_leaves_all_of_it_there() {
+    let (dir, simulator) = interfered(|dir| {
+        std::fs::rename(dir.path("idferry.db"), dir.path("moved.db")).unwrap();
+    });
+    let asked = lookups(&simulator).calls;
+    let results = dir.read("fans.links.csv");
+    dir.idferry("export --state moved.db -o again.csv")
+        .output()
+        .exits(0);
+    same_lines(&timeless(&dir.read("again.csv")), &timeless(&results));
+    std::fs::rename(dir.path("moved.db"), dir.path("idferry.db")).unwrap();
+    dir.idferry("run fans.csv --ticket none")
+        .at(&simulator)
+        .output()
+        .exits(0);
+    assert_eq!(lookups(&simulator).calls, 2_000, "{asked} before");
+}
+
+#[test]
+fn a_run_whose_file_is_replaced_leaves_the_other_alone() {
+    let other = TestDir::with_fans(7);
+    other.idferry("run fans.csv --budget 0").output().exits(75);
+    let (dir, _simulator) = interfered(|dir| {
+        std::fs::rename(other.path("idferry.db"), dir.path("idferry.db")).unwrap();
+    });
+    let status = dir.idferry("status --json").output().exits(0).out;
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["subjects"]["queued"], 7, "{status}");
+}
+
+#[test]
+fn a_run_whose_log_is_deleted_stops_and_loses_nothing() {
+    let (dir, simulator) = interfered(|dir| {
+        std::fs::remove_file(dir.path("idferry.db-wal")).unwrap();
+    });
+    dir.idferry("run fans.csv --ticket none")
+        .at(&simulator)
+        .output()
+        .exits(0);
+    assert_eq!(lookups(&simulator).calls, 2_000);
+    assert!(!dir.names().contains(&"idferry.db-wal".to_owned()));
+}
+
+#[test]
+fn a_backup_during_a_run_is_a_job_of_its_own() {
+    const SUBJECTS: usize = 400;
+    let simulator = simulator(unhurried());
+    let dir = TestDir::with_fans(SUBJECTS);
+    let command = "run fans.csv --ticket none --concurrency 4";
+    let mut run = dir.idferry(command).at(&simulator).start();
+    run.until("thirty calls", || lookups(&simulator).calls >= 30);
+    dir.idferry("backup copy.db")
+        .output()
+        .exits(0)
+        .says("copy.db: 400 subjects, ");
+    run.kill().was_killed();
+    assert_eq!(dir.mode("copy.db"), 0o600);
+    let parts = |name: &String| name.ends_with(".part") || name.starts_with("copy.db-");
+    assert!(!dir.names().iter().any(parts), "{:?}", dir.names());
+
+    let answered = |state: &str| {
+        let file = format!("{state}.csv");
+        dir.idferry(&format!("export --state {state} -o {file}"))
+            .output()
+            .exits(0);
+        let results = dir.read(&file);
+        let answered = results.lines().filter(|line| !line.contains(",queued,"));
+        answered.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (copied, all) = (answered("copy.db"), answered("idferry.db"));
+    assert!(copied.len() > 20 && copied.iter().all(|line| all.contains(line)));
+    let done = dir
+        .idferry("run fans.csv --state copy.db --ticket none")
+        .at(&simulator)
+        .output()
+        .exits(0);
+    assert!(!done.err.contains("warning"), "{}", done.err);
+    assert!(!dir.read("fans.links.csv").contains(",queued,"));
+}
+
+#[test]
+fn a_backup_overwrites_nothing() {
+    let dir = TestDir::with_fans(4);
+    dir.idferry("backup copy.db")
+        .output()
+        .exits(2)
+        .says("there is no state file idferry.db");
+    dir.idferry("run fans.csv --budget 0").output().exits(75);
+    let before = dir.read("fans.csv");
+    for target in ["fans.csv", "idferry.db"] {
+        dir.idferry("backup")
+            .arg(target)
+            .output()
+            .exits(2)
+            .says(&format!("{target} exists, and a backup overwrites nothing"));
+    }
+    assert_eq!(dir.read("fans.csv"), before);
+    dir.idferry("backup nowhere/copy.db")
+        .output()
+        .exits(1)
+        .says("the backup nowhere/copy.db could not be written: No such file");
+    assert_eq!(dir.names(), ["fans.csv", "fans.links.csv", "idferry.db"]);
 }

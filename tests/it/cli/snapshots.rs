@@ -276,6 +276,7 @@ fn help_is_short() {
       status    Show what the job does, why it waits, and how much quota is left, also during a run
       retry     Put subjects with chosen outcomes back in the queue
       export    Write the results so far, also during a run
+      backup    Copy the state file, also during a run
       simulate  Serve the simulated WeCom API on a loopback address, for any client
       help      Print this message or the help of the given subcommand(s)
 
@@ -381,6 +382,24 @@ fn help_is_short() {
           --format <FORMAT>          The format of the results [default: csv] [possible values: csv]
           --outcome <OUTCOME>        Only subjects with this outcome: queued, linked, unlinked, rejected
                                      or parked (repeatable)
+          --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
+                                     --sandbox sandbox.db]
+          --config <FILE>            The configuration file [default: idferry.toml, if there is one]
+          --sandbox                  Use the sandbox's state file, sandbox.db
+      -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
+      -v, --verbose...               Log what happens; repeat for more
+          --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+      -h, --help                     Print help (see more with '--help')
+    ");
+    assert_snapshot!(help("backup"), @"
+    Copy the state file, also during a run
+
+    Usage: idferry backup [OPTIONS] <FILE>
+
+    Arguments:
+      <FILE>  Where the copy goes; it must not exist
+
+    Options:
           --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]

@@ -293,7 +293,7 @@ impl Scenario {
         self.folder.path().to_owned()
     }
 
-    pub(crate) fn reader(&self) -> Reader {
+    pub(crate) fn reader(&self) -> Reader<'static> {
         Reader::open(&self.state()).unwrap()
     }
 

@@ -1,0 +1,33 @@
+//! `idferry backup`: a copy of the job file, also during a run.
+
+use std::path::PathBuf;
+
+use super::{args::StateFile, console::say};
+use crate::{
+    format::counted,
+    job::{Error, Exit, backup},
+};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Where the copy goes; it must not exist.
+    #[arg(value_name = "FILE")]
+    target: PathBuf,
+    #[command(flatten)]
+    state: StateFile,
+    /// Use the sandbox's state file, sandbox.db.
+    #[arg(long)]
+    sandbox: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Error> {
+    let path = args.state.path(&args.state.file()?.run, args.sandbox);
+    let copied = backup(&path, &args.target)?;
+    say(&format!(
+        "{}: {}, {}, as of now",
+        args.target.display(),
+        counted(copied.subjects, "subject"),
+        counted(copied.bytes, "byte"),
+    ));
+    Ok(Exit::Done)
+}
