@@ -11,6 +11,7 @@
 //! | `limits` | margin and reserve, and when a charge leaves its window |
 //! | `window` | one window: charges in slots that leave one after the other |
 //! | `account` | all windows at once, and the calls in flight |
+//! | `changes` | what the account takes from the ledger and gives to it |
 //! | `count` | calls by what they were charged as |
 //! | `lockout` | the ladder of 45009 (D90454) |
 //! | `permit` | paid before sent |
@@ -19,6 +20,7 @@
 //! | `forecast_input` | what a forecast needs of all this |
 
 mod account;
+mod changes;
 mod count;
 mod forecast_input;
 mod hold;
@@ -30,7 +32,8 @@ mod properties;
 mod window;
 mod writer;
 
-pub use account::{Account, AccountSnapshot, Deltas, SlotCalls};
+pub use account::Account;
+pub use changes::{AccountSnapshot, Deltas, SlotCalls};
 pub use count::CallCount;
 pub use forecast_input::ForecastInput;
 pub use hold::{Hold, HoldReason};

@@ -216,7 +216,7 @@ fn remove(path: &PathBuf) {
 
 #[test]
 fn jobs_of_one_corp_never_exceed_a_window_together() {
-    let seeds = std::env::var("IDFERRY_CORP_SEEDS").map_or(12, |text| text.parse().unwrap());
+    let seeds = std::env::var("IDFERRY_CORP_SEEDS").map_or(8, |text| text.parse().unwrap());
     for seed in 0..seeds {
         CorpScenario::random(seed).check();
     }
