@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::ErrorKind,
+    io::{self, ErrorKind, Read},
     path::{Path, PathBuf},
 };
 
@@ -15,6 +15,10 @@ use crate::{
     job::{Credentials, Error},
     secret::Secret,
 };
+
+/// More bytes than a configuration, or a secret, has.
+const CONFIG_MAX: u64 = 1 << 20;
+const SECRET_MAX: u64 = 64 << 10;
 
 /// The file that is read if it exists.
 pub(crate) const DEFAULT_FILE: &str = "idferry.toml";
@@ -132,7 +136,7 @@ impl ConfigFile {
     pub(crate) fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
         let named = path.is_some();
         let path = path.unwrap_or_else(|| Path::new(DEFAULT_FILE));
-        let text = match std::fs::read_to_string(path) {
+        let text = match read_bounded(path, CONFIG_MAX) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound && !named => {
                 return Ok(Self::default());
@@ -142,12 +146,43 @@ impl ConfigFile {
                 return Err(ConfigError::Unreadable { path, why });
             }
         };
-        toml::from_str(&text).map_err(|error| ConfigError::Invalid {
+        let invalid = |why| ConfigError::Invalid {
             path: path.to_owned(),
+            why,
+        };
+        let file: Self = toml::from_str(&text).map_err(|error| {
             // The message alone: the excerpt that toml would print may show a secret.
-            why: format!("{} ({})", error.message(), place(&text, error.span())),
-        })
+            invalid(format!(
+                "{} ({})",
+                error.message(),
+                place(&text, error.span())
+            ))
+        })?;
+        match &file.run.state {
+            Some(state) if state.as_os_str().is_empty() => Err(invalid("state is empty".into())),
+            _ => Ok(file),
+        }
     }
+}
+
+/// Reads a file of at most `most` bytes. A named pipe would wait for its writer, a device may never
+/// end.
+fn read_bounded(path: &Path, most: u64) -> io::Result<String> {
+    let found = std::fs::metadata(path)?;
+    if found.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !found.is_file() {
+        return Err(io::Error::other("it is a pipe or a device, not a file"));
+    }
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    file.take(most + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > most {
+        let kib = most >> 10;
+        return Err(io::Error::other(format!("it has more than {kib} KiB")));
+    }
+    Ok(text)
 }
 
 fn place(text: &str, span: Option<std::ops::Range<usize>>) -> String {
@@ -190,7 +225,7 @@ pub(crate) fn credentials(
 }
 
 fn read_secret(path: &Path) -> Result<String, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|why| ConfigError::NoSecretFile {
+    let text = read_bounded(path, SECRET_MAX).map_err(|why| ConfigError::NoSecretFile {
         path: path.to_owned(),
         why,
     })?;
@@ -240,5 +275,22 @@ mod tests {
         let error = ConfigFile::read(Some(&path)).err().unwrap().to_string();
         assert!(error.contains("line 3"), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn endless_and_large_files_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("idferry.toml");
+        let refused = |path: &Path| ConfigFile::read(Some(path)).err().unwrap().to_string();
+        assert!(refused(Path::new("/dev/zero")).contains("a pipe or a device"));
+        assert!(refused(folder.path()).contains("is a directory"));
+        std::fs::write(&path, "#".repeat(1 << 20)).unwrap();
+        assert!(ConfigFile::read(Some(&path)).is_ok());
+        std::fs::write(&path, "#".repeat((1 << 20) + 1)).unwrap();
+        assert!(refused(&path).contains("more than 1024 KiB"));
+        let secret = read_secret(&path).unwrap_err().to_string();
+        assert!(secret.contains("more than 64 KiB"), "{secret}");
+        let secret = read_secret(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert!(secret.contains("a pipe or a device"), "{secret}");
     }
 }

@@ -1,6 +1,9 @@
 //! Flags that several commands share, and how they are resolved: flag, environment, file, default.
 
-use std::{path::PathBuf, str::FromStr};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use clap::{ArgAction, Args, ValueEnum};
 
@@ -9,7 +12,7 @@ use super::values::{
 };
 use crate::{
     clock::Timestamp,
-    config::{ConfigFile, RunSection},
+    config::{ConfigFile, DEFAULT_FILE, RunSection},
     gate::Concurrency,
     intake::{Columns, Encoding, Input, ReadOptions, parse_delimiter},
     job::{Error, JobFiles, SANDBOX_FILE, TicketPolicy},
@@ -97,6 +100,12 @@ impl StateFile {
         Ok(JobFiles { job, ledger })
     }
 
+    pub(super) fn config_path(&self) -> &Path {
+        self.config
+            .as_deref()
+            .unwrap_or_else(|| Path::new(DEFAULT_FILE))
+    }
+
     pub(super) fn path(&self, file: &RunSection, sandbox: bool) -> PathBuf {
         let default = if sandbox { SANDBOX_FILE } else { "idferry.db" };
         // Simulated answers go to another file only if a flag names it.
@@ -125,6 +134,22 @@ fn default_ledger() -> Option<PathBuf> {
     Some(state?.join("ledger.db"))
 }
 
+/// Where a run writes.
+#[derive(Args)]
+pub(super) struct FileFlags {
+    /// Where the results go; - is standard output, .gz and .zst are compressed [default: INPUT's
+    /// stem + .links.csv, with --sandbox .sandbox.links.csv].
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Where invalid lines go [default: INPUT's stem + .rejects.csv, with --sandbox
+    /// .sandbox.rejects.csv].
+    #[arg(long, value_name = "FILE")]
+    pub(super) rejects: Option<PathBuf>,
+    /// Replace existing files that this job did not write; never an input or the state file.
+    #[arg(long)]
+    pub(super) overwrite: bool,
+}
+
 /// What to read, and how.
 #[derive(Args)]
 pub(super) struct Inputs {
@@ -146,6 +171,7 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
+    /// The inputs that were named, files that idferry wrote among them.
     pub(super) fn list(&self) -> Vec<Input> {
         self.inputs.iter().map(|name| Input::parse(name)).collect()
     }

@@ -9,7 +9,7 @@ use std::{
 use super::args::OutputFlags;
 use crate::{
     job::Exit,
-    report::{BarWriter, Summary, json},
+    report::{BarWriter, Summary, json, style},
 };
 
 static CONSOLE: OnceLock<Console> = OnceLock::new();
@@ -41,6 +41,14 @@ pub(super) fn say(line: &str) {
     }
 }
 
+/// Writes a text for people to standard output; returns whether its reader is still there.
+pub(super) fn print(text: &str) -> bool {
+    let mut out = io::stdout().lock();
+    out.write_all(style::printable_painted(text).as_bytes())
+        .and_then(|()| out.flush())
+        .is_ok()
+}
+
 /// Writes the last line of a process that exits immediately, without a bar.
 pub(super) fn final_message(line: &str) {
     match CONSOLE.get() {
@@ -62,7 +70,8 @@ pub(super) fn summarise(summary: &Summary, output: &OutputFlags) {
     }
 }
 
-/// A reader who closed the pipe does not want the line.
+/// A reader who closed the pipe does not want the line. What it quotes cannot steer a terminal.
 fn write(mut out: impl Write, line: &str) {
+    let line = style::printable_painted(line);
     let _ = out.write_all(format!("{line}\n").as_bytes());
 }

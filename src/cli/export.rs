@@ -4,20 +4,24 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::{args::StateFile, console::say, values::outcome};
+use super::{args::StateFile, console::say, outputs, signals::Signals, values::outcome};
 use crate::{
-    export::{Filter, Format, Target, publish_results},
+    export::{Filter, Format, Target},
     format::counted,
-    job::{Error, Exit, stem},
+    job::{self, Error, Exit, stem},
     model::State,
     store::Reader,
 };
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Where the results go; - is standard output [default: the first input's stem + .links.csv].
+    /// Where the results go; - is standard output, .gz and .zst are compressed [default: the first
+    /// input's stem + .links.csv].
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Replace an existing file that this job did not write; never an input or the state file.
+    #[arg(long)]
+    overwrite: bool,
     /// The format of the results.
     #[arg(long, value_parser = format(), default_value_t = Format::ALL[0])]
     format: Format,
@@ -37,38 +41,36 @@ fn format() -> impl TypedValueParser<Value = Format> {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
-    let path = args.state.path(&args.state.file()?.run, args.sandbox);
-    let reader = Reader::open(&path)?;
+    let _signals = Signals::listen()?;
+    let file = args.state.file()?;
+    let files = args.state.files(&file.run, args.sandbox)?;
+    let reader = Reader::open(&files.job)?;
     let target = match &args.output {
         Some(output) => Target::parse(output),
-        None => Target::File(default_output(&reader, &args.outcomes, args.format)?),
+        None => Target::File(args.default_output(&reader)?),
     };
-    target
-        .check()
-        .map_err(|why| Error::usage(why.to_string()))?;
+    outputs::guard(&args.state, &file, &files, args.overwrite)?.admit_results(&target)?;
     let filter = Filter {
         states: args.outcomes.clone(),
     };
-    match publish_results(&reader, &target, args.format, &filter) {
-        Err(why) if why.is_closed_pipe() => Ok(Exit::Done),
-        Err(why) => Err(why.into()),
-        Ok(lines) => {
-            if target != Target::Stdout {
-                say(&format!("{target}: {}", counted(lines, "line")));
-            }
-            Ok(Exit::Done)
-        }
+    let lines = job::export(&reader, &target, args.format, &filter)?;
+    if let Some(lines) = lines
+        && target != Target::Stdout
+    {
+        say(&format!("{target}: {}", counted(lines, "line")));
     }
+    Ok(Exit::Done)
 }
 
-/// All results go where a run writes them; a part of them never replaces them.
-fn default_output(reader: &Reader, outcomes: &[State], format: Format) -> Result<PathBuf, Error> {
-    let stem = stem(reader)?;
-    let part = if outcomes.is_empty() {
-        "links".to_owned()
-    } else {
-        let names: Vec<_> = outcomes.iter().map(|state| state.as_str()).collect();
-        names.join("-")
-    };
-    Ok(format!("{stem}.{part}.{format}").into())
+impl Args {
+    /// All results go where a run writes them; a part of them never replaces them.
+    fn default_output(&self, reader: &Reader) -> Result<PathBuf, Error> {
+        let names: Vec<_> = self.outcomes.iter().map(|state| state.as_str()).collect();
+        let part = match &*names {
+            [] => "links".to_owned(),
+            names => names.join("-"),
+        };
+        let suffix = format!("{part}.{}", self.format);
+        Ok(outputs::default_name(&stem(reader)?, self.sandbox, &suffix))
+    }
 }

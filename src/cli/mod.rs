@@ -1,7 +1,7 @@
 //! The command line: parses, calls [`job`](crate::job), prints what [`report`](crate::report) says.
 //!
 //! One file for each command. Beside them: `args` and `values` (flags that commands
-//! share, and how they are read), `operator` (prompts and progress), `progress` (which reporter), `console` (standard error), `signals`,
+//! share, and how they are read), `operator` (prompts and progress), `outputs` (which files are inputs, which are replaced), `progress` (which reporter), `console` (standard error), `signals`, `open_files` (the limit of them),
 //! `next_command` (the command to type next).
 
 mod args;
@@ -9,7 +9,9 @@ mod backup;
 mod console;
 mod export;
 mod next_command;
+mod open_files;
 mod operator;
+mod outputs;
 mod plan;
 mod progress;
 mod rehearse;
@@ -24,7 +26,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::job::Exit;
+use crate::{job::Exit, report::style};
 use next_command::NextCommand;
 
 /// Converts WeChat (unionid, openid) pairs to WeCom external_userids, within every quota and
@@ -84,7 +86,8 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
     };
     let exit = done.unwrap_or_else(|error| {
-        console::say(&format!("idferry: {error}"));
+        let message = error.to_string();
+        console::say(&format!("idferry: {}", style::printable(&message)));
         error.exit
     });
     ExitCode::from(exit.code())

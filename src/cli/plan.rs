@@ -1,17 +1,16 @@
 //! `idferry plan`: how long a run takes, with and without a ticket. Sends nothing, changes nothing.
 
-use std::io::Write;
-
 use super::{
     args::{Inputs, QuotaFlags, StateFile},
-    console::say,
+    console::{print, say},
     next_command::NextCommand,
+    outputs::without_own_files,
 };
 use crate::{
     clock::Clock,
     config::RunSection,
     format::counted,
-    job::{Error, Exit, JobFiles, ScratchCopy, Session, SessionSettings},
+    job::{Error, Exit, JobFiles, OutputGuard, ScratchCopy, ScratchUse, Session, SessionSettings},
     model::State,
     plan::{Plan, PlannedSubjects, render},
 };
@@ -31,7 +30,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
     let file = args.state.file()?.run;
-    let copy = scratch_copy(&args.inputs, &args.state, &file)?;
+    let copy = scratch_copy(&args.inputs, &args.state, &file, ScratchUse::Plan)?;
     let settings = SessionSettings {
         quota: args.quota.quota(&file)?,
         concurrency: args.quota.concurrency(&file),
@@ -58,18 +57,22 @@ pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
         render(&plan, now)
     };
     // A reader who closed the pipe has read enough.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = print(&text);
     Ok(Exit::Done)
 }
 
-/// Copies the job with the inputs imported, and says how many of its lines are invalid.
+/// Makes a scratch job as if the inputs were imported, and says how many of its lines are invalid.
 pub(super) fn scratch_copy(
     inputs: &Inputs,
     state: &StateFile,
     file: &RunSection,
+    purpose: ScratchUse,
 ) -> Result<ScratchCopy, Error> {
     let options = inputs.options(file)?;
-    let copy = ScratchCopy::of(&state.path(file, false), &inputs.list(), &options)?;
+    let job_file = state.path(file, false);
+    let guard = OutputGuard::of_job(&job_file, false)?;
+    let inputs = without_own_files(inputs.list(), &guard, false)?;
+    let copy = ScratchCopy::of(&job_file, &inputs, &options, purpose)?;
     if copy.invalid > 0 {
         let lines = counted(copy.invalid, "invalid line");
         say(&format!("{lines}; `idferry run` writes them to a file"));

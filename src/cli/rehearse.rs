@@ -1,10 +1,10 @@
 //! `idferry rehearse`: the same run against the simulator in memory, weeks in seconds.
 
-use std::{cell::RefCell, io::Write, rc::Rc, time::Duration};
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use super::{
     args::{Inputs, QuotaFlags, StateFile, StopFlags, TicketFlag, ticket_policy},
-    console::say,
+    console::{print, say},
     next_command::NextCommand,
     plan::scratch_copy,
     simulate::latency,
@@ -13,8 +13,8 @@ use crate::{
     clock::{Clock, Timestamp},
     config::RunSection,
     job::{
-        Error, Exit, Rehearsal, RehearsalFindings, RehearsalObserver, ScratchFolder, TicketPolicy,
-        invent,
+        Error, Exit, Rehearsal, RehearsalFindings, RehearsalObserver, ScratchFolder, ScratchUse,
+        TicketPolicy, invent,
     },
     report::{self, Reporter, Timeline},
     runner::{CommitPolicy, RunOptions, event::RunEvent},
@@ -85,7 +85,7 @@ pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
         report::rehearsal::render(&findings, &rehearsed, &timeline, errcode::lookup)
     };
     // A reader who closed the pipe has read enough.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = print(&text);
     if args.keep {
         say(&format!("kept in {}", scratch.keep().display()));
     }
@@ -146,7 +146,8 @@ impl Args {
 
     fn prepare(&self, file: &RunSection, rehearsal: &Rehearsal) -> Result<ScratchFolder, Error> {
         let Some(subjects) = self.subjects else {
-            let folder = scratch_copy(&self.inputs, &self.state, file)?.folder;
+            let folder =
+                scratch_copy(&self.inputs, &self.state, file, ScratchUse::Rehearsal)?.folder;
             let ledger = self.state.files(file, false)?.ledger;
             // The simulator has a corp of its own, whose quota is as far used.
             let corp = rehearsal.remote.corp_id();

@@ -3,10 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    args::{Inputs, OutputFlags, QuotaFlags, StateFile, StopFlags, TicketFlag, ticket_policy},
+    args::{
+        FileFlags, Inputs, OutputFlags, QuotaFlags, StateFile, StopFlags, TicketFlag, ticket_policy,
+    },
     console::{self, say},
     next_command::NextCommand,
+    open_files,
     operator::{Consent, TerminalOperator},
+    outputs,
     progress::{self, ProgressMode},
     signals::Signals,
     values::{environment, in_file, or_file},
@@ -15,6 +19,7 @@ use crate::{
     clock::Clock,
     config::{self, ConfigFile, WecomSection},
     export::Target,
+    gate::Concurrency,
     intake::{Input, ReadOptions},
     job::{
         Connection, Credentials, Error, Exit, JobFiles, RunOutcome, Session, SessionSettings, stem,
@@ -31,12 +36,8 @@ pub(super) struct Args {
     inputs: Inputs,
     #[command(flatten)]
     state: StateFile,
-    /// Where the results go; - is standard output [default: INPUT's stem + .links.csv].
-    #[arg(long, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Where invalid lines go [default: INPUT's stem + .rejects.csv].
-    #[arg(long, value_name = "FILE")]
-    rejects: Option<PathBuf>,
+    #[command(flatten)]
+    files: FileFlags,
     /// Call a simulator inside this process: real HTTP, no credentials.
     #[arg(long, conflicts_with = "base_url")]
     sandbox: bool,
@@ -60,10 +61,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, output: &OutputFlags, next: &NextCommand) -> Result<Exit, Error> {
+    // Before anything else opens files.
+    open_files::bounded(Concurrency::Fixed(1), false)?;
     let signals = Signals::listen()?;
     let file = args.state.file()?;
     let reporter = progress::start(args.progress(&file)?, output);
-    let settings = RunSettings::resolve(args, file)?;
+    let settings = RunSettings::resolve(args, file, output.quiet)?;
     let mut operator = TerminalOperator::new(reporter, signals, settings.consent);
     let mut session = settings.open_session()?;
     import(&mut session, &settings, output)?;
@@ -78,7 +81,7 @@ pub(super) fn run(args: Args, output: &OutputFlags, next: &NextCommand) -> Resul
     operator.calls_finished();
     let outcome = driven?;
 
-    let exported = session.export(&settings.results);
+    let exported = session.export(&settings.files.results);
     let exit = exported.as_ref().map_or_else(|error| error.exit, |_| exit);
     if exit != outcome.exit {
         recorded = session.end(run, exit);
@@ -98,12 +101,16 @@ fn import(
     settings: &RunSettings,
     output: &OutputFlags,
 ) -> Result<(), Error> {
-    let imported = session.import(&settings.inputs, &settings.input_options, &mut |input| {
-        if !output.quiet {
-            phrases::imported(input).iter().for_each(|line| say(line));
-        }
-    });
-    let published = session.export_rejects(&settings.rejects);
+    let imported = session.import(
+        &settings.files.inputs,
+        &settings.input_options,
+        &mut |input| {
+            if !output.quiet {
+                phrases::imported(input).iter().for_each(|line| say(line));
+            }
+        },
+    );
+    let published = session.export_rejects(&settings.files.rejects);
     imported.and(published)
 }
 
@@ -130,11 +137,9 @@ fn drive(
 
 /// What a run is to do: its flags, completed by environment, file and defaults.
 struct RunSettings {
-    files: JobFiles,
-    inputs: Vec<Input>,
+    job: JobFiles,
+    files: RunFiles,
     input_options: ReadOptions,
-    results: Target,
-    rejects: PathBuf,
     connection: Connection,
     wecom: WecomSection,
     session: SessionSettings,
@@ -143,31 +148,24 @@ struct RunSettings {
 }
 
 impl RunSettings {
-    fn resolve(args: Args, file: ConfigFile) -> Result<Self, Error> {
+    fn resolve(args: Args, file: ConfigFile, quiet: bool) -> Result<Self, Error> {
         let input_options = args.inputs.options(&file.run)?;
-        let files = args.state.files(&file.run, args.sandbox)?;
-        let inputs = args.inputs.list();
-        let stem = match inputs.first() {
-            Some(input) => input.stem(),
-            None => first_stem(&files.job)?,
-        };
-        let named = |suffix: &str| PathBuf::from(format!("{stem}.{suffix}.csv"));
+        let job = args.state.files(&file.run, args.sandbox)?;
         let clock = Clock::system();
         let quota = args.quota.quota(&file.run)?;
-        let connection = connection(args.sandbox, args.base_url, &file.wecom)?;
+        let connection = connection(args.sandbox, args.base_url.clone(), &file.wecom)?;
         if quota.limits.is_none() && !connection.is_loopback() {
             return Err(Error::usage(
                 "--quota none is for loopback addresses only: the real API locks callers out for \
                  up to thirty days (D90454)",
             ));
         }
-        let results = Target::parse(&args.output.unwrap_or_else(|| named("links")));
-        results
-            .check()
-            .map_err(|why| Error::usage(why.to_string()))?;
+        let concurrency = args.quota.concurrency(&file.run);
+        let concurrency = open_files::bounded(concurrency, connection.is_sandbox())?;
+        let files = RunFiles::resolve(&args, &file, &job, &input_options, quiet)?;
         let session = SessionSettings {
             quota,
-            concurrency: args.quota.concurrency(&file.run),
+            concurrency,
             ticket: ticket_policy(args.ticket, &file.run)?,
             options: RunOptions {
                 seed: fastrand::u64(..),
@@ -176,11 +174,9 @@ impl RunSettings {
             crash_after: None,
         };
         Ok(Self {
+            job,
             files,
-            inputs,
             input_options,
-            results,
-            rejects: args.rejects.unwrap_or_else(|| named("rejects")),
             consent: if args.yes || connection.is_sandbox() {
                 Consent::Given
             } else {
@@ -197,7 +193,7 @@ impl RunSettings {
     /// it.
     fn open_session(&self) -> Result<Session, Error> {
         let (settings, note) = (self.session.clone(), &mut |note| say(&format!("{note}")));
-        let session = Session::open_noting(self.files.clone(), settings, self.clock, note)?;
+        let session = Session::open_noting(self.job.clone(), settings, self.clock, note)?;
         if let Ok(credentials) = self.credentials() {
             session.check_corp(&credentials.corp_id)?;
         }
@@ -227,8 +223,11 @@ impl RunSettings {
         Ok(Summary {
             report: outcome.report,
             ended_at: self.clock.now(),
-            results: lines.map(|lines| (self.results.to_string(), lines)),
-            rejects: Some((self.rejects.display().to_string(), outcome.invalid_lines)),
+            results: lines.map(|lines| (self.files.results.to_string(), lines)),
+            rejects: Some((
+                self.files.rejects.display().to_string(),
+                outcome.invalid_lines,
+            )),
             refusals: session.reader().refusals()?,
             lookup: errcode::lookup,
             windows: outcome.windows,
@@ -238,6 +237,46 @@ impl RunSettings {
             retry_command: next.on_same_job("retry --outcome parked"),
             exit: outcome.exit,
             paint: progress::paint(),
+        })
+    }
+}
+
+/// What a run reads and writes.
+struct RunFiles {
+    inputs: Vec<Input>,
+    results: Target,
+    rejects: PathBuf,
+}
+
+impl RunFiles {
+    /// Checks before anything is done that no output replaces a file of the user's.
+    fn resolve(
+        args: &Args,
+        file: &ConfigFile,
+        job: &JobFiles,
+        options: &ReadOptions,
+        quiet: bool,
+    ) -> Result<Self, Error> {
+        let flags = &args.files;
+        let mut guard = outputs::guard(&args.state, file, job, flags.overwrite)?;
+        let inputs = outputs::without_own_files(args.inputs.list(), &guard, quiet)?;
+        let stem = match inputs.first() {
+            Some(input) => input.stem(),
+            None => first_stem(&job.job)?,
+        };
+        let named = |flag: &Option<PathBuf>, suffix| {
+            let default = || outputs::default_name(&stem, args.sandbox, suffix);
+            flag.clone().unwrap_or_else(default)
+        };
+        let results = Target::parse(&named(&flags.output, "links.csv"));
+        let rejects = named(&flags.rejects, "rejects.csv");
+        guard.protect_inputs(&inputs);
+        guard.admit_results(&results)?;
+        guard.admit_rejects(&rejects, options)?;
+        Ok(Self {
+            inputs,
+            results,
+            rejects,
         })
     }
 }
@@ -258,6 +297,9 @@ fn connection(
 ) -> Result<Connection, Error> {
     if sandbox {
         return Connection::sandbox();
+    }
+    if std::env::var_os("WECOM_BASE_URL").is_some_and(|url| url.to_str().is_none()) {
+        return Err(Error::usage("WECOM_BASE_URL: it is not UTF-8"));
     }
     // Not clap's to read: a sandbox ignores the environment.
     let exported = environment("WECOM_BASE_URL").map(|text| BaseUrl::parse(&text));

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM, from the first moment of a run to its last, on a thread of their own: an
+//! Ctrl-C, SIGTERM and SIGHUP, from the first moment of a run to its last, on a thread of their own: an
 //! import or an export keeps the main one busy.
 
 use std::{
@@ -74,6 +74,10 @@ impl Signals {
             let mut signals = TerminationSignals {
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
+                hangup: match ignores_hangup() {
+                    true => None,
+                    false => Some(signal(SignalKind::hangup())?),
+                },
             };
             let _ = ready.send(Ok(()));
             self.obey(&mut signals).await
@@ -112,10 +116,24 @@ fn exit() -> ! {
     std::process::exit(i32::from(Exit::Interrupted.code()))
 }
 
-/// Either signal.
+/// Whether this process was started with SIGHUP ignored, as by `nohup`: then the end of a terminal
+/// is not to end it. Told by Linux only.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Bit 0 is signal 1.
+    ignored.is_some_and(|mask| mask & 1 == 1)
+}
+
+/// Any of the signals that end a process.
 struct TerminationSignals {
     interrupt: Signal,
     terminate: Signal,
+    /// The terminal is gone.
+    hangup: Option<Signal>,
 }
 
 impl TerminationSignals {
@@ -123,6 +141,11 @@ impl TerminationSignals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            Some(()) = received(self.hangup.as_mut()) => {}
         }
     }
+}
+
+async fn received(signal: Option<&mut Signal>) -> Option<()> {
+    signal?.recv().await
 }

@@ -8,7 +8,7 @@ use std::{
 use super::args::StateFile;
 use crate::{
     job::{Error, Exit, Status},
-    report,
+    report::{self, style::printable_painted},
 };
 
 #[derive(clap::Args)]
@@ -46,7 +46,7 @@ fn show(status: &Status, args: &Args) -> bool {
     let text = if args.json {
         serde_json::to_string(status).unwrap_or_default() + "\n"
     } else {
-        report::status::render(status)
+        printable_painted(&report::status::render(status))
     };
     // Overwritten line by line, so that it does not flicker.
     let text = if args.watch && !args.json && out.is_terminal() {

@@ -1,7 +1,8 @@
 //! The results file as CSV.
 //!
 //! One line per link, in order of first appearance and, within a subject, by corpid and
-//! external_userid. A subject without a link has one line.
+//! external_userid. A subject without a link has one line. An id that a spreadsheet would run as a
+//! formula has a `'` before it.
 
 use std::io::{self, Write};
 
@@ -10,20 +11,9 @@ use csv::{Terminator, Writer, WriterBuilder};
 use super::{error::ExportError, filter::Filter};
 use crate::{
     clock::Timestamp,
+    intake::{RESULTS_COLUMNS, escaped},
     store::{Reader, SubjectRecord},
 };
-
-/// The columns in their order.
-pub const COLUMNS: [&str; 8] = [
-    "unionid",
-    "openid",
-    "corpid",
-    "external_userid",
-    "pending_id",
-    "state",
-    "errcode",
-    "resolved_at",
-];
 
 const BUFFER: usize = 128 * 1024;
 
@@ -62,7 +52,7 @@ struct ResultTable<W: Write> {
 impl<W: Write> ResultTable<W> {
     fn begin(out: W) -> Result<Self, ExportError> {
         let mut csv = lf_writer().buffer_capacity(BUFFER).from_writer(out);
-        csv.write_record(COLUMNS)?;
+        csv.write_record(RESULTS_COLUMNS)?;
         Ok(Self {
             csv,
             lines: 0,
@@ -93,11 +83,11 @@ impl<W: Write> ResultTable<W> {
     ) -> Result<(), ExportError> {
         let pending_id = "";
         let csv = &mut self.csv;
-        csv.write_field(&subject.unionid)?;
-        csv.write_field(&subject.openid)?;
-        csv.write_field(corpid)?;
-        csv.write_field(external_userid)?;
-        csv.write_field(pending_id)?;
+        csv.write_field(&*escaped(&subject.unionid))?;
+        csv.write_field(&*escaped(&subject.openid))?;
+        csv.write_field(&*escaped(corpid))?;
+        csv.write_field(&*escaped(external_userid))?;
+        csv.write_field(&*escaped(pending_id))?;
         csv.write_field(subject.state.as_str())?;
         csv.write_field(&self.errcode)?;
         csv.write_field(self.resolved_at.of(subject.at))?;

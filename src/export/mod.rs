@@ -4,18 +4,21 @@
 //! under its name only when it is complete (`Publication`). Adding a `Format` takes a file
 //! beside `csv.rs` and the lines of it in this one.
 
+mod compress;
 mod csv;
 mod error;
 mod filter;
+mod part;
 mod publish;
 mod rejects;
 
 use std::{fmt, io::Write, str::FromStr};
 
-pub use csv::{COLUMNS, write_csv};
+pub use csv::write_csv;
 pub use error::ExportError;
 pub use filter::Filter;
-pub(crate) use publish::Target;
+pub(crate) use part::folder_of;
+pub(crate) use publish::{Target, file_mark};
 
 use self::rejects::write_rejects;
 use crate::store::Reader;

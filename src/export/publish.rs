@@ -1,20 +1,24 @@
 //! Writing a file so that it appears under its name only when it is complete.
 //!
-//! It is written beside its target, under a name that begins with a dot, and renamed. A reader of
-//! the target sees the old content or the new one, never a part; after an error what was written is
-//! deleted. It holds personal ids, therefore its mode is 0600.
+//! It is written beside its target (`PartFile`) and renamed. A reader of the target sees the old
+//! content or the new one, never a part; after an error nothing of what was written stays. It holds
+//! personal ids, therefore its mode is 0600. A target whose name ends in `.gz` or `.zst` is
+//! compressed.
 
 use std::{
     fmt,
     fs::{self, File},
     io::{self, BufWriter, Write},
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
-use tempfile::NamedTempFile;
-
-use super::error::ExportError;
+use super::{
+    compress::Compressor,
+    error::ExportError,
+    part::{PartFile, folder_of},
+};
+use crate::intake::Compression;
 
 const BUFFER: usize = 128 * 1024;
 
@@ -37,28 +41,21 @@ impl Target {
         }
     }
 
-    /// Returns the suffix of a file's name, without the dot.
+    /// Returns the suffix of a file's name, without the dot; of a compressed one, the suffix before
+    /// that.
     pub(super) fn suffix(&self) -> Option<&str> {
-        match self {
-            Self::File(path) => path.extension()?.to_str(),
-            Self::Stdout => None,
-        }
+        let Self::File(path) = self else { return None };
+        let packed = self.compression().and_then(|_| path.file_stem());
+        let name = packed.map_or(path.as_path(), Path::new);
+        name.extension()?.to_str()
     }
 
-    /// Returns a text that changes when the file is replaced or written to, and with the version of
-    /// idferry, because another one may write other results. `None` if there is no file.
-    pub(crate) fn mark(&self) -> Option<String> {
-        let Self::File(path) = self else { return None };
-        let file = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-        Some(format!(
-            "{} {} {} {}.{:09} {}",
-            file.dev(),
-            file.ino(),
-            file.size(),
-            file.ctime(),
-            file.ctime_nsec(),
-            env!("CARGO_PKG_VERSION")
-        ))
+    /// Returns how its content is compressed, by its name.
+    fn compression(&self) -> Option<Compression> {
+        match self {
+            Self::File(path) => Compression::from_name(path),
+            Self::Stdout => None,
+        }
     }
 
     /// Checks, before any work is done, whether the target can be written.
@@ -88,6 +85,7 @@ impl Target {
             Self::File(path) => (path.display().to_string(), file_sink(path)?),
         };
         let out = BufWriter::with_capacity(BUFFER, NamedSink { name, sink });
+        let out = Compressor::new(out, self.compression())?;
         Ok(Publication { out })
     }
 }
@@ -101,21 +99,36 @@ impl fmt::Display for Target {
     }
 }
 
+/// Returns a text that changes when the file at `path` is replaced or written to; `None` if there is
+/// no file.
+pub(crate) fn file_mark(path: &Path) -> Option<String> {
+    let file = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    Some(format!(
+        "{} {} {} {}.{:09}",
+        file.dev(),
+        file.ino(),
+        file.size(),
+        file.ctime(),
+        file.ctime_nsec()
+    ))
+}
+
 /// A target being written. Dropped before [`publish`](Self::publish), a file leaves nothing behind.
 pub(super) struct Publication {
-    out: BufWriter<NamedSink>,
+    out: Compressor<BufWriter<NamedSink>>,
 }
 
 impl Publication {
     /// Gives the file its name, once its content is on the disk. After an error the file is
     /// deleted.
-    pub(super) fn publish(mut self) -> Result<(), ExportError> {
-        self.out.flush()?;
-        let sink = self.out.into_inner();
+    pub(super) fn publish(self) -> Result<(), ExportError> {
+        let mut out = self.out.finish()?;
+        out.flush()?;
+        let sink = out.into_inner();
         let NamedSink { name, sink } = sink.map_err(io::IntoInnerError::into_error)?;
         let renamed = match sink {
             Sink::Stream(_) => Ok(()),
-            Sink::Beside { part, target } => rename(part, &target),
+            Sink::Beside(part) => part.publish(),
         };
         Ok(renamed.map_err(|error| naming(&name, &error))?)
     }
@@ -136,10 +149,7 @@ enum Sink {
     /// A pipe, a terminal or a device, written directly.
     Stream(Box<dyn Write>),
     /// A file beside its target.
-    Beside {
-        part: NamedTempFile,
-        target: PathBuf,
-    },
+    Beside(PartFile),
 }
 
 /// A sink whose errors begin with its name.
@@ -152,7 +162,7 @@ impl Write for NamedSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = match &mut self.sink {
             Sink::Stream(stream) => stream.write(bytes),
-            Sink::Beside { part, .. } => part.write(bytes),
+            Sink::Beside(part) => part.write(bytes),
         };
         // The kind of the error is kept: callers retry an interrupted write.
         written.map_err(|error| naming(&self.name, &error))
@@ -161,7 +171,7 @@ impl Write for NamedSink {
     fn flush(&mut self) -> io::Result<()> {
         let flushed = match &mut self.sink {
             Sink::Stream(stream) => stream.flush(),
-            Sink::Beside { part, .. } => part.flush(),
+            Sink::Beside(part) => part.flush(),
         };
         flushed.map_err(|error| naming(&self.name, &error))
     }
@@ -193,47 +203,25 @@ fn file_sink(path: &Path) -> Result<Sink, ExportError> {
 }
 
 fn beside(path: &Path, target: PathBuf) -> Result<Sink, ExportError> {
-    let folder = folder_of(&target);
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    let part = tempfile::Builder::new()
-        .prefix(&format!(".{name}."))
-        .suffix(".part")
-        .permissions(fs::Permissions::from_mode(0o600))
-        .tempfile_in(folder);
-    match part {
-        Ok(part) => Ok(Sink::Beside { part, target }),
+    let folder = folder_of(&target).to_owned();
+    match PartFile::create(target) {
+        Ok(part) => Ok(Sink::Beside(part)),
         Err(_) if !folder.is_dir() => Err(ExportError::NoFolder {
             path: path.to_owned(),
-            folder: folder.to_owned(),
+            folder,
         }),
         Err(why) => Err(ExportError::Folder {
             path: path.to_owned(),
-            folder: folder.to_owned(),
+            folder,
             why,
         }),
     }
 }
 
-fn folder_of(target: &Path) -> &Path {
-    match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
-fn rename(part: NamedTempFile, target: &Path) -> io::Result<()> {
-    // The content first, so that a power cut cannot leave an empty file under the name.
-    part.as_file().sync_all()?;
-    part.persist(target).map_err(|error| error.error)?;
-    // Then the name. Not every file system can sync a folder, therefore errors are ignored.
-    if let Ok(folder) = File::open(folder_of(target)) {
-        let _ = folder.sync_all();
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::{io::Read, os::unix::fs::PermissionsExt};
+
     use super::*;
 
     fn names_in(folder: &Path) -> Vec<String> {
@@ -267,7 +255,6 @@ mod tests {
         target.check().unwrap();
         let mut publication = target.open().unwrap();
         publication.write_all(b"half").unwrap();
-        assert_eq!(names_in(folder.path()).len(), 1);
         drop(publication);
         assert_eq!(names_in(folder.path()), [""; 0]);
     }
@@ -316,5 +303,27 @@ mod tests {
     fn closed_pipe_is_told_from_a_failure() {
         let error = naming("standard output", &io::ErrorKind::BrokenPipe.into());
         assert!(ExportError::from(error).is_closed_pipe());
+    }
+
+    #[test]
+    fn name_tells_how_it_is_compressed() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "unionid,openid\n".repeat(1000);
+        for (name, format) in [("x.csv.gz", "csv"), ("x.csv.ZST", "csv"), ("x.csv", "csv")] {
+            let target = Target::File(folder.path().join(name));
+            assert_eq!(target.suffix(), Some(format), "{name}");
+            let mut publication = target.open().unwrap();
+            publication.write_all(text.as_bytes()).unwrap();
+            publication.publish().unwrap();
+            let raw = fs::read(folder.path().join(name)).unwrap();
+            let mut read = String::new();
+            match name {
+                "x.csv.gz" => flate2::read::GzDecoder::new(&*raw).read_to_string(&mut read),
+                "x.csv.ZST" => zstd::Decoder::new(&*raw).unwrap().read_to_string(&mut read),
+                _ => (&*raw).read_to_string(&mut read),
+            }
+            .unwrap();
+            assert_eq!(read, text, "{name}");
+        }
     }
 }

@@ -8,6 +8,9 @@ use crate::quota::{Hold, HoldReason};
 /// The longest pause at a limit of one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// The most calls in flight that an adaptive limit grows to.
+const ADAPTIVE_MOST: u16 = 64;
+
 /// What the operator asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Concurrency {
@@ -17,6 +20,17 @@ pub enum Concurrency {
     Adaptive,
     /// At most this many; still halved on 45033.
     Fixed(u16),
+}
+
+impl Concurrency {
+    /// The most calls that may ever be in flight.
+    #[must_use]
+    pub const fn most(self) -> u16 {
+        match self {
+            Self::Adaptive => ADAPTIVE_MOST,
+            Self::Fixed(calls) => calls,
+        }
+    }
 }
 
 impl FromStr for Concurrency {
@@ -56,9 +70,10 @@ pub(super) struct ConcurrencyLimit {
 
 impl ConcurrencyLimit {
     pub(super) fn new(concurrency: Concurrency) -> Self {
-        let (calls, most) = match concurrency {
-            Concurrency::Adaptive => (4, 64),
-            Concurrency::Fixed(calls) => (calls.max(1), calls.max(1)),
+        let most = concurrency.most().max(1);
+        let calls = match concurrency {
+            Concurrency::Adaptive => 4,
+            Concurrency::Fixed(_) => most,
         };
         Self {
             calls,

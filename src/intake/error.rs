@@ -56,6 +56,12 @@ pub enum IntakeError {
         /// What it seems to be.
         kind: &'static str,
     },
+    /// It is what a run wrote.
+    #[error("{name} is a results file of idferry, not an input")]
+    OwnResults {
+        /// The name of the source.
+        name: String,
+    },
     /// It has no content.
     #[error("{name} is empty; it needs a header line such as unionid,openid and rows below it")]
     EmptyFile {

@@ -5,7 +5,8 @@ use super::{
     error::IntakeError,
     id::looks_like_id,
     input::Source,
-    options::ReadOptions,
+    options::{Columns, ReadOptions},
+    own_file::{self, OwnFile, REJECTS_COLUMNS},
     records::{NextRecord, Records},
     reject::RejectReason,
 };
@@ -22,6 +23,9 @@ pub(super) struct Header {
     pub(super) unionid: usize,
     pub(super) openid: usize,
     pub(super) corpid: Option<usize>,
+    /// Whether ids may have the `'` before them that idferry puts before what a spreadsheet would
+    /// run.
+    pub(super) is_rejects: bool,
 }
 
 impl Header {
@@ -31,12 +35,25 @@ impl Header {
         records: &mut Records,
         options: &ReadOptions,
     ) -> Result<Self, IntakeError> {
+        let name = &*source.name;
+        let own = OwnFile::of_line(records.first_line());
+        let rejects = match own {
+            Some((OwnFile::Results, _)) => {
+                let name = name.to_owned();
+                return Err(IntakeError::OwnResults { name });
+            }
+            Some((OwnFile::Rejects, delimiter)) => Some(rejects_options(delimiter, options)),
+            None => None,
+        };
+        let options = rejects.as_ref().unwrap_or(options);
         let detect = || best_delimiter(records.first_line(), options);
         let delimiter = options.delimiter.unwrap_or_else(detect);
         records.set_delimiter(delimiter);
-        let name = &*source.name;
         match records.next().map_err(|error| source.failed(0, error))? {
-            NextRecord::Whole { nul: false, .. } => Self::locate(name, names_of(records), options),
+            NextRecord::Whole { nul: false, .. } => Ok(Self {
+                is_rejects: rejects.is_some(),
+                ..Self::locate(name, names_of(records), options)?
+            }),
             NextRecord::Whole { .. } => Err(bad_header(name, records, RejectReason::Nul)),
             NextRecord::Damaged { reason, .. } => Err(bad_header(name, records, reason)),
             NextRecord::End => Err(IntakeError::EmptyFile {
@@ -48,6 +65,22 @@ impl Header {
     /// Returns the name of a column as it is in the source; empty if there is no such column.
     pub(super) fn name(&self, column: usize) -> &str {
         self.names.get(column).map_or("", |name| name.trim())
+    }
+
+    /// Returns an id as it was before idferry wrote it to a rejects file.
+    pub(super) fn unescaped<'f>(&self, field: &'f [u8]) -> &'f [u8] {
+        if self.is_rejects {
+            own_file::unescaped(field)
+        } else {
+            field
+        }
+    }
+
+    /// Returns whether a column is neither that of an id nor one that idferry added.
+    pub(super) fn is_other(&self, column: usize) -> bool {
+        let ids = [Some(self.unionid), Some(self.openid), self.corpid];
+        let is_ours = self.is_rejects && column < REJECTS_COLUMNS.len();
+        !is_ours && !ids.contains(&Some(column))
     }
 
     fn locate(
@@ -64,12 +97,22 @@ impl Header {
                 unionid,
                 openid,
                 corpid,
+                is_rejects: false,
             }),
             _ if names.iter().any(|name| looks_like_id(name)) => Err(IntakeError::NoHeader {
                 name: source.to_owned(),
             }),
             _ => Err(missing(source, &names, options)),
         }
+    }
+}
+
+/// How a rejects file is read: its columns are known, whatever those of the other inputs are.
+fn rejects_options(delimiter: u8, options: &ReadOptions) -> ReadOptions {
+    ReadOptions {
+        columns: Columns::default(),
+        delimiter: Some(delimiter),
+        ..options.clone()
     }
 }
 

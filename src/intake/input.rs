@@ -66,10 +66,12 @@ impl Input {
     }
 }
 
-/// How a source is compressed.
+/// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Compression {
+pub(crate) enum Compression {
+    /// `.gz`
     Gzip,
+    /// `.zst`
     Zstd,
 }
 
@@ -81,7 +83,8 @@ impl Compression {
         }
     }
 
-    fn from_name(path: &Path) -> Option<Self> {
+    /// Returns how a file of this name is compressed.
+    pub(crate) fn from_name(path: &Path) -> Option<Self> {
         let extension = path.extension()?.to_ascii_lowercase();
         match extension.to_str()? {
             "gz" => Some(Self::Gzip),

@@ -76,8 +76,9 @@ pub struct RowError {
     pub column: String,
     /// What is wrong with it.
     pub reason: RejectReason,
-    /// The original fields, at most 200 characters of each; the beginning of the line if it could
-    /// not be cut into fields.
+    /// The original fields, at most 200 characters of each: unionid, openid and corpid, empty if
+    /// they are absent, then the others in their order. Of a line that could not be cut into fields
+    /// the fourth is its beginning.
     pub fields: Vec<String>,
 }
 

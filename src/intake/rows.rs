@@ -254,11 +254,15 @@ fn row_error(
     error: &FieldError,
 ) -> RowError {
     let column = error.column.map_or("", |column| header.name(column));
-    let mut fields: Vec<_> = (0..records.fields().min(FIELDS_KEPT))
-        .filter_map(|column| records.field(column))
-        .map(|field| beginning(field).replace("\"\"", "\""))
-        .collect();
-    if fields.is_empty() {
+    let text = |column: usize| {
+        let field = header.unescaped(records.field(column).unwrap_or_default());
+        beginning(field).replace("\"\"", "\"")
+    };
+    let ids = [Some(header.unionid), Some(header.openid), header.corpid];
+    let mut fields: Vec<_> = ids.map(|id| id.map(text).unwrap_or_default()).into();
+    let others = (0..records.fields().min(FIELDS_KEPT)).filter(|column| header.is_other(*column));
+    fields.extend(others.map(text));
+    if records.fields() == 0 {
         let line = records.first_line();
         fields.push(beginning(line.strip_suffix(b"\r").unwrap_or(line)));
     }

@@ -221,7 +221,7 @@ fn long_lines_are_valid_and_short_ones_are_not() {
         read.errors(),
         [(3, "openid", RejectReason::Absent { fields: 1 })]
     );
-    assert_eq!(read.invalid[0].fields, [id(2)]);
+    assert_eq!(read.invalid[0].fields, [&*id(2), "", ""]);
 }
 
 #[test]

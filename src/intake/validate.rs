@@ -36,12 +36,12 @@ pub(super) fn row<'a>(
         }
     };
     let id = |column| {
-        let bytes = field(records, column);
+        let bytes = field(records, column).map(|bytes| header.unescaped(bytes));
         bytes.and_then(parse_id).map_err(in_column(column))
     };
     let (unionid, openid) = (id(header.unionid)?, id(header.openid)?);
     let corpid = match header.corpid {
-        Some(column) => row_corpid(records, column, corpid).map_err(in_column(column))?,
+        Some(column) => row_corpid(records, header, corpid).map_err(in_column(column))?,
         None => corpid,
     };
     Ok(Row {
@@ -64,11 +64,12 @@ pub(super) fn is_blank_record(records: &Records) -> bool {
 
 fn row_corpid<'a>(
     records: &'a Records,
-    column: usize,
+    header: &Header,
     filter: Option<&'a str>,
 ) -> Result<Option<&'a str>, RejectReason> {
     // An empty corpid is none, and so is one that the line is too short to have.
-    let own = parse_letters(records.field(column).unwrap_or_default())?;
+    let own = header.corpid.and_then(|column| records.field(column));
+    let own = parse_letters(header.unescaped(own.unwrap_or_default()))?;
     if own.is_empty() {
         return Ok(filter);
     }

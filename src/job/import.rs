@@ -56,10 +56,7 @@ fn import_one(
     each: &mut dyn FnMut(&ImportedInput),
 ) -> Result<(), Error> {
     let name = input.name();
-    let digest = match input {
-        Input::Path(path) if !input.is_stream() => Some(digest(path, options)?),
-        _ => None,
-    };
+    let digest = digest_of(input, options)?;
     if let Some(digest) = &digest
         && store.knows_source(digest)?
     {
@@ -88,6 +85,14 @@ fn import_one(
         }),
     });
     broken.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// The digest of a file; a stream has none.
+pub(super) fn digest_of(input: &Input, options: &ReadOptions) -> Result<Option<[u8; 16]>, Error> {
+    Ok(match input {
+        Input::Path(path) if !input.is_stream() => Some(digest(path, options)?),
+        _ => None,
+    })
 }
 
 /// Imports line by line; returns how many are invalid, and why reading broke off, if it did.

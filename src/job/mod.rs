@@ -5,6 +5,7 @@
 //! | [`Session`] | a run, assembled in one place |
 //! | [`JobFiles`] | where the job file and the ledger lie |
 //! | `import`, `results` | its first and its last stage |
+//! | `outputs` | which files they may replace |
 //! | `ticket` | whether a ticket is used and applied for |
 //! | `connection` | where calls go |
 //! | `scratch`, [`Rehearsal`] | a copy of a job, and a run of it in virtual time |
@@ -20,6 +21,7 @@ mod exit;
 mod files;
 mod import;
 mod operator;
+mod outputs;
 mod quota_record;
 mod rehearsal;
 mod results;
@@ -38,11 +40,12 @@ pub(crate) use exit::stop_code;
 pub use files::JobFiles;
 pub use import::{ImportedInput, ImportedLines};
 pub use operator::{Operator, TicketNotice};
+pub(crate) use outputs::OutputGuard;
 pub(crate) use rehearsal::RehearsalFindings;
 pub use rehearsal::{Rehearsal, RehearsalObserver, Rehearsed, Unobserved, invent};
-pub(crate) use results::stem;
-pub(crate) use scratch::ScratchCopy;
+pub(crate) use results::{export, stem};
 pub use scratch::ScratchFolder;
+pub(crate) use scratch::{ScratchCopy, ScratchUse};
 pub use session::{RunOutcome, Session, SessionSettings};
 pub use status::Status;
 pub use ticket::TicketPolicy;

@@ -2,52 +2,95 @@
 
 use std::{fs, io, path::Path};
 
-use super::error::Error;
+use super::{error::Error, outputs};
 use crate::{
-    export::{ExportError, Filter, Format, Target, publish_rejects, publish_results},
+    export::{ExportError, Filter, Format, Target, file_mark, publish_rejects, publish_results},
     intake::Input,
+    model::State,
     store::{Reader, Store},
 };
 
-/// Writes the results, unless this job wrote the same ones there before. Returns how many lines
-/// they have, or `None` if the reader of a pipe has left.
+/// Writes the results, unless this job wrote the same ones there before, or has no answer yet and
+/// older results are there. Returns how many lines they have, or `None` if they were not written or
+/// the reader of a pipe has left.
 pub(super) fn publish(store: &Store, target: &Target) -> Result<Option<u64>, Error> {
     if let Some((path, mark)) = fingerprint(target)
         && let Some(lines) = store.journal().published(&path, &mark)?
     {
         return Ok(Some(lines));
     }
-    let lines = match publish_results(
-        &store.reader(),
-        target,
-        Format::of(target),
-        &Filter::default(),
-    ) {
+    let tally = store.tally();
+    if tally.of(State::Queued) == tally.total() && has_content(target) {
+        return Ok(None);
+    }
+    let filter = Filter::default();
+    let lines = export(&store.reader(), target, Format::of(target), &filter)?;
+    if let (Some(lines), Some((path, mark))) = (lines, fingerprint(target)) {
+        store.journal().record_published(&path, &mark, lines)?;
+    }
+    Ok(lines)
+}
+
+fn has_content(target: &Target) -> bool {
+    matches!(target, Target::File(path) if fs::metadata(path).is_ok_and(|file| file.len() > 0))
+}
+
+/// Writes the results and records that they are the job's. Returns how many lines they have, or
+/// `None` if the reader of a pipe has left.
+///
+/// # Errors
+///
+/// If they cannot be written. That they cannot be recorded is no error: a job file that may only be
+/// read can be exported too.
+pub(crate) fn export(
+    reader: &Reader,
+    target: &Target,
+    format: Format,
+    filter: &Filter,
+) -> Result<Option<u64>, Error> {
+    record(reader, target, false);
+    let lines = match publish_results(reader, target, format, filter) {
         Err(why) if why.is_closed_pipe() => return Ok(None),
         written => written?,
     };
-    if let Some((path, mark)) = fingerprint(target) {
-        store.journal().record_published(&path, &mark, lines)?;
-    }
+    record(reader, target, true);
     Ok(Some(lines))
 }
 
+fn record(reader: &Reader, target: &Target, is_written: bool) {
+    if let Target::File(path) = target
+        && let Err(why) = outputs::record(reader, path, is_written)
+        && is_written
+    {
+        tracing::warn!(%why, %target, "not recorded as a file of this job");
+    }
+}
+
 /// The path of an existing results file, and what tells it from any other and from itself once
-/// changed.
+/// changed; another version of idferry may write other results.
 fn fingerprint(target: &Target) -> Option<(String, String)> {
-    let mark = target.mark()?;
     let Target::File(path) = target else {
         return None;
     };
-    let path = fs::canonicalize(path).ok()?;
-    Some((path.to_str()?.to_owned(), mark))
+    let mark = format!("{} {}", file_mark(path)?, env!("CARGO_PKG_VERSION"));
+    Some((outputs::recorded_path(path)?, mark))
 }
 
 /// Writes the invalid lines of every input of the job, if there are any. The job file keeps them,
 /// so that the same bytes are written each time.
 pub(super) fn publish_invalid_lines(reader: &Reader, path: &Path) -> Result<(), Error> {
-    let reason = match publish_rejects(reader, &Target::File(path.to_owned())) {
-        Ok(_) => return Ok(()),
+    let target = Target::File(path.to_owned());
+    let has_any = invalid_lines(reader)? > 0;
+    if has_any {
+        record(reader, &target, false);
+    }
+    let reason = match publish_rejects(reader, &target) {
+        Ok(_) => {
+            if has_any {
+                record(reader, &target, true);
+            }
+            return Ok(());
+        }
         Err(ExportError::Store(why)) => return Err(why.into()),
         Err(ExportError::Folder { why, .. } | ExportError::Full(why) | ExportError::Write(why)) => {
             why

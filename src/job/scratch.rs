@@ -1,14 +1,14 @@
-//! Copies of a job that are thrown away: what `plan` and `rehearse` work on.
+//! Jobs that are thrown away: what `plan` and `rehearse` work on.
 
 use std::path::{Path, PathBuf};
 
-use super::{error::Error, files::JobFiles, import::import};
+use super::{error::Error, files::JobFiles, import::digest_of};
 use crate::{
     clock::Clock,
-    intake::{Input, ReadOptions},
+    intake::{Input, InputLine, ReadAhead, ReadOptions, RowReader},
     ledger::Ledger,
-    model::Tally,
-    store::{Reader, Store},
+    model::{State, Tally},
+    store::{Reader, Store, TrialImport, TrialSubjects},
 };
 
 /// A folder for a job file, removed when dropped.
@@ -50,13 +50,27 @@ impl ScratchFolder {
         Ok(store.clear_corp()?)
     }
 
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
     /// Keeps the folder; returns the path of the job file in it.
     pub(crate) fn keep(self) -> PathBuf {
         self.0.keep().join("idferry.db")
     }
 }
 
-/// A copy of a job with more inputs imported.
+/// What a scratch job is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ScratchUse {
+    /// Counts are enough.
+    Plan,
+    /// The subjects are asked about.
+    Rehearsal,
+}
+
+/// What a job would be with more inputs imported. The subjects that were answered are not in it, but
+/// for their number.
 pub(crate) struct ScratchCopy {
     /// Where it is.
     pub(crate) folder: ScratchFolder,
@@ -69,30 +83,109 @@ pub(crate) struct ScratchCopy {
 }
 
 impl ScratchCopy {
-    /// Copies the job file `origin`, if it exists, and imports `inputs` into the copy. The job
-    /// file itself is only read. Without inputs it must exist.
+    /// Reads the job file `origin`, if it exists, and `inputs`, and writes neither. Without inputs
+    /// it must exist.
     pub(crate) fn of(
         origin: &Path,
         inputs: &[Input],
         options: &ReadOptions,
+        purpose: ScratchUse,
     ) -> Result<Self, Error> {
-        if inputs.is_empty() && !origin.exists() {
+        let exists = std::fs::symlink_metadata(origin).is_ok();
+        if inputs.is_empty() && !exists {
             return Err(Store::missing(origin).into());
         }
         let folder = ScratchFolder::new()?;
-        let path = folder.job_file();
-        if origin.exists() {
-            Reader::open(origin)?.copy_to(&path)?;
-        }
-        let mut store = Store::open(&path, Clock::system().now())?;
+        let mut store = Store::open(&folder.job_file(), Clock::system().now())?;
         store.disable_fsync()?;
-        import(&mut store, inputs, options, &mut |_| ())?;
-        let sources = store.reader().sources()?;
+        let origin = exists.then(|| Reader::open(origin)).transpose()?;
+        if let Some(origin) = &origin {
+            origin.copy_to_scratch(&mut store, purpose == ScratchUse::Rehearsal)?;
+        }
+        let read = match &origin {
+            Some(origin) => TrialInputs::read(origin, folder.path(), inputs, options)?,
+            None => TrialInputs::read(&store.reader(), folder.path(), inputs, options)?,
+        };
+        let mut tally = store.tally();
+        tally.add(State::Queued, read.new.count());
+        if purpose == ScratchUse::Rehearsal {
+            read.new.append_to(&mut store)?;
+        }
         Ok(Self {
-            lines: sources.iter().map(|source| source.lines).sum(),
-            invalid: sources.iter().map(|source| source.rejected).sum(),
-            tally: store.tally(),
+            lines: read.sources.iter().map(|source| source.lines).sum(),
+            invalid: read.sources.iter().map(|source| source.invalid).sum(),
+            tally,
             folder,
         })
     }
+}
+
+/// A source of the job, imported or to be.
+struct TrialSource {
+    name: String,
+    lines: u64,
+    invalid: u64,
+}
+
+/// Inputs that were read but not imported.
+struct TrialInputs {
+    new: TrialSubjects,
+    /// Those of the job included.
+    sources: Vec<TrialSource>,
+}
+
+impl TrialInputs {
+    /// Reads those of `inputs` that the job does not hold yet.
+    fn read(
+        job: &Reader<'_>,
+        folder: &Path,
+        inputs: &[Input],
+        options: &ReadOptions,
+    ) -> Result<Self, Error> {
+        let mut rows = job.try_import(folder)?;
+        let sources = job.sources()?.into_iter().map(|source| TrialSource {
+            name: source.name,
+            lines: source.lines,
+            invalid: source.rejected,
+        });
+        let mut sources: Vec<_> = sources.collect();
+        let mut digests = Vec::new();
+        for input in inputs {
+            let digest = digest_of(input, options)?;
+            if let Some(digest) = &digest {
+                if digests.contains(digest) || job.knows_source(digest)? {
+                    continue;
+                }
+                // As an import does: another content of the same file replaces the first.
+                sources.retain(|source| source.name != input.name());
+                digests.push(*digest);
+            }
+            sources.push(read_all(input, options, &mut rows)?);
+        }
+        let new = rows.finish()?;
+        Ok(Self { new, sources })
+    }
+}
+
+fn read_all(
+    input: &Input,
+    options: &ReadOptions,
+    rows: &mut TrialImport<'_>,
+) -> Result<TrialSource, Error> {
+    let mut lines = ReadAhead::of(RowReader::open(input, options)?)?;
+    let mut invalid = 0;
+    loop {
+        match lines.next()? {
+            InputLine::Row(row) => rows.add(&row)?,
+            InputLine::Invalid(_) => invalid += 1,
+            InputLine::End => break,
+        }
+    }
+    let read = lines.finish();
+    read.ensure_any_row()?;
+    Ok(TrialSource {
+        name: input.name(),
+        lines: read.lines(),
+        invalid,
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Entry, Failure, HoldReason, LockoutLevel, QuotaWindow, RunEvent, Snapshot, Waiting, WindowUse,
-    next_steps,
+    next_steps, style::printable,
 };
 use crate::{
     clock::Timestamp,
@@ -268,7 +268,7 @@ fn tripped(trip: &BreakerTrip, lookup: fn(i64) -> &'static Entry) -> String {
 
 /// What is said of an input that was imported, a line each.
 pub(crate) fn imported(input: &ImportedInput) -> Vec<String> {
-    let name = &input.name;
+    let name = &*printable(&input.name);
     let Some(lines) = &input.lines else {
         return vec![format!("{name}: already imported")];
     };

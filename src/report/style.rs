@@ -1,5 +1,7 @@
 //! How text fits a terminal: columns, folding, colours.
 
+use std::borrow::Cow;
+
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How many columns of a terminal `text` takes: Chinese characters and emoji take two, combining
@@ -53,6 +55,45 @@ fn may_break(before: char, after: char) -> bool {
         && !joined
         && !OPENING.contains(before)
         && !CLOSING.contains(after)
+}
+
+/// Returns `text` with control characters and marks of writing direction spelt out, so that no name
+/// and no reply can steer a terminal. Line ends and tabs stay.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_steering) {
+        return Cow::Borrowed(text);
+    }
+    let spelt = text.chars().map(|char| match is_steering(char) {
+        true => char.escape_default().to_string(),
+        false => char.to_string(),
+    });
+    Cow::Owned(spelt.collect())
+}
+
+/// The same, except for the colours of [`Paint`].
+pub(crate) fn printable_painted(text: &str) -> String {
+    let mut pieces = text.split("\x1b[");
+    let mut printed = printable(pieces.next().unwrap_or_default()).into_owned();
+    for piece in pieces {
+        let is_paint = SGR.into_iter().any(|code| {
+            piece
+                .strip_prefix(code)
+                .is_some_and(|rest| rest.starts_with('m'))
+        });
+        printed += if is_paint { "\x1b[" } else { "\\u{1b}[" };
+        printed += &printable(piece);
+    }
+    printed
+}
+
+/// What [`Paint`] writes between `ESC [` and `m`.
+const SGR: [&str; 6] = ["0", "1", "2", "31", "32", "33"];
+
+fn is_steering(char: char) -> bool {
+    let is_control = char.is_control() && !matches!(char, '\n' | '\t');
+    let turns =
+        matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    is_control || turns
 }
 
 /// Whether to colour: the environment's `NO_COLOR`, `CLICOLOR_FORCE` and `CLICOLOR` in this

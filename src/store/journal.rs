@@ -40,6 +40,15 @@ pub struct RunStatus {
     pub progress: RunProgress,
 }
 
+/// A file of results or rejects that the job wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WrittenFile {
+    /// Its path without links.
+    pub(crate) path: String,
+    /// What tells it from any other file and from itself once changed; empty while it was written.
+    pub(crate) mark: String,
+}
+
 /// The record of runs and result files.
 pub struct Journal<'s> {
     db: &'s Connection,
@@ -118,14 +127,32 @@ impl<'s> Journal<'s> {
     /// Records that results of `lines` lines were written to `path` and left with `mark`.
     pub(crate) fn record_published(&self, path: &str, mark: &str, lines: u64) -> Result<()> {
         self.db.execute(
-            "DELETE FROM published WHERE revision < (SELECT revision FROM job)",
-            [],
-        )?;
-        self.db.execute(
             "INSERT OR REPLACE INTO published SELECT ?1, ?2, revision, ?3 FROM job",
             params![path, mark, lines.cast_signed()],
         )?;
         Ok(())
+    }
+
+    /// Records that a file of this job is at `path`: an empty `mark` before it is written, its own
+    /// afterwards. No run takes it for its present results.
+    pub(super) fn record_output(&self, path: &str, mark: &str) -> Result<()> {
+        self.db.execute(
+            "INSERT OR REPLACE INTO published VALUES (?1, ?2, -1, 0)",
+            [path, mark],
+        )?;
+        Ok(())
+    }
+
+    /// Returns every file that was recorded.
+    pub(super) fn outputs(&self) -> Result<Vec<WrittenFile>> {
+        let mut list = self.db.prepare("SELECT path, mark FROM published")?;
+        let files = list.query_map([], |row| {
+            Ok(WrittenFile {
+                path: row.get(0)?,
+                mark: row.get(1)?,
+            })
+        })?;
+        Ok(files.collect::<std::result::Result<_, _>>()?)
     }
 }
 

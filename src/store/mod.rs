@@ -17,7 +17,7 @@
 //!   closed another handle of the file while a connection is open, therefore the lock is dropped
 //!   after the connection. A [`Reader`] takes no lock: WAL lets it read beside a writer.
 //! * **Whose it is**: a file without our `application_id`, or with more migrations than this program
-//!   knows, or on a network file system, is refused before anything of it changes: [`sqlite_file`].
+//!   knows, or on a network file system, is refused before anything of it changes; see `sqlite_file`.
 //! * **One file**: a clean end copies the log into the file and removes it. Until then the `job` row
 //!   says that the file was not closed, so that a log which got lost is missed.
 //! * **Temporary files** of an import are made in the same folder and have no name.
@@ -43,6 +43,7 @@ mod queue;
 mod reader;
 mod rejects;
 mod schema;
+mod scratch;
 mod sqlite_file;
 mod tally;
 
@@ -54,6 +55,8 @@ pub use commit::{Batch, Settled};
 pub use counters::Charged;
 pub use error::{FileKind, Result, StoreError};
 pub use import::{Import, ImportStats};
+pub(crate) use import::{TrialImport, TrialSubjects};
+pub(crate) use journal::WrittenFile;
 pub use journal::{Journal, RunId, RunProgress, RunStatus};
 pub use queue::Queue;
 pub use reader::{Reader, SourceStatus, SubjectRecord};

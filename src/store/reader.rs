@@ -8,11 +8,12 @@ use rusqlite::{
 };
 
 use super::{
-    counters,
+    Store, counters,
     error::{Result, StoreError},
-    journal::{Journal, RunStatus},
+    import::{self, TrialImport},
+    journal::{Journal, RunStatus, WrittenFile},
     rejects::{self, Reject},
-    schema, sqlite_file,
+    schema, scratch, sqlite_file,
     tally::load_tally,
 };
 use crate::{
@@ -103,19 +104,65 @@ impl<'s> Reader<'s> {
         Self { db }
     }
 
+    /// Copies into a new job file what a plan needs: all but the subjects; and for a rehearsal the
+    /// subjects that a run could ask about. Both as of one moment.
+    pub(crate) fn copy_to_scratch(&self, scratch: &mut Store, with_queue: bool) -> Result<()> {
+        let snapshot = self.db.unchecked_transaction()?;
+        scratch::copy_accounts(&snapshot, scratch)?;
+        if with_queue {
+            scratch::copy_queue(&snapshot, scratch)?;
+        }
+        Ok(())
+    }
+
+    /// Begins to collect rows, to find out which would be new subjects. Temporary files are made in
+    /// `folder`.
+    pub(crate) fn try_import(&self, folder: &Path) -> Result<TrialImport<'_>> {
+        TrialImport::new(&self.db, folder)
+    }
+
     /// Writes a copy as of one moment to `path`, which must be an empty file or none. It counts as
     /// closed, and is not yet sure to be on disk.
     pub(crate) fn copy_to(&self, path: &Path) -> Result<()> {
         let bytes = path.as_os_str().as_encoded_bytes();
         let name = ToSqlOutput::Borrowed(ValueRef::Text(bytes));
         // `query_only` refuses this statement too, although it writes nothing to this file.
-        self.db.pragma_update(None, "query_only", false)?;
-        let copied = self.db.execute("VACUUM INTO ?1", [name]);
-        self.db.pragma_update(None, "query_only", true)?;
-        copied?;
+        self.writing(|db| Ok(db.execute("VACUUM INTO ?1", [name])?))?;
         let copy = Connection::open_with_flags(path, sqlite_file::FLAGS)?;
         copy.execute_batch("UPDATE job SET clean = 1, holder_pid = NULL, held_since = NULL")?;
         Ok(())
+    }
+
+    fn writing<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let ReadConnection::Own(db) = &self.db else {
+            return work(&self.db);
+        };
+        db.pragma_update(None, "query_only", false)?;
+        let done = work(db);
+        db.pragma_update(None, "query_only", true)?;
+        done
+    }
+
+    /// Records that a file of this job is at `path`: an empty `mark` before it is written, its own
+    /// afterwards. The one thing that a reader writes; it leaves no log where there was none.
+    pub(crate) fn record_output(&self, path: &str, mark: &str) -> Result<()> {
+        let had_log = sqlite_file::keeps_log(&self.db);
+        self.writing(|db| Journal::of(db).record_output(path, mark))?;
+        if !had_log {
+            let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+            self.writing(|db| Ok(db.query_row(checkpoint, [], |_| Ok(()))?))?;
+        }
+        Ok(())
+    }
+
+    /// Returns the files of results and rejects that the job wrote.
+    pub(crate) fn outputs(&self) -> Result<Vec<WrittenFile>> {
+        Journal::of(&self.db).outputs()
+    }
+
+    /// Whether a source with this digest was imported to its end.
+    pub(crate) fn knows_source(&self, digest: &[u8]) -> Result<bool> {
+        import::knows_source(&self.db, digest)
     }
 
     /// Returns the number of subjects in each state.

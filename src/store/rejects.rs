@@ -15,7 +15,7 @@ pub struct Reject {
     pub column: String,
     /// What is wrong with it.
     pub reason: String,
-    /// The original fields.
+    /// The original fields: unionid, openid, corpid, then the others.
     pub fields: Vec<String>,
 }
 

@@ -333,8 +333,12 @@ impl HeldFile {
 /// next writer, and not when the last reader closes. To be called before a reader's connection is
 /// closed.
 pub(super) fn keep_log(db: &Connection) {
-    let has_log = db.path().is_some_and(|path| has_log(Path::new(path)));
-    let _ = db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log);
+    let _ = db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keeps_log(db));
+}
+
+/// Whether a log with content lies beside the file of `db`.
+pub(super) fn keeps_log(db: &Connection) -> bool {
+    db.path().is_some_and(|path| has_log(Path::new(path)))
 }
 
 /// Returns device and inode of the file and of its log, as far as they exist.

@@ -40,7 +40,8 @@ fn field_of_10_mb_rejects_its_line() {
             RejectReason::UnclosedQuote
         };
         assert_eq!(read.errors(), [(3, "openid", reason)]);
-        assert!(read.invalid[0].fields[0].chars().count() <= 200);
+        let kept = &read.invalid[0].fields;
+        assert!(kept.iter().all(|field| field.chars().count() <= 200));
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn append(
     let mut checkpoints = Checkpoints::of(path.to_owned());
     for id in ids {
         if duplicates.contains(id) {
-            rows.skip(1)?;
+            rows.skip()?;
             continue;
         }
         let row = rows.next()?;

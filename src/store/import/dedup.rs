@@ -2,35 +2,58 @@
 //! rows whose hash occurs before are compared by text.
 //!
 //! The merge yields equal hashes in random order of their ids. Comparing each at once would read
-//! texts from all over the file; therefore candidates are collected and compared many at a time, in
-//! one pass in the order of ids.
+//! texts from all over the file; therefore candidates are sorted by the id of their row, and compared
+//! many at a time: the spool is read once for all of them, and what they are compared with in the
+//! order of ids for each batch. In a file that was imported before, with little changed, both orders
+//! are nearly the same, so that subjects are read once too.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::BTreeMap,
+    io::{self, Read, Write},
+    ops::Range,
+};
 
 use rusqlite::Connection;
 
 use super::{
     bitmap::{Bitmap, Renumbering},
     key_runs::{KeyRunWriter, KeyRuns, StoredRun},
-    key_sort::{KeySorter, NewKeys},
+    key_sort::{ExternalSorter, KeySorter, SortRecord, SortedPart, read_word},
+    known_texts::{KnownTexts, row_of},
     merge::{Merge, Pair},
-    spool::{RowSpool, SpooledRow},
+    spool::RowSpool,
 };
 use crate::store::error::Result;
 
-/// Candidates compared in one pass: about 30 MB.
+/// Candidates compared at once: about 30 MB.
 const COMPARED_AT_ONCE: usize = 256 << 10;
-
 /// A row and an earlier row or known subject of the same hash. With 64-bit hashes nearly all are
 /// duplicates.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
-    key: u64,
     /// The id of the row.
     id: i64,
     /// The id of what it is compared with.
     known: i64,
-    /// With how many other subjects of its hash, beyond the first, it was compared.
-    compared: usize,
+    key: u64,
+}
+
+impl SortRecord for Candidate {
+    const BYTES: u64 = 24;
+
+    fn write(&self, file: &mut impl Write) -> io::Result<()> {
+        file.write_all(&self.id.to_le_bytes())?;
+        file.write_all(&self.known.to_le_bytes())?;
+        file.write_all(&self.key.to_le_bytes())
+    }
+
+    fn read(file: &mut impl Read) -> io::Result<Self> {
+        Ok(Self {
+            id: i64::from_le_bytes(read_word(file)?),
+            known: i64::from_le_bytes(read_word(file)?),
+            key: u64::from_le_bytes(read_word(file)?),
+        })
+    }
 }
 
 /// The duplicates of an import, and the keys of its new subjects.
@@ -79,9 +102,8 @@ pub(super) fn find_duplicates(
         spool,
         first: ids.start,
         duplicates: Bitmap::new(ids.start, ids.end),
-        candidates: Vec::new(),
+        candidates: ExternalSorter::new(sorter.folder().to_owned()),
         same_hash: BTreeMap::new(),
-        unequal: Vec::new(),
     };
     let mut same = Vec::new();
     while let Some((key, _)) = keys.new.peek() {
@@ -89,6 +111,14 @@ pub(super) fn find_duplicates(
         keys.new_of(key, &mut same, &mut dedup)?;
     }
     keys.copy_rest()?;
+    let KeyMerge {
+        new,
+        known,
+        written,
+        compacts,
+    } = keys;
+    // Their buffers make room for the texts.
+    drop((new, known));
     let (duplicates, collisions) = dedup.finish()?;
     let mut hash_collisions = KeyRunWriter::new(sorter.folder());
     for pair in collisions {
@@ -96,16 +126,16 @@ pub(super) fn find_duplicates(
     }
     Ok(Duplicates {
         duplicates,
-        keys: keys.written,
+        keys: written,
         hash_collisions,
         number: runs.next(),
-        compacted: keys.compacts,
+        compacted: compacts,
     })
 }
 
 /// New keys beside the known ones, both in ascending order, and the run that is written of them.
 struct KeyMerge<'c> {
-    new: Merge<NewKeys>,
+    new: Merge<SortedPart<Pair>>,
     known: Merge<StoredRun<'c>>,
     written: KeyRunWriter,
     /// Whether the known keys are written too.
@@ -163,168 +193,83 @@ struct Dedup<'f> {
     /// The id of the first row of the spool.
     first: i64,
     duplicates: Bitmap,
-    candidates: Vec<Candidate>,
+    candidates: ExternalSorter<Candidate>,
     /// Subjects whose hash an earlier subject has too, by hash. Nearly always empty.
     same_hash: BTreeMap<u64, Vec<i64>>,
-    /// Candidates that differ from what they were compared with.
-    unequal: Vec<Candidate>,
 }
 
 impl Dedup<'_> {
     /// Adds a row and the subjects of its hash, of which there is at least one.
     fn add(&mut self, (key, id): Pair, same: &[i64]) -> Result<()> {
-        if let [known, others @ ..] = same {
-            if !others.is_empty() {
-                self.same_hash.insert(key, others.to_vec());
-            }
-            self.candidates.push(Candidate {
-                key,
-                id,
-                known: *known,
-                compared: 0,
-            });
+        let [known, others @ ..] = same else {
+            return Ok(());
+        };
+        if !others.is_empty() {
+            self.same_hash.insert(key, others.to_vec());
         }
-        if self.candidates.len() == COMPARED_AT_ONCE {
-            self.compare()?;
-        }
-        Ok(())
+        let known = *known;
+        self.candidates.push(Candidate { id, known, key })
     }
 
-    /// Compares all candidates: equal ones are duplicates, the others are unequal.
-    fn compare(&mut self) -> Result<()> {
-        let candidates = std::mem::take(&mut self.candidates);
-        let equal = equal_texts(self.db, self.spool, self.first, &candidates)?;
-        for (candidate, equal) in candidates.into_iter().zip(equal) {
-            if equal {
-                self.duplicates.set(candidate.id);
-            } else {
-                self.unequal.push(candidate);
+    /// Compares all candidates with the first subject of their hash, in the order of their ids.
+    /// Returns those that differ from it.
+    fn compare_all(&mut self) -> Result<Vec<Candidate>> {
+        let mut sorted = self.candidates.take_sorted()?;
+        let mut unequal = Vec::new();
+        let mut batch = Vec::new();
+        while let Some(candidate) = sorted.next()? {
+            batch.push(candidate);
+            if batch.len() == COMPARED_AT_ONCE {
+                unequal.extend(self.compare(&batch)?);
+                batch.clear();
             }
         }
-        Ok(())
+        unequal.extend(self.compare(&batch)?);
+        Ok(unequal)
+    }
+
+    /// Compares candidates, which are in the order of their ids: equal ones are duplicates, the
+    /// others are returned.
+    fn compare(&mut self, candidates: &[Candidate]) -> Result<Vec<Candidate>> {
+        let known = candidates.iter().map(|candidate| candidate.known);
+        let texts = KnownTexts::of(self.db, self.spool, self.first, known)?;
+        let mut rows = self.spool.read()?;
+        let mut unequal = Vec::new();
+        for (index, candidate) in candidates.iter().enumerate() {
+            rows.seek(row_of(candidate.id, self.first))?;
+            if texts.equals(index, &rows.next()?) {
+                self.duplicates.set(candidate.id);
+            } else {
+                unequal.push(*candidate);
+            }
+        }
+        Ok(unequal)
     }
 
     /// Compares unequal candidates with every other subject of their hash. One that equals none is
     /// a new subject, and later ones are compared with it too.
     fn finish(mut self) -> Result<(Bitmap, Vec<Pair>)> {
-        self.compare()?;
+        let mut unequal = self.compare_all()?;
         let mut hash_collisions = Vec::new();
-        while !self.unequal.is_empty() {
-            let mut unequal = std::mem::take(&mut self.unequal);
-            unequal.sort_unstable_by_key(|candidate| candidate.id);
-            for mut candidate in unequal {
+        // With how many of them each was compared.
+        let mut compared = 0;
+        while !unequal.is_empty() {
+            let mut candidates = Vec::new();
+            for mut candidate in std::mem::take(&mut unequal) {
                 let same_hash = self.same_hash.entry(candidate.key).or_default();
-                if let Some(other) = same_hash.get(candidate.compared) {
+                if let Some(other) = same_hash.get(compared) {
                     candidate.known = *other;
-                    candidate.compared += 1;
-                    self.candidates.push(candidate);
+                    candidates.push(candidate);
                 } else {
                     same_hash.push(candidate.id);
                     hash_collisions.push((candidate.key, candidate.id));
                 }
             }
-            self.compare()?;
+            unequal = self.compare(&candidates)?;
+            compared += 1;
         }
         hash_collisions.sort_unstable();
         Ok((self.duplicates, hash_collisions))
-    }
-}
-
-/// One of the two texts of a candidate, to be read when the pass comes to its id.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Visit {
-    id: i64,
-    /// The index of the candidate.
-    index: usize,
-    /// Whether it is the candidate's own text, which comes second: what it is compared with has the
-    /// lower id.
-    is_own: bool,
-}
-
-/// Returns for each candidate whether its text equals that of what it is compared with.
-fn equal_texts(
-    db: &Connection,
-    spool: &mut RowSpool,
-    first: i64,
-    candidates: &[Candidate],
-) -> Result<Vec<bool>> {
-    let mut visits = Vec::with_capacity(candidates.len() * 2);
-    for (index, candidate) in candidates.iter().enumerate() {
-        for (id, is_own) in [(candidate.known, false), (candidate.id, true)] {
-            visits.push(Visit { id, index, is_own });
-        }
-    }
-    visits.sort_unstable();
-    let in_spool = visits.partition_point(|visit| visit.id < first);
-    let (in_file, in_spool) = visits.split_at(in_spool);
-    let mut texts = KnownTexts {
-        bytes: Vec::new(),
-        rows: vec![TextRange::default(); candidates.len()],
-    };
-    let mut find = db.prepare_cached("SELECT unionid, openid, corp FROM subjects WHERE id = ?1")?;
-    for visit in in_file {
-        find.query_row([visit.id], |row| {
-            let known = SpooledRow {
-                unionid: row.get_ref(0)?.as_bytes()?,
-                openid: row.get_ref(1)?.as_bytes()?,
-                corp: row.get(2)?,
-            };
-            texts.keep(visit.index, &known);
-            Ok(())
-        })?;
-    }
-    let mut equal = vec![false; candidates.len()];
-    let (mut rows, mut next) = (spool.read()?, first);
-    for same_row in in_spool.chunk_by(|a, b| a.id == b.id) {
-        let id = same_row[0].id;
-        rows.skip(id - next)?;
-        let row = rows.next()?;
-        next = id + 1;
-        for visit in same_row {
-            if visit.is_own {
-                equal[visit.index] = texts.equals(visit.index, &row);
-            } else {
-                texts.keep(visit.index, &row);
-            }
-        }
-    }
-    Ok(equal)
-}
-
-/// The texts that candidates are compared with, by the index of the candidate.
-struct KnownTexts {
-    bytes: Vec<u8>,
-    rows: Vec<TextRange>,
-}
-
-/// Where the text of a row is.
-#[derive(Clone, Copy, Default)]
-struct TextRange {
-    start: usize,
-    unionid_end: usize,
-    openid_end: usize,
-    corp: Option<i64>,
-}
-
-impl KnownTexts {
-    fn keep(&mut self, index: usize, row: &SpooledRow<'_>) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(row.unionid);
-        let unionid_end = self.bytes.len();
-        self.bytes.extend_from_slice(row.openid);
-        self.rows[index] = TextRange {
-            start,
-            unionid_end,
-            openid_end: self.bytes.len(),
-            corp: row.corp,
-        };
-    }
-
-    fn equals(&self, index: usize, row: &SpooledRow<'_>) -> bool {
-        let known = &self.rows[index];
-        self.bytes[known.start..known.unionid_end] == *row.unionid
-            && self.bytes[known.unionid_end..known.openid_end] == *row.openid
-            && known.corp == row.corp
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use rusqlite::{Connection, params};
 use tempfile::{SpooledTempFile, spooled_tempfile_in};
 
-use super::merge::{Merge, Pair, PairStream};
+use super::merge::{Merge, Pair, SortedStream};
 use crate::store::error::Result;
 
 /// Bytes of a new run that are kept in memory before a file is created.
@@ -65,7 +65,9 @@ pub(super) struct StoredRun<'c> {
     pairs: std::vec::IntoIter<Pair>,
 }
 
-impl PairStream for StoredRun<'_> {
+impl SortedStream for StoredRun<'_> {
+    type Item = Pair;
+
     fn next(&mut self) -> Result<Option<Pair>> {
         loop {
             if let Some(pair) = self.pairs.next() {

@@ -1,8 +1,9 @@
-//! The keys of new rows, sorted in memory, or in sorted parts in a temporary file if they are many.
+//! Sorting records in memory, or in sorted parts in a temporary file if they are many.
 
 use std::{
     fs::File,
-    io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write},
+    io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
+    marker::PhantomData,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -10,13 +11,11 @@ use std::{
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::merge::{Merge, Pair, PairStream};
+use super::merge::{Merge, Pair, SortedStream};
 use crate::{model::Row, store::error::Result};
 
-/// Pairs sorted at once: 32 MB.
-const SORTED_AT_ONCE: usize = 2 << 20;
-/// Bytes of a pair in the temporary file.
-const PAIR: u64 = 16;
+/// Bytes sorted at once.
+const SORTED_AT_ONCE: usize = 32 << 20;
 
 /// Returns the hash of a subject.
 pub(super) fn key_of(row: &Row<'_>) -> u64 {
@@ -31,23 +30,57 @@ pub(super) fn key_of(row: &Row<'_>) -> u64 {
     hash.digest()
 }
 
-/// Collects pairs and returns them sorted.
-pub(super) struct KeySorter {
+/// What an [`ExternalSorter`] sorts: a few 64-bit words.
+pub(super) trait SortRecord: Copy + Ord {
+    /// Bytes in the temporary file.
+    const BYTES: u64;
+
+    fn write(&self, file: &mut impl Write) -> io::Result<()>;
+
+    fn read(file: &mut impl Read) -> io::Result<Self>;
+}
+
+/// Reads one word of a record.
+pub(super) fn read_word(file: &mut impl Read) -> io::Result<[u8; 8]> {
+    let mut word = [0; 8];
+    file.read_exact(&mut word)?;
+    Ok(word)
+}
+
+impl SortRecord for Pair {
+    const BYTES: u64 = 16;
+
+    fn write(&self, file: &mut impl Write) -> io::Result<()> {
+        file.write_all(&self.0.to_le_bytes())?;
+        file.write_all(&self.1.to_le_bytes())
+    }
+
+    fn read(file: &mut impl Read) -> io::Result<Self> {
+        let key = u64::from_le_bytes(read_word(file)?);
+        Ok((key, i64::from_le_bytes(read_word(file)?)))
+    }
+}
+
+/// Sorts the keys of new rows.
+pub(super) type KeySorter = ExternalSorter<Pair>;
+
+/// Collects records and returns them sorted.
+pub(super) struct ExternalSorter<R> {
     folder: PathBuf,
-    pairs: Vec<Pair>,
-    /// The temporary file, and the number of pairs of each sorted part in it.
+    records: Vec<R>,
+    /// The temporary file, and the number of records of each sorted part in it.
     spilled: Option<(BufWriter<File>, Vec<u64>)>,
     limit: usize,
 }
 
-impl KeySorter {
+impl<R: SortRecord> ExternalSorter<R> {
     /// Returns an empty one, whose file, if it needs one, is created in `folder` without a name.
     pub(super) fn new(folder: PathBuf) -> Self {
         Self {
             folder,
-            pairs: Vec::new(),
+            records: Vec::new(),
             spilled: None,
-            limit: SORTED_AT_ONCE,
+            limit: SORTED_AT_ONCE / size_of::<R>(),
         }
     }
 
@@ -56,16 +89,16 @@ impl KeySorter {
         &self.folder
     }
 
-    pub(super) fn push(&mut self, pair: Pair) -> Result<()> {
-        self.pairs.push(pair);
-        if self.pairs.len() == self.limit {
+    pub(super) fn push(&mut self, record: R) -> Result<()> {
+        self.records.push(record);
+        if self.records.len() == self.limit {
             self.spill()?;
         }
         Ok(())
     }
 
     fn spill(&mut self) -> Result<()> {
-        self.pairs.sort_unstable();
+        self.records.sort_unstable();
         let (file, parts) = match &mut self.spilled {
             Some(spilled) => spilled,
             none => {
@@ -73,64 +106,63 @@ impl KeySorter {
                 none.insert((BufWriter::with_capacity(1 << 20, file), Vec::new()))
             }
         };
-        for (key, id) in &self.pairs {
-            file.write_all(&key.to_le_bytes())?;
-            file.write_all(&id.to_le_bytes())?;
+        for record in &self.records {
+            record.write(file)?;
         }
-        parts.push(self.pairs.len() as u64);
-        self.pairs.clear();
+        parts.push(self.records.len() as u64);
+        self.records.clear();
         Ok(())
     }
 
-    /// Takes all pairs out, in ascending order.
-    pub(super) fn take_sorted(&mut self) -> Result<Merge<NewKeys>> {
-        let mut pairs = std::mem::take(&mut self.pairs);
-        pairs.sort_unstable();
+    /// Takes all records out, in ascending order.
+    pub(super) fn take_sorted(&mut self) -> Result<Merge<SortedPart<R>>> {
+        let mut records = std::mem::take(&mut self.records);
+        records.sort_unstable();
         let mut streams = Vec::new();
         if let Some((file, parts)) = self.spilled.take() {
             let file = file.into_inner();
-            let mut file = file.map_err(std::io::IntoInnerError::into_error)?;
+            let mut file = file.map_err(io::IntoInnerError::into_error)?;
             file.seek(SeekFrom::Start(0))?;
             let file = Arc::new(file);
             let mut from = 0;
-            for pairs in parts {
-                streams.push(NewKeys::spilled(&file, from, pairs));
-                from += pairs * PAIR;
+            for records in parts {
+                streams.push(SortedPart::spilled(&file, from, records));
+                from += records * R::BYTES;
             }
         }
-        streams.push(NewKeys::Memory(pairs.into_iter()));
+        streams.push(SortedPart::Memory(records.into_iter()));
         Merge::new(streams)
     }
 }
 
-/// A sorted part of the pairs of a [`KeySorter`].
-pub(super) enum NewKeys {
-    Memory(std::vec::IntoIter<Pair>),
-    /// In the temporary file, with the number of pairs left.
-    Spilled(BufReader<FilePart>, u64),
+/// A sorted part of the records of an [`ExternalSorter`].
+pub(super) enum SortedPart<R> {
+    Memory(std::vec::IntoIter<R>),
+    /// In the temporary file, with the number of records left.
+    Spilled(BufReader<FilePart>, u64, PhantomData<R>),
 }
 
-impl NewKeys {
-    fn spilled(file: &Arc<File>, at: u64, pairs: u64) -> Self {
+impl<R> SortedPart<R> {
+    fn spilled(file: &Arc<File>, at: u64, records: u64) -> Self {
         let part = FilePart {
             file: Arc::clone(file),
             at,
         };
-        Self::Spilled(BufReader::with_capacity(64 << 10, part), pairs)
+        let part = BufReader::with_capacity(64 << 10, part);
+        Self::Spilled(part, records, PhantomData)
     }
 }
 
-impl PairStream for NewKeys {
-    fn next(&mut self) -> Result<Option<Pair>> {
+impl<R: SortRecord> SortedStream for SortedPart<R> {
+    type Item = R;
+
+    fn next(&mut self) -> Result<Option<R>> {
         match self {
-            Self::Memory(pairs) => Ok(pairs.next()),
-            Self::Spilled(_, 0) => Ok(None),
-            Self::Spilled(part, left) => {
+            Self::Memory(records) => Ok(records.next()),
+            Self::Spilled(_, 0, _) => Ok(None),
+            Self::Spilled(part, left, _) => {
                 *left -= 1;
-                let (mut key, mut id) = ([0; 8], [0; 8]);
-                part.read_exact(&mut key)?;
-                part.read_exact(&mut id)?;
-                Ok(Some((u64::from_le_bytes(key), i64::from_le_bytes(id))))
+                Ok(Some(R::read(part)?))
             }
         }
     }
@@ -143,7 +175,7 @@ pub(super) struct FilePart {
 }
 
 impl Read for FilePart {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read_at(buffer, self.at)?;
         self.at += read as u64;
         Ok(read)

@@ -1,4 +1,4 @@
-//! Merging sorted streams of pairs.
+//! Merging sorted streams.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
@@ -7,26 +7,28 @@ use crate::store::error::Result;
 /// The hash of a subject and its id.
 pub(super) type Pair = (u64, i64);
 
-/// Pairs in ascending order.
-pub(super) trait PairStream {
-    fn next(&mut self) -> Result<Option<Pair>>;
+/// Items in ascending order.
+pub(super) trait SortedStream {
+    type Item: Copy + Ord;
+
+    fn next(&mut self) -> Result<Option<Self::Item>>;
 }
 
-/// The pairs of several streams in ascending order.
-pub(super) struct Merge<S> {
+/// The items of several streams in ascending order.
+pub(super) struct Merge<S: SortedStream> {
     streams: Vec<S>,
-    /// The least pair, and the index of its stream.
-    head: Option<(Pair, usize)>,
-    /// The least pair of each other stream.
-    others: BinaryHeap<Reverse<(Pair, usize)>>,
+    /// The least item, and the index of its stream.
+    head: Option<(S::Item, usize)>,
+    /// The least item of each other stream.
+    others: BinaryHeap<Reverse<(S::Item, usize)>>,
 }
 
-impl<S: PairStream> Merge<S> {
+impl<S: SortedStream> Merge<S> {
     pub(super) fn new(mut streams: Vec<S>) -> Result<Self> {
         let mut others = BinaryHeap::new();
         for (index, stream) in streams.iter_mut().enumerate() {
-            if let Some(pair) = stream.next()? {
-                others.push(Reverse((pair, index)));
+            if let Some(item) = stream.next()? {
+                others.push(Reverse((item, index)));
             }
         }
         Ok(Self {
@@ -36,16 +38,16 @@ impl<S: PairStream> Merge<S> {
         })
     }
 
-    pub(super) fn peek(&self) -> Option<Pair> {
-        self.head.map(|(pair, _)| pair)
+    pub(super) fn peek(&self) -> Option<S::Item> {
+        self.head.map(|(item, _)| item)
     }
 
-    pub(super) fn next(&mut self) -> Result<Option<Pair>> {
-        let Some((pair, index)) = self.head else {
+    pub(super) fn next(&mut self) -> Result<Option<S::Item>> {
+        let Some((item, index)) = self.head else {
             return Ok(None);
         };
         let next = self.streams[index].next()?.map(|next| (next, index));
-        // In most cases the same stream has the next pair, or is the only one: the heap is not
+        // In most cases the same stream has the next item, or is the only one: the heap is not
         // changed then.
         self.head = match next {
             None => self.others.pop().map(|Reverse(head)| head),
@@ -56,6 +58,6 @@ impl<S: PairStream> Merge<S> {
                 _ => next,
             }),
         };
-        Ok(Some(pair))
+        Ok(Some(item))
     }
 }

@@ -9,9 +9,9 @@
 //! 2. [`Import::finish`] merges the sorted new pairs with those of earlier imports, which are stored
 //!    as sorted runs ([`key_runs`], [`merge`]). A row whose hash nothing before it has is new.
 //!    Every other row is a candidate for a duplicate ([`dedup`]).
-//! 3. Candidates are compared by text, 256 Ki at a time, in one pass in id order over subjects and
-//!    spool. Equal rows are marked in a [`bitmap`]. An unequal one is compared with the other
-//!    subjects of its hash, and is new if it equals none.
+//! 3. Candidates are sorted by row and compared by text, 256 Ki at a time, in one pass over the spool.
+//!    Equal rows are marked in a [`bitmap`]. An unequal one is compared with the other subjects of
+//!    its hash, and is new if it equals none.
 //! 4. Rows that are not marked are read from the spool and appended as subjects ([`append`]), in
 //!    transactions of 100,000 rows, while a second thread checkpoints the log ([`checkpoint`]).
 //!    Their ids have no gaps: a row's subject id is its id less the marked rows before it.
@@ -27,15 +27,18 @@ mod checkpoint;
 mod dedup;
 mod key_runs;
 mod key_sort;
+mod known_texts;
 mod merge;
 mod sources;
 mod spool;
+mod trial;
 
 use std::path::Path;
 
 use rusqlite::Connection;
 
 pub(super) use self::sources::{knows_source, undo_unfinished};
+pub(crate) use self::trial::{TrialImport, TrialSubjects};
 use self::{
     append::append,
     dedup::find_duplicates,

@@ -282,18 +282,18 @@ fn untidy_sample_asks_valid_lines_and_reports_the_rest() {
     assert_eq!(dir.mode("untidy.rejects.csv"), 0o600);
     let rejects = dir.read("untidy.rejects.csv");
     assert_snapshot!(rejects.replace('\0', "\\0"), @r#"
-    source,line,column,reason,fields
+    source,line,column,reason,unionid,openid,corpid,other_1
     untidy.csv,10,OpenID,is empty,okptO2czayvTMtpdLQb6aDLLhLqe,,,no openid
     untidy.csv,11,Union ID,is empty,,op5-d-W-ZxD7kXA2SpAvcXRVwF9L,,no unionid
     untidy.csv,14,Union ID,has the character '*'; ids are made of A-Z a-z 0-9 _ -,oJ9L-dSE13_24BFTRErv*omwXPB,oGBeU3sfi1mcJ7uhR3qHQ_frklBo,,star
     untidy.csv,15,OpenID,has 9 characters; ids have 16 to 64,o8uCf69M5bkKpEP9tETKEmdvEsNI,o4j1FmMwb,,too short
     untidy.csv,16,OpenID,has 84 characters; ids have 16 to 64,odVwH49p5lqNb9_Lu6Xam6Q68TVJ,oie92xGlGlKiBitfF0e40jdhX_nNo_TmJ2Z964fnfVuqVCQ8wSMy1IxMovr_dgXIZMGJ9_1nqdJ5e59P7X3e,,too long
-    untidy.csv,19,OpenID,is missing: the line has 1 field,ol1dlXysCOB6nJfRX4X1OQga_GCI
+    untidy.csv,19,OpenID,is missing: the line has 1 field,ol1dlXysCOB6nJfRX4X1OQga_GCI,,,
     untidy.csv,25,,has a NUL byte; the file may be damaged,oV1DiYJoQ4EA2hYenBtAD_UnWbNB,oylvlSwetUa2cfQKGTXdFBJVIeDr,,nul\0byte
     untidy.csv,26,OpenID,has the character '会'; ids are made of A-Z a-z 0-9 _ -,oWjTj60QUNjR1-u7kakIed0QbyY4,会员ogkjM488ihb-iXNyA0yc,,Chinese in the openid
     untidy.csv,29,CorpID,has the character ' '; ids are made of A-Z a-z 0-9 _ -,o9D_9LhqrWojHYvcFWyPLKYqOiJd,ogmI4wFYkTRqm3GdPB0D53aVpEiv,wp dealer,space in the corpid
     untidy.csv,30,CorpID,has 65 characters; corpids have 1 to 64,o569pdVLlns9WgyyU_RJpvOsal_4,oLQKUxPn_A0UGXECPrZKChhX3BaB,wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww,corpid too long
-    untidy.csv,32,OpenID,starts with a quote that is not closed properly within 64 KiB,"orZVAbkk9TaEQH21OEXheIYuVMgu;""osdMeLb9LZgfl0zS-lSINihu4hBJ;;a quote that is never closed"
+    untidy.csv,32,OpenID,starts with a quote that is not closed properly within 64 KiB,,,,"orZVAbkk9TaEQH21OEXheIYuVMgu;""osdMeLb9LZgfl0zS-lSINihu4hBJ;;a quote that is never closed"
     untidy.csv,35,OpenID,has the character ' '; ids are made of A-Z a-z 0-9 _ -,oWZ4fCpchZehOAP51ovQGM7W3kF0,oOuzpHWkUwWL3L oCSvcaTq1oSO7,,space inside
     untidy.csv,36,Union ID,has the character '.'; ids are made of A-Z a-z 0-9 _ -,1.23E+17,o7oV2i8Fb6BypsXUVcAon5PSyhm5,,Excel was here
     untidy.csv,57,OpenID,has 4 characters; ids have 16 to 64,o-14ibMoXyV94kFfqhv6GBjjyFV4,NULL,,from a database

@@ -18,6 +18,7 @@ mod input;
 mod job_file;
 mod kill;
 mod ledger;
+mod outputs;
 mod plan;
 mod progress;
 mod readme;

@@ -1,4 +1,4 @@
-//! `plan` and `rehearse` on a job that is under way: they work on a copy.
+//! `plan` and `rehearse` on a job that is under way: they work on a copy of what they need of it.
 
 use idferry::sim::{Fault, Forced, Simulator};
 
@@ -51,6 +51,73 @@ fn a_rehearsal_goes_on_from_the_file_and_leaves_it_as_it_is() {
         .at(&simulator)
         .output()
         .exits(0);
+}
+
+/// Known subjects, new ones, ones within a corp that the job does not know, and twice the same.
+const MORE: &str = "unionid,openid,corpid\n\
+    oUnion0000000000000000000003,oOpen00000000000000000000003,\n\
+    oUnion0000000000000000000039,oOpen00000000000000000000039,\n\
+    oUnion0000000000000000000041,oOpen00000000000000000000041,\n\
+    oUnion0000000000000000000041,oOpen00000000000000000000041,\n\
+    oUnion0000000000000000000003,oOpen00000000000000000000003,wwNewCorp0000000001\n\
+    oUnion0000000000000000000003,oOpen00000000000000000000003,wwNewCorp0000000002\n\
+    bad,,\n";
+
+#[test]
+fn new_inputs_are_counted_against_all_subjects_and_only_queued_ones_are_copied() {
+    let (dir, simulator) = under_way();
+    dir.write("more.csv", MORE);
+    let plan = dir
+        .idferry("plan fans.csv more.csv more.csv --json")
+        .output();
+    let plan: serde_json::Value = serde_json::from_str(&plan.exits(0).out).unwrap();
+    assert_eq!(plan["subjects"], 43, "{plan}");
+    assert_eq!(plan["calls"], 28);
+    assert_eq!(plan["lines"], 47);
+    assert_eq!(plan["rejected"], 1);
+
+    let told = dir
+        .idferry("rehearse fans.csv more.csv --seed 1 --keep --json")
+        .output()
+        .exits(3);
+    let kept = told
+        .err
+        .lines()
+        .find_map(|line| line.strip_prefix("kept in "));
+    let told: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!(told["subjects"], 28, "{told}");
+    assert_eq!(told["answered"], 28);
+    let kept = std::path::Path::new(kept.unwrap());
+    let copy = rusqlite::Connection::open(kept).unwrap();
+    let count = |sql: &str| copy.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM subjects"), 28);
+    assert_eq!(count("SELECT sum(subjects) FROM tallies"), 43);
+    drop(copy);
+    std::fs::remove_dir_all(kept.parent().unwrap()).unwrap();
+
+    // As the run then finds.
+    let run = dir.idferry("run fans.csv more.csv --ticket none");
+    let run = run.at(&simulator).output().exits(3);
+    run.says("more.csv: 7 lines, 3 new subjects");
+    assert_eq!(lookups(&simulator).calls, 43);
+}
+
+#[test]
+fn parked_subjects_are_rehearsed_after_the_last_answer() {
+    let simulator = simulator(prompt());
+    let busy = std::iter::repeat_n(Forced::Fault(Fault::Busy), 3);
+    simulator.with(|remote| remote.script(busy));
+    let dir = TestDir::with_fans(1);
+    let run = dir.idferry("run fans.csv --ticket none --budget 3");
+    run.at(&simulator).output();
+    dir.write("more.csv", fans(0..3));
+    let told = dir
+        .idferry("rehearse more.csv --seed 1 --json")
+        .output()
+        .exits(0);
+    let told: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!(told["states"]["parked"], 0, "{told}");
+    assert_eq!(told["states"]["queued"], 0);
 }
 
 #[test]

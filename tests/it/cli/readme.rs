@@ -22,14 +22,14 @@ fn first_readme_command_needs_nothing_and_answers_all() {
     assert_eq!(
         dir.names(),
         [
-            "fans.links.csv",
+            "fans.sandbox.links.csv",
             "sample_data",
             "sandbox.db",
             "sandbox.ledger.db"
         ]
     );
-    assert_eq!(dir.mode("fans.links.csv"), 0o600);
-    let first = dir.read("fans.links.csv");
+    assert_eq!(dir.mode("fans.sandbox.links.csv"), 0o600);
+    let first = dir.read("fans.sandbox.links.csv");
     same_lines(&timeless(&first), &as_the_world_is());
     for line in first.lines().skip(1) {
         let (_, resolved_at) = line.rsplit_once(',').unwrap();
@@ -53,7 +53,7 @@ fn first_readme_command_needs_nothing_and_answers_all() {
         .exits(0)
         .says("already imported")
         .says("calls     0 in");
-    assert_eq!(dir.read("fans.links.csv"), first);
+    assert_eq!(dir.read("fans.sandbox.links.csv"), first);
 }
 
 /// 970 subjects in the order of their first appearance, as the sandbox's world has them.

@@ -20,14 +20,14 @@ fn a_later_input_that_fails_costs_no_reject_of_an_earlier_one() {
         .says("bad.csv has no column");
     let told = dir.read("a.rejects.csv");
     assert!(
-        told.contains("\na.csv,7,unionid,has 8 characters; ids have 16 to 64,lonely-a,\n"),
+        told.contains("\na.csv,7,unionid,has 8 characters; ids have 16 to 64,lonely-a,,\n"),
         "{told}"
     );
     dir.idferry("run a.csv b.csv --budget 0").output().exits(75);
     let both = dir.read("a.rejects.csv");
     assert!(both.starts_with(&told), "{both}");
     assert!(
-        both.contains("\nb.csv,6,unionid,has 8 characters; ids have 16 to 64,lonely-b,\n"),
+        both.contains("\nb.csv,6,unionid,has 8 characters; ids have 16 to 64,lonely-b,,\n"),
         "{both}"
     );
     assert_eq!(dir.mode("a.rejects.csv"), 0o600);

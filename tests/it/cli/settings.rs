@@ -74,7 +74,7 @@ fn flag_beats_environment_beats_file() {
         in_file.base_url()
     );
     dir.write("other.toml", file);
-    let command = "run fans.csv --config other.toml";
+    let command = "run fans.csv --config other.toml --overwrite";
     dir.idferry(command).output().exits(4);
     assert_eq!((in_file.seen().len(), in_environment.seen().len()), (1, 0));
     assert!(dir.names().contains(&"file.db".to_owned()));
@@ -199,7 +199,7 @@ fn sandbox_ignores_the_address_in_the_environment() {
         .output()
         .exits(0);
     assert!(!dir.names().contains(&"real.db".to_owned()));
-    dir.idferry("run fans.csv --sandbox --state play.db")
+    dir.idferry("run fans.csv --sandbox --state play.db --output play.csv")
         .env("IDFERRY_STATE", "real.db")
         .output()
         .exits(0);
@@ -296,4 +296,23 @@ fn slips_of_the_fingers_are_usage_errors_and_send_nothing() {
         assert!(!told.err.is_empty(), "'{slip}' is refused in silence");
     }
     assert!(simulator.stats().lanes.is_empty());
+}
+
+#[test]
+fn settings_that_cannot_be_read_are_not_passed_over() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let dir = TestDir::with_fans(5);
+    let garbled = std::ffi::OsStr::from_bytes(b"http://127.0.0.1:1/\xff");
+    dir.idferry("run fans.csv")
+        .env("WECOM_BASE_URL", garbled)
+        .output()
+        .exits(2)
+        .says("WECOM_BASE_URL: it is not UTF-8");
+    dir.write("idferry.toml", "[run]\nstate = ''\n");
+    dir.idferry("run fans.csv --sandbox")
+        .output()
+        .exits(2)
+        .says("state is empty");
+    assert_eq!(dir.names(), ["fans.csv", "idferry.toml"]);
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM.
+//! Ctrl-C, SIGTERM and SIGHUP.
 
 use std::{io::Write, process::Stdio};
 
@@ -17,6 +17,53 @@ fn an_interrupt_drains_and_the_same_command_goes_on() {
 #[test]
 fn a_termination_drains_and_the_same_command_goes_on() {
     drains_and_goes_on(Signal::TERM);
+}
+
+#[test]
+fn a_hangup_drains_and_the_same_command_goes_on() {
+    drains_and_goes_on(Signal::HUP);
+}
+
+#[test]
+fn hangup_that_was_to_be_ignored_ends_nothing() {
+    let simulator = simulator(unhurried());
+    let dir = TestDir::with_fans(100);
+    let script = "trap '' HUP; exec \"$0\" run fans.csv --ticket none --concurrency 4";
+    let run = dir
+        .program("sh", ["-c", script])
+        .arg(env!("CARGO_BIN_EXE_idferry"));
+    let mut run = run.at(&simulator).start();
+    run.until("thirty calls", || lookups(&simulator).calls >= 30);
+    run.signal(Signal::HUP);
+    run.output().exits(0);
+}
+
+#[test]
+fn an_export_ends_on_a_signal_and_leaves_no_file() {
+    let dir = TestDir::with_fans(5);
+    dir.idferry("run fans.csv --sandbox").output().exits(0);
+    dir.program("mkfifo", ["pipe"]).output().exits(0);
+    let names = || {
+        let mut names = dir.names();
+        // SQLite removes what it made beside the job file when it is closed next.
+        names.retain(|name| !name.starts_with("sandbox.db-"));
+        names
+    };
+    let before = names();
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        // Nobody reads the pipe: the export waits.
+        let mut export = dir.idferry("export --sandbox -o pipe").start();
+        let status = format!("/proc/{}/status", export.pid());
+        export.until("handlers for signals 1, 2 and 15", || {
+            let status = std::fs::read_to_string(&status).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            let mask = u64::from_str_radix(caught.unwrap_or("0").trim(), 16).unwrap();
+            mask & 0x4003 == 0x4003
+        });
+        export.signal(signal);
+        export.output().exits(130).says("interrupted");
+        assert_eq!(names(), before);
+    }
 }
 
 fn drains_and_goes_on(signal: Signal) {

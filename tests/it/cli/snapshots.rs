@@ -305,9 +305,13 @@ fn help_is_short() {
           --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
-          --output <FILE>            Where the results go; - is standard output [default: INPUT's stem +
-                                     .links.csv]
-          --rejects <FILE>           Where invalid lines go [default: INPUT's stem + .rejects.csv]
+          --output <FILE>            Where the results go; - is standard output, .gz and .zst are
+                                     compressed [default: INPUT's stem + .links.csv, with --sandbox
+                                     .sandbox.links.csv]
+          --rejects <FILE>           Where invalid lines go [default: INPUT's stem + .rejects.csv, with
+                                     --sandbox .sandbox.rejects.csv]
+          --overwrite                Replace existing files that this job did not write; never an input
+                                     or the state file
           --sandbox                  Call a simulator inside this process: real HTTP, no credentials
           --base-url <URL>           The API's address [env: WECOM_BASE_URL] [default:
                                      https://qyapi.weixin.qq.com]
@@ -377,8 +381,10 @@ fn help_is_short() {
     Usage: idferry export [OPTIONS]
 
     Options:
-      -o, --output <FILE>            Where the results go; - is standard output [default: the first
-                                     input's stem + .links.csv]
+      -o, --output <FILE>            Where the results go; - is standard output, .gz and .zst are
+                                     compressed [default: the first input's stem + .links.csv]
+          --overwrite                Replace an existing file that this job did not write; never an
+                                     input or the state file
           --format <FORMAT>          The format of the results [default: csv] [possible values: csv]
           --outcome <OUTCOME>        Only subjects with this outcome: queued, linked, unlinked, rejected
                                      or parked (repeatable)

@@ -117,7 +117,7 @@ fn the_sandbox_is_looked_at_by_its_name() {
         "{status}"
     );
     let export = dir.idferry("export --sandbox -o -").output().exits(0).out;
-    assert_eq!(export, dir.read("fans.links.csv"));
+    assert_eq!(export, dir.read("fans.sandbox.links.csv"));
     dir.idferry("retry --sandbox --outcome linked --outcome unlinked")
         .output()
         .exits(0)
@@ -128,7 +128,7 @@ fn the_sandbox_is_looked_at_by_its_name() {
         dir.names(),
         [
             "fans.csv",
-            "fans.links.csv",
+            "fans.sandbox.links.csv",
             "sandbox.db",
             "sandbox.ledger.db"
         ]

@@ -30,7 +30,7 @@ const MAY: &[(&str, &[&str])] = &[
         ],
     ),
     ("plan", &["model", "clock", "format", "quota"]),
-    ("export", &["model", "clock", "store"]),
+    ("export", &["model", "clock", "intake", "store"]),
     (
         "sim",
         &[
@@ -64,8 +64,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("csv", &["intake/", "export/csv"]),
     ("encoding_rs", &["intake/"]),
     ("encoding_rs_io", &["intake/"]),
-    ("flate2", &["intake/"]),
-    ("zstd", &["intake/"]),
+    ("flate2", &["intake/", "export/compress"]),
+    ("zstd", &["intake/", "export/compress"]),
     ("indicatif", &["report/bar"]),
     (
         "percent_encoding",

@@ -1,0 +1,163 @@
+//! Files that idferry itself writes, told by their header line: a glob such as `*.csv` names them
+//! too.
+
+use std::{borrow::Cow, path::Path};
+
+use super::input::{Input, Source, read_up_to};
+
+/// The columns of a results file, in their order.
+pub const RESULTS_COLUMNS: [&str; 8] = [
+    "unionid",
+    "openid",
+    "corpid",
+    "external_userid",
+    "pending_id",
+    "state",
+    "errcode",
+    "resolved_at",
+];
+
+/// The first columns of a rejects file, in their order; the other fields of the lines follow.
+pub(crate) const REJECTS_COLUMNS: [&str; 7] = [
+    "source", "line", "column", "reason", "unionid", "openid", "corpid",
+];
+
+/// More bytes than the header line of results has.
+const HEADER_BYTES: u64 = 4 * 1024;
+
+/// What a file is that idferry wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OwnFile {
+    /// Answers; never an input.
+    Results,
+    /// Lines that could not be subjects; an input once they are mended.
+    Rejects,
+}
+
+impl OwnFile {
+    /// Returns what the file at `path` is by its header; `None` if it is no such file, or cannot be
+    /// read.
+    pub(crate) fn at(path: &Path) -> Option<Self> {
+        let input = Input::Path(path.to_owned());
+        if input.is_stream() {
+            return None;
+        }
+        let mut source = Source::open(&input).ok()?;
+        let head = read_up_to(&mut source.reader, HEADER_BYTES).ok()?;
+        let line = head.split(|byte| *byte == b'\n').next()?;
+        Self::of_line(line).map(|(own, _)| own)
+    }
+
+    /// Returns what a file with this header line is, and its delimiter.
+    pub(super) fn of_line(line: &[u8]) -> Option<(Self, u8)> {
+        let text = std::str::from_utf8(line).ok()?;
+        let text = text.trim_start_matches('\u{feff}').trim_end_matches('\r');
+        [',', ';', '\t'].into_iter().find_map(|delimiter| {
+            let names: Vec<_> = text.split(delimiter).collect();
+            Some((Self::with_header(&names)?, delimiter as u8))
+        })
+    }
+
+    /// Returns what a file with these columns is.
+    fn with_header(names: &[impl AsRef<str>]) -> Option<Self> {
+        let begins_with = |columns: &[&str]| {
+            names.len() >= columns.len()
+                && columns
+                    .iter()
+                    .zip(names)
+                    .all(|(ours, name)| name.as_ref() == *ours)
+        };
+        let more = names.get(RESULTS_COLUMNS.len()..).unwrap_or_default();
+        match more {
+            [] if begins_with(&RESULTS_COLUMNS) => Some(Self::Results),
+            [change] if change.as_ref() == "change" && begins_with(&RESULTS_COLUMNS) => {
+                Some(Self::Results)
+            }
+            _ if begins_with(&REJECTS_COLUMNS) => Some(Self::Rejects),
+            _ => None,
+        }
+    }
+}
+
+/// Returns `cell` as a spreadsheet shows it and does not run it: with a `'` before what would be a
+/// formula. [`unescaped`] is its inverse.
+pub(crate) fn escaped(cell: &str) -> Cow<'_, str> {
+    if begins_formula(cell.as_bytes()) {
+        Cow::Owned(format!("'{cell}"))
+    } else {
+        Cow::Borrowed(cell)
+    }
+}
+
+/// Returns a cell of idferry's files as it was before it was [`escaped`].
+pub(super) fn unescaped(cell: &[u8]) -> &[u8] {
+    match cell {
+        [b'\'', rest @ ..] if begins_formula(rest) => rest,
+        _ => cell,
+    }
+}
+
+/// Whether a spreadsheet would run `cell`; quotes before that count too, so that the escape can be
+/// told from them.
+fn begins_formula(cell: &[u8]) -> bool {
+    let sign = match cell {
+        [b'\'', ..] => cell.iter().find(|byte| **byte != b'\''),
+        _ => cell.first(),
+    };
+    matches!(sign, Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(header: &str) -> Option<OwnFile> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.csv");
+        std::fs::write(&path, header).unwrap();
+        OwnFile::at(&path)
+    }
+
+    #[test]
+    fn header_tells_results_and_rejects() {
+        let results = RESULTS_COLUMNS.join(",");
+        assert_eq!(told(&format!("{results}\na,b\n")), Some(OwnFile::Results));
+        assert_eq!(
+            told(&format!("{results},change\r\n")),
+            Some(OwnFile::Results)
+        );
+        // As a spreadsheet saves it again.
+        let saved = format!("\u{feff}{}\r\n", RESULTS_COLUMNS.join(";"));
+        assert_eq!(told(&saved), Some(OwnFile::Results));
+        let rejects = REJECTS_COLUMNS.join(",");
+        assert_eq!(told(&rejects), Some(OwnFile::Rejects));
+        assert_eq!(
+            told(&format!("{rejects},other_1\n")),
+            Some(OwnFile::Rejects)
+        );
+    }
+
+    #[test]
+    fn other_columns_are_of_other_files() {
+        assert_eq!(told("unionid,openid\n"), None);
+        assert_eq!(told(&format!("{},mine\n", RESULTS_COLUMNS.join(","))), None);
+        assert_eq!(told(""), None);
+        assert_eq!(OwnFile::at(Path::new("src")), None);
+        assert_eq!(OwnFile::at(Path::new("/dev/zero")), None);
+    }
+
+    #[test]
+    fn formula_is_escaped_and_comes_back() {
+        for cell in [
+            "=1+1", "+86", "-x", "@SUM(A1)", "\t=1", "\r=1", "'=1", "''-",
+        ] {
+            let safe = escaped(cell);
+            assert_eq!(safe, format!("'{cell}"));
+            assert_eq!(unescaped(safe.as_bytes()), cell.as_bytes());
+        }
+        for cell in ["", "oAbc-1", "'", "'a", "会员", "a=1"] {
+            assert_eq!(escaped(cell), cell);
+            assert_eq!(unescaped(cell.as_bytes()), cell.as_bytes());
+        }
+    }
+}
