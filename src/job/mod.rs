@@ -9,7 +9,7 @@
 //! | `ticket` | whether a ticket is used and applied for |
 //! | `connection` | where calls go |
 //! | `scratch`, [`Rehearsal`] | a copy of a job, and a run of it in virtual time |
-//! | [`Status`] | how a job stands, as plain data |
+//! | [`Status`], [`quota`] | how a job and a corp's quota stand, as plain data |
 //! | [`Error`], [`Exit`] | what ends a command early, and the exit codes |
 //!
 //! Nothing here prints: [`report`](crate::report) has the words, [`cli`](crate::cli) the terminal.
@@ -22,6 +22,7 @@ mod files;
 mod import;
 mod operator;
 mod outputs;
+pub mod quota;
 mod quota_record;
 mod rehearsal;
 mod results;

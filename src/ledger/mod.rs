@@ -14,6 +14,7 @@
 //! | --- | --- |
 //! | `file` | the ledger on disk, an SQLite database |
 //! | `account` | the account of one API of a corp, and the exchange with it |
+//! | `overview` | what an operator asks of it |
 //! | `rows` | its rows |
 //! | `ticket` | the `mass_call_ticket` of a corp |
 //!
@@ -25,10 +26,12 @@
 
 mod account;
 mod file;
+mod overview;
 mod rows;
 mod ticket;
 
 pub use account::{Exchanged, LedgerAccount};
 pub use file::Ledger;
+pub use overview::WriterStatus;
 pub use rows::StoredAccount;
 pub use ticket::{Application, Tickets};

@@ -103,3 +103,41 @@ fn eight_processes_at_once_with_kills_never_exceed_the_hour() {
     let peak = lane.windows["business.hour"].peak;
     assert!(peak <= LIMIT && peak >= LIMIT * 9 / 10, "{peak} of {LIMIT}");
 }
+
+#[test]
+fn quota_shows_who_used_what_and_counts_noted_calls() {
+    let simulator = fifty_an_hour();
+    let dir = TestDir::with_fans(20);
+    run(&dir, "a.db").at(&simulator).output().exits(0);
+    let corp = simulator.corp_id().to_owned();
+    let note = format!("quota note business.hour=45 --by CRM --corp {corp}");
+    dir.idferry(&note).output().exits(0).says("45 calls of CRM");
+    let shown = dir.idferry("quota").output().exits(0);
+    for part in [
+        &*corp,
+        "business.hour           65 of   100,000",
+        "a.db: 20 calls",
+        "CRM: 45 calls",
+    ] {
+        assert!(shown.out.contains(part), "no '{part}' in:\n{}", shown.out);
+    }
+    let json = dir.idferry("quota --json").output().exits(0);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json[0]["users"][0]["name"], "CRM");
+
+    // What was noted leaves the next job no room.
+    let second = run(&dir, "b.db").at(&simulator).output();
+    second.exits(75).says("business.hour is used up");
+    assert_eq!(lookups(&simulator).calls, 20);
+}
+
+#[test]
+fn probe_needs_consent_and_ends_a_lockout_that_is_over() {
+    let dir = TestDir::new();
+    dir.idferry("quota probe --corp ww1")
+        .output()
+        .exits(2)
+        .says("--yes");
+    let done = dir.idferry("quota probe --corp ww1 --yes").output();
+    done.exits(0).says("ww1 is not locked out");
+}

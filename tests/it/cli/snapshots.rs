@@ -276,6 +276,7 @@ fn help_is_short() {
       status    Show what the job does, why it waits, and how much quota is left, also during a run
       retry     Put subjects with chosen outcomes back in the queue
       export    Write the results so far, also during a run
+      quota     Show the corp's quota over all jobs and processes; note calls made elsewhere
       backup    Copy the state file, also during a run
       simulate  Serve the simulated WeCom API on a loopback address, for any client
       help      Print this message or the help of the given subcommand(s)
