@@ -86,8 +86,11 @@ impl Ledger {
     /// Copies what the ledger at `origin` has of `corp`, as that of `copy`. Nothing is copied if
     /// there is no such file.
     pub(crate) fn adopt(&self, origin: &Path, corp: &str, copy: &str) -> Result<()> {
-        if !origin.exists() {
-            return Ok(());
+        match FORMAT.open_to_read(origin) {
+            Ok(_) => {}
+            // It is only just being made.
+            Err(StoreError::Missing { .. }) => return Ok(()),
+            Err(why) => return Err(why),
         }
         let origin = origin.to_string_lossy();
         self.run(|db| {
