@@ -6,6 +6,8 @@ use std::{
     sync::OnceLock,
 };
 
+use serde::Serialize;
+
 use super::args::OutputFlags;
 use crate::{
     job::Exit,
@@ -35,7 +37,7 @@ pub(super) fn send_events() {
 /// Writes a line for people.
 pub(super) fn say(line: &str) {
     match CONSOLE.get() {
-        Some(Console::Events) => write(io::stderr(), &json::message(line)),
+        Some(Console::Events) => write_json(&json::message(line)),
         Some(Console::Bar(bar)) => write(bar.clone(), line),
         None => write(io::stderr(), line),
     }
@@ -54,8 +56,20 @@ pub(super) fn agrees(question: &str) -> bool {
 
 /// Writes a text for people to standard output; returns whether its reader is still there.
 pub(super) fn print(text: &str) -> bool {
+    print_raw(&style::printable_painted(text))
+}
+
+/// Writes a value for programs to standard output, in a line of JSON; returns whether its reader is
+/// still there.
+pub(super) fn print_json(value: &impl Serialize) -> bool {
+    let json = serde_json::to_string(value).unwrap_or_default();
+    print_raw(&(style::printable_json(&json) + "\n"))
+}
+
+/// Writes a text that is safe to print to standard output.
+pub(super) fn print_raw(text: &str) -> bool {
     let mut out = io::stdout().lock();
-    out.write_all(style::printable_painted(text).as_bytes())
+    out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
         .is_ok()
 }
@@ -75,10 +89,14 @@ pub(super) fn final_message(line: &str) {
 /// well.
 pub(super) fn summarise(summary: &Summary, output: &OutputFlags) {
     match CONSOLE.get() {
-        Some(Console::Events) => write(io::stderr(), &json::ended(summary)),
+        Some(Console::Events) => write_json(&json::ended(summary)),
         _ if output.quiet && summary.exit == Exit::Done => {}
         _ => say(summary.to_string().trim_end()),
     }
+}
+
+fn write_json(event: &str) {
+    let _ = io::stderr().write_all((style::printable_json(event) + "\n").as_bytes());
 }
 
 /// A reader who closed the pipe does not want the line. What it quotes cannot steer a terminal.

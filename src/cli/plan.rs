@@ -2,7 +2,7 @@
 
 use super::{
     args::{Inputs, QuotaFlags, StateFile},
-    console::{print, say},
+    console::{print, print_json, say},
     next_command::NextCommand,
     outputs::without_own_files,
 };
@@ -51,13 +51,11 @@ pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
     };
     let now = clock.now();
     let plan = Plan::compute(tally, &session.forecast_input()?, now, &next.arguments());
-    let text = if args.json {
-        serde_json::to_string(&plan).unwrap_or_default() + "\n"
-    } else {
-        render(&plan, now)
-    };
     // A reader who closed the pipe has read enough.
-    let _ = print(&text);
+    let _ = match args.json {
+        true => print_json(&plan),
+        false => print(&render(&plan, now)),
+    };
     Ok(Exit::Done)
 }
 

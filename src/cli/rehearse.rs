@@ -4,7 +4,7 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use super::{
     args::{Inputs, QuotaFlags, StateFile, StopFlags, TicketFlag, ticket_policy},
-    console::{print, say},
+    console::{print, print_json, say},
     next_command::NextCommand,
     plan::scratch_copy,
     simulate::latency,
@@ -79,13 +79,17 @@ pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
     let real = Duration::from_millis(millis.unsigned_abs());
     let next = args.next(next);
     let findings = RehearsalFindings::of(&rehearsal, &rehearsed, &before, real, next);
-    let text = if args.json {
-        serde_json::to_string(&findings).unwrap_or_default() + "\n"
-    } else {
-        report::rehearsal::render(&findings, &rehearsed, &timeline, errcode::lookup)
-    };
     // A reader who closed the pipe has read enough.
-    let _ = print(&text);
+    let _ = if args.json {
+        print_json(&findings)
+    } else {
+        print(&report::rehearsal::render(
+            &findings,
+            &rehearsed,
+            &timeline,
+            errcode::lookup,
+        ))
+    };
     if args.keep {
         say(&format!("kept in {}", scratch.keep().display()));
     }

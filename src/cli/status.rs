@@ -1,11 +1,11 @@
 //! `idferry status`: what the job does and why it waits, also during a run.
 
-use std::{
-    io::{IsTerminal, Write as _},
-    time::Duration,
-};
+use std::{io::IsTerminal, time::Duration};
 
-use super::args::StateFile;
+use super::{
+    args::StateFile,
+    console::{print_json, print_raw},
+};
 use crate::{
     job::{Error, Exit, Status},
     report::{self, style::printable_painted},
@@ -42,19 +42,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
 
 /// Returns whether the reader is still there.
 fn show(status: &Status, args: &Args) -> bool {
-    let mut out = std::io::stdout().lock();
-    let text = if args.json {
-        serde_json::to_string(status).unwrap_or_default() + "\n"
-    } else {
-        printable_painted(&report::status::render(status))
-    };
+    if args.json {
+        return print_json(status);
+    }
+    let text = printable_painted(&report::status::render(status));
     // Overwritten line by line, so that it does not flicker.
-    let text = if args.watch && !args.json && out.is_terminal() {
-        format!("\x1b[H{}\x1b[J", text.replace('\n', "\x1b[K\n"))
+    if args.watch && std::io::stdout().is_terminal() {
+        print_raw(&format!("\x1b[H{}\x1b[J", text.replace('\n', "\x1b[K\n")))
     } else {
-        text
-    };
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .is_ok()
+        print_raw(&text)
+    }
 }

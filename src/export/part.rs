@@ -162,6 +162,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn nothing_lies_there_while_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        if unnamed(folder.path()).is_none() {
+            return;
+        }
+        let entries = || fs::read_dir(folder.path()).unwrap().count();
+        let mut part = PartFile::create(folder.path().join("x.csv")).unwrap();
+        part.write_all(b"half").unwrap();
+        assert_eq!(entries(), 0, "a process that is killed here leaves nothing");
+        part.publish().unwrap();
+        assert_eq!(entries(), 1);
+    }
+
+    #[test]
     fn parts_that_nobody_writes_are_swept() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);

@@ -70,7 +70,16 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(spelt.collect())
 }
 
-/// The same, except for the colours of [`Paint`].
+/// The same for a JSON text, which stays one with the same meaning.
+pub(crate) fn printable_json(json: &str) -> String {
+    let spelt = json.chars().map(|char| match is_steering(char) {
+        true => format!("\\u{:04x}", u32::from(char)),
+        false => char.to_string(),
+    });
+    spelt.collect()
+}
+
+/// The same as [`printable`], except for the colours of [`Paint`].
 pub(crate) fn printable_painted(text: &str) -> String {
     let mut pieces = text.split("\x1b[");
     let mut printed = printable(pieces.next().unwrap_or_default()).into_owned();
@@ -168,6 +177,22 @@ impl Paint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_quoted_steers_a_terminal() {
+        let hostile = "a\u{1b}]0;x\u{7}\u{9b}2J\u{202e}b\r\u{7f}";
+        let spelt = r"a\u{1b}]0;x\u{7}\u{9b}2J\u{202e}b\r\u{7f}";
+        assert_eq!(printable(hostile), spelt);
+        assert_eq!(printable("会员\t1\n2"), "会员\t1\n2");
+        let painted = Paint::new(true).bad("no");
+        let line = format!("{painted} {hostile} \u{1b}[5m\u{1b}[");
+        let expected = format!("{painted} {spelt} \\u{{1b}}[5m\\u{{1b}}[");
+        assert_eq!(printable_painted(&line), expected);
+        let json = serde_json::to_string(hostile).unwrap();
+        let safe = printable_json(&json);
+        assert!(!safe.contains(is_steering), "{safe}");
+        assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), hostile);
+    }
 
     #[test]
     fn columns_are_those_of_a_terminal() {

@@ -92,7 +92,7 @@ fn a_closed_port_before_the_run_is_work_left() {
     // The one chance is not used up by that.
     let simulator = simulator(prompt());
     let fresh = dir
-        .idferry("run fans.csv --ticket apply --state fresh.db")
+        .idferry("run fans.csv --ticket apply --state fresh.db --overwrite")
         .at(&simulator);
     fresh.output().exits(0);
     assert_eq!(simulator.stats().ticket_applications, 1);

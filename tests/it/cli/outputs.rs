@@ -359,6 +359,16 @@ fn names_cannot_steer_the_terminal() {
     let done = run(fans(0..5) + "bad,\n").exits(75).says("5 new subjects");
     quiet(done.err);
     quiet(dir.idferry("plan").arg(name).output().exits(0).out);
+    let events = dir
+        .idferry("run --budget 0 --progress json")
+        .arg(name)
+        .output()
+        .exits(75)
+        .err;
+    for event in events.lines() {
+        serde_json::from_str::<serde_json::Value>(event).unwrap();
+    }
+    quiet(events);
     quiet(dir.idferry("export -o").arg(name).output().exits(2).err);
 }
 
