@@ -305,6 +305,10 @@ fn help_is_short() {
           --corpid <ID>              Look in this downstream corp only
           --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
+          --ledger <FILE>            The ledger of calls, one for all jobs of a corp [env:
+                                     IDFERRY_LEDGER] [default: ledger.db in $STATE_DIRECTORY,
+                                     $XDG_STATE_HOME/idferry or ~/.local/state/idferry, with --sandbox
+                                     sandbox.ledger.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
           --output <FILE>            Where the results go; - is standard output, .gz and .zst are
                                      compressed [default: INPUT's stem + .links.csv, with --sandbox
@@ -349,6 +353,10 @@ fn help_is_short() {
     Options:
           --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
+          --ledger <FILE>            The ledger of calls, one for all jobs of a corp [env:
+                                     IDFERRY_LEDGER] [default: ledger.db in $STATE_DIRECTORY,
+                                     $XDG_STATE_HOME/idferry or ~/.local/state/idferry, with --sandbox
+                                     sandbox.ledger.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
           --sandbox                  Use the sandbox's state file, sandbox.db
           --json                     Print one JSON object instead of text
@@ -369,6 +377,10 @@ fn help_is_short() {
           --errcode <CODE>           Only outcomes with this errcode (repeatable)
           --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
+          --ledger <FILE>            The ledger of calls, one for all jobs of a corp [env:
+                                     IDFERRY_LEDGER] [default: ledger.db in $STATE_DIRECTORY,
+                                     $XDG_STATE_HOME/idferry or ~/.local/state/idferry, with --sandbox
+                                     sandbox.ledger.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
           --sandbox                  Use the sandbox's state file, sandbox.db
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
@@ -391,6 +403,10 @@ fn help_is_short() {
                                      or parked (repeatable)
           --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
+          --ledger <FILE>            The ledger of calls, one for all jobs of a corp [env:
+                                     IDFERRY_LEDGER] [default: ledger.db in $STATE_DIRECTORY,
+                                     $XDG_STATE_HOME/idferry or ~/.local/state/idferry, with --sandbox
+                                     sandbox.ledger.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
           --sandbox                  Use the sandbox's state file, sandbox.db
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
@@ -409,6 +425,10 @@ fn help_is_short() {
     Options:
           --state <FILE>             The state file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
+          --ledger <FILE>            The ledger of calls, one for all jobs of a corp [env:
+                                     IDFERRY_LEDGER] [default: ledger.db in $STATE_DIRECTORY,
+                                     $XDG_STATE_HOME/idferry or ~/.local/state/idferry, with --sandbox
+                                     sandbox.ledger.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
           --sandbox                  Use the sandbox's state file, sandbox.db
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
