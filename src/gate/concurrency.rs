@@ -1,4 +1,4 @@
-//! How many calls may be in flight: additive increase, halved when the remote is overloaded.
+//! How many calls may be in flight: additive increase, halved when the remote is overloaded or fails.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -123,27 +123,33 @@ impl ConcurrencyLimit {
         }
     }
 
-    /// The remote is overloaded (45033 or a time-out). Returns whether the limit was reduced.
+    /// The remote is overloaded (45033). Returns whether the limit was reduced.
     ///
-    /// Calls that were sent before the last decrease do not reduce it again. A limit of one pauses
-    /// instead, longer each time: 1 s, 2 s, 4 s … 60 s, so that a remote that stays overloaded does
-    /// not use up the quota.
+    /// A limit of one pauses instead, longer each time: 1 s, 2 s, 4 s … 60 s, so that a remote that
+    /// stays overloaded does not use up the quota.
     pub(super) fn decrease(&mut self, now: Timestamp, in_flight: usize) -> bool {
-        if self.stale > 0 {
-            self.stale -= 1;
-            return false;
-        }
-        let fewer = (self.calls / 2).max(1);
-        let reduced = fewer < self.calls;
-        if !reduced {
+        let reduced = self.reduce(in_flight);
+        if reduced == Some(false) {
             let rest = Duration::from_secs(1 << self.overloads.min(6)).min(LONGEST_PAUSE);
             self.overloads += 1;
             self.pause_until = now.plus(rest);
         }
+        reduced == Some(true)
+    }
+
+    /// Halves the limit after a call that failed, with `in_flight` others. Returns whether it could
+    /// be reduced; `None` for a call that was sent before the last decrease.
+    pub(super) fn reduce(&mut self, in_flight: usize) -> Option<bool> {
+        if self.stale > 0 {
+            self.stale -= 1;
+            return None;
+        }
+        let fewer = (self.calls / 2).max(1);
+        let reduced = fewer < self.calls;
         self.calls = fewer;
         self.good = 0;
         self.stale = u16::try_from(in_flight).unwrap_or(u16::MAX);
-        reduced
+        Some(reduced)
     }
 }
 

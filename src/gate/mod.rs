@@ -118,8 +118,13 @@ impl Gate {
         self.account.clear_lockout(sent)
     }
 
-    /// The remote is overloaded (45033 or a time-out). Returns the new concurrency limit if it was
-    /// reduced.
+    /// The service failed a call. Returns the new concurrency limit if it was reduced.
+    pub(crate) fn service_failed(&mut self, in_flight: usize) -> Option<u16> {
+        let reduced = self.concurrency.reduce(in_flight);
+        (reduced == Some(true)).then(|| self.concurrency.calls())
+    }
+
+    /// The remote is overloaded (45033). Returns the new concurrency limit if it was reduced.
     pub(crate) fn overloaded(&mut self, now: Timestamp, in_flight: usize) -> Option<u16> {
         let reduced = self.concurrency.decrease(now, in_flight);
         reduced.then(|| self.concurrency.calls())

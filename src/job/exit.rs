@@ -17,7 +17,7 @@ pub enum Exit {
     Usage = 2,
     /// Finished, but subjects are rejected or parked, or input lines are invalid.
     SomeRefused = 3,
-    /// Halted: credentials, trusted IP or permission.
+    /// Halted: credentials, trusted IP or permission, or what is called is not the API.
     Halted = 4,
     /// Halted: error budget exceeded.
     ErrorBudget = 5,
@@ -74,6 +74,7 @@ pub(crate) const fn stop_code(reason: &StopReason) -> (&'static str, Exit) {
         StopReason::Budget => ("budget", Exit::WorkLeft),
         StopReason::Time => ("time", Exit::WorkLeft),
         StopReason::Unreachable(_) => ("unreachable", Exit::WorkLeft),
+        StopReason::NotTheApi(_) => ("not_the_api", Exit::Halted),
         StopReason::Interrupted => ("interrupted", Exit::Interrupted),
         StopReason::Refused(refusal) if refusal.bug => ("refused", Exit::Internal),
         StopReason::Refused(_) => ("refused", Exit::Halted),

@@ -207,7 +207,7 @@ impl Session {
                 return self.outcome_before_calls(reason).map(Some);
             }
             TicketDecision::Unreachable(failure) => {
-                let reason = StopReason::Unreachable(failure);
+                let reason = StopReason::never_reached(failure);
                 return self.outcome_before_calls(reason).map(Some);
             }
         };

@@ -1,12 +1,14 @@
 //! The nouns. No I/O, no clock of their own, nothing of ours imported.
 
 mod api;
+mod failure;
 mod link;
 mod outcome;
 mod subject;
 mod window;
 
 pub use api::Api;
+pub use failure::{Failure, NoConnection};
 pub use link::Link;
 pub use outcome::{Outcome, State, Tally};
 pub use subject::{Row, Subject, SubjectId};

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use crate::{clock::Timestamp, model::QuotaWindow};
+use crate::{
+    clock::Timestamp,
+    format::time_of_day,
+    model::{Failure, QuotaWindow},
+};
 
 /// The one reason for waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +60,27 @@ pub enum HoldReason {
     Token,
     /// A trial finds out whether the ticket still works.
     Ticket,
-    /// The API cannot be reached.
-    Outage,
+    /// The service is out of order, or cannot be reached.
+    Outage(Trouble),
+}
+
+/// What is wrong with the service, and since when.
+///
+/// As text: `the API is out of order (HTTP 502) since 12:03:10`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trouble {
+    /// How the latest call failed.
+    pub failure: Failure,
+    /// When the first of the failures in a row was noticed, in wall time.
+    pub since: Timestamp,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { failure, since } = *self;
+        let (what, since) = (failure.headline(), time_of_day(since));
+        write!(f, "{what} ({failure}) since {since}")
+    }
 }
 
 impl HoldReason {
@@ -72,7 +95,7 @@ impl HoldReason {
             Self::Retry => "retry",
             Self::Token => "token",
             Self::Ticket => "ticket",
-            Self::Outage => "outage",
+            Self::Outage(_) => "outage",
         }
     }
 
@@ -114,7 +137,7 @@ impl fmt::Display for HoldReason {
             Self::Retry => f.write_str("next attempt"),
             Self::Token => f.write_str("access token"),
             Self::Ticket => f.write_str("checking the ticket"),
-            Self::Outage => f.write_str("the API cannot be reached"),
+            Self::Outage(trouble) => trouble.fmt(f),
         }
     }
 }

@@ -36,7 +36,7 @@ pub use account::Account;
 pub use changes::{AccountSnapshot, Deltas, SlotCalls};
 pub use count::CallCount;
 pub use forecast_input::ForecastInput;
-pub use hold::{Hold, HoldReason};
+pub use hold::{Hold, HoldReason, Trouble};
 pub use limits::Quota;
 pub(crate) use limits::slot_of;
 pub use lockout::{Lockout, LockoutLevel, Probe, QuotaRefusal};

@@ -32,7 +32,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// | `token_fetched`, `unblocked`, `reached_again`, `ticket_dead`, `second_try` | |
 /// | `blocked` | `limit` (`minute`, `hour`, `day`, `month`), `until` |
 /// | `narrowed` | `width` |
-/// | `unreachable` | `failure`, `until` |
+/// | `unreachable` | the service is out of order or cannot be reached: `failure`, `since`, `until` |
 /// | `draining` | `in_flight` |
 /// | `message` | `text`: a line for people |
 /// | `ended` | the last one: all that the summary says, see `report/json/ended.rs` |
@@ -120,8 +120,9 @@ impl Reporter for Json {
             RunEvent::ConcurrencyReduced { calls } => {
                 JsonEvent::ConcurrencyReduced { width: *calls }
             }
-            RunEvent::Unreachable { failure, until } => JsonEvent::Unreachable {
-                failure: failure.to_string(),
+            RunEvent::Unreachable { trouble, until } => JsonEvent::Unreachable {
+                failure: trouble.failure.to_string(),
+                since: trouble.since.rfc3339(),
                 until: until.rfc3339(),
             },
             RunEvent::Reconnected => JsonEvent::Reconnected,
@@ -187,6 +188,7 @@ enum JsonEvent {
     },
     Unreachable {
         failure: String,
+        since: String,
         until: String,
     },
     #[serde(rename = "reached_again")]

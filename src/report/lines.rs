@@ -98,7 +98,7 @@ impl Lines {
         let reason = snapshot.hold.map(|hold| hold.reason);
         // Nothing holds and nothing is in flight: the wait was broken off, it is not over.
         let broken_off = reason.is_none() && snapshot.in_flight == 0;
-        if told.is_some() && (told == reason || broken_off) {
+        if told.is_some() && (continues(told, reason) || broken_off) {
             return;
         }
         let began = snapshot.hold.filter(|hold| lasts(hold, snapshot.at, LONG));
@@ -168,16 +168,24 @@ impl Lines {
         if let Some(now) = now {
             match event {
                 RunEvent::LockedOut { .. } => self.begin_wait(HoldReason::Lockout, now),
-                RunEvent::Unreachable { .. } => self.begin_wait(HoldReason::Outage, now),
+                RunEvent::Unreachable { trouble, .. } => {
+                    self.begin_wait(HoldReason::Outage(*trouble), now);
+                }
                 _ => {}
             }
         }
     }
 }
 
+/// Whether it is still the same wait: the same trouble may show itself in several ways.
+fn continues(told: Option<HoldReason>, reason: Option<HoldReason>) -> bool {
+    let is_outage = |reason| matches!(reason, Some(HoldReason::Outage(_)));
+    told == reason || (is_outage(told) && is_outage(reason))
+}
+
 /// Whether an event tells the end of such a wait.
 fn has_its_own_end(reason: HoldReason) -> bool {
-    matches!(reason, HoldReason::Lockout | HoldReason::Outage)
+    matches!(reason, HoldReason::Lockout | HoldReason::Outage(_))
 }
 
 impl Reporter for Lines {

@@ -55,13 +55,16 @@ pub(super) fn unreachable(failure: &Failure, address: &str) -> String {
         Failure::Reset | Failure::Timeout(_) => format!(
             "{address} takes calls and does not answer them: check {BASE_URL}, the firewall and {PROXY}"
         ),
+        Failure::Status(408 | 429) | Failure::RetryAfter(..) => {
+            format!("{address}, or a gateway before it, asks for a pause: wait a while")
+        }
         Failure::Status(500..) => {
             format!("{address}, or a gateway before it, is out of order: wait, or check {BASE_URL}")
         }
         Failure::Status(_) | Failure::Body => {
             format!("{address} answers, but is not the WeCom API: check {BASE_URL} and {PROXY}")
         }
-        Failure::Busy => "the API is busy (-1 系统繁忙): wait a while".to_owned(),
+        Failure::Busy(_) => format!("the API is busy ({failure}): wait a while"),
     }
 }
 

@@ -53,12 +53,10 @@ pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<Strin
         RunEvent::ConcurrencyReduced { calls } => {
             format!("at most {} in flight", counted(u64::from(*calls), "call"))
         }
-        RunEvent::Unreachable { failure, until } => format!(
-            "{} ({failure}), next try at {}",
-            HoldReason::Outage,
-            when(*until)
-        ),
-        RunEvent::Reconnected => "the API can be reached again".into(),
+        RunEvent::Unreachable { trouble, until } => {
+            format!("{trouble}, next try at {}", when(*until))
+        }
+        RunEvent::Reconnected => "the API answers again".into(),
         RunEvent::TicketRejected => {
             "the ticket no longer works: business limits apply from here".into()
         }
@@ -176,6 +174,10 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
             headline: format!("Stopped: {}, {left}.", unreachable(failure)),
             next: then_resume(vec![next_steps::unreachable(failure, context.address)]),
         },
+        StopReason::NotTheApi(failure) => StopWords {
+            headline: format!("Halted: {}, {left}.", unreachable(failure)),
+            next: then_resume(vec![next_steps::unreachable(failure, context.address)]),
+        },
         StopReason::Refused(refusal) => words(
             format!("Halted: {}.", refused(refusal)),
             then_resume(next_steps::after_refusal(refusal)),
@@ -224,12 +226,7 @@ fn refused(refusal: &FatalRefusal) -> String {
 }
 
 fn unreachable(failure: &Failure) -> String {
-    let what = match failure {
-        Failure::Status(..500) | Failure::Body => "what answers is not the WeCom API",
-        Failure::Status(_) | Failure::Busy => "the API is out of order",
-        _ => "the API cannot be reached",
-    };
-    format!("{what} ({failure})")
+    format!("{} ({failure})", failure.headline())
 }
 
 fn finished(context: &StopContext<'_>) -> String {

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     clock::Timestamp,
     model::{Limits, State, Tally, WindowKind},
-    quota::{Account, CallKind},
+    quota::{Account, CallKind, Trouble},
     wecom::transport::{Failure, NoConnection},
 };
 
@@ -92,9 +92,17 @@ pub(super) fn eta() -> Eta {
     Box::new(|_, calls| Some(Duration::from_secs(calls / 100)))
 }
 
+/// Something is wrong with the service since 12:42:06.
+pub(super) fn trouble(failure: Failure) -> Trouble {
+    let since = at("12:42:06");
+    Trouble { failure, since }
+}
+
 /// An hour's quota is used up, the API blocks, cannot be reached, and the run is stopped.
 fn script() -> Vec<RunEvent> {
     let hour = HoldReason::Window(QuotaWindow::BusinessHour);
+    let refused = HoldReason::Outage(trouble(Failure::Connect(NoConnection::Refused)));
+    let silent = HoldReason::Outage(trouble(Failure::Timeout(Duration::from_secs(10))));
     vec![
         RunEvent::Started {
             tally: tally(100_000, 0, 0),
@@ -122,15 +130,15 @@ fn script() -> Vec<RunEvent> {
         RunEvent::LockoutEnded,
         RunEvent::Progress(snapshot("12:42:06", 98_001)),
         RunEvent::Unreachable {
-            failure: Failure::Connect(NoConnection::Refused),
+            trouble: trouble(Failure::Connect(NoConnection::Refused)),
             until: at("12:42:08"),
         },
-        RunEvent::Progress(held("12:42:07", 98_001, HoldReason::Outage, "12:42:08")),
+        RunEvent::Progress(held("12:42:07", 98_001, refused, "12:42:08")),
         RunEvent::Unreachable {
-            failure: Failure::Timeout(Duration::from_secs(10)),
+            trouble: trouble(Failure::Timeout(Duration::from_secs(10))),
             until: at("12:43:30"),
         },
-        RunEvent::Progress(held("12:42:20", 98_001, HoldReason::Outage, "12:43:30")),
+        RunEvent::Progress(held("12:42:20", 98_001, silent, "12:43:30")),
         RunEvent::Reconnected,
         RunEvent::Progress(snapshot("12:43:31", 98_010)),
         RunEvent::RetryPassStarted,
@@ -164,8 +172,8 @@ fn lines_of_a_scripted_run() {
     12:41:02  the ticket no longer works: business limits apply from here
     12:41:02  blocked by the API (45009 接口调用超过限制), taken for the minute limit: one probe at 12:42:05 (in 1 min 3 s)
     12:42:06  the lockout is over: the probe was answered
-    12:42:06  the API cannot be reached (connection refused), next try at 12:42:08 (in 2 s)
-    12:43:31  the API can be reached again
+    12:42:06  the API cannot be reached (connection refused) since 12:42:06, next try at 12:42:08 (in 2 s)
+    12:43:31  the API answers again
     12:43:31  retrying the parked subjects
     12:43:31  stopping: no new calls, waiting for 1 call in flight
     2026-11-23 (UTC+8)
@@ -194,7 +202,7 @@ fn json_has_every_event_and_fewer_progresses() {
     {"event":"progress","subjects":{"total":100000,"queued":2000,"linked":73500,"unlinked":24500,"rejected":0,"parked":0},"calls":98000,"in_flight":0,"width":16,"calls_per_second":3300.0,"finish_at":"2026-11-22T12:15:57+08:00","windows":[{"window":"basic.minute","used":9800,"limit":9800},{"window":"business.hour","used":98000,"limit":98000},{"window":"business.day","used":98000,"limit":470400}],"waiting":{"reason":"window","window":"business.hour","text":"business.hour is used up","until":"2026-11-22T12:41:02+08:00"},"at":"2026-11-22T12:10:31+08:00"}
     {"event":"ticket_dead","at":"2026-11-22T12:41:02+08:00"}
     {"event":"blocked","limit":"minute","until":"2026-11-22T12:42:05+08:00","at":"2026-11-22T12:41:02+08:00"}
-    {"event":"unreachable","failure":"connection refused","until":"2026-11-22T12:42:08+08:00","at":"2026-11-22T12:42:06+08:00"}
+    {"event":"unreachable","failure":"connection refused","since":"2026-11-22T12:42:06+08:00","until":"2026-11-22T12:42:08+08:00","at":"2026-11-22T12:42:06+08:00"}
     {"event":"draining","in_flight":1,"at":"2026-11-22T12:43:31+08:00"}
     "#);
 }

@@ -1,23 +1,23 @@
 //! What to do about a verdict: settle, ask again, ask later, or stop.
 //!
-//! One exhaustive match, and the only place that decides it. *Later* (snooze) costs no attempt,
-//! *again* (retry) does, and some things end.
+//! One exhaustive match, and the only place that decides it. *Later* (snooze) costs no attempt, a
+//! failure of the service usually none either (`health` judges), and some things end.
 
 use std::time::Duration;
 
 use super::event::FatalRefusal;
 use crate::{
     clock::Timestamp,
-    model::{Api, Outcome, State},
+    model::{Api, Failure, Outcome, State},
     quota::CallKind,
     wecom::{
         Answer, Refusal, Verdict,
         errcode::{Class, lookup},
-        transport::{Failure, NoConnection},
     },
 };
 
-/// Attempts a subject gets before it is parked. The page of −1 allows no more (D90313).
+/// Attempts a subject gets before it is parked, while others are answered. The page of −1 allows
+/// no more (D90313).
 pub const ATTEMPTS: u8 = 3;
 
 /// The longest backoff.
@@ -43,8 +43,8 @@ pub struct SentCall {
 pub enum Decision {
     /// Commit this outcome.
     Settle(Outcome),
-    /// Ask again after this long; an attempt is used up.
-    Retry(Duration),
+    /// The service failed; nothing was learnt about the subject.
+    Failed(Failure),
     /// Ask later; no attempt is used up.
     Snooze(Snooze),
     /// End the run.
@@ -62,14 +62,11 @@ pub enum Snooze {
     Overload,
     /// An unlisted code on a call with a ticket: ask once without it.
     WithoutTicket(i64),
-    /// No connection came about: nothing was sent.
-    Outage(NoConnection),
 }
 
-/// Decides what to do about the verdict on a call of `api` that was `sent`. `chance` is between 0
-/// and 1.
+/// Decides what to do about the verdict on a call of `api` that was `sent`.
 #[must_use]
-pub fn decide(api: Api, verdict: Verdict, sent: &SentCall, chance: f64) -> Decision {
+pub fn decide(api: Api, verdict: Verdict, sent: &SentCall) -> Decision {
     match verdict {
         Verdict::Answered(Answer::Links(links)) => Decision::Settle(Outcome {
             state: if links.is_empty() {
@@ -83,16 +80,15 @@ pub fn decide(api: Api, verdict: Verdict, sent: &SentCall, chance: f64) -> Decis
         }),
         // There is no column for it: the subject waits where a person sees it.
         Verdict::Answered(Answer::PendingId(_)) => settle(State::Parked, Some(0), sent),
-        Verdict::Failed(Failure::Connect(why)) => Decision::Snooze(Snooze::Outage(why)),
-        Verdict::Failed(_) => again(None, sent, chance),
-        Verdict::Refused(refusal) => refused(api, refusal, sent, chance),
+        Verdict::Failed(failure) => Decision::Failed(failure),
+        Verdict::Refused(refusal) => refused(api, refusal, sent),
     }
 }
 
-fn refused(api: Api, refusal: Refusal, sent: &SentCall, chance: f64) -> Decision {
+fn refused(api: Api, refusal: Refusal, sent: &SentCall) -> Decision {
     let errcode = Some(refusal.errcode);
     match refusal.class {
-        Class::Retry => again(errcode, sent, chance),
+        Class::Retry => Decision::Failed(Failure::Busy(refusal.errcode)),
         Class::Token => Decision::Snooze(Snooze::Token),
         Class::Wait => Decision::Snooze(Snooze::Lockout),
         Class::Slow => Decision::Snooze(Snooze::Overload),
@@ -116,14 +112,6 @@ pub fn halt(refusal: Refusal, call: &'static str) -> FatalRefusal {
         errmsg: refusal.errmsg,
         bug: refusal.class == Class::Bug,
         call: call.rsplit('/').next().unwrap_or(call),
-    }
-}
-
-fn again(errcode: Option<i64>, sent: &SentCall, chance: f64) -> Decision {
-    if sent.attempt < sent.last_attempt {
-        Decision::Retry(backoff(sent.attempt, chance))
-    } else {
-        settle(State::Parked, errcode, sent)
     }
 }
 
@@ -166,11 +154,11 @@ mod tests {
 
     /// What a decision is, in a word.
     fn word(verdict: Verdict, sent: &SentCall) -> String {
-        match decide(Api::Lookup, verdict, sent, 0.5) {
+        match decide(Api::Lookup, verdict, sent) {
             Decision::Settle(outcome) => {
                 format!("{} {:?}", outcome.state, outcome.errcode)
             }
-            Decision::Retry(after) => format!("retry {} ms", after.as_millis()),
+            Decision::Failed(failure) => format!("failed: {failure}"),
             Decision::Snooze(snooze) => format!("{snooze:?}"),
             Decision::Halt(halt) => format!("halt {}", halt.errcode),
         }
@@ -189,8 +177,8 @@ mod tests {
     fn every_class_at_every_attempt() {
         use Class::*;
         let table = [
-            (-1, Retry, FIRST, "retry 500 ms"),
-            (-1, Retry, LAST, "parked Some(-1)"),
+            (-1, Retry, FIRST, "failed: errcode -1"),
+            (-1, Retry, LAST, "failed: errcode -1"),
             (42001, Token, LAST, "Token"),
             (45009, Wait, LAST, "Lockout"),
             (45033, Slow, LAST, "Overload"),
@@ -216,13 +204,8 @@ mod tests {
         let links = |links| Verdict::Answered(Answer::Links(links));
         assert_eq!(word(links(vec![link]), &FIRST), "linked Some(0)");
         assert_eq!(word(links(vec![]), &LAST), "unlinked Some(0)");
-        let failed = Verdict::Failed;
-        assert_eq!(
-            word(failed(Failure::Connect(NoConnection::Dns)), &LAST),
-            "Outage(Dns)"
-        );
-        assert_eq!(word(failed(Failure::Reset), &FIRST), "retry 500 ms");
-        assert_eq!(word(failed(Failure::Status(502)), &LAST), "parked None");
+        let failed = Verdict::Failed(Failure::Status(502));
+        assert_eq!(word(failed, &LAST), "failed: HTTP 502");
     }
 
     #[test]

@@ -9,12 +9,9 @@ use crate::{clock::Timestamp, model::Tally};
 // What events carry belongs to them: a listener needs no other module.
 pub use crate::{
     gate::WindowUse,
-    model::QuotaWindow,
-    quota::{ForecastInput, HoldReason, LockoutLevel},
-    wecom::{
-        errcode::Entry,
-        transport::{Failure, NoConnection},
-    },
+    model::{Failure, NoConnection, QuotaWindow},
+    quota::{ForecastInput, HoldReason, LockoutLevel, Trouble},
+    wecom::errcode::Entry,
 };
 
 /// One thing that happened.
@@ -40,19 +37,19 @@ pub enum RunEvent {
     },
     /// The lockout is over: the probe was answered.
     LockoutEnded,
-    /// The remote is overloaded (45033 or a time-out): fewer calls in flight.
+    /// The remote is overloaded (45033), or the service failed: fewer calls in flight.
     ConcurrencyReduced {
         /// The most from now on.
         calls: u16,
     },
-    /// The API could not be reached; the next try is at `until`.
+    /// The service is out of order or cannot be reached; the next probe is at `until`.
     Unreachable {
-        /// Why the last try failed.
-        failure: Failure,
-        /// When the next one is.
+        /// What is wrong, and since when.
+        trouble: Trouble,
+        /// When the next probe is.
         until: Timestamp,
     },
-    /// The API can be reached again.
+    /// The API answers again.
     Reconnected,
     /// The ticket does not work any more; business windows apply from here.
     TicketRejected,
@@ -107,6 +104,9 @@ pub enum StopReason {
     Time,
     /// Stopped with work left: the API could not be reached at all.
     Unreachable(Failure),
+    /// What is called is not the API or must not be trusted: several calls in a row met a redirect, a
+    /// client error that is no throttling, or a certificate that is not accepted.
+    NotTheApi(Failure),
     /// Interrupted by a signal; drained.
     Interrupted,
     /// The API says that trying will not help, or that our request is wrong.
@@ -118,6 +118,17 @@ pub enum StopReason {
     /// The job file was deleted, moved or replaced; drained, and everything is in the file that the
     /// run holds, wherever that is.
     JobFileMoved(PathBuf),
+}
+
+impl StopReason {
+    /// The reason to stop for a `failure` where the API was never seen.
+    #[must_use]
+    pub(crate) const fn never_reached(failure: Failure) -> Self {
+        match failure.is_permanent_at_first() {
+            true => Self::NotTheApi(failure),
+            false => Self::Unreachable(failure),
+        }
+    }
 }
 
 /// A refusal that ends the run.

@@ -5,7 +5,8 @@
 //! | `run_loop` | the loop; what is sent (`dispatch`), what completed (`completion`) |
 //! | [`decide`] | the table of decisions |
 //! | `queue`, `calls`, `pending` | subjects to ask, calls in flight, the commit to come |
-//! | `tokens`, `ticket_trial`, `health` | access token, ticket, outage and circuit breaker |
+//! | `tokens`, `ticket_trial` | access token, ticket |
+//! | `health` | `service`, `outage`, circuit breaker: whether to go on |
 //! | `clock`, `rate`, `progress` | ledger time, the rate, reports |
 //! | [`ticket`] | the one application for a ticket, before the loop |
 //! | [`event`] | what is reported |
@@ -22,6 +23,7 @@ mod progress;
 mod queue;
 mod rate;
 mod run_loop;
+mod service;
 mod stop;
 pub mod ticket;
 mod ticket_trial;

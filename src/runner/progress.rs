@@ -99,23 +99,19 @@ impl<'s> ProgressReports<'s> {
     fn worth_reporting(&self, hold: Option<Hold>, clock: &RunClock) -> Option<Waiting> {
         let Hold { until, reason } = hold?;
         let pauses = reason == HoldReason::Concurrency && until.is_some();
-        let is_brief = matches!(
-            reason,
-            HoldReason::Pace | HoldReason::Concurrency | HoldReason::Retry
-        );
-        if is_brief && !pauses {
+        if matches!(reason, HoldReason::Pace | HoldReason::Concurrency) && !pauses {
             return None;
         }
-        if until.is_none_or(|until| until.since(clock.now()) < SHORT) {
-            // A short wait for the same reason continues that wait.
-            return self.hold.filter(|reported| reported.reason == reason);
-        }
+        let same = self.hold.filter(|reported| reported.reason == reason);
+        let is_short = until.is_none_or(|until| until.since(clock.now()) < SHORT);
         let until = until.map(|until| clock.to_wall_time(until));
-        match self.hold {
-            // Wall clock and ledger clock are read a moment apart.
-            Some(reported) if reported.reason == reason && near(reported.until, until) => {
-                Some(reported)
-            }
+        let is_outage = matches!(reason, HoldReason::Outage(_));
+        match same {
+            // A short wait for the same reason continues that wait; and wall clock and ledger clock
+            // are read a moment apart.
+            Some(reported) if is_short || near(reported.until, until) => Some(reported),
+            // The first probe of an outage may hang.
+            None if is_short && !is_outage => None,
             _ => Some(Waiting { reason, until }),
         }
     }

@@ -29,6 +29,9 @@ pub(super) struct Claim {
     attempt: u8,
     /// The errcode it met with the ticket: it is asked without, to try the ticket.
     refused_with_ticket: Option<i64>,
+    /// Calls about it that the service failed, and when the last did.
+    failures: u8,
+    failed_at: Option<Timestamp>,
     /// When it may be sent.
     due: Timestamp,
 }
@@ -62,9 +65,23 @@ impl Claim {
         }
     }
 
-    /// An attempt is used up.
-    pub(super) const fn count_attempt(&mut self) {
-        self.attempt += 1;
+    /// When a call about it failed before; long ago for one that was parked.
+    pub(super) const fn failed_at(&self) -> Option<Timestamp> {
+        self.failed_at
+    }
+
+    /// The service failed a call about it. Returns how many it has failed by now.
+    pub(super) const fn fail(&mut self, now: Timestamp) -> u8 {
+        self.failures = self.failures.saturating_add(1);
+        self.failed_at = Some(now);
+        self.failures
+    }
+
+    /// The service failed a call about it while others were answered: an attempt is used up. The
+    /// failure before this one is held against it from now on. Returns whether any are left.
+    pub(super) fn count_attempt(&mut self, last_attempt: u8) -> bool {
+        self.attempt = (self.attempt + 1).min(last_attempt);
+        self.attempt < last_attempt
     }
 
     /// It was refused with `errcode` on a call with the ticket.
@@ -79,9 +96,14 @@ impl Claim {
 
     /// Returns the outcome of one whose refusal had nothing to do with the ticket.
     pub(super) const fn parked(&self) -> Outcome {
+        self.parked_with(self.refused_with_ticket)
+    }
+
+    /// Returns the outcome of one that is given up; `None` if no reply could be read.
+    pub(super) const fn parked_with(&self, errcode: Option<i64>) -> Outcome {
         Outcome {
             state: State::Parked,
-            errcode: self.refused_with_ticket,
+            errcode,
             attempts: self.attempt,
             links: Vec::new(),
         }
@@ -146,11 +168,11 @@ impl WorkQueue {
 
     /// When the next claim may be sent: now, at a time, or never as there is none.
     pub(super) fn next_due(&mut self, store: &Store, now: Timestamp) -> Result<Option<Timestamp>> {
+        self.refill(store)?;
         let waiting = self.first_waiting();
         if waiting.is_some_and(|due| due <= now) {
             return Ok(Some(now));
         }
-        self.refill(store)?;
         Ok(match (self.page.is_empty(), self.exhausted) {
             (false, _) => Some(now),
             (true, false) => Some(now.plus(Duration::from_millis(1))),
@@ -167,18 +189,32 @@ impl WorkQueue {
         self.fresh(now)
     }
 
+    /// Takes the claim for a probe of a service that fails: one that has not failed before if there
+    /// is any, so that no row that the service cannot bear keeps the others waiting; else the one that
+    /// has waited longest, due or not.
+    pub(super) fn take_probe(&mut self, now: Timestamp) -> Option<Claim> {
+        if !self.page.is_empty() {
+            return self.fresh(now);
+        }
+        let due = self.first_waiting()?;
+        self.take(due.max(now))
+    }
+
     /// The next subject of the page.
     fn fresh(&mut self, now: Timestamp) -> Option<Claim> {
         let subject = self.page.pop_front()?;
-        let (was, attempt) = match self.phase {
-            Phase::RetryPass => (State::Parked, ATTEMPTS + 1),
-            Phase::Queued | Phase::Done => (State::Queued, 1),
+        let (was, attempt, failed_at) = match self.phase {
+            // It has failed in this run or in an earlier one.
+            Phase::RetryPass => (State::Parked, ATTEMPTS + 1, Some(Timestamp::default())),
+            Phase::Queued | Phase::Done => (State::Queued, 1, None),
         };
         Some(Claim {
             subject,
             was,
             attempt,
             refused_with_ticket: None,
+            failures: 0,
+            failed_at,
             due: now,
         })
     }
@@ -234,6 +270,16 @@ impl WorkQueue {
         self.page.len() + self.claims.len()
     }
 
+    /// Subjects that are left in this phase beside those in flight; a very large number while some
+    /// have not been read.
+    #[must_use]
+    pub(super) fn left(&self) -> usize {
+        match self.exhausted && self.page.is_empty() {
+            true => self.claims.len(),
+            false => usize::MAX,
+        }
+    }
+
     /// Begins the retry pass; returns whether there is another phase.
     pub(super) fn advance(&mut self) -> bool {
         self.phase = match self.phase {
@@ -276,8 +322,12 @@ impl WorkQueue {
             }
             Phase::RetryPass | Phase::Done => (Vec::new(), self.end),
         };
-        self.exhausted = page.is_empty() && upto >= self.end;
-        self.cursor = page.last().map_or(upto.max(self.cursor), |last| last.id);
+        let is_whole = page.len() < PAGE as usize;
+        self.exhausted = is_whole && upto >= self.end;
+        self.cursor = match page.last() {
+            Some(last) if !is_whole => last.id,
+            _ => upto.max(self.cursor),
+        };
         self.page = page.into();
         Ok(())
     }

@@ -6,8 +6,9 @@ use std::{collections::VecDeque, time::Duration};
 use super::decide::backoff;
 use crate::{
     clock::Timestamp,
+    model::Failure,
     quota::{Hold, HoldReason},
-    wecom::{CallError, Refusal, Token, errcode::Class, transport::Failure},
+    wecom::{CallError, Refusal, Token, errcode::Class},
 };
 
 /// The most fetches an hour of tokens that no call was answered with.
@@ -143,12 +144,6 @@ impl Tokens {
     /// A fetch failed.
     pub(super) fn failed(&mut self, error: CallError, now: Timestamp, chance: f64) -> TokenError {
         self.fetching = false;
-        if let CallError::Failed(failure @ Failure::Connect(_)) = error {
-            // Nothing was sent: it is neither a fetch nor a failure of one.
-            self.fetched.pop_back();
-            return TokenError::Outage(failure);
-        }
-        self.failures = self.failures.saturating_add(1);
         let failure = match error {
             CallError::Failed(failure) => failure,
             CallError::Refused(refusal) => match refusal.class {
@@ -156,20 +151,32 @@ impl Tokens {
                     self.retry_at = now.plus(SHUT_OUT);
                     return TokenError::Passing;
                 }
-                Class::Retry | Class::Slow => Failure::Busy,
+                Class::Retry | Class::Slow => Failure::Busy(refusal.errcode),
                 _ => return TokenError::Refused(Box::new(refusal)),
             },
         };
-        match (self.failures >= FAILURES, &self.last) {
-            (true, None) => return TokenError::GiveUp(failure),
-            // It has worked before, so it will again: a job of days is not given up for that.
-            (true, Some(_)) if self.current.is_none() || now >= self.ends => {
-                return TokenError::Outage(failure);
-            }
-            _ => {}
+        self.service_failed(failure, now, chance)
+    }
+
+    /// The service failed a fetch, which says nothing about the secret: it is not one of those that
+    /// are counted. While a token can be used nothing waits for another.
+    fn service_failed(&mut self, failure: Failure, now: Timestamp, chance: f64) -> TokenError {
+        self.fetched.pop_back();
+        self.failures = self.failures.saturating_add(1);
+        if self.current.is_some() && now < self.ends {
+            self.retry_at = now.plus(backoff(self.failures, chance));
+            return TokenError::Passing;
         }
-        self.retry_at = now.plus(backoff(self.failures, chance));
-        TokenError::Passing
+        // A token that has worked says that the address is right, but for what no waiting mends.
+        let gives_up = match failure {
+            Failure::Connect(_) => failure.is_permanent(),
+            _ => self.last.is_none() || failure.is_permanent(),
+        };
+        if gives_up && self.failures >= FAILURES {
+            TokenError::GiveUp(failure)
+        } else {
+            TokenError::Outage(failure)
+        }
     }
 
     /// A call was answered with token `generation`: it works.

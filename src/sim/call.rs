@@ -72,6 +72,8 @@ fn decode(value: &str) -> Cow<'_, str> {
 pub(super) struct Reply {
     /// The HTTP status: 200 for business errors too.
     pub(super) status: u16,
+    /// The seconds of `Retry-After`.
+    pub(super) retry_after: Option<Duration>,
     /// As in the body; 0 where there is none.
     pub(super) errcode: i64,
     /// As in the body; ASCII only, as it is a header too.

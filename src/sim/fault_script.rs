@@ -16,6 +16,8 @@ pub enum Forced {
     Errcode(i64),
     /// Counted, and answered with this HTTP status.
     Status(u16),
+    /// The same, with a `Retry-After` of so many seconds.
+    RetryAfter(u16, u32),
     /// This fault.
     Fault(Fault),
     /// Answered as it should be.
@@ -37,6 +39,8 @@ impl Forced {
 pub(super) struct FaultScript {
     /// Of the next lookups, in order of arrival.
     pub(super) next: VecDeque<Forced>,
+    /// What every lookup meets that nothing else is ordered for.
+    pub(super) every: Option<Forced>,
     /// The errcode of every lookup of a unionid.
     pub(super) by_unionid: HashMap<String, i64>,
     /// Whether no connection can be made at all.
@@ -50,7 +54,7 @@ impl FaultScript {
     /// and losing it teaches nothing that a script cannot.
     pub(super) fn draw(&mut self, api: SimEndpoint, faults: &Faults, rng: &mut Rng) -> Forced {
         let scripted = match api {
-            SimEndpoint::Lookup => self.next.pop_front(),
+            SimEndpoint::Lookup => self.next.pop_front().or(self.every),
             _ => None,
         };
         let forced = scripted.unwrap_or_else(|| match api {

@@ -209,6 +209,10 @@ impl SimulatedRemote {
         match incoming.forced {
             Forced::Errcode(errcode) => Some(self.error(api, errcode, now)),
             Forced::Status(status) => Some(Reply::page(status)),
+            Forced::RetryAfter(status, seconds) => Some(Reply {
+                retry_after: Some(Duration::from_secs(seconds.into())),
+                ..Reply::page(status)
+            }),
             Forced::Fault(Fault::Busy) => Some(self.error(api, -1, now)),
             Forced::Fault(Fault::Http5xx) => {
                 let status = self.rng.choice([500, 502, 503, 504]);
@@ -300,6 +304,11 @@ impl SimulatedRemote {
     /// Orders what happens to the next lookups, one each, in order of arrival.
     pub fn script(&mut self, forced: impl IntoIterator<Item = Forced>) {
         self.script.next.extend(forced);
+    }
+
+    /// Orders what happens to every lookup from now on; by chance again if `None`.
+    pub const fn force_all(&mut self, forced: Option<Forced>) {
+        self.script.every = forced;
     }
 
     /// Answers every lookup of `unionid` with `errcode` from now on; as usual again if `None`.

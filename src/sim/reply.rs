@@ -24,6 +24,7 @@ impl Reply {
         body.push(b'}');
         Self {
             status: 200,
+            retry_after: None,
             errcode: 0,
             errmsg: Cow::Borrowed(errmsg),
             body,
@@ -62,6 +63,7 @@ impl Reply {
         body.push(b'}');
         Self {
             status: 200,
+            retry_after: None,
             errcode,
             errmsg: Cow::Owned(errmsg),
             body,
@@ -72,6 +74,7 @@ impl Reply {
     pub(super) fn page(status: u16) -> Self {
         Self {
             status,
+            retry_after: None,
             errcode: 0,
             errmsg: Cow::Borrowed(""),
             body: format!("<html><body><h1>{status}</h1>simulated</body></html>").into_bytes(),

@@ -183,6 +183,9 @@ fn response(reply: Reply) -> Response {
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or_default();
     let headers = response.headers_mut();
     headers.insert(header::SERVER, HeaderValue::from_static("idferry-sim"));
+    if let Some(wait) = reply.retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+    }
     if reply.status != 200 {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
         return response;

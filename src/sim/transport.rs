@@ -104,6 +104,7 @@ impl Transport for MemoryTransport {
 fn response(reply: Reply) -> Response {
     Response {
         status: reply.status,
+        retry_after: reply.retry_after,
         body: reply.body,
     }
 }

@@ -103,7 +103,7 @@ pub(super) fn decode(
     sent: &[&str],
 ) -> Verdict {
     if response.status != 200 {
-        return Verdict::Failed(Failure::Status(response.status));
+        return Verdict::Failed(bad_status(response));
     }
     let class_of = |errcode| endpoint.class_of(errcode, names_corp);
     match (endpoint.decode)(&response.body) {
@@ -118,6 +118,16 @@ pub(super) fn decode(
         Err(_) => refused(&response.body, class_of, sent)
             .map_or(Verdict::Failed(Failure::Body), Verdict::Refused),
     }
+}
+
+/// The failure of a reply with a status other than 200.
+fn bad_status(response: &Response) -> Failure {
+    let status = response.status;
+    response
+        .retry_after
+        .map_or(Failure::Status(status), |wait| {
+            Failure::RetryAfter(status, wait)
+        })
 }
 
 /// Returns the refusal in `body`, if there is one.
@@ -137,10 +147,10 @@ fn accepted(
     call: CredentialCall,
     sent: &[&str],
 ) -> Result<Secret<Vec<u8>>, CallError> {
-    let body = Secret::new(response.body);
     if response.status != 200 {
-        return Err(Failure::Status(response.status).into());
+        return Err(bad_status(&response).into());
     }
+    let body = Secret::new(response.body);
     match refused(body.expose(), |errcode| call.class_of(errcode), sent) {
         Some(refusal) => Err(CallError::Refused(refusal)),
         None => Ok(body),

@@ -2,7 +2,7 @@
 //! and then, in virtual time: together they never exceed a window, lose nothing, and use what
 //! there is.
 
-use std::{cell::RefCell, path::PathBuf, rc::Rc, time::Duration};
+use std::{cell::RefCell, path::Path, rc::Rc, time::Duration};
 
 use fastrand::Rng;
 use idferry::{
@@ -175,7 +175,7 @@ impl Job {
         Some(outcome.await.unwrap()?.report.reason)
     }
 
-    fn mishap(&self, copy: &PathBuf, restored: &mut bool) {
+    fn mishap(&self, copy: &Path, restored: &mut bool) {
         match self.scenario.mishap {
             Mishap::None => {}
             Mishap::JobRestored if !*restored => {
@@ -206,9 +206,9 @@ impl Job {
 }
 
 /// Deletes a database and its log.
-fn remove(path: &PathBuf) {
+fn remove(path: &Path) {
     for ending in ["", "-wal", "-shm"] {
-        let mut name = path.clone().into_os_string();
+        let mut name = path.as_os_str().to_owned();
         name.push(ending);
         let _ = std::fs::remove_file(name);
     }

@@ -18,4 +18,5 @@ mod quota;
 mod resume;
 mod scenario;
 mod seeds;
+mod service;
 mod ticket;

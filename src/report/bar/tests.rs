@@ -4,8 +4,8 @@ use indicatif::TermLike;
 
 use super::*;
 use crate::report::{
-    QuotaWindow,
-    tests::{eta, held, outlook, snapshot, tally},
+    Failure, NoConnection, QuotaWindow,
+    tests::{eta, held, outlook, snapshot, tally, trouble},
 };
 
 /// A terminal of eighty columns that keeps all it was sent.
@@ -116,11 +116,12 @@ fn no_line_of_the_longest_job_exceeds_eighty_columns() {
     bar.event(&RunEvent::ForecastInput(Box::new(outlook())));
     let mut texts = bar.texts();
     let month = HoldReason::Window(QuotaWindow::BusinessMonth);
+    let refused = trouble(Failure::Connect(NoConnection::Refused));
     for (reason, until) in [
         (month, "2026-12-18T12:41:02+08:00"),
         (HoldReason::Lockout, "2026-11-23T00:00:00+08:00"),
         (HoldReason::Concurrency, "2026-11-23T00:00:00+08:00"),
-        (HoldReason::Outage, "2026-11-23T00:00:00+08:00"),
+        (HoldReason::Outage(refused), "2026-11-23T00:00:00+08:00"),
     ] {
         let until = Timestamp::parse(until).ok();
         let hold = Some(Waiting { reason, until });
@@ -150,7 +151,7 @@ fn no_line_of_the_longest_job_exceeds_eighty_columns() {
       resumes at 2026-11-23 00:00:00 (in 30 min 31 s)
     basic.minute    ██████████  9,800 / 9,800
     business.hour   ██████████  98,000 / 98,000
-    waiting: the API cannot be reached
+    waiting: the API cannot be reached (connection refused) since 12:42:06
       resumes at 2026-11-23 00:00:00 (in 30 min 31 s)
     ");
 }

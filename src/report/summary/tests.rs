@@ -207,17 +207,20 @@ fn unreachable_address_is_named_with_what_to_check() {
         connect(NoConnection::Dns),
         connect(NoConnection::Refused),
         connect(NoConnection::Slow),
-        connect(NoConnection::Certificate),
+        StopReason::NotTheApi(Failure::Connect(NoConnection::Certificate)),
         connect(NoConnection::Tls),
         connect(NoConnection::Proxy),
         connect(NoConnection::Other),
         StopReason::Unreachable(Failure::Timeout(Duration::from_secs(30))),
-        StopReason::Unreachable(Failure::Status(404)),
+        StopReason::NotTheApi(Failure::Status(404)),
         StopReason::Unreachable(Failure::Status(502)),
-        StopReason::Unreachable(Failure::Body),
-        StopReason::Unreachable(Failure::Busy),
+        StopReason::NotTheApi(Failure::Body),
+        StopReason::Unreachable(Failure::Busy(-1)),
     ]
-    .map(|ending| first_and_next(&stopped(ending)));
+    .map(|ending| {
+        let exit = Exit::of(&ending, &Tally::default(), 0);
+        first_and_next(&summary(ending, exit, 52_000).to_string())
+    });
     let same = "  then re-run the same command to resume\n    idferry run crm.csv\n";
     assert!(texts.iter().all(|text| text.ends_with(same)));
     insta::assert_snapshot!(texts.concat().replace(same, ""), @"
@@ -230,7 +233,7 @@ fn unreachable_address_is_named_with_what_to_check() {
     Stopped: the API cannot be reached (no connection in time), 52,000 subjects left. (exit 75)
       no connection to https://qyapi.weixin.qq.com can be made: check the network,
       the firewall and the proxy (HTTPS_PROXY)
-    Stopped: the API cannot be reached (certificate not accepted), 52,000 subjects left. (exit 75)
+    Halted: the API cannot be trusted (certificate not accepted), 52,000 subjects left. (exit 4)
       the certificate that https://qyapi.weixin.qq.com shows is not accepted: check
       this machine's clock; if a proxy of your company inspects traffic, add its CA
       to the system's certificates (or name them in SSL_CERT_FILE); and check
@@ -244,20 +247,20 @@ fn unreachable_address_is_named_with_what_to_check() {
     Stopped: the API cannot be reached (no connection), 52,000 subjects left. (exit 75)
       check the network, the proxy (HTTPS_PROXY) and --base-url (WECOM_BASE_URL),
       now https://qyapi.weixin.qq.com
-    Stopped: the API cannot be reached (no reply within 30 s), 52,000 subjects left. (exit 75)
+    Stopped: the API does not answer (no reply within 30 s), 52,000 subjects left. (exit 75)
       https://qyapi.weixin.qq.com takes calls and does not answer them: check
       --base-url (WECOM_BASE_URL), the firewall and the proxy (HTTPS_PROXY)
-    Stopped: what answers is not the WeCom API (HTTP 404), 52,000 subjects left. (exit 75)
+    Halted: what answers is not the WeCom API (HTTP 404), 52,000 subjects left. (exit 4)
       https://qyapi.weixin.qq.com answers, but is not the WeCom API: check
       --base-url (WECOM_BASE_URL) and the proxy (HTTPS_PROXY)
     Stopped: the API is out of order (HTTP 502), 52,000 subjects left. (exit 75)
       https://qyapi.weixin.qq.com, or a gateway before it, is out of order: wait, or
       check --base-url (WECOM_BASE_URL)
-    Stopped: what answers is not the WeCom API (a reply that is not valid JSON), 52,000 subjects left. (exit 75)
+    Halted: what answers is not the WeCom API (HTTP 200, no valid JSON), 52,000 subjects left. (exit 4)
       https://qyapi.weixin.qq.com answers, but is not the WeCom API: check
       --base-url (WECOM_BASE_URL) and the proxy (HTTPS_PROXY)
-    Stopped: the API is out of order (busy), 52,000 subjects left. (exit 75)
-      the API is busy (-1 系统繁忙): wait a while
+    Stopped: the API is out of order (errcode -1), 52,000 subjects left. (exit 75)
+      the API is busy (errcode -1): wait a while
     ");
 }
 

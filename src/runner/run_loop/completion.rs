@@ -5,17 +5,19 @@ use std::time::Duration;
 use super::Runner;
 use crate::{
     clock::Timestamp,
-    model::Outcome,
-    quota::{CallKind, QuotaRefusal},
+    model::{Failure, Outcome},
+    quota::{CallKind, QuotaRefusal, Trouble},
     runner::{
         calls::Completion,
-        decide::{Decision, SentCall, Snooze, decide, halt},
+        decide::{Decision, SentCall, Snooze, backoff, decide, halt},
         event::{RunEvent, StopReason},
+        health::{FailedSubject, Judgement},
+        outage::FailedCall,
         queue::Claim,
         tokens::TokenError,
     },
     store::Result,
-    wecom::{CallError, Token, Verdict, errcode::Class, transport::Failure, wire},
+    wecom::{CallError, Token, Verdict, errcode::Class, wire},
 };
 
 impl Runner<'_> {
@@ -36,12 +38,14 @@ impl Runner<'_> {
     fn lookup_completed(&mut self, claim: Claim, sent: SentCall, verdict: Verdict) -> Result<()> {
         self.gate.completed(self.clock.now(), sent.kind);
         self.calls.done(claim.id());
-        self.observe(&verdict, &sent);
+        self.observe(&verdict, &claim, &sent);
         let answered = matches!(verdict, Verdict::Answered(_));
-        let decision = decide(self.gate.api(), verdict, &sent, self.chance.f64());
-        let is_done = matches!(decision, Decision::Settle(_) | Decision::Halt(_));
-        if is_done && claim.is_on_trial() && self.trial.subject_done(answered) {
-            self.ticket_is_dead()?;
+        let decision = match decide(self.gate.api(), verdict, &sent) {
+            Decision::Failed(failure) => return self.service_failed(claim, failure, &sent),
+            decision => decision,
+        };
+        if matches!(decision, Decision::Settle(_) | Decision::Halt(_)) {
+            self.trial_of_subject_done(&claim, answered)?;
         }
         let had_ticket = sent.kind == CallKind::WithTicket;
         if answered && had_ticket && self.trial.answered_with_ticket(sent.at) {
@@ -51,16 +55,26 @@ impl Runner<'_> {
         self.doubt_ticket(answered && had_ticket)
     }
 
-    /// What a reply says about connection, overload, lockout and token, whichever subject it was
+    fn trial_of_subject_done(&mut self, claim: &Claim, answered: bool) -> Result<()> {
+        if claim.is_on_trial() && self.trial.subject_done(answered) {
+            self.ticket_is_dead()?;
+        }
+        Ok(())
+    }
+
+    /// What a reply says about service, overload, lockout and token, whichever subject it was
     /// about.
-    fn observe(&mut self, verdict: &Verdict, sent: &SentCall) {
+    fn observe(&mut self, verdict: &Verdict, claim: &Claim, sent: &SentCall) {
         let class = match verdict {
-            Verdict::Failed(Failure::Timeout(_)) => return self.overloaded(),
             Verdict::Failed(_) => return,
             Verdict::Answered(_) => None,
             Verdict::Refused(refusal) => Some(refusal.class),
         };
-        if self.health.reached() {
+        if class == Some(Class::Retry) {
+            // The service is out of order: that says nothing of limits and tokens.
+            return;
+        }
+        if self.health.answered(claim.id(), sent.at, self.clock.now()) {
             self.reports.report(&RunEvent::Reconnected);
         }
         match class {
@@ -78,9 +92,80 @@ impl Runner<'_> {
         }
     }
 
+    /// The service failed a lookup: an outage may begin, and the subject is asked again, unless it
+    /// is the subject that the service cannot bear.
+    fn service_failed(
+        &mut self,
+        mut claim: Claim,
+        failure: Failure,
+        sent: &SentCall,
+    ) -> Result<()> {
+        if !matches!(failure, Failure::Connect(_)) {
+            let reduced = self.gate.service_failed(self.calls.lookups());
+            self.report_concurrency(reduced);
+        }
+        let call = self.failed_call(failure, sent.at, true);
+        let subject = FailedSubject {
+            id: claim.id(),
+            failed_before: claim.failed_at(),
+            left: self.queue.left().saturating_add(self.calls.lookups() + 1),
+            is_first_pass: self.queue.is_first_pass(),
+        };
+        let (judgement, news) = self.health.judge(&call, &subject);
+        self.report_trouble(news);
+        let failures = claim.fail(call.now);
+        let asked_again = match judgement {
+            Judgement::Service => true,
+            Judgement::Subject => claim.count_attempt(sent.last_attempt),
+            Judgement::Hopeless => false,
+            Judgement::NotTheApi => {
+                self.stop(StopReason::NotTheApi(failure));
+                true
+            }
+        };
+        if !asked_again {
+            self.trial_of_subject_done(&claim, false)?;
+            let outcome = claim.parked_with(failure.errcode());
+            self.settle(&claim, outcome);
+            return Ok(());
+        }
+        let due = call.now.plus(backoff(failures, call.chance));
+        self.queue.put_back(claim, due);
+        Ok(())
+    }
+
+    fn failed_call(&mut self, failure: Failure, sent: Timestamp, is_lookup: bool) -> FailedCall {
+        FailedCall {
+            failure,
+            is_lookup,
+            sent,
+            now: self.clock.now(),
+            since: self.health.failing_since(self.clock.wall_now()),
+            chance: self.chance.f64(),
+        }
+    }
+
+    fn report_trouble(&mut self, news: Option<(Trouble, Timestamp)>) {
+        let Some((trouble, until)) = news else {
+            return;
+        };
+        if self.health.is_hopeless() {
+            self.stop(StopReason::never_reached(trouble.failure));
+        } else {
+            let until = self.clock.to_wall_time(until);
+            self.reports
+                .report(&RunEvent::Unreachable { trouble, until });
+        }
+    }
+
     fn overloaded(&mut self) {
         let (now, in_flight) = (self.clock.now(), self.calls.lookups());
-        if let Some(calls) = self.gate.overloaded(now, in_flight) {
+        let reduced = self.gate.overloaded(now, in_flight);
+        self.report_concurrency(reduced);
+    }
+
+    fn report_concurrency(&mut self, reduced_to: Option<u16>) {
+        if let Some(calls) = reduced_to {
             self.reports.report(&RunEvent::ConcurrencyReduced { calls });
         }
     }
@@ -89,10 +174,8 @@ impl Runner<'_> {
         let now = self.clock.now();
         match decision {
             Decision::Settle(outcome) => self.settle(&claim, outcome),
-            Decision::Retry(after) => {
-                claim.count_attempt();
-                self.queue.put_back(claim, now.plus(after));
-            }
+            // Judged before this.
+            Decision::Failed(_) => self.queue.put_back(claim, now),
             Decision::Snooze(snooze) => {
                 let due = self.snooze(snooze, &mut claim, sent);
                 self.queue.put_back(claim, due);
@@ -135,7 +218,6 @@ impl Runner<'_> {
                 claim.put_on_trial(errcode);
                 self.trial.doubt(sent.at, now);
             }
-            Snooze::Outage(why) => self.unreachable(sent.at, Failure::Connect(why)),
         }
         now
     }
@@ -155,19 +237,6 @@ impl Runner<'_> {
                 level: lockout.level,
                 until: self.clock.to_wall_time(lockout.until),
             });
-        }
-    }
-
-    fn unreachable(&mut self, sent: Timestamp, failure: Failure) {
-        let Some(until) = self.health.unreachable(sent, self.clock.now()) else {
-            return;
-        };
-        if self.health.is_hopeless() {
-            self.stop(StopReason::Unreachable(failure));
-        } else {
-            let until = self.clock.to_wall_time(until);
-            self.reports
-                .report(&RunEvent::Unreachable { failure, until });
         }
     }
 
@@ -201,7 +270,7 @@ impl Runner<'_> {
 
     fn token_completed(&mut self, sent: Timestamp, fetched: std::result::Result<Token, CallError>) {
         let reached = !matches!(fetched, Err(CallError::Failed(_)));
-        if reached && self.health.reached() {
+        if reached && self.health.token_answered(sent) {
             self.reports.report(&RunEvent::Reconnected);
         }
         let error = match fetched {
@@ -216,8 +285,12 @@ impl Runner<'_> {
             .failed(error, self.clock.now(), self.chance.f64())
         {
             TokenError::Passing => {}
-            TokenError::Outage(failure) => self.unreachable(sent, failure),
-            TokenError::GiveUp(failure) => self.stop(StopReason::Unreachable(failure)),
+            TokenError::Outage(failure) => {
+                let call = self.failed_call(failure, sent, false);
+                let news = self.health.unreachable(&call);
+                self.report_trouble(news);
+            }
+            TokenError::GiveUp(failure) => self.stop(StopReason::never_reached(failure)),
             TokenError::Refused(refusal) => {
                 self.stop(StopReason::Refused(halt(*refusal, wire::GETTOKEN)));
             }

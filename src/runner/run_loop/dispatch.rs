@@ -27,7 +27,7 @@ impl Runner<'_> {
             let now = self.clock.now();
             match self.queue.next_due(self.job.store, now)? {
                 None => return Ok(DispatchOutcome::Wait(None)),
-                Some(due) if due > now => {
+                Some(due) if due > now && !self.health.is_out_of_order() => {
                     return Ok(DispatchOutcome::Wait(Some(Hold {
                         until: Some(due),
                         reason: HoldReason::Retry,
@@ -84,7 +84,10 @@ impl Runner<'_> {
         match self.trial.candidates(kind) {
             Candidates::Any => {
                 self.gate.pace(now)?;
-                Ok(self.queue.take(now))
+                Ok(match self.health.is_out_of_order() {
+                    true => self.queue.take_probe(now),
+                    false => self.queue.take(now),
+                })
             }
             Candidates::OnTrial => {
                 let due = self.queue.trial_due();

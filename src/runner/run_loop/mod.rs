@@ -168,8 +168,14 @@ impl<'s> Runner<'s> {
                 }
             }
             self.report(hold)?;
-            if self.calls.is_empty() && !self.should_continue(hold)? {
-                return self.finish().map(Some);
+            if self.calls.is_empty() {
+                if !self.should_continue(hold)? {
+                    return self.finish().map(Some);
+                }
+                if hold.is_none() {
+                    // The retry pass has begun.
+                    continue;
+                }
             }
             self.wait(hold).await;
             self.exchange_while_held(hold)?;

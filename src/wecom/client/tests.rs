@@ -40,6 +40,7 @@ impl Transport for Memory {
         self.requests.borrow_mut().push(request);
         let reply = self.canned.clone().map(|(status, body)| Response {
             status,
+            retry_after: None,
             body: body.into_bytes(),
         });
         Box::pin(async { reply })

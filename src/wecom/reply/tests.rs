@@ -3,7 +3,11 @@ use crate::model::Link;
 
 fn response(status: u16, body: &str) -> Response {
     let body = body.as_bytes().to_vec();
-    Response { status, body }
+    Response {
+        status,
+        retry_after: None,
+        body,
+    }
 }
 
 fn lookup(reply: &Response) -> Verdict {
@@ -85,6 +89,7 @@ fn body_of_another_shape_is_a_failed_call() {
     }
     let invalid_utf8 = Response {
         status: 200,
+        retry_after: None,
         body: b"{\"errcode\":0,\"errmsg\":\"\xff\"}".to_vec(),
     };
     let verdict = lookup(&invalid_utf8);

@@ -12,7 +12,7 @@ use std::{
 
 use reqwest::{
     Client, ClientBuilder, Url,
-    header::{CONTENT_TYPE, HeaderValue},
+    header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER},
 };
 
 use super::{BaseUrl, Failure, Method, NoConnection, Request, Response, Sending, Transport};
@@ -202,15 +202,24 @@ async fn read(
     path: &'static str,
     total: Duration,
 ) -> Result<Response, Failure> {
-    let status = reply.status().as_u16();
-    match body(&mut reply, path, total).await {
-        Ok(body) => Ok(Response { status, body }),
-        Err(failure) if status == 200 => Err(failure),
-        Err(_) => Ok(Response {
-            status,
-            body: Vec::new(),
-        }),
-    }
+    let (status, retry_after) = (reply.status().as_u16(), retry_after(&reply));
+    let body = match body(&mut reply, path, total).await {
+        Ok(body) => body,
+        Err(failure) if status == 200 => return Err(failure),
+        Err(_) => Vec::new(),
+    };
+    Ok(Response {
+        status,
+        retry_after,
+        body,
+    })
+}
+
+/// Returns the seconds of a `Retry-After`. Its other form, a date, needs the server's clock; a
+/// reply that carries one is treated as if it had none.
+fn retry_after(reply: &reqwest::Response) -> Option<Duration> {
+    let text = reply.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
 }
 
 async fn body(

@@ -70,7 +70,7 @@ fn a_closed_port_is_told_at_once_and_can_be_left_at_once() {
         .idferry("run fans.csv --ticket none")
         .with_server(&closed_port())
         .start();
-    run.says("the API cannot be reached (connection refused), next try at ");
+    run.says("the API cannot be reached (connection refused) since ");
     run.signal(Signal::INT);
     run.output()
         .exits(130)
@@ -107,8 +107,8 @@ fn wrong_address_differs_from_unreachable_address() {
         .idferry("run fans.csv --ticket apply")
         .with_server(server.base_url())
         .output()
-        .exits(75)
-        .says("Stopped: what answers is not the WeCom API (HTTP 404), 5 subjects left. (exit 75)")
+        .exits(4)
+        .says("Halted: what answers is not the WeCom API (HTTP 404), 5 subjects left. (exit 4)")
         .says("answers, but is not the WeCom API: check --base-url");
     assert!(!done.err.contains("made-up-secret"), "{}", done.err);
     assert_eq!(server.seen().len(), 1);

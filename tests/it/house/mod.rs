@@ -15,13 +15,13 @@ const MAY: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("format", &["clock"]),
     ("intake", &["model"]),
-    ("quota", &["model", "clock"]),
+    ("quota", &["model", "clock", "format"]),
     ("store", &["model", "clock", "secret", "quota"]),
     ("ledger", &["model", "clock", "secret", "quota", "store"]),
     ("gate", &["model", "clock", "quota"]),
     (
         "wecom",
-        &["model", "clock", "secret", "quota::Paid", "quota::CallKind"],
+        &["model", "clock", "secret", "quota::CallKind", "quota::Paid"],
     ),
     (
         "runner",

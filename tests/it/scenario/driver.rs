@@ -236,7 +236,7 @@ fn word(event: &RunEvent) -> Option<String> {
         RunEvent::LockedOut { level, .. } => format!("blocked {level:?}"),
         RunEvent::LockoutEnded => "unblocked".into(),
         RunEvent::ConcurrencyReduced { calls } => format!("narrowed to {calls}"),
-        RunEvent::Unreachable { failure, .. } => format!("unreachable: {failure}"),
+        RunEvent::Unreachable { trouble, .. } => format!("unreachable: {}", trouble.failure),
         RunEvent::Reconnected => "reached again".into(),
         RunEvent::TicketRejected => "ticket dead".into(),
         RunEvent::Draining { .. } => "draining".into(),

@@ -212,8 +212,8 @@ fn text(event: &RunEvent) -> String {
         RunEvent::LockedOut { level, until } => write!(text, "locked out {level:?} {until}"),
         RunEvent::LockoutEnded => write!(text, "lockout ended"),
         RunEvent::ConcurrencyReduced { calls } => write!(text, "reduced to {calls}"),
-        RunEvent::Unreachable { failure, until } => {
-            write!(text, "unreachable {failure:?} {failure} {until}")
+        RunEvent::Unreachable { trouble, until } => {
+            write!(text, "unreachable {trouble:?} {trouble} {until}")
         }
         RunEvent::Reconnected => write!(text, "reconnected"),
         RunEvent::TicketRejected => write!(text, "ticket rejected"),

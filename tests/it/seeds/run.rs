@@ -156,6 +156,7 @@ fn next(
         StopReason::Budget => idle(random.budget.is_some()),
         StopReason::Time => idle(random.max_seconds.is_some()),
         StopReason::Unreachable(_)
+        | StopReason::NotTheApi(_)
         | StopReason::JobFileMoved(_)
         | StopReason::TokensRefused
         | StopReason::Refused(_)
