@@ -7,9 +7,7 @@
 
 use super::reject::RejectReason;
 
-/// Most bytes of a field.
 pub(super) const FIELD_MAX: usize = 64 * 1024;
-/// Most bytes of a record.
 pub(super) const RECORD_MAX: usize = 1024 * 1024;
 
 /// The position of a field in the bytes that it was cut from, without its quotes.
@@ -30,7 +28,6 @@ pub(super) struct Dialect {
     stops: [bool; 256],
 }
 
-/// The result of cutting.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Cut {
     /// A record of `length` bytes, line end included.
@@ -38,7 +35,6 @@ pub(super) enum Cut {
         length: usize,
         /// Line breaks inside quotes.
         breaks: u64,
-        /// Whether it holds a NUL byte.
         nul: bool,
     },
     /// The record may continue after the given bytes.
@@ -48,12 +44,10 @@ pub(super) enum Cut {
         /// The index of the field in which that was noticed.
         field: usize,
         reason: RejectReason,
-        /// How many bytes were scanned.
         scanned: usize,
     },
 }
 
-/// A field of a record.
 struct CutField {
     range: ByteRange,
     /// The position of the separator after it, or the end of the bytes.
@@ -62,7 +56,6 @@ struct CutField {
     nul: bool,
 }
 
-/// Why a field could not be cut.
 enum CutError {
     Incomplete,
     Damaged {

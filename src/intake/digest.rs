@@ -81,14 +81,9 @@ mod tests {
         file.write_all(b"unionid,openid\n").unwrap();
         let plain = digest(file.path(), &ReadOptions::default()).unwrap();
         assert_eq!(plain, digest(file.path(), &ReadOptions::default()).unwrap());
-        let corp = ReadOptions {
-            corpid: Some("wpA".into()),
-            ..ReadOptions::default()
-        };
-        let column = ReadOptions {
-            columns: "corpid=wpA".parse().unwrap(),
-            ..ReadOptions::default()
-        };
+        let (mut corp, mut column) = (ReadOptions::default(), ReadOptions::default());
+        corp.corpid = Some("wpA".into());
+        column.columns = "corpid=wpA".parse().unwrap();
         let of_corp = digest(file.path(), &corp).unwrap();
         assert_ne!(plain, of_corp);
         assert_ne!(of_corp, digest(file.path(), &column).unwrap());
@@ -98,11 +93,8 @@ mod tests {
 
     #[test]
     fn missing_file_has_no_digest() {
-        let error = digest(Path::new("nowhere/fans.csv"), &ReadOptions::default()).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("cannot open nowhere/fans.csv:")
-        );
+        let error = digest(Path::new("nowhere/fans.csv"), &ReadOptions::default());
+        let error = error.unwrap_err().to_string();
+        assert!(error.starts_with("cannot open nowhere/fans.csv:"));
     }
 }

@@ -116,11 +116,9 @@ fn rejects_options(delimiter: u8, options: &ReadOptions) -> ReadOptions {
     }
 }
 
-/// A needed column.
 struct WantedColumn<'a> {
     /// `unionid`, `openid` or `corpid`.
     field: &'static str,
-    /// Its name in the header.
     name: &'a str,
 }
 
@@ -222,13 +220,9 @@ fn missing(source: &str, names: &[String], options: &ReadOptions) -> IntakeError
         .into_iter()
         .filter(|wanted| wanted.field != "corpid" || options.columns.corpid.is_some())
         .partition(is_there);
+    let known: Vec<_> = there.iter().map(|wanted| normalized(wanted.name)).collect();
     let mut unused: Vec<_> = names.iter().map(|name| name.trim()).collect();
-    unused.retain(|name| !name.is_empty());
-    unused.retain(|name| {
-        !there
-            .iter()
-            .any(|wanted| normalized(name) == normalized(wanted.name))
-    });
+    unused.retain(|name| !name.is_empty() && !known.contains(&normalized(name)));
     // `--columns` replaces all names, therefore the example repeats those that were right.
     let kept = there.iter().filter(|wanted| wanted.name != wanted.field);
     let kept = kept.map(|wanted| format!("{}={}", wanted.field, wanted.name));

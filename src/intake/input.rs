@@ -5,10 +5,7 @@ use std::{
     fs::File,
     io::{self, Cursor, Read},
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::Arc,
 };
 
 use flate2::read::MultiGzDecoder;
@@ -69,14 +66,12 @@ impl Input {
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compression {
-    /// `.gz`
     Gzip,
-    /// `.zst`
     Zstd,
 }
 
 impl Compression {
-    pub(super) const fn as_str(self) -> &'static str {
+    const fn as_str(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
@@ -102,45 +97,29 @@ impl Compression {
     }
 }
 
-/// An opened input.
 pub(super) struct Source {
     pub(super) name: Arc<str>,
     /// Its bytes, unpacked.
     pub(super) reader: Box<dyn Read + Send>,
-    pub(super) compression: Option<Compression>,
-    /// Raw bytes read so far.
-    pub(super) bytes: Arc<AtomicU64>,
-    /// Raw bytes of the whole input, if it is a file.
-    pub(super) total: Option<u64>,
+    compression: Option<Compression>,
 }
 
 impl Source {
     pub(super) fn open(input: &Input) -> Result<Self, IntakeError> {
-        let (raw, total): (Box<dyn Read + Send>, _) = match input {
-            Input::Path(path) => {
-                let file = open_file(path)?;
-                let meta = file.metadata().ok().filter(std::fs::Metadata::is_file);
-                (Box::new(file), meta.map(|meta| meta.len()))
-            }
-            Input::Stdin => (Box::new(io::stdin()), None),
-        };
-        let bytes = Arc::new(AtomicU64::new(0));
-        let counted = CountingReader {
-            raw,
-            bytes: Arc::clone(&bytes),
+        let raw: Box<dyn Read + Send> = match input {
+            Input::Path(path) => Box::new(open_file(path)?),
+            Input::Stdin => Box::new(io::stdin()),
         };
         let unpack_error = |reason| IntakeError::Read {
             name: input.name(),
             lines: 0,
             reason,
         };
-        let (reader, compression) = unpack(input, counted).map_err(unpack_error)?;
+        let (reader, compression) = unpack(input, raw).map_err(unpack_error)?;
         Ok(Self {
             name: input.name().into(),
             reader,
             compression,
-            bytes,
-            total,
         })
     }
 
@@ -166,7 +145,7 @@ impl Source {
 type Unpacked = (Box<dyn Read + Send>, Option<Compression>);
 
 /// Unpacks what the first bytes, or else the name, tell to be compressed: a `.csv` can be gzip.
-fn unpack(input: &Input, mut raw: CountingReader) -> io::Result<Unpacked> {
+fn unpack(input: &Input, mut raw: Box<dyn Read + Send>) -> io::Result<Unpacked> {
     let head = read_up_to(&mut raw, 4)?;
     let by_name = || match input {
         // An empty `.gz` is reported as an empty file.
@@ -184,7 +163,6 @@ fn unpack(input: &Input, mut raw: CountingReader) -> io::Result<Unpacked> {
     Ok((reader, compression))
 }
 
-/// Opens a file for reading.
 pub(super) fn open_file(path: &Path) -> Result<File, IntakeError> {
     let name = || path.display().to_string();
     // On Unix a directory can be opened; reading it fails, with a worse message.
@@ -202,20 +180,6 @@ pub(super) fn read_up_to(reader: &mut dyn Read, limit: u64) -> io::Result<Vec<u8
     let mut head = Vec::new();
     reader.take(limit).read_to_end(&mut head)?;
     Ok(head)
-}
-
-/// A reader that counts the bytes read.
-struct CountingReader {
-    raw: Box<dyn Read + Send>,
-    bytes: Arc<AtomicU64>,
-}
-
-impl Read for CountingReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.raw.read(buffer)?;
-        self.bytes.fetch_add(read as u64, Relaxed);
-        Ok(read)
-    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,6 @@ pub(super) enum NextRecord {
     Whole {
         /// Line breaks inside quotes.
         breaks: u64,
-        /// Whether it has a NUL byte.
         nul: bool,
     },
     /// A record that cannot be cut into fields. The first line of it is the current one now.
@@ -44,7 +43,6 @@ enum Unconsumed {
     RestOfLine,
 }
 
-/// The records of a source, one after the other.
 pub(super) struct Records {
     buffer: ReadBuffer,
     dialect: Dialect,
@@ -87,7 +85,6 @@ impl Records {
         self.line
     }
 
-    /// Returns the number of fields of the current record.
     pub(super) const fn fields(&self) -> usize {
         self.ranges.len()
     }

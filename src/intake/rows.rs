@@ -1,9 +1,6 @@
 //! The rows of a source, lent one at a time.
 
-use std::{
-    fmt, io,
-    sync::{Arc, atomic::Ordering::Relaxed},
-};
+use std::{fmt, io, sync::Arc};
 
 use super::{
     buffer::ReadBuffer,
@@ -135,16 +132,6 @@ impl RowReader {
     /// Returns the number of lines read so far, invalid ones included.
     pub const fn lines(&self) -> u64 {
         self.lines
-    }
-
-    /// Returns the raw bytes of the source read so far, before unpacking.
-    pub fn bytes(&self) -> u64 {
-        self.source.bytes.load(Relaxed)
-    }
-
-    /// Returns the raw bytes of the whole source, if it is a file.
-    pub const fn total_bytes(&self) -> Option<u64> {
-        self.source.total
     }
 
     /// Returns the name of the source in messages and in the rejects file.

@@ -35,13 +35,21 @@ impl File {
         Self { folder, path }
     }
 
-    fn open(&self, options: &ReadOptions) -> Result<RowReader, IntakeError> {
+    fn open(&self) -> Result<RowReader, IntakeError> {
+        self.open_with(&ReadOptions::default())
+    }
+
+    fn open_with(&self, options: &ReadOptions) -> Result<RowReader, IntakeError> {
         RowReader::open(&Input::Path(self.path.clone()), options)
     }
 
-    fn read(&self, options: &ReadOptions) -> ReadResult {
+    fn read(&self) -> ReadResult {
+        self.read_with(&ReadOptions::default())
+    }
+
+    fn read_with(&self, options: &ReadOptions) -> ReadResult {
         assert!(self.folder.path().exists());
-        let mut rows = self.open(options).unwrap();
+        let mut rows = self.open_with(options).unwrap();
         let mut read = ReadResult::default();
         loop {
             match rows.next() {
@@ -66,7 +74,7 @@ impl File {
     }
 
     fn assert_same_read_ahead(&self, options: &ReadOptions, read: &ReadResult) {
-        let mut lines = ReadAhead::of(self.open(options).unwrap()).unwrap();
+        let mut lines = ReadAhead::of(self.open_with(options).unwrap()).unwrap();
         let (mut good, mut bad) = (read.valid.iter(), read.invalid.iter());
         let failure = loop {
             match lines.next() {
@@ -102,12 +110,17 @@ impl ReadResult {
 }
 
 fn read(bytes: impl AsRef<[u8]>) -> ReadResult {
-    File::new("fans.csv", bytes).read(&ReadOptions::default())
+    File::new("fans.csv", bytes).read()
+}
+
+/// Reads a file of these lines below the header.
+fn read_lines(lines: &[String]) -> ReadResult {
+    read(format!("unionid,openid\n{}\n", lines.join("\n")))
 }
 
 fn refusal(bytes: impl AsRef<[u8]>) -> String {
     let file = File::new("fans.csv", bytes);
-    let error = file.open(&ReadOptions::default()).unwrap_err().to_string();
+    let error = file.open().unwrap_err().to_string();
     error.replace(&file.path.display().to_string(), "fans.csv")
 }
 
@@ -144,10 +157,16 @@ fn options(columns: &str) -> ReadOptions {
     }
 }
 
+fn only_corp(corpid: &str) -> ReadOptions {
+    ReadOptions {
+        corpid: Some(corpid.to_owned()),
+        ..ReadOptions::default()
+    }
+}
+
 #[test]
 fn tidy_file_gives_its_rows_in_order() {
-    let file = File::new("fans.csv", tidy(3));
-    let read = file.read(&ReadOptions::default());
+    let read = read(tidy(3));
     assert_eq!(read.valid_lines(), [2, 3, 4]);
     assert_eq!(read.valid[1], (3, id(1), id(500_001), None));
     assert_eq!(read.unusual, UnusualIds::default());
@@ -165,10 +184,8 @@ fn every_delimiter_is_found_in_the_header() {
         let text = tidy(2).replace(',', delimiter);
         assert_eq!(read(&text).valid_lines(), [2, 3], "{delimiter:?}");
     }
-    let mixed = format!(
-        "unionid;openid;\"a,b,c\"\n{};x\n",
-        pair(1).replace(',', ";")
-    );
+    let row = pair(1).replace(',', ";");
+    let mixed = format!("unionid;openid;\"a,b,c\"\n{row};x\n");
     assert_eq!(read(mixed).valid_lines(), [2]);
 }
 
@@ -182,12 +199,9 @@ fn every_line_end_is_recognised() {
 
 #[test]
 fn line_breaks_in_quotes_are_counted_as_lines() {
-    let text = format!(
-        "unionid,openid,nickname\r\n{},\"Bob\r\nthe\r\nBuilder\"\r\n\r\n{},Al\r\nx,{}\r\n",
-        pair(1),
-        pair(2),
-        id(3)
-    );
+    let (one, two, three) = (pair(1), pair(2), id(3));
+    let rows = format!("{one},\"Bob\r\nthe\r\nBuilder\"\r\n\r\n{two},Al\r\nx,{three}\r\n");
+    let text = format!("unionid,openid,nickname\r\n{rows}");
     let read = read(text);
     assert_eq!(read.valid_lines(), [2, 6]);
     assert_eq!(read.errors(), [(7, "unionid", RejectReason::Length(1))]);
@@ -195,11 +209,8 @@ fn line_breaks_in_quotes_are_counted_as_lines() {
 
 #[test]
 fn empty_lines_are_skipped() {
-    let text = format!(
-        "\n\nunionid,openid\n\n{}\n  \n,,,\n\n{}\n\n",
-        pair(1),
-        pair(2)
-    );
+    let (one, two) = (pair(1), pair(2));
+    let text = format!("\n\nunionid,openid\n\n{one}\n  \n,,,\n\n{two}\n\n");
     for text in [text.replace(',', ";"), text] {
         let read = read(text);
         assert_eq!(read.valid_lines(), [5, 9]);
@@ -209,42 +220,27 @@ fn empty_lines_are_skipped() {
 
 #[test]
 fn long_lines_are_valid_and_short_ones_are_not() {
-    let text = format!(
-        "unionid,openid,x\n{},1,2,3\n{}\n{}\n",
-        pair(1),
-        id(2),
-        pair(3)
-    );
-    let read = read(text);
+    let read = read_lines(&[pair(1) + ",1,2,3", id(2), pair(3)]);
     assert_eq!(read.valid_lines(), [2, 4]);
-    assert_eq!(
-        read.errors(),
-        [(3, "openid", RejectReason::Absent { fields: 1 })]
-    );
+    let absent = RejectReason::Absent { fields: 1 };
+    assert_eq!(read.errors(), [(3, "openid", absent)]);
     assert_eq!(read.invalid[0].fields, [&*id(2), "", ""]);
 }
 
 #[test]
 fn row_may_name_a_corp_but_not_another_than_the_flag() {
-    let text = format!(
-        "unionid,openid,CorpID\n{},wpA\n{},\n{}\n{},wpB\n{},w p\n",
-        pair(1),
-        pair(2),
-        pair(3),
-        pair(4),
-        pair(5)
-    );
-    let file = File::new("fans.csv", text);
-    let all = file.read(&ReadOptions::default());
+    let rows = [",wpA", ",", "", ",wpB", ",w p"];
+    let rows: String = (1..)
+        .zip(rows)
+        .map(|(n, corp)| pair(n) + corp + "\n")
+        .collect();
+    let file = File::new("fans.csv", format!("unionid,openid,CorpID\n{rows}"));
+    let all = file.read();
     let corps: Vec<_> = all.valid.iter().map(|row| row.3.as_deref()).collect();
     assert_eq!(corps, [Some("wpA"), None, None, Some("wpB")]);
     assert_eq!(all.errors(), [(6, "CorpID", RejectReason::Character(' '))]);
 
-    let corpid = Some("wpA".to_owned());
-    let one = file.read(&ReadOptions {
-        corpid,
-        ..ReadOptions::default()
-    });
+    let one = file.read_with(&only_corp("wpA"));
     assert!(one.valid.iter().all(|row| row.3.as_deref() == Some("wpA")));
     assert_eq!(one.valid_lines(), [2, 3, 4]);
     assert_eq!(one.errors()[0], (5, "CorpID", RejectReason::OtherCorp));
@@ -252,24 +248,16 @@ fn row_may_name_a_corp_but_not_another_than_the_flag() {
 
 #[test]
 fn unusual_lengths_are_counted_and_not_rejected() {
-    let text = format!("unionid,openid\n{}\n{},{}\n", pair(1), &id(2)[..20], id(3));
-    let read = read(text);
+    let read = read_lines(&[pair(1), format!("{},{}", &id(2)[..20], id(3))]);
     assert_eq!(read.valid_lines(), [2, 3]);
-    let first_line = Some(3);
-    assert_eq!(
-        read.unusual,
-        UnusualIds {
-            rows: 1,
-            first_line
-        }
-    );
+    assert_eq!((read.unusual.rows, read.unusual.first_line), (1, Some(3)));
 }
 
 #[test]
 fn samples_are_what_their_readme_says() {
     let sample = |name: &str, options: &ReadOptions| {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sample_data");
-        File::new(name, fs::read(path.join(name)).unwrap()).read(options)
+        File::new(name, fs::read(path.join(name)).unwrap()).read_with(options)
     };
     let fans = sample("fans.csv", &ReadOptions::default());
     assert_eq!((fans.valid.len(), fans.invalid.len()), (1_000, 0));

@@ -222,6 +222,13 @@ impl Limits {
     }
 }
 
+impl From<[Option<u64>; QuotaWindow::COUNT]> for Limits {
+    /// The limits in the order of [`QuotaWindow::ALL`].
+    fn from(limits: [Option<u64>; QuotaWindow::COUNT]) -> Self {
+        Self(limits)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self::published()

@@ -7,7 +7,6 @@ const DAY_SECONDS: u64 = 86_400;
 const ONLY_ONCE: &str = "A ticket can be obtained once, within 3 months of the authorisation, \
                          and lives 7 days (D96250)";
 
-/// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Recommendation {
     Export,
@@ -16,7 +15,6 @@ pub(super) enum Recommendation {
 }
 
 impl Recommendation {
-    /// The command to type.
     pub(super) fn command(self, inputs: &str) -> String {
         let command = match self {
             Self::Export => return "idferry export".to_owned(),
@@ -27,7 +25,6 @@ impl Recommendation {
     }
 }
 
-/// What to do next, and why.
 pub(super) struct Advice {
     pub(super) step: Recommendation,
     pub(super) sentences: String,

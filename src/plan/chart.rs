@@ -8,7 +8,6 @@ const ROWS: usize = 10;
 /// Calls over time, drawn as an area.
 #[derive(Debug, Clone)]
 pub(super) struct Series {
-    /// Its name in the legend.
     pub(super) name: String,
     /// The character that fills the area; one column wide.
     pub(super) glyph: char,

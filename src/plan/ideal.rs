@@ -130,20 +130,16 @@ mod tests {
     use super::*;
 
     fn brute(limits: &Limits, kind: CallKind, calls: usize) -> f64 {
-        let windows = QuotaWindow::ALL
-            .into_iter()
-            .filter(|window| kind.counts_in(*window));
+        let windows = QuotaWindow::ALL.into_iter();
         let waits: Vec<(usize, u64)> = windows
-            .filter_map(|window| Some((limits.of(window)?, window.span().as_secs())))
-            .map(|(limit, seconds)| (usize::try_from(limit).unwrap(), seconds))
+            .filter(|window| kind.counts_in(*window))
+            .filter_map(|window| Some((limits.of(window)? as usize, window.span().as_secs())))
             .collect();
         let mut at = vec![0_u64; calls + 1];
         for n in 1..=calls {
             let earlier = waits.iter().filter(|(limit, _)| n > *limit);
-            at[n] = earlier
-                .map(|(limit, t)| at[n - limit] + t)
-                .max()
-                .unwrap_or(0);
+            let waited = earlier.map(|(limit, t)| at[n - limit] + t);
+            at[n] = waited.max().unwrap_or(0);
         }
         at[calls] as f64
     }
@@ -153,17 +149,11 @@ mod tests {
 
         #[test]
         fn search_finds_what_the_recurrence_finds(
-            all in proptest::collection::vec(
-                proptest::option::weighted(0.7, 1_u64..60),
-                QuotaWindow::COUNT,
-            ),
+            all in proptest::array::uniform5(proptest::option::weighted(0.7, 1_u64..60)),
             calls in 0_usize..1500,
             with_ticket in any::<bool>(),
         ) {
-            let mut limits = Limits::none();
-            for (window, limit) in QuotaWindow::ALL.into_iter().zip(all) {
-                limits.set(window, limit);
-            }
+            let limits = Limits::from(all);
             let kind = if with_ticket { CallKind::WithTicket } else { CallKind::Standard };
             let found = ideal_seconds(&limits, kind, calls as u64);
             prop_assert_eq!(found, brute(&limits, kind, calls));
@@ -187,30 +177,19 @@ mod tests {
 
     #[test]
     fn limit_of_zero_takes_for_ever() {
-        let mut limits = Limits::published();
-        limits.set(QuotaWindow::BusinessDay, Some(0));
+        let limits = Limits::published().with(QuotaWindow::BusinessDay, Some(0));
         assert!(ideal_seconds(&limits, CallKind::Standard, 1).is_infinite());
         assert_eq!(ideal_seconds(&limits, CallKind::WithTicket, 1), 0.0);
-        assert_eq!(
-            ideal_seconds(&Limits::none(), CallKind::Standard, u64::MAX),
-            0.0
-        );
+        let unlimited = ideal_seconds(&Limits::none(), CallKind::Standard, u64::MAX);
+        assert_eq!(unlimited, 0.0);
     }
 
     #[test]
     fn odd_limits_and_many_calls_are_cheap() {
-        let mut limits = Limits::none();
-        for (window, limit) in
-            QuotaWindow::ALL
-                .into_iter()
-                .zip([9_973, 598_379, 598_381, 14_361_097, 445_194_000])
-        {
-            limits.set(window, Some(limit));
-        }
+        let limits = [9_973, 598_379, 598_381, 14_361_097, 445_194_000];
+        let limits = Limits::from(limits.map(Some));
         let seconds = ideal_seconds(&limits, CallKind::Standard, 10_000_000_000);
-        assert!(
-            (seconds / (10e9 / 9_973.0 * 60.0) - 1.0).abs() < 0.01,
-            "{seconds}"
-        );
+        let paced = 10e9 / 9_973.0 * 60.0;
+        assert!((seconds / paced - 1.0).abs() < 0.01, "{seconds}");
     }
 }

@@ -26,7 +26,7 @@ use crate::{
 const TICKET_USABLE: Duration = Duration::from_secs(7 * 86_400 - 3600);
 
 /// The subjects of the inputs and the job file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub(crate) struct PlannedSubjects {
     /// Lines read, headers not counted.
     pub lines: u64,
@@ -43,16 +43,8 @@ pub(crate) struct PlannedSubjects {
 /// Both scenarios, and which one to choose. Serializes to what `plan --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Plan {
-    /// Lines read.
-    pub lines: u64,
-    /// Lines that cannot be a subject.
-    pub rejected: u64,
-    /// Distinct subjects.
-    pub subjects: u64,
-    /// Those that have an outcome already.
-    pub answered: u64,
-    /// Calls needed.
-    pub calls: u64,
+    #[serde(flatten)]
+    pub subjects: PlannedSubjects,
     /// All calls without a ticket.
     pub without_ticket: Scenario,
     /// Calls with the stored ticket, or else with one applied for now; after its end without one.
@@ -116,11 +108,7 @@ impl Plan {
         let with_ticket = TicketScenario::with_ticket(input, wall, subjects.calls);
         let advice = advice::advise(subjects.calls, &without_ticket, &with_ticket, stored);
         Self {
-            lines: subjects.lines,
-            rejected: subjects.rejected,
-            subjects: subjects.subjects,
-            answered: subjects.answered,
-            calls: subjects.calls,
+            subjects,
             without_ticket,
             with_ticket,
             advice: advice.sentences,

@@ -19,7 +19,7 @@ const WIDTH: usize = 72;
 pub(crate) fn render(plan: &Plan, now: Timestamp) -> String {
     let mut text = format!("Plan of {now}\n\n");
     counts(&mut text, plan);
-    if plan.calls > 0 {
+    if plan.subjects.calls > 0 {
         without_ticket(&mut text, plan);
         with_ticket(&mut text, plan);
         drawn(&mut text, plan);
@@ -33,12 +33,13 @@ pub(crate) fn render(plan: &Plan, now: Timestamp) -> String {
 }
 
 fn counts(text: &mut String, plan: &Plan) {
+    let subjects = &plan.subjects;
     let counts = [
-        ("lines", plan.lines),
-        ("rejected", plan.rejected),
-        ("subjects", plan.subjects),
-        ("answered", plan.answered),
-        ("calls", plan.calls),
+        ("lines", subjects.lines),
+        ("rejected", subjects.rejected),
+        ("subjects", subjects.subjects),
+        ("answered", subjects.answered),
+        ("calls", subjects.calls),
     ];
     for (name, number) in counts {
         let _ = writeln!(text, "  {name:<10}{:>14}", count(number));
@@ -47,12 +48,7 @@ fn counts(text: &mut String, plan: &Plan) {
 
 fn without_ticket(text: &mut String, plan: &Plan) {
     let scenario = &plan.without_ticket;
-    finish(
-        text,
-        "Without a ticket",
-        scenario.seconds,
-        scenario.finish.as_deref(),
-    );
+    finish(text, "Without a ticket", scenario.seconds, &scenario.finish);
     bound(text, &scenario.forecast);
     let _ = match &scenario.month_wall {
         Some(at) => writeln!(text, "  month wall      {at}"),
@@ -62,12 +58,7 @@ fn without_ticket(text: &mut String, plan: &Plan) {
 
 fn with_ticket(text: &mut String, plan: &Plan) {
     let scenario = &plan.with_ticket;
-    finish(
-        text,
-        "With a ticket",
-        scenario.seconds,
-        scenario.finish.as_deref(),
-    );
+    finish(text, "With a ticket", scenario.seconds, &scenario.finish);
     bound(text, &scenario.forecast);
     let usable = scenario
         .usable_seconds
@@ -83,8 +74,9 @@ fn with_ticket(text: &mut String, plan: &Plan) {
     };
 }
 
-fn finish(text: &mut String, name: &str, seconds: u64, finish: Option<&str>) {
-    let (lasting, finish) = (lasting(seconds), finish.unwrap_or("beyond the calendar"));
+fn finish(text: &mut String, name: &str, seconds: u64, finish: &Option<String>) {
+    let finish = finish.as_deref().unwrap_or("beyond the calendar");
+    let lasting = lasting(seconds);
     let _ = writeln!(text, "\n{name:<18}{lasting:<14}{finish}");
 }
 
@@ -157,7 +149,6 @@ fn ranges(days: &[u32]) -> String {
     format!("{word} {}{more}", shown.join(", "))
 }
 
-/// Formats `seconds`.
 pub(super) fn lasting(seconds: u64) -> String {
     duration(Duration::from_secs(seconds))
 }

@@ -41,7 +41,6 @@ pub struct Forecast {
     pub left_at_ticket_end: Option<u64>,
 }
 
-/// The state of a simulation.
 pub(super) struct Simulation {
     account: Account,
     limits: Limits,
@@ -49,7 +48,6 @@ pub(super) struct Simulation {
     ticket_until: Option<Timestamp>,
     /// Where days are counted from.
     from: Timestamp,
-    /// The time in the simulation.
     now: Timestamp,
     /// When the last call was sent.
     last: Timestamp,

@@ -39,13 +39,7 @@ fn op() -> impl Strategy<Value = Op> {
 
 fn limits() -> impl Strategy<Value = Limits> {
     let limit = proptest::option::weighted(0.7, 1_u64..12);
-    proptest::array::uniform5(limit).prop_map(|all| {
-        let mut limits = Limits::none();
-        for (span, limit) in QuotaWindow::ALL.into_iter().zip(all) {
-            limits.set(span, limit);
-        }
-        limits
-    })
+    proptest::array::uniform5(limit).prop_map(Limits::from)
 }
 
 fn sequence() -> impl Strategy<Value = OpSequence> {
@@ -59,36 +53,27 @@ fn sequence() -> impl Strategy<Value = OpSequence> {
     let begins = 0_i64..40 * 86_400_000;
     let ops = proptest::collection::vec((part(), op()), 1..60);
     let pace = (2_i64..40, 1.0_f64..30.0);
-    let parts = (
-        limits(),
-        window_kind,
-        scale,
-        pace,
-        begins,
-        any::<bool>(),
-        ops,
-    );
-    parts.prop_map(
-        |(limits, window_kind, scale, pace, begins, sleeping, ops)| {
-            let length = i64::try_from(scale.span().as_millis()).unwrap();
-            OpSequence {
-                limits,
-                window_kind,
-                start: Timestamp::from_millis(1_795_320_000_000 + begins),
-                step_millis: length / pace.0,
-                timeout_millis: share(1.0 / pace.1, length),
-                sleeping,
-                ops,
-            }
-        },
-    )
+    let windows = (limits(), window_kind, scale);
+    let parts = (windows, pace, begins, any::<bool>(), ops);
+    parts.prop_map(|(windows, pace, begins, sleeping, ops)| {
+        let (limits, window_kind, scale) = windows;
+        let length = i64::try_from(scale.span().as_millis()).unwrap();
+        OpSequence {
+            limits,
+            window_kind,
+            start: Timestamp::from_millis(1_795_320_000_000 + begins),
+            step_millis: length / pace.0,
+            timeout_millis: share(1.0 / pace.1, length),
+            sleeping,
+            ops,
+        }
+    })
 }
 
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig {
-        cases,
         failure_persistence: None,
-        ..ProptestConfig::default()
+        ..ProptestConfig::with_cases(cases)
     }
 }
 
@@ -105,8 +90,7 @@ proptest! {
 /// before it commits again.
 #[test]
 fn request_suspended_past_its_time_out_counts_after_a_restart() {
-    let mut limits = Limits::none();
-    limits.set(QuotaWindow::BasicMinute, Some(1));
+    let limits = Limits::none().with(QuotaWindow::BasicMinute, Some(1));
     let send = |patient| Op::Send {
         kind: CallKind::Standard,
         want: 1,
@@ -134,8 +118,7 @@ fn request_suspended_past_its_time_out_counts_after_a_restart() {
 /// Returns the calls that a greedy caller sends from the first span's end on, for `spans` spans,
 /// under one limit; each burst completes after the next of `latencies_millis`.
 fn greed(span: QuotaWindow, limit: u64, latencies_millis: &[i64], spans: u32) -> u64 {
-    let mut limits = Limits::none();
-    limits.set(span, Some(limit));
+    let limits = Limits::none().with(span, Some(limit));
     let mut account = Account::new(limits, WindowKind::Sliding);
     let start = Timestamp::from_millis(1_795_320_000_000);
     let (from, end) = (
@@ -161,11 +144,8 @@ fn greed(span: QuotaWindow, limit: u64, latencies_millis: &[i64], spans: u32) ->
                 sent += if now >= from { calls } else { 0 };
             }
             Err(hold) => {
-                now = [hold.until, completion]
-                    .into_iter()
-                    .flatten()
-                    .min()
-                    .unwrap()
+                let next = hold.until.into_iter().chain(completion);
+                now = next.min().unwrap();
             }
         }
     }

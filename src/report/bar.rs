@@ -34,7 +34,6 @@ const DRAWS_A_SECOND: u8 = 60;
 /// What a terminal is taken to have if it does not say.
 const USUAL_WIDTH: usize = 80;
 
-/// Draws a bar.
 pub(crate) struct Bar {
     screen: MultiProgress,
     /// Columns, asked each time: windows are resized.

@@ -12,12 +12,9 @@ use tracing_subscriber::{
 
 use super::{RunEvent, phrases};
 
-/// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
-    /// For people.
     Text,
-    /// One JSON object a line.
     Json,
 }
 

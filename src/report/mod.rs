@@ -3,7 +3,7 @@
 //!
 //! A [`Reporter`] receives events of the job, not drawing commands, and takes every time from
 //! them: it has no clock and no thread, so that hours of waiting cost nothing. Output is never
-//! worth a failed run: when its reader has left, a reporter falls silent.
+//! worth a failed run: when its reader has left, a reporter writes nothing more.
 //!
 //! | file | |
 //! | --- | --- |
@@ -47,7 +47,7 @@ pub(crate) use timeline::Timeline;
 /// that is not foreseeable.
 pub type Eta = Box<dyn Fn(&ForecastInput, u64) -> Option<Duration>>;
 
-/// Tells people or programs how a run goes.
+/// Reports the progress of a run to people or programs.
 pub trait Reporter {
     /// Something happened.
     fn event(&mut self, event: &RunEvent);
@@ -56,7 +56,7 @@ pub trait Reporter {
     fn finish(&mut self);
 }
 
-/// Tells nothing.
+/// Reports nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

@@ -137,17 +137,13 @@ pub(super) struct StopContext<'a> {
     pub(super) report: &'a RunReport,
     /// Lines of the inputs that cannot be subjects.
     pub(super) invalid_lines: u64,
-    /// When it stopped.
     pub(super) now: Timestamp,
-    /// The address that was called.
     pub(super) address: &'a str,
-    /// What an errcode means.
     pub(super) lookup: fn(i64) -> &'static Entry,
 }
 
 /// What is said of a run that stopped.
 pub(super) struct StopWords {
-    /// The first line of its summary.
     pub(super) headline: String,
     /// What to do next, a sentence each.
     pub(super) next: Vec<String>,

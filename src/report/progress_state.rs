@@ -11,16 +11,16 @@ use crate::{
 /// The rate is that of the last so much time in which nothing held.
 const RATE_OVER: Duration = Duration::from_secs(10);
 
-/// A rate over less than this says nothing.
+/// A rate over less than this is too inexact to be shown.
 const RATE_FROM: Duration = Duration::from_millis(500);
 
-/// Waits shorter than this are not worth a word.
-const WORTH_A_WORD: Duration = Duration::from_secs(2);
+/// Waits shorter than this are not shown.
+const SHOWN_FROM: Duration = Duration::from_secs(2);
 
 /// What is further off is not foreseeable.
 const FORESEEABLE: Duration = Duration::from_secs(10 * 366 * 86_400);
 
-/// How a run stands, as far as its events tell.
+/// The state of a run, as its events report it.
 pub(super) struct ProgressState {
     eta: Eta,
     started: Option<Tally>,
@@ -92,7 +92,7 @@ impl ProgressState {
         self.latest.as_ref()
     }
 
-    /// The latest time heard.
+    /// The time of the latest snapshot.
     pub(super) fn now(&self) -> Option<Timestamp> {
         self.latest.as_ref().map(|latest| latest.at)
     }
@@ -112,12 +112,12 @@ impl ProgressState {
         (span >= RATE_FROM).then(|| last.saturating_sub(*first) as f64 / span.as_secs_f64())
     }
 
-    /// The wait there is, if it is worth a word.
+    /// The present wait, if it is long enough to be shown.
     pub(super) fn wait(&self) -> Option<Waiting> {
         let latest = self.latest.as_ref()?;
         latest
             .hold
-            .filter(|hold| lasts(hold, latest.at, WORTH_A_WORD))
+            .filter(|hold| lasts(hold, latest.at, SHOWN_FROM))
     }
 }
 

@@ -15,7 +15,6 @@ use crate::{
 
 const WIDTH: usize = 80;
 
-/// The status as text.
 pub(crate) fn render(status: &Status) -> String {
     let corp = status.corp_id.as_deref().unwrap_or("no corp yet");
     let (file, now) = (status.state_file.display(), status.now);

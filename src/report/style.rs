@@ -135,7 +135,6 @@ pub(crate) struct Paint {
 }
 
 impl Paint {
-    /// Paints if `on`.
     pub(crate) const fn new(on: bool) -> Self {
         Self { on }
     }

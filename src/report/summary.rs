@@ -33,21 +33,17 @@ pub(crate) struct Summary {
     pub(crate) rejects: Option<(String, u64)>,
     /// How often each errcode led to a state that is not an answer.
     pub(crate) refusals: Vec<(State, Option<i64>, u64)>,
-    /// What an errcode means.
     pub(crate) lookup: fn(i64) -> &'static Entry,
     /// Use of the windows at the end.
     pub(crate) windows: Vec<WindowUse>,
     /// Until when the stored ticket works, if there is one.
     pub(crate) ticket_until: Option<Timestamp>,
-    /// The address that was called.
     pub(crate) address: String,
     /// The command that resumes.
     pub(crate) command: String,
     /// The command that puts parked subjects back in the queue.
     pub(crate) retry_command: String,
-    /// How the process exits.
     pub(crate) exit: Exit,
-    /// Whether to colour.
     pub(crate) paint: Paint,
 }
 

@@ -16,21 +16,13 @@ use crate::scenario::{DAY, HOUR, Reply, Scenario, contains_secret, secs};
 
 const TIGHT: &str = "basic.minute=600,business.hour=50,business.day=100,business.month=120";
 
-fn with_ticket(scenario: &Scenario) -> usize {
-    scenario
-        .call_log()
-        .lookups()
-        .filter(|call| call.with_ticket)
-        .count()
-}
-
 #[test]
 fn with_a_ticket_the_business_windows_do_not_bind() {
     let mut scenario = Scenario::new(1_000).limits(TIGHT).ticket();
     let result = scenario.run();
     assert!(result.finished());
     assert!(result.took < secs(300), "{:?}", result.took);
-    assert_eq!(with_ticket(&scenario), 1_000);
+    assert_eq!(scenario.sent_with_ticket(), 1_000);
     assert_eq!(result.lookups().windows["business.month"].peak, 0);
     assert_eq!(result.lookups().windows["basic.minute"].peak, 600);
 }
@@ -42,10 +34,7 @@ fn it_is_applied_for_once_and_kept_over_every_death() {
     assert!(result.finished());
     assert!(result.kills > 50, "{}", result.kills);
     assert_eq!(result.stats.ticket_applications, 1);
-    assert_eq!(
-        with_ticket(&scenario),
-        scenario.call_log().lookups().count()
-    );
+    assert_eq!(scenario.sent_with_ticket(), scenario.sent());
 }
 
 #[test]
@@ -75,7 +64,7 @@ fn a_ticket_serves_later_runs_too() {
     scenario.setup.ticket = false;
     let result = scenario.run();
     assert!(result.finished());
-    assert_eq!(with_ticket(&scenario), 300);
+    assert_eq!(scenario.sent_with_ticket(), 300);
     assert_eq!(result.stats.ticket_applications, 1);
 }
 
@@ -91,18 +80,15 @@ fn it_is_laid_down_an_hour_before_its_seven_days_end() {
     assert_eq!(result.times("ticket dead"), 0, "laid down, not found dead");
     let start = scenario.setup.start;
     let call_log = scenario.call_log();
-    let last = call_log
-        .lookups()
-        .filter(|call| call.with_ticket)
-        .last()
-        .unwrap();
+    let last = call_log.lookups().filter(|call| call.with_ticket).last();
+    let last = last.unwrap();
     let first = call_log.lookups().find(|call| !call.with_ticket).unwrap();
     assert!(last.sent < start.plus(7 * DAY - HOUR + secs(1)));
     assert!(last.sent > start.plus(7 * DAY - 3 * HOUR));
     assert!(first.sent >= start.plus(7 * DAY - HOUR));
 }
 
-/// Puts a ticket in custody that the remote never gave out.
+/// Stores a ticket that the remote did not issue.
 fn forged(subjects: u64) -> Scenario {
     let mut scenario = Scenario::new(subjects).limits(TIGHT);
     let now = scenario.now();
@@ -126,25 +112,29 @@ fn dead_ticket_is_found_and_harms_no_subject() {
         StopReason::Quota(waiting) => assert!(matches!(waiting.reason, HoldReason::Window(_))),
         other => panic!("business windows apply: {other:?}"),
     }
-    // Only those that were in the air together were refused, and each was asked again.
-    assert!(with_ticket(&scenario) <= 64, "{}", with_ticket(&scenario));
+    // Only calls in flight together were refused, and each was repeated.
+    assert!(
+        scenario.sent_with_ticket() <= 64,
+        "{}",
+        scenario.sent_with_ticket()
+    );
     assert_eq!(result.of(State::Parked), 0);
     // They count in the business windows as well: the remote may have thought so.
     let answered = result.of(State::Linked) + result.of(State::Unlinked);
-    assert_eq!(answered as usize + with_ticket(&scenario), 50);
+    assert_eq!(answered as usize + scenario.sent_with_ticket(), 50);
 
     // It stays dead in the next run, and is not applied for again.
-    let sent = with_ticket(&scenario);
+    let sent = scenario.sent_with_ticket();
     scenario.setup.ticket = true;
     scenario.idle(HOUR + secs(60));
     scenario.run();
-    assert_eq!(with_ticket(&scenario), sent);
+    assert_eq!(scenario.sent_with_ticket(), sent);
     assert_eq!(scenario.call_log().of(wire::APPLY_MASS_CALL_TICKET), 0);
 }
 
 #[test]
 fn a_ticket_that_expired_unseen_is_found_out_too() {
-    // The state file believes it to be younger than it is.
+    // By the job file it is younger than it is.
     let mut scenario = Scenario::new(60).limits(TIGHT).ticket().stopping_after(10);
     scenario.run();
     scenario.idle(8 * DAY);
@@ -204,22 +194,14 @@ fn unknown_code_parks_subject_and_keeps_ticket() {
     assert_eq!(result.times("ticket dead"), 0);
     let call_log = scenario.call_log();
     for unionid in odd {
-        let asked: Vec<_> = call_log
-            .lookups()
-            .filter(|call| call.subject.starts_with(&unionid))
-            .map(|call| (call.with_ticket, call.reply))
-            .collect();
+        let asked = call_log.lookups();
+        let asked = asked.filter(|call| call.subject.starts_with(&unionid));
+        let asked: Vec<_> = asked.map(|call| (call.with_ticket, call.reply)).collect();
         let code = Reply::Errcode(123_456);
-        assert_eq!(
-            asked,
-            [(true, code), (false, code)],
-            "once with, once without"
-        );
+        assert_eq!(asked, [(true, code), (false, code)]);
     }
-    assert_eq!(
-        call_log.lookups().filter(|call| !call.with_ticket).count(),
-        3
-    );
+    let without = call_log.lookups().filter(|call| !call.with_ticket);
+    assert_eq!(without.count(), 3);
 }
 
 #[test]
@@ -255,16 +237,11 @@ fn subject_on_trial_backs_off_like_others() {
         assert_eq!(result.times("ticket dead"), 1, "{:?}", result.events);
         let call_log = scenario.call_log();
         let who = &call_log.lookups().next().unwrap().subject;
-        let asked: Vec<_> = call_log
-            .lookups()
-            .filter(|call| call.subject == *who)
-            .collect();
+        let asked = call_log.lookups().filter(|call| call.subject == *who);
+        let asked: Vec<_> = asked.collect();
         assert_eq!(asked.len(), 4);
-        assert_eq!(
-            asked[3].sent,
-            call_log.lookups().nth(3).unwrap().sent,
-            "others wait"
-        );
+        let fourth = call_log.lookups().nth(3).unwrap().sent;
+        assert_eq!(asked[3].sent, fourth, "others wait");
         let pause = asked[3].sent.since(asked[2].completed.unwrap());
         assert!(pause >= Duration::from_millis(200), "{pause:?}");
         paused += asked[2].sent.since(asked[1].completed.unwrap());

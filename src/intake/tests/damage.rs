@@ -8,37 +8,22 @@ use super::*;
 
 #[test]
 fn nul_byte_rejects_its_line() {
-    let text = format!(
-        "unionid,openid,x\n{},a\0b\n{},\"\0\"\n{},c\n",
-        pair(1),
-        pair(2),
-        pair(3)
-    );
-    let read = read(text);
+    let read = read_lines(&[pair(1) + ",a\0b", pair(2) + ",\"\0\"", pair(3) + ",c"]);
     assert_eq!(read.valid_lines(), [4]);
-    assert_eq!(
-        read.errors(),
-        [(2, "", RejectReason::Nul), (3, "", RejectReason::Nul)]
-    );
+    let nul = RejectReason::Nul;
+    assert_eq!(read.errors(), [(2, "", nul), (3, "", nul)]);
 }
 
 #[test]
 fn field_of_10_mb_rejects_its_line() {
     let huge = "x".repeat(10 << 20);
-    for quote in ["", "\""] {
-        let text = format!(
-            "unionid,openid\n{}\n{},{quote}{huge}{quote}\n{}\n",
-            pair(1),
-            id(2),
-            pair(3)
-        );
-        let read = read(text);
+    for (quote, reason) in [
+        ("", RejectReason::LongField),
+        ("\"", RejectReason::UnclosedQuote),
+    ] {
+        let long = format!("{},{quote}{huge}{quote}", id(2));
+        let read = read_lines(&[pair(1), long, pair(3)]);
         assert_eq!(read.valid_lines(), [2, 4]);
-        let reason = if quote.is_empty() {
-            RejectReason::LongField
-        } else {
-            RejectReason::UnclosedQuote
-        };
         assert_eq!(read.errors(), [(3, "openid", reason)]);
         let kept = &read.invalid[0].fields;
         assert!(kept.iter().all(|field| field.chars().count() <= 200));
@@ -48,8 +33,7 @@ fn field_of_10_mb_rejects_its_line() {
 #[test]
 fn record_of_more_than_1_mib_rejects_its_line() {
     let wide = ["x"; 600_000].join(",");
-    let text = format!("unionid,openid\n{},{wide}\n{}\n", pair(1), pair(2));
-    let read = read(text);
+    let read = read_lines(&[format!("{},{wide}", pair(1)), pair(2)]);
     assert_eq!(read.valid_lines(), [3]);
     assert_eq!(read.errors(), [(2, "", RejectReason::LongRecord)]);
 }
@@ -69,30 +53,18 @@ fn unclosed_quote_rejects_its_line_and_not_the_rest() {
 
 #[test]
 fn stray_quote_closed_by_a_later_line_loses_no_line() {
-    let stray = format!(
-        "unionid,openid,x\n{},\"Bob\n{},Al\n{},\"Cy\"\n",
-        pair(1),
-        pair(2),
-        pair(3)
-    );
+    let (one, two, three) = (pair(1), pair(2), pair(3));
+    let stray = format!("unionid,openid,x\n{one},\"Bob\n{two},Al\n{three},\"Cy\"\n");
     let read_stray = read(stray);
     assert_eq!(read_stray.errors(), [(2, "x", RejectReason::UnclosedQuote)]);
     assert_eq!(read_stray.valid_lines(), [3, 4]);
 
-    let in_id = format!(
-        "unionid,openid\n{},\"{}\n{}\n\"\n{}\n",
-        id(1),
-        id(2),
-        pair(3),
-        pair(4)
-    );
-    let read_id = read(in_id);
+    let in_id = format!("{},\"{}", id(1), id(2));
+    let read_id = read_lines(&[in_id, pair(3), "\"".to_owned(), pair(4)]);
     assert_eq!(read_id.valid_lines(), [3, 5]);
-    assert_eq!(read_id.errors()[0], (2, "openid", RejectReason::LineBreak));
-    assert_eq!(
-        read_id.errors()[1],
-        (4, "unionid", RejectReason::UnclosedQuote)
-    );
+    let (line_break, unclosed) = (RejectReason::LineBreak, RejectReason::UnclosedQuote);
+    let errors = [(2, "openid", line_break), (4, "unionid", unclosed)];
+    assert_eq!(read_id.errors(), errors);
 }
 
 #[test]
@@ -111,7 +83,7 @@ proptest! {
         text.extend(quotes.as_bytes());
         text.extend(&bytes);
         read(text);
-        if let Ok(mut rows) = File::new("fans.csv", bytes).open(&ReadOptions::default()) {
+        if let Ok(mut rows) = File::new("fans.csv", bytes).open() {
             while !matches!(rows.next(), Ok(InputLine::End) | Err(_)) {}
         }
     }

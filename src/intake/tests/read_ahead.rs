@@ -22,7 +22,7 @@ fn long_lines_make_short_pages() {
     let rows = 2000;
     let text = format!("unionid,openid\n{}", format!("{wide}\n").repeat(rows));
     let file = File::new("fans.csv", text);
-    let mut lines = ReadAhead::of(file.open(&ReadOptions::default()).unwrap()).unwrap();
+    let mut lines = ReadAhead::of(file.open().unwrap()).unwrap();
     assert!(matches!(lines.next(), Ok(InputLine::Invalid(_))));
     // About five lines a page, five or six pages ahead.
     assert!(lines.finish().lines() < 100);
@@ -31,7 +31,7 @@ fn long_lines_make_short_pages() {
 #[test]
 fn thread_ends_when_reading_stops() {
     let file = File::new("fans.csv", tidy(100_000));
-    let mut lines = ReadAhead::of(file.open(&ReadOptions::default()).unwrap()).unwrap();
+    let mut lines = ReadAhead::of(file.open().unwrap()).unwrap();
     assert!(matches!(lines.next(), Ok(InputLine::Row(_))));
     assert!(lines.finish().lines() < 100_000);
 }

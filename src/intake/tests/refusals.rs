@@ -4,17 +4,9 @@ use super::*;
 
 #[test]
 fn invalid_corpid_is_refused_before_reading() {
-    let corpid = Some("wp A".to_owned());
-    let options = ReadOptions {
-        corpid,
-        ..ReadOptions::default()
-    };
-    let error = File::new("fans.csv", tidy(1)).open(&options).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("--corpid 'wp A' cannot be a corpid: it has")
-    );
+    let file = File::new("fans.csv", tidy(1));
+    let error = file.open_with(&only_corp("wp A")).unwrap_err().to_string();
+    assert!(error.starts_with("--corpid 'wp A' cannot be a corpid: it has"));
 }
 
 #[test]
@@ -31,28 +23,19 @@ fn missing_column_is_reported_with_the_columns_found() {
          for example --columns unionid=NAME"
     );
     let file = File::new("fans.csv", tidy(1));
-    let error = file
-        .open(&options("unionid=member"))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("has no column 'member' (for unionid)"),
-        "{error}"
-    );
-    let error = file.open(&options("corpid=shop")).unwrap_err().to_string();
-    assert!(
-        error.contains("has no column 'shop' (for corpid)"),
-        "{error}"
-    );
+    for (columns, missing) in [
+        ("unionid=member", "has no column 'member' (for unionid)"),
+        ("corpid=shop", "has no column 'shop' (for corpid)"),
+    ] {
+        let error = file.open_with(&options(columns)).unwrap_err().to_string();
+        assert!(error.contains(missing), "{error}");
+    }
 }
 
 #[test]
 fn repeated_column_is_refused() {
     let message = refusal("unionid,openid,UnionID\n");
-    assert!(
-        message.starts_with("fans.csv has 2 columns named 'unionid'"),
-        "{message}"
-    );
+    assert!(message.starts_with("fans.csv has 2 columns named 'unionid'"));
     let harmless = format!("unionid,openid,x,x\n{}\n", pair(1));
     assert_eq!(read(harmless).valid_lines(), [2]);
 }
@@ -67,10 +50,8 @@ fn missing_header_is_reported_without_ids() {
 #[test]
 fn empty_sources_are_told_apart() {
     for empty in ["", "\u{feff}", "\n\r\n"] {
-        assert!(
-            refusal(empty).starts_with("fans.csv is empty;"),
-            "{empty:?}"
-        );
+        let message = refusal(empty);
+        assert!(message.starts_with("fans.csv is empty;"), "{empty:?}");
     }
     assert!(refusal(gzip(b"")).starts_with("fans.csv is empty;"));
     for (text, message) in [
@@ -78,7 +59,7 @@ fn empty_sources_are_told_apart() {
         ("unionid,openid\nx,y\nz\n", "none of the 2 lines"),
     ] {
         let file = File::new("fans.csv", text);
-        let mut rows = file.open(&ReadOptions::default()).unwrap();
+        let mut rows = file.open().unwrap();
         while !matches!(rows.next().unwrap(), InputLine::End) {}
         let error = rows.ensure_any_row().unwrap_err().to_string();
         assert!(error.contains(message), "{error}");

@@ -12,11 +12,7 @@ fn computed_with(limits: Limits, calls: u64, ticket_until: Option<Timestamp>) ->
     let input = ForecastInput {
         account: Account::new(limits, WindowKind::Sliding),
         now: morning(),
-        kind: if ticket_until.is_some() {
-            CallKind::WithTicket
-        } else {
-            CallKind::Standard
-        },
+        kind: ticket_until.map_or(CallKind::Standard, |_| CallKind::WithTicket),
         ticket_until,
         locked_until: Timestamp::default(),
         per_second: None,
@@ -39,10 +35,7 @@ fn computed(calls: u64) -> Plan {
 fn seven_and_a_half_million_calls_need_the_ticket() {
     let plan = computed(7_500_000);
     let text = render(&plan, morning());
-    assert!(
-        text.lines().all(|line| line.chars().count() <= WIDTH),
-        "{text}"
-    );
+    assert!(text.lines().all(|line| line.chars().count() <= WIDTH));
     insta::assert_snapshot!(text, @r"
         Plan of 2026-11-22T09:17:23+08:00
 
@@ -138,11 +131,8 @@ fn calls_that_the_ticket_leaves_are_counted() {
 
 #[test]
 fn stored_ticket_is_not_applied_for_again() {
-    let plan = computed_with(
-        Limits::published(),
-        7_500_000,
-        Some(morning().plus(std::time::Duration::from_secs(86_400))),
-    );
+    let until = morning().plus(Duration::from_secs(86_400));
+    let plan = computed_with(Limits::published(), 7_500_000, Some(until));
     assert_eq!(plan.command, "idferry run members.csv");
     insta::assert_snapshot!(plan.advice, @"A ticket is stored and will be used: done in 9 d 1 h. Even so 3,900,000 subjects are left when it ends and take 8 d 1 h more.");
 }
@@ -166,8 +156,7 @@ fn plan_without_calls_is_an_export() {
 
 #[test]
 fn ticket_that_gains_little_is_kept() {
-    let mut limits = Limits::none();
-    limits.set(QuotaWindow::BasicHour, Some(1_000));
+    let limits = Limits::none().with(QuotaWindow::BasicHour, Some(1_000));
     let plan = computed_with(limits, 100_000, None);
     assert_eq!(plan.command, "idferry run members.csv");
     insta::assert_snapshot!(plan.advice, @"A ticket would gain little: 4 d 3 h without, 4 d 3 h with one. A ticket can be obtained once, within 3 months of the authorisation, and lives 7 days (D96250): keep it.");
@@ -175,8 +164,7 @@ fn ticket_that_gains_little_is_kept() {
 
 #[test]
 fn job_that_never_ends_has_no_date() {
-    let mut limits = Limits::published();
-    limits.set(QuotaWindow::BasicHour, Some(0));
+    let limits = Limits::published().with(QuotaWindow::BasicHour, Some(0));
     let plan = computed_with(limits, 100_000, None);
     assert_eq!(plan.without_ticket.finish, None);
     assert!(!plan.with_ticket.fits);

@@ -5,9 +5,11 @@ use std::net::{SocketAddr, TcpListener};
 use idferry::sim::{Fault, Forced, SimOptions, Simulator};
 use rustix::process::Signal;
 
+use crate::scenario::{same, timeless};
+
 use super::{
     server::{Reply, Server},
-    test_dir::{TestDir, expected, ids, lookups, prompt, same_lines, simulator, timeless},
+    test_dir::{TestDir, expected, ids, lookups, prompt, simulator},
 };
 
 #[test]
@@ -30,7 +32,6 @@ fn one_of_every_fault_costs_a_call_and_no_subject() {
     let dir = TestDir::with_fans(SUBJECTS);
     dir.idferry("run fans.csv --ticket none")
         .at(&simulator)
-        .output()
         .exits(0);
     let drawn = simulator.stats().faults;
     assert_eq!(drawn.len(), faults.len(), "{drawn:?}");
@@ -39,7 +40,7 @@ fn one_of_every_fault_costs_a_call_and_no_subject() {
         .iter()
         .map(|(unionid, openid)| (&**unionid, &**openid));
     let world = simulator.with(|remote| expected(remote.world(), subjects));
-    same_lines(&timeless(&dir.read("fans.links.csv")), &world);
+    same(&timeless(&dir.read("fans.links.csv")), &world);
 }
 
 #[test]
@@ -53,7 +54,6 @@ fn faults_park_no_subject() {
     let dir = TestDir::with_fans(150);
     dir.idferry("run fans.csv --ticket none")
         .at(&simulator)
-        .output()
         .exits(0);
     assert!(
         simulator.stats().faults.len() >= 5,
@@ -72,8 +72,7 @@ fn a_closed_port_is_told_at_once_and_can_be_left_at_once() {
         .start();
     run.says("the API cannot be reached (connection refused) since ");
     run.signal(Signal::INT);
-    run.output()
-        .exits(130)
+    run.exits(130)
         .says("Interrupted: every answer is saved, 5 subjects left.");
 }
 
@@ -84,7 +83,6 @@ fn a_closed_port_before_the_run_is_work_left() {
     let dir = TestDir::with_fans(5);
     dir.idferry("run fans.csv --ticket apply")
         .with_server(&closed_port())
-        .output()
         .exits(75)
         .says("Stopped: the API cannot be reached (connection refused), 5 subjects left. (exit 75)")
         .says("nothing listens at http://127.0.0.77:")
@@ -94,7 +92,7 @@ fn a_closed_port_before_the_run_is_work_left() {
     let fresh = dir
         .idferry("run fans.csv --ticket apply --state fresh.db --overwrite")
         .at(&simulator);
-    fresh.output().exits(0);
+    fresh.exits(0);
     assert_eq!(simulator.stats().ticket_applications, 1);
 }
 
@@ -106,7 +104,6 @@ fn wrong_address_differs_from_unreachable_address() {
     let done = dir
         .idferry("run fans.csv --ticket apply")
         .with_server(server.base_url())
-        .output()
         .exits(4)
         .says("Halted: what answers is not the WeCom API (HTTP 404), 5 subjects left. (exit 4)")
         .says("answers, but is not the WeCom API: check --base-url");
@@ -139,7 +136,7 @@ fn run_reconnects_after_an_outage() {
     run.says(r#""event":"unreachable""#);
     let simulator = Simulator::start(address, prompt()).unwrap();
     run.says(r#""event":"reached_again""#);
-    run.output().exits(0);
+    run.exits(0);
     assert_eq!(lookups(&simulator).calls, 5);
 }
 
@@ -153,7 +150,6 @@ fn a_code_that_nobody_knows_parks_the_subject() {
     let dir = TestDir::with_fans(5);
     dir.idferry("run fans.csv")
         .with_server(server.base_url())
-        .output()
         .exits(3)
         .says("Finished, but 1 subject parked. (exit 3)")
         .says("errcode 987654")

@@ -1,14 +1,14 @@
-//! What people give in good faith.
-
-use std::io::Write;
+//! Inputs of all kinds, usable and not.
 
 use insta::assert_snapshot;
 
-use super::test_dir::{Output, TestDir, fans, ids, lookups, prompt, sample, simulator, timeless};
+use crate::scenario::timeless;
+
+use super::test_dir::{Output, TestDir, fans, gzip, ids, lookups, prompt, sample, simulator};
 
 /// What `run` says of this file, which it cannot use.
 fn refused(dir: &TestDir, name: &str) -> String {
-    let Output { err, out, .. } = dir.idferry("run").arg(name).output().exits(2);
+    let Output { err, out, .. } = dir.idferry("run").arg(name).exits(2);
     assert_eq!(out, "");
     assert!(!dir.names().iter().any(|name| name.ends_with(".links.csv")));
     err
@@ -37,9 +37,9 @@ fn a_file_that_cannot_be_used_is_told_with_what_to_do() {
 #[test]
 fn a_file_that_may_not_be_read_is_told() {
     let dir = TestDir::with_fans(3);
-    open_to_everybody(&dir, "");
+    open_to_all(&dir, "");
     set_mode(&dir, "fans.csv", 0o000);
-    let Some(done) = as_nobody(&dir, "run fans.csv --sandbox") else {
+    let Some(done) = unprivileged(&dir, "run fans.csv --sandbox") else {
         return;
     };
     done.exits(2)
@@ -49,11 +49,11 @@ fn a_file_that_may_not_be_read_is_told() {
 #[test]
 fn a_state_that_may_not_be_written_is_told() {
     let dir = TestDir::with_fans(3);
-    open_to_everybody(&dir, "");
-    dir.idferry("run fans.csv --budget 0").output().exits(75);
+    open_to_all(&dir, "");
+    dir.idferry("run fans.csv --budget 0").exits(75);
     set_mode(&dir, "fans.csv", 0o644);
     set_mode(&dir, "idferry.db", 0o444);
-    let Some(done) = as_nobody(&dir, "run fans.csv --sandbox --state idferry.db") else {
+    let Some(done) = unprivileged(&dir, "run fans.csv --sandbox --state idferry.db") else {
         return;
     };
     done.exits(1)
@@ -63,10 +63,10 @@ fn a_state_that_may_not_be_written_is_told() {
 #[test]
 fn unwritable_folder_is_reported_before_any_call() {
     let dir = TestDir::with_fans(3);
-    open_to_everybody(&dir, "");
+    open_to_all(&dir, "");
     std::fs::create_dir(dir.path("shut")).unwrap();
     set_mode(&dir, "shut", 0o555);
-    let Some(done) = as_nobody(&dir, "run fans.csv --output shut/links.csv") else {
+    let Some(done) = unprivileged(&dir, "run fans.csv --output shut/links.csv") else {
         return;
     };
     done.exits(2)
@@ -79,17 +79,17 @@ fn set_mode(dir: &TestDir, name: &str, mode: u32) {
     std::fs::set_permissions(dir.path(name), mode).unwrap();
 }
 
-fn open_to_everybody(dir: &TestDir, name: &str) {
+fn open_to_all(dir: &TestDir, name: &str) {
     set_mode(dir, name, 0o777);
 }
 
-/// Root ignores modes, so the command is run as somebody else; `None` if they may not start it.
-fn as_nobody(dir: &TestDir, line: &str) -> Option<Output> {
+/// Runs as another user than root, who ignores modes; `None` if that user may not start it.
+fn unprivileged(dir: &TestDir, line: &str) -> Option<Output> {
     let mut version = dir.idferry("--version").unprivileged().command();
     match version.output() {
         Ok(output) if output.status.success() => Some(dir.idferry(line).unprivileged().output()),
         _ => {
-            eprintln!("skipped: nobody else may start the binary here");
+            eprintln!("skipped: no other user may start the binary here");
             None
         }
     }
@@ -97,20 +97,17 @@ fn as_nobody(dir: &TestDir, line: &str) -> Option<Output> {
 
 #[test]
 fn an_output_that_cannot_be_is_told_before_anything_is_asked() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(3);
+    let (dir, simulator) = TestDir::with_simulator(3);
     std::fs::create_dir(dir.path("folder")).unwrap();
     dir.idferry("run fans.csv --output folder")
         .at(&simulator)
-        .output()
         .exits(2)
         .says("folder is a folder, results need a file: name one in it, such as folder/links.csv");
     dir.idferry("run fans.csv --output no/links.csv")
         .at(&simulator)
-        .output()
         .exits(2)
         .says("there is no folder no to write no/links.csv in: make it");
-    dir.idferry("export -o no/links.csv").output().exits(2);
+    dir.idferry("export -o no/links.csv").exits(2);
     assert!(simulator.stats().lanes.is_empty());
 }
 
@@ -132,7 +129,6 @@ fn nul_byte_and_huge_field_cost_their_own_line_only() {
     dir.write("fans.csv", csv);
     dir.idferry("run fans.csv")
         .at(&simulator)
-        .output()
         .exits(3)
         .says("10 lines, 8 new subjects, 2 invalid");
     assert_eq!(lookups(&simulator).calls, 8);
@@ -149,23 +145,13 @@ fn nul_byte_and_huge_field_cost_their_own_line_only() {
 fn compressed_inputs_give_the_results_of_plain_ones() {
     let simulator = simulator(prompt());
     let csv = fans(0..50);
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(csv.as_bytes()).unwrap();
-    let gzip = gzip.finish().unwrap();
+    let gzip = gzip(&csv);
     let zstd = zstd::encode_all(csv.as_bytes(), 1).unwrap();
-    let results = [
-        ("fans.csv", csv.into_bytes()),
-        ("fans.csv.gz", gzip),
-        ("fans.csv.zst", zstd),
-    ]
-    .map(|(name, bytes)| {
+    let plain = ("fans.csv", csv.into_bytes());
+    let results = [plain, ("fans.csv.gz", gzip), ("fans.csv.zst", zstd)].map(|(name, bytes)| {
         let dir = TestDir::new();
         dir.write(name, bytes);
-        dir.idferry("run")
-            .arg(name)
-            .at(&simulator)
-            .output()
-            .exits(0);
+        dir.idferry("run").arg(name).at(&simulator).exits(0);
         timeless(&dir.read("fans.links.csv"))
     });
     assert!(results[0].lines().count() > 50);
@@ -176,17 +162,14 @@ fn compressed_inputs_give_the_results_of_plain_ones() {
 #[test]
 fn a_torn_archive_keeps_what_was_read_and_goes_on_once_whole() {
     let dir = TestDir::new();
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(fans(0..5_000).as_bytes()).unwrap();
-    let whole = gzip.finish().unwrap();
+    let whole = gzip(&fans(0..5_000));
     dir.write("fans.csv.gz", &whole[..whole.len() / 2]);
     dir.idferry("run fans.csv.gz --budget 0")
-        .output()
         .exits(2)
         .says("fans.csv.gz is damaged or cut off: its gzip data cannot be unpacked")
         .says("copy the file again and run the same command");
     dir.write("fans.csv.gz", &whole);
-    dir.idferry("run fans.csv.gz --budget 0").output().exits(75);
+    dir.idferry("run fans.csv.gz --budget 0").exits(75);
     let results = dir.read("fans.links.csv");
     assert_eq!(results.lines().count(), 1 + 5_000);
     let first = ids(0);
@@ -198,15 +181,14 @@ fn standard_input_is_an_input() {
     let simulator = simulator(prompt());
     let dir = TestDir::new();
     let typed = || dir.idferry("run - --output -").at(&simulator);
-    let first = typed().with_stdin(fans(0..20)).output().exits(0).out;
+    let first = typed().with_stdin(fans(0..20)).exits(0).out;
     assert_eq!(dir.names(), ["idferry.db"]);
-    let again = typed().with_stdin(fans(0..20)).output().exits(0).out;
+    let again = typed().with_stdin(fans(0..20)).exits(0).out;
     assert_eq!(first, again);
     assert_eq!(lookups(&simulator).calls, 20);
     dir.idferry("run -")
         .at(&simulator)
         .with_stdin(fans(0..20))
-        .output()
         .exits(0)
         .prints_nothing();
     assert_eq!(dir.names(), ["idferry.db", "stdin.links.csv"]);
@@ -221,7 +203,6 @@ fn several_files_are_one_job_named_after_the_first() {
     dir.write("copy.csv", fans(0..20));
     dir.idferry("run monday.csv tuesday.csv copy.csv")
         .at(&simulator)
-        .output()
         .exits(0)
         .says("tuesday.csv: 20 lines, 10 new subjects, 10 repeated");
     assert_eq!(lookups(&simulator).calls, 30);
@@ -239,11 +220,9 @@ fn several_files_are_one_job_named_after_the_first() {
 
 #[test]
 fn bad_file_among_good_ones_stops_before_any_call() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(5);
+    let (dir, simulator) = TestDir::with_simulator(5);
     dir.idferry("run fans.csv nowhere.csv")
         .at(&simulator)
-        .output()
         .exits(2)
         .says("cannot open nowhere.csv");
     assert!(simulator.stats().lanes.is_empty());
@@ -256,13 +235,11 @@ fn excel_of_china_is_read_once_its_columns_are_named() {
     std::fs::copy(sample("excel-gb18030.csv"), dir.path("excel.csv")).unwrap();
     dir.idferry("run excel.csv")
         .at(&simulator)
-        .output()
         .exits(2)
         .says("no column 'unionid' and no column 'openid'")
         .says("--columns unionid=会员unionid,openid=小程序openid");
     dir.idferry("run excel.csv --columns unionid=会员unionid,openid=小程序openid")
         .at(&simulator)
-        .output()
         .exits(0)
         .says("50 lines, 50 new subjects");
     assert_eq!(lookups(&simulator).calls, 50);
@@ -275,7 +252,6 @@ fn untidy_sample_asks_valid_lines_and_reports_the_rest() {
     std::fs::copy(sample("untidy.csv"), dir.path("untidy.csv")).unwrap();
     dir.idferry("run untidy.csv")
         .at(&simulator)
-        .output()
         .exits(3)
         .says("54 lines, 40 new subjects, 14 invalid");
     assert_eq!(lookups(&simulator).calls, 40);
@@ -299,10 +275,9 @@ fn untidy_sample_asks_valid_lines_and_reports_the_rest() {
     untidy.csv,57,OpenID,has 4 characters; ids have 16 to 64,o-14ibMoXyV94kFfqhv6GBjjyFV4,NULL,,from a database
     "#);
 
-    // Invocation again it asks nothing, keeps the rejects, and says why it is still no success.
+    // The same command again asks nothing, keeps the rejects, and says why it is no success.
     dir.idferry("run untidy.csv")
         .at(&simulator)
-        .output()
         .exits(3)
         .says("Finished, but 2 subjects rejected, 14 input lines invalid. (exit 3)")
         .says("untidy.rejects.csv says what is wrong");

@@ -2,7 +2,9 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use super::test_dir::{TestDir, lookups, same_lines, simulator, timeless, unhurried};
+use crate::scenario::{same, timeless};
+
+use super::test_dir::{TestDir, lookups, simulator, unhurried};
 
 /// Commands that open the job file, in order to write or to read it.
 const COMMANDS: [&str; 6] = [
@@ -38,7 +40,6 @@ fn other_files_are_refused_and_stay_as_they_are() {
             dir.idferry(command)
                 .arg("--state")
                 .arg(name)
-                .output()
                 .exits(8)
                 .says(&format!("{name} is not idferry's: {why}"));
         }
@@ -59,7 +60,6 @@ fn devices_are_refused_and_keep_their_modes() {
     for command in COMMANDS {
         dir.idferry(command)
             .args(["--state", "/dev/null"])
-            .output()
             .exits(8)
             .says("/dev/null is not idferry's: it is a device");
     }
@@ -69,13 +69,12 @@ fn devices_are_refused_and_keep_their_modes() {
 #[test]
 fn a_file_cut_short_is_refused() {
     let dir = TestDir::with_fans(200);
-    dir.idferry("run fans.csv --budget 0").output().exits(75);
+    dir.idferry("run fans.csv --budget 0").exits(75);
     let whole = std::fs::read(dir.path("idferry.db")).unwrap();
     for cut in [1, 2_048, 4_096] {
         dir.write("idferry.db", &whole[..whole.len() - cut]);
         for command in COMMANDS {
             dir.idferry(command)
-                .output()
                 .exits(1)
                 .says("the state file is damaged");
         }
@@ -88,7 +87,6 @@ fn a_read_only_place_can_be_read() {
     let dir = TestDir::with_fans(5);
     std::fs::create_dir(dir.path("disk")).unwrap();
     dir.idferry("run fans.csv --state disk/job.db --budget 0")
-        .output()
         .exits(75);
     let mount = "mount --bind disk disk && mount -o remount,bind,ro disk";
     let read_only = |line: &str| {
@@ -103,12 +101,9 @@ fn a_read_only_place_can_be_read() {
     }
     let idferry = env!("CARGO_BIN_EXE_idferry");
     for command in ["status", "export -o all.csv", "plan"] {
-        read_only(&format!("'{idferry}' {command} --state disk/job.db"))
-            .output()
-            .exits(0);
+        read_only(&format!("'{idferry}' {command} --state disk/job.db")).exits(0);
     }
     read_only(&format!("'{idferry}' run fans.csv --state disk/job.db"))
-        .output()
         .exits(1)
         .says("Read-only file system");
 }
@@ -118,20 +113,19 @@ fn a_clean_end_leaves_one_file_and_a_kill_leaves_its_log() {
     let simulator = simulator(unhurried());
     let dir = TestDir::with_fans(300);
     let command = "run fans.csv --ticket none --concurrency 4";
-    let mut run = dir.idferry(command).at(&simulator).start();
-    run.until("thirty calls", || lookups(&simulator).calls >= 30);
+    let run = dir.idferry(command).started(&simulator, 30);
     run.kill().was_killed();
     assert!(dir.names().contains(&"idferry.db-wal".to_owned()));
-    dir.idferry("status").output().exits(0);
+    dir.idferry("status").exits(0);
     assert!(
         dir.names().contains(&"idferry.db-wal".to_owned()),
         "a reader took it away"
     );
 
-    let done = dir.idferry(command).at(&simulator).output().exits(0);
+    let done = dir.idferry(command).at(&simulator).exits(0);
     assert!(!done.err.contains("warning"), "{}", done.err);
     assert_eq!(dir.names(), ["fans.csv", "fans.links.csv", "idferry.db"]);
-    let done = dir.idferry(command).at(&simulator).output().exits(0);
+    let done = dir.idferry(command).at(&simulator).exits(0);
     assert!(!done.err.contains("warning"), "{}", done.err);
 }
 
@@ -139,16 +133,14 @@ fn a_clean_end_leaves_one_file_and_a_kill_leaves_its_log() {
 fn a_log_that_was_left_behind_is_missed() {
     let simulator = simulator(unhurried());
     let dir = TestDir::with_fans(300);
-    dir.idferry("run fans.csv --budget 0").output().exits(75);
+    dir.idferry("run fans.csv --budget 0").exits(75);
     let command = "run fans.csv --ticket none --concurrency 4";
-    let mut run = dir.idferry(command).at(&simulator).start();
-    run.until("thirty calls", || lookups(&simulator).calls >= 30);
+    let run = dir.idferry(command).started(&simulator, 30);
     run.kill().was_killed();
     std::fs::rename(dir.path("idferry.db"), dir.path("moved.db")).unwrap();
     for (end, warns) in [(75, true), (75, false)] {
         let done = dir
             .idferry("run fans.csv --state moved.db --budget 0")
-            .output()
             .exits(end);
         let warned = done.err.contains("and its log moved.db-wal is gone");
         assert_eq!(warned, warns, "{}", done.err);
@@ -161,12 +153,10 @@ fn interfered(interfere: impl FnOnce(&TestDir)) -> (TestDir, idferry::sim::Simul
     let simulator = simulator(unhurried());
     let dir = TestDir::with_fans(SUBJECTS);
     let command = "run fans.csv --ticket none --concurrency 4";
-    let mut run = dir.idferry(command).at(&simulator).start();
-    run.until("a hundred calls", || lookups(&simulator).calls >= 100);
+    let run = dir.idferry(command).started(&simulator, 100);
     interfere(&dir);
     let sent = lookups(&simulator).calls;
-    run.output()
-        .exits(1)
+    run.exits(1)
         .says("Halted: the state file idferry.db was deleted, moved or replaced under the run")
         .says("results   fans.links.csv");
     let more = lookups(&simulator).calls - sent;
@@ -199,14 +189,11 @@ fn a_run_whose_file_is_moved_leaves_all_of_it_there() {
     });
     let asked = lookups(&simulator).calls;
     let results = dir.read("fans.links.csv");
-    dir.idferry("export --state moved.db -o again.csv")
-        .output()
-        .exits(0);
-    same_lines(&timeless(&dir.read("again.csv")), &timeless(&results));
+    dir.idferry("export --state moved.db -o again.csv").exits(0);
+    same(&timeless(&dir.read("again.csv")), &timeless(&results));
     std::fs::rename(dir.path("moved.db"), dir.path("idferry.db")).unwrap();
     dir.idferry("run fans.csv --ticket none")
         .at(&simulator)
-        .output()
         .exits(0);
     assert_eq!(lookups(&simulator).calls, 2_000, "{asked} before");
 }
@@ -214,12 +201,11 @@ fn a_run_whose_file_is_moved_leaves_all_of_it_there() {
 #[test]
 fn a_run_whose_file_is_replaced_leaves_the_other_alone() {
     let other = TestDir::with_fans(7);
-    other.idferry("run fans.csv --budget 0").output().exits(75);
+    other.idferry("run fans.csv --budget 0").exits(75);
     let (dir, _simulator) = interfered(|dir| {
         std::fs::rename(other.path("idferry.db"), dir.path("idferry.db")).unwrap();
     });
-    let status = dir.idferry("status --json").output().exits(0).out;
-    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    let status = dir.status();
     assert_eq!(status["subjects"]["queued"], 7, "{status}");
 }
 
@@ -230,7 +216,6 @@ fn a_run_whose_log_is_deleted_stops_and_loses_nothing() {
     });
     dir.idferry("run fans.csv --ticket none")
         .at(&simulator)
-        .output()
         .exits(0);
     assert_eq!(lookups(&simulator).calls, 2_000);
     assert!(!dir.names().contains(&"idferry.db-wal".to_owned()));
@@ -242,10 +227,8 @@ fn a_backup_during_a_run_is_a_job_of_its_own() {
     let simulator = simulator(unhurried());
     let dir = TestDir::with_fans(SUBJECTS);
     let command = "run fans.csv --ticket none --concurrency 4";
-    let mut run = dir.idferry(command).at(&simulator).start();
-    run.until("thirty calls", || lookups(&simulator).calls >= 30);
+    let run = dir.idferry(command).started(&simulator, 30);
     dir.idferry("backup copy.db")
-        .output()
         .exits(0)
         .says("copy.db: 400 subjects, ");
     run.kill().was_killed();
@@ -256,7 +239,6 @@ fn a_backup_during_a_run_is_a_job_of_its_own() {
     let answered = |state: &str| {
         let file = format!("{state}.csv");
         dir.idferry(&format!("export --state {state} -o {file}"))
-            .output()
             .exits(0);
         let results = dir.read(&file);
         let answered = results.lines().filter(|line| !line.contains(",queued,"));
@@ -267,7 +249,6 @@ fn a_backup_during_a_run_is_a_job_of_its_own() {
     let done = dir
         .idferry("run fans.csv --state copy.db --ticket none")
         .at(&simulator)
-        .output()
         .exits(0);
     assert!(!done.err.contains("warning"), "{}", done.err);
     assert!(!dir.read("fans.links.csv").contains(",queued,"));
@@ -277,21 +258,18 @@ fn a_backup_during_a_run_is_a_job_of_its_own() {
 fn a_backup_overwrites_nothing() {
     let dir = TestDir::with_fans(4);
     dir.idferry("backup copy.db")
-        .output()
         .exits(2)
         .says("there is no state file idferry.db");
-    dir.idferry("run fans.csv --budget 0").output().exits(75);
+    dir.idferry("run fans.csv --budget 0").exits(75);
     let before = dir.read("fans.csv");
     for target in ["fans.csv", "idferry.db"] {
         dir.idferry("backup")
             .arg(target)
-            .output()
             .exits(2)
             .says(&format!("{target} exists, and a backup overwrites nothing"));
     }
     assert_eq!(dir.read("fans.csv"), before);
     dir.idferry("backup nowhere/copy.db")
-        .output()
         .exits(1)
         .says("the backup nowhere/copy.db could not be written: No such file");
     assert_eq!(dir.names(), ["fans.csv", "fans.links.csv", "idferry.db"]);

@@ -4,9 +4,9 @@ use std::io::Write;
 
 use idferry::{model::Limits, sim::SimOptions};
 
-use super::test_dir::{
-    TestDir, expected, fans, ids, lookups, same_lines, simulator, timeless, unhurried,
-};
+use crate::scenario::{same, timeless};
+
+use super::test_dir::{TestDir, expected, fans, ids, lookups, simulator, unhurried};
 
 #[test]
 fn a_run_killed_again_and_again_comes_to_the_same_results() {
@@ -16,11 +16,10 @@ fn a_run_killed_again_and_again_comes_to_the_same_results() {
     let command = "run fans.csv --ticket none --concurrency 4";
     let kills: [u64; 5] = [1, 40, 100, 170, 260];
     for calls in kills {
-        let mut run = dir.idferry(command).at(&simulator).start();
-        run.until("enough calls", || lookups(&simulator).calls >= calls);
+        let run = dir.idferry(command).started(&simulator, calls);
         run.kill().was_killed();
     }
-    dir.idferry(command).at(&simulator).output().exits(0);
+    dir.idferry(command).at(&simulator).exits(0);
 
     // A kill repeats at most the 4 calls in the air and the answers of one interval: 20 ms at the
     // pace of basic.minute, 4 of them. Half as much again for a machine under load.
@@ -32,16 +31,15 @@ fn a_run_killed_again_and_again_comes_to_the_same_results() {
     undisturbed
         .idferry("run fans.csv --ticket none")
         .at(&simulator)
-        .output()
         .exits(0);
     let results = timeless(&dir.read("fans.links.csv"));
-    same_lines(&results, &timeless(&undisturbed.read("fans.links.csv")));
+    same(&results, &timeless(&undisturbed.read("fans.links.csv")));
     let subjects: Vec<_> = (0..SUBJECTS).map(ids).collect();
     let subjects = subjects
         .iter()
         .map(|(unionid, openid)| (&**unionid, &**openid));
     let world = simulator.with(|remote| expected(remote.world(), subjects));
-    same_lines(&results, &world);
+    same(&results, &world);
 }
 
 #[test]
@@ -53,13 +51,11 @@ fn a_quota_of_fifty_an_hour_survives_three_runs_and_a_kill() {
     let dir = TestDir::with_fans(120);
     let command = "run fans.csv --ticket none --quota business.hour=50 --margin 0 --on-quota exit \
                    --concurrency 4";
-    let mut run = dir.idferry(command).at(&simulator).start();
-    run.until("ten calls", || lookups(&simulator).calls >= 10);
+    let run = dir.idferry(command).started(&simulator, 10);
     run.kill().was_killed();
     for _ in 0..2 {
         dir.idferry(command)
             .at(&simulator)
-            .output()
             .exits(75)
             .says("Stopped: business.hour is used up")
             .says("come back at ");
@@ -96,7 +92,6 @@ fn an_import_cut_short_by_a_kill_leaves_nothing_behind() {
 
     dir.write("fans.csv", all);
     dir.idferry("run fans.csv --budget 0")
-        .output()
         .exits(75)
         .says("fans.csv: 60,000 lines, 60,000 new subjects\n");
 }

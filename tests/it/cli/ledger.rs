@@ -97,7 +97,7 @@ fn eight_processes_at_once_with_kills_never_exceed_the_hour() {
         runs[job] = Some(start(job));
     }
     for run in runs.into_iter().flatten() {
-        run.output().exits(75);
+        run.exits(75);
     }
     let lane = lookups(&simulator);
     assert_eq!((lane.refused_45009, lane.lockouts), (0, 0));

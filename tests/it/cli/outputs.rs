@@ -54,7 +54,6 @@ fn nothing_of_the_users_is_an_output() {
     ] {
         dir.idferry(&format!("run fans.csv more.csv {flags} --budget 0"))
             .env("WECOM_CORP_SECRET_FILE", dir.path("secret"))
-            .output()
             .exits(2)
             .says(says);
         assert_eq!(dir.names(), before, "{flags}: nothing was done");
@@ -68,7 +67,6 @@ fn second_input_named_like_the_default_output_stays() {
     let dir = desk();
     dir.write("fans.links.csv", fans(5..9));
     dir.idferry("run fans.csv fans.links.csv --budget 0")
-        .output()
         .exits(2)
         .says("fans.links.csv is an input, which nothing is written over");
     assert_eq!(dir.read("fans.links.csv"), fans(5..9));
@@ -78,7 +76,6 @@ fn second_input_named_like_the_default_output_stays() {
 fn export_replaces_what_its_job_wrote_and_nothing_else() {
     let dir = desk();
     dir.idferry("run fans.csv --sandbox --state idferry.db")
-        .output()
         .exits(0);
     let state = std::fs::read(dir.path("idferry.db")).unwrap();
     for name in [
@@ -91,30 +88,22 @@ fn export_replaces_what_its_job_wrote_and_nothing_else() {
     ] {
         dir.idferry("export -o")
             .arg(name)
-            .output()
             .exits(2)
             .says("name another file with --output");
     }
     for name in ["idferry.db", "fans.csv", "idferry.toml"] {
-        dir.idferry("export --overwrite -o")
-            .arg(name)
-            .output()
-            .exits(2);
+        dir.idferry("export --overwrite -o").arg(name).exits(2);
     }
     assert_eq!(std::fs::read(dir.path("idferry.db")).unwrap(), state);
     assert_eq!(dir.read("fans.csv"), fans(0..5));
     for _ in 0..2 {
-        dir.idferry("export -o part.csv --outcome linked")
-            .output()
-            .exits(0);
-        dir.idferry("export").output().exits(0);
+        dir.idferry("export -o part.csv --outcome linked").exits(0);
+        dir.idferry("export").exits(0);
     }
     // An empty file holds nothing that could be lost.
     dir.write("empty.csv", "");
-    dir.idferry("export -o empty.csv").output().exits(0);
-    dir.idferry("export -o more.csv --overwrite")
-        .output()
-        .exits(0);
+    dir.idferry("export -o empty.csv").exits(0);
+    dir.idferry("export -o more.csv --overwrite").exits(0);
     assert!(dir.read("more.csv").contains("linked"));
 }
 
@@ -122,23 +111,19 @@ fn export_replaces_what_its_job_wrote_and_nothing_else() {
 fn results_of_another_job_are_kept() {
     let dir = TestDir::with_fans(5);
     dir.idferry("run fans.csv --sandbox --output x.csv")
-        .output()
         .exits(0);
     let theirs = dir.read("x.csv");
     dir.write("more.csv", fans(5..19));
     dir.idferry("run more.csv --sandbox --state new.db --output x.csv")
-        .output()
         .exits(2)
         .says("x.csv was written by another job than that of new.db")
         .says("--overwrite");
     assert_eq!(dir.read("x.csv"), theirs);
     assert!(!dir.names().contains(&"new.db".to_owned()));
     dir.idferry("run more.csv --sandbox --state new.db --output x.csv --overwrite")
-        .output()
         .exits(0);
     // Now they are the other job's.
     dir.idferry("run fans.csv --sandbox --output x.csv")
-        .output()
         .exits(2);
 }
 
@@ -150,11 +135,7 @@ fn moved_job_knows_its_results() {
     let run = |folder: &str| {
         let line = format!("run {folder}/fans.csv --sandbox --state {folder}/s.db");
         let output = format!("{folder}/x.csv");
-        dir.idferry(&line)
-            .arg("--output")
-            .arg(output)
-            .output()
-            .exits(0);
+        dir.idferry(&line).arg("--output").arg(output).exits(0);
     };
     run("a");
     std::fs::rename(dir.path("a"), dir.path("b")).unwrap();
@@ -166,18 +147,16 @@ fn sandbox_and_real_results_have_names_of_their_own() {
     let dir = TestDir::new();
     dir.write("fans.csv", fans(0..5) + "bad,\n");
     let simulator = simulator(prompt());
-    dir.idferry("run fans.csv").at(&simulator).output().exits(3);
+    dir.idferry("run fans.csv").at(&simulator).exits(3);
     let real = (dir.read("fans.links.csv"), dir.read("fans.rejects.csv"));
-    dir.idferry("run fans.csv --sandbox").output().exits(3);
+    dir.idferry("run fans.csv --sandbox").exits(3);
     assert_eq!(
         (dir.read("fans.links.csv"), dir.read("fans.rejects.csv")),
         real
     );
     assert!(dir.read("fans.sandbox.links.csv").contains("linked"));
     assert!(dir.read("fans.sandbox.rejects.csv").contains("bad"));
-    dir.idferry("export --sandbox --outcome linked")
-        .output()
-        .exits(0);
+    dir.idferry("export --sandbox --outcome linked").exits(0);
     assert!(dir.read("fans.sandbox.linked.csv").contains("linked"));
 }
 
@@ -185,11 +164,10 @@ fn sandbox_and_real_results_have_names_of_their_own() {
 fn run_without_answers_leaves_older_results_alone() {
     let dir = TestDir::with_fans(5);
     dir.idferry("run fans.csv --sandbox --output x.csv")
-        .output()
         .exits(0);
     let older = dir.read("x.csv");
     let command = "run fans.csv --state new.db --output x.csv --overwrite --budget 0";
-    dir.idferry(command).output().exits(75);
+    dir.idferry(command).exits(75);
     assert_eq!(dir.read("x.csv"), older);
 }
 
@@ -203,26 +181,21 @@ fn glob_typed_twice_asks_nobody_twice() {
         dir.program("sh", ["-c", "exec \"$0\" run *.csv"])
             .arg(env!("CARGO_BIN_EXE_idferry"))
     };
-    glob().at(&simulator).output().exits(3);
+    glob().at(&simulator).exits(3);
     let results = dir.read("a.links.csv");
     glob()
         .at(&simulator)
-        .output()
         .exits(3)
         .says("a.links.csv is a results file of idferry: skipped")
         .says("a.rejects.csv is a rejects file in which nothing was mended: skipped");
     assert_eq!(lookups(&simulator).calls, 50);
     assert_eq!(dir.read("a.links.csv"), results);
-    dir.idferry("plan a.csv a.links.csv a.rejects.csv")
-        .output()
-        .exits(0);
+    dir.idferry("plan a.csv a.links.csv a.rejects.csv").exits(0);
     dir.idferry("run a.links.csv")
-        .output()
         .exits(2)
         .says("a.links.csv is a results file of idferry: name an input");
     dir.idferry("run - --budget 0")
         .with_stdin(results)
-        .output()
         .exits(2)
         .says("standard input is a results file of idferry");
 }
@@ -239,7 +212,7 @@ fn rejects_are_mended_and_given_back() {
     );
     let columns = "--columns unionid=会员unionid";
     let run = |input: &str| dir.idferry(&format!("run {input} {columns} --budget 0"));
-    run("a.csv").output().exits(75);
+    run("a.csv").exits(75);
     let rejects = dir.read("a.rejects.csv");
     let expected = format!(
         "source,line,column,reason,unionid,openid,corpid,other_1\n\
@@ -252,11 +225,9 @@ fn rejects_are_mended_and_given_back() {
     // Half of it is mended: it is no longer idferry's to replace, but an input.
     dir.write("a.rejects.csv", rejects.replace("'=bad", &unionid));
     run("a.csv")
-        .output()
         .exits(2)
         .says("was changed since this job wrote it");
     run("a.rejects.csv")
-        .output()
         .exits(75)
         .says("a.rejects.csv: 2 lines, 1 new subject, 1 invalid");
     let again = dir.read("a.rejects.rejects.csv");
@@ -264,13 +235,13 @@ fn rejects_are_mended_and_given_back() {
         again.contains("\na.rejects.csv,3,unionid,is empty,,,,139\n"),
         "{again}"
     );
-    let results = dir.idferry("export -o -").output().exits(0).out;
+    let results = dir.idferry("export -o -").exits(0).out;
     assert!(
         results.contains(&format!("{unionid},{openid},,")),
         "{results}"
     );
     // Imported, nothing in it can be lost.
-    run("a.csv").output().exits(75);
+    run("a.csv").exits(75);
     assert!(dir.read("a.rejects.csv").contains("'=bad"));
 }
 
@@ -278,35 +249,27 @@ fn rejects_are_mended_and_given_back() {
 fn output_is_compressed_by_its_name() {
     let dir = TestDir::with_fans(40);
     dir.idferry("run fans.csv --sandbox --output x.csv.gz")
-        .output()
         .exits(0);
-    let plain = dir.idferry("export --sandbox -o -").output().exits(0).out;
+    let plain = dir.idferry("export --sandbox -o -").exits(0).out;
     let unpacked = |program: &str, name: &str| {
-        let done = dir.program(program, ["-dc", name]).output().exits(0);
+        let done = dir.program(program, ["-dc", name]).exits(0);
         assert_eq!(done.out, plain, "{name}");
     };
     unpacked("gzip", "x.csv.gz");
     let first = std::fs::read(dir.path("x.csv.gz")).unwrap();
     std::fs::remove_file(dir.path("x.csv.gz")).unwrap();
-    dir.idferry("export --sandbox -o x.csv.gz")
-        .output()
-        .exits(0);
+    dir.idferry("export --sandbox -o x.csv.gz").exits(0);
     assert_eq!(
         std::fs::read(dir.path("x.csv.gz")).unwrap(),
         first,
         "the same bytes"
     );
-    dir.idferry("export --sandbox -o x.csv.zst")
-        .output()
-        .exits(0);
+    dir.idferry("export --sandbox -o x.csv.zst").exits(0);
     let packed = std::fs::read(dir.path("x.csv.zst")).unwrap();
     assert!(packed.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]));
     // They are this job's, and no inputs.
-    dir.idferry("export --sandbox -o x.csv.zst")
-        .output()
-        .exits(0);
+    dir.idferry("export --sandbox -o x.csv.zst").exits(0);
     dir.idferry("run fans.csv x.csv.gz x.csv.zst --sandbox --output x.csv.gz")
-        .output()
         .exits(0)
         .says("x.csv.gz is a results file of idferry: skipped")
         .says("x.csv.zst is a results file of idferry: skipped");
@@ -317,7 +280,6 @@ fn what_a_killed_process_left_is_swept() {
     let dir = TestDir::with_fans(5);
     dir.write(".x.csv.aB3dE6.part", "half");
     dir.idferry("run fans.csv --sandbox --output x.csv")
-        .output()
         .exits(0);
     assert_eq!(
         dir.names(),
@@ -333,7 +295,6 @@ fn formulas_from_the_server_are_harmless() {
     let dir = TestDir::with_fans(1);
     dir.idferry("run fans.csv --ticket none")
         .with_server(server.base_url())
-        .output()
         .exits(0);
     let results = dir.read("fans.links.csv");
     assert!(
@@ -361,34 +322,31 @@ fn names_cannot_steer_the_terminal() {
     );
     let done = run(fans(0..5) + "bad,\n").exits(75).says("5 new subjects");
     quiet(done.err);
-    quiet(dir.idferry("plan").arg(name).output().exits(0).out);
+    quiet(dir.idferry("plan").arg(name).exits(0).out);
     let events = dir
         .idferry("run --budget 0 --progress json")
         .arg(name)
-        .output()
         .exits(75)
         .err;
     for event in events.lines() {
         serde_json::from_str::<serde_json::Value>(event).unwrap();
     }
     quiet(events);
-    quiet(dir.idferry("export -o").arg(name).output().exits(2).err);
+    quiet(dir.idferry("export -o").arg(name).exits(2).err);
 }
 
 #[test]
 fn configuration_that_does_not_end_is_refused() {
     let dir = TestDir::with_fans(5);
-    dir.program("mkfifo", ["pipe"]).output().exits(0);
+    dir.program("mkfifo", ["pipe"]).exits(0);
     for file in ["/dev/zero", "pipe"] {
         dir.idferry("status --config")
             .arg(file)
-            .output()
             .exits(2)
             .says("a pipe or a device");
         dir.idferry("run fans.csv --ticket none")
             .env("WECOM_CORP_ID", "ww1")
             .env("WECOM_CORP_SECRET_FILE", file)
-            .output()
             .exits(2)
             .says("a pipe or a device");
     }
@@ -396,8 +354,7 @@ fn configuration_that_does_not_end_is_refused() {
 
 #[test]
 fn limit_of_open_files_bounds_the_calls_in_flight() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(300);
+    let (dir, simulator) = TestDir::with_simulator(300);
     let limited = |limit: &str| {
         let script = format!("ulimit -n {limit}; exec \"$0\" run fans.csv --concurrency 1024");
         let run = dir.program("sh", ["-c", &script]);

@@ -6,16 +6,14 @@ use super::test_dir::{TestDir, fans, lookups, prompt, simulator};
 
 /// 40 subjects, 15 of them answered: a bound corp, outcomes and quota used.
 fn under_way() -> (TestDir, Simulator) {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(40);
+    let (dir, simulator) = TestDir::with_simulator(40);
     dir.idferry("run fans.csv --ticket none --budget 15")
         .at(&simulator)
-        .output()
         .exits(75);
     (dir, simulator)
 }
 
-/// The state file and its log.
+/// The job file and its log.
 fn bytes(dir: &TestDir) -> [Option<Vec<u8>>; 2] {
     ["idferry.db", "idferry.db-wal"].map(|name| std::fs::read(dir.path(name)).ok())
 }
@@ -26,22 +24,22 @@ fn a_plan_counts_what_is_left_and_leaves_the_file_as_it_is() {
     let before = (bytes(&dir), dir.names());
     dir.write("more.csv", fans(30..60));
     let plan = dir.idferry("plan fans.csv more.csv --json").output();
-    let plan: serde_json::Value = serde_json::from_str(&plan.exits(0).out).unwrap();
+    let plan = plan.exits(0).json();
     assert_eq!(plan["subjects"], 60, "{plan}");
     assert_eq!(plan["answered"], 15);
     assert_eq!(plan["calls"], 45);
     std::fs::remove_file(dir.path("more.csv")).unwrap();
-    dir.idferry("plan").output().exits(0);
+    dir.idferry("plan").exits(0);
     assert!((bytes(&dir), dir.names()) == before);
     assert_eq!(lookups(&simulator).calls, 15);
 }
 
 #[test]
-fn a_rehearsal_goes_on_from_the_file_and_leaves_it_as_it_is() {
+fn a_rehearsal_resumes_a_copy_of_the_file() {
     let (dir, simulator) = under_way();
     let before = (bytes(&dir), dir.names());
-    let told = dir.idferry("rehearse --seed 1 --json").output().exits(0);
-    let told: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+    let told = dir.idferry("rehearse --seed 1 --json").exits(0);
+    let told = told.json();
     assert_eq!(told["subjects"], 25, "{told}");
     assert_eq!(told["answered"], 25);
     assert!((bytes(&dir), dir.names()) == before);
@@ -49,7 +47,6 @@ fn a_rehearsal_goes_on_from_the_file_and_leaves_it_as_it_is() {
     // The file is still its corp's.
     dir.idferry("run fans.csv --ticket none")
         .at(&simulator)
-        .output()
         .exits(0);
 }
 
@@ -78,7 +75,6 @@ fn new_inputs_are_counted_against_all_subjects_and_only_queued_ones_are_copied()
 
     let told = dir
         .idferry("rehearse fans.csv more.csv --seed 1 --keep --json")
-        .output()
         .exits(3);
     let kept = told
         .err
@@ -97,7 +93,7 @@ fn new_inputs_are_counted_against_all_subjects_and_only_queued_ones_are_copied()
 
     // As the run then finds.
     let run = dir.idferry("run fans.csv more.csv --ticket none");
-    let run = run.at(&simulator).output().exits(3);
+    let run = run.at(&simulator).exits(3);
     run.says("more.csv: 7 lines, 3 new subjects");
     assert_eq!(lookups(&simulator).calls, 43);
 }
@@ -111,10 +107,7 @@ fn parked_subjects_are_rehearsed_after_the_last_answer() {
     let run = dir.idferry("run fans.csv --ticket none --budget 3");
     run.at(&simulator).output();
     dir.write("more.csv", fans(0..3));
-    let told = dir
-        .idferry("rehearse more.csv --seed 1 --json")
-        .output()
-        .exits(0);
+    let told = dir.idferry("rehearse more.csv --seed 1 --json").exits(0);
     let told: serde_json::Value = serde_json::from_str(&told.out).unwrap();
     assert_eq!(told["states"]["parked"], 0, "{told}");
     assert_eq!(told["states"]["queued"], 0);
@@ -128,13 +121,11 @@ fn plan_and_rehearse_end_with_the_run_to_type() {
     let rehearsed = dir
         .idferry(&format!("rehearse {flags} --seed 1 --faults=mild"))
         .arg("my fans.csv")
-        .output()
         .exits(0);
     let next = format!("\n  idferry run {flags} 'my fans.csv'\n");
     assert!(rehearsed.out.ends_with(&next), "{}", rehearsed.out);
     let line = format!("rehearse --subjects 3 {flags} --json");
-    let rehearsed = dir.idferry(&line).output().exits(0).out;
-    let rehearsed: serde_json::Value = serde_json::from_str(&rehearsed).unwrap();
+    let rehearsed = dir.idferry(&line).exits(0).json();
     assert_eq!(rehearsed["next"], format!("idferry run INPUT.csv {flags}"));
     let planned = dir.idferry(&format!("plan fans.csv {flags}")).output();
     let next = format!("\n  idferry run fans.csv {flags}\n");
@@ -153,22 +144,20 @@ fn both_can_be_asked_beside_a_run_and_after_a_kill() {
         .at(&simulator)
         .start();
     run.until("five answers on disk", || {
-        let status = dir.idferry("status").output();
-        status.out.contains("queued              15")
+        dir.status()["subjects"]["queued"] == 15
     });
     let plan = || {
-        let plan = dir.idferry("plan --json").output().exits(0).out;
-        let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+        let plan = dir.idferry("plan --json").exits(0).json();
         assert_eq!(plan["calls"], 15, "{plan}");
     };
     plan();
-    dir.idferry("rehearse --seed 1").output().exits(0);
+    dir.idferry("rehearse --seed 1").exits(0);
     run.kill().was_killed();
-    // What the dead process had in its log is the next writer's to fold in.
+    // Readers leave the log of the dead process to the next writer.
     let before = bytes(&dir);
     assert!(before[1].as_ref().is_some_and(|log| !log.is_empty()));
     plan();
-    dir.idferry("status").output().exits(0);
-    dir.idferry("rehearse --seed 1").output().exits(0);
+    dir.idferry("status").exits(0);
+    dir.idferry("rehearse --seed 1").exits(0);
     assert!(bytes(&dir) == before);
 }

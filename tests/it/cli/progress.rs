@@ -1,31 +1,20 @@
-//! What is shown on the way, and to whom.
+//! What a run prints while it works, in each form.
 
 use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::test_dir::{TestDir, prompt, simulator};
+use super::test_dir::TestDir;
 
 #[test]
 fn progress_as_json_has_the_documented_fields() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(50);
-    let done = dir
-        .idferry("run fans.csv --ticket none --progress json")
-        .at(&simulator)
-        .output()
-        .exits(0);
-    let events: Vec<Value> = done
-        .err
-        .lines()
-        .filter(|line| line.starts_with('{'))
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}")))
-        .collect();
+    let (dir, simulator) = TestDir::with_simulator(50);
+    let typed = dir.idferry("run fans.csv --ticket none --progress json");
+    let done = typed.at(&simulator).exits(0);
+    let events = events(&done);
     let named = |name: &str| {
-        let mut found = events.iter().filter(|event| event["event"] == name);
-        found
-            .next_back()
-            .unwrap_or_else(|| panic!("no {name} in\n{}", done.err))
+        let found = events.iter().rfind(|event| event["event"] == name);
+        found.unwrap_or_else(|| panic!("no {name} in\n{}", done.err))
     };
     assert_eq!(events[0]["event"], "message");
     assert_eq!(events[1]["event"], "started");
@@ -33,17 +22,8 @@ fn progress_as_json_has_the_documented_fields() {
     named("token_fetched");
     assert!(named("outlook").get("finish_at").is_some());
     let last = named("progress");
-    for field in [
-        "at",
-        "subjects",
-        "calls",
-        "in_flight",
-        "width",
-        "calls_per_second",
-        "finish_at",
-        "windows",
-        "waiting",
-    ] {
+    let fields = "at subjects calls in_flight width calls_per_second finish_at windows waiting";
+    for field in fields.split(' ') {
         assert!(last.get(field).is_some(), "no {field} in {last}");
     }
     let subjects = &last["subjects"];
@@ -63,19 +43,14 @@ fn progress_as_json_has_the_documented_fields() {
 
 #[test]
 fn the_last_progress_is_the_end() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(50);
+    let (dir, simulator) = TestDir::with_simulator(50);
     let typed = dir.idferry("run fans.csv --ticket none --progress json");
-    let done = typed.at(&simulator).output().exits(0);
-    let mut progress = done
-        .err
-        .lines()
-        .filter(|line| line.contains(r#""event":"progress""#));
-    let last: Value = serde_json::from_str(progress.next_back().unwrap()).unwrap();
-    assert_eq!(
-        (&last["calls"], &last["in_flight"]),
-        (&50.into(), &0.into())
-    );
+    let done = typed.at(&simulator).exits(0);
+    let progress = events(&done);
+    let progress = progress.iter().rfind(|event| event["event"] == "progress");
+    let last = progress.unwrap();
+    assert_eq!(last["calls"], 50);
+    assert_eq!(last["in_flight"], 0);
     assert_eq!(last["subjects"]["queued"], 0);
 }
 
@@ -87,11 +62,10 @@ fn events(done: &super::test_dir::Output) -> Vec<Value> {
 
 #[test]
 fn ended_event_has_all_of_the_summary_and_nothing_else_is_printed() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(20);
+    let (dir, simulator) = TestDir::with_simulator(20);
     let typed = "run fans.csv --ticket none --quota business.hour=5 --margin 0 --on-quota exit \
                  --progress json";
-    let done = dir.idferry(typed).at(&simulator).output().exits(75);
+    let done = dir.idferry(typed).at(&simulator).exits(75);
     let events = events(&done);
     assert_eq!(events[0]["event"], "message");
     assert_eq!(events[0]["text"], "fans.csv: 20 lines, 20 new subjects");
@@ -164,54 +138,43 @@ fn ended_event_has_all_of_the_summary_and_nothing_else_is_printed() {
 
 #[test]
 fn quiet_keeps_requested_events() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(20);
+    let (dir, simulator) = TestDir::with_simulator(20);
     let typed = dir.idferry("run fans.csv --ticket none --progress json -q");
-    let done = typed.at(&simulator).output().exits(0);
+    let done = typed.at(&simulator).exits(0);
     let events = events(&done);
     assert!(events.iter().all(|event| event["event"] != "message"));
     let last = events.last().unwrap();
-    assert_eq!(
-        (&last["event"], &last["exit_code"]),
-        (&"ended".into(), &0.into())
-    );
+    assert_eq!(last["event"], "ended");
+    assert_eq!(last["exit_code"], 0);
     assert_eq!(last["results"]["path"], "fans.links.csv");
 }
 
 #[test]
 fn what_goes_wrong_and_what_is_logged_are_events_too() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(20);
+    let (dir, simulator) = TestDir::with_simulator(20);
     let typed = dir.idferry("run fans.csv more.csv --progress json");
-    let done = typed.at(&simulator).output().exits(2);
+    let done = typed.at(&simulator).exits(2);
     let told = events(&done);
     let text = told.last().unwrap()["text"].as_str().unwrap();
     assert!(text.starts_with("idferry: cannot open more.csv"), "{text}");
     let typed = dir.idferry("run fans.csv --ticket none --progress json -vv");
-    let done = typed.at(&simulator).output().exits(0);
+    let done = typed.at(&simulator).exits(0);
     assert!(events(&done).iter().any(|line| line["level"] == "INFO"));
 }
 
 #[test]
 fn a_wait_is_told_as_json_with_its_window_and_its_end() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(20);
-    let mut run = dir
-        .idferry("run fans.csv --ticket none --quota business.hour=5 --margin 0 --progress json")
-        .at(&simulator)
-        .start();
+    let (dir, simulator) = TestDir::with_simulator(20);
+    let command = "run fans.csv --ticket none --quota business.hour=5 --margin 0 --progress json";
+    let mut run = dir.idferry(command).at(&simulator).start();
     let line = run.says(r#""reason":"window""#);
     let waiting = &serde_json::from_str::<Value>(&line).unwrap()["waiting"];
     assert_eq!(waiting["window"], "business.hour");
-    assert!(
-        waiting["until"].as_str().unwrap().ends_with("+08:00"),
-        "{waiting}"
-    );
-    // Seen from beside it, too, a moment later.
+    assert!(waiting["until"].as_str().unwrap().ends_with("+08:00"));
+    // `status` says the same a moment later.
     let mut status = Value::Null;
     run.until("the wait on disk", || {
-        let out = dir.idferry("status --json").output().exits(0).out;
-        status = serde_json::from_str(&out).unwrap();
+        status = dir.status();
         !status["waiting"].is_null()
     });
     assert_eq!(status["waiting"]["reason"], "business.hour is used up");
@@ -221,15 +184,13 @@ fn a_wait_is_told_as_json_with_its_window_and_its_end() {
 
 #[test]
 fn quiet_success_prints_nothing() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(20);
+    let (dir, simulator) = TestDir::with_simulator(20);
     let quiet = "run fans.csv --progress none -q";
-    let done = dir.idferry(quiet).at(&simulator).output().exits(0);
+    let done = dir.idferry(quiet).at(&simulator).exits(0);
     assert_eq!((&*done.out, &*done.err), ("", ""));
     // What did not end well is told all the same.
     dir.idferry("run more.csv -q")
         .at(&simulator)
-        .output()
         .exits(2)
         .says("cannot open more.csv");
     dir.write("more.csv", super::test_dir::fans(20..30));
@@ -242,37 +203,22 @@ fn quiet_success_prints_nothing() {
 
 #[test]
 fn no_progress_still_sums_up() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(20);
-    let done = dir
-        .idferry("run fans.csv --progress none")
-        .at(&simulator)
-        .output()
-        .exits(0);
-    let done = done
-        .says("Finished: every subject is answered.")
-        .prints_nothing();
+    let (dir, simulator) = TestDir::with_simulator(20);
+    let typed = dir.idferry("run fans.csv --progress none").at(&simulator);
+    let done = typed.exits(0).prints_nothing();
+    let done = done.says("Finished: every subject is answered.");
     assert!(!done.err.contains("to be asked"), "{}", done.err);
 }
 
 #[test]
 fn a_reader_who_leaves_is_no_failure() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(300);
-    dir.idferry("run fans.csv --budget 0 -q").output().exits(75);
-    for line in [
-        "run fans.csv --output -",
-        "export -o -",
-        "status",
-        "status --json",
-        "run -h",
-    ] {
+    let (dir, simulator) = TestDir::with_simulator(300);
+    dir.idferry("run fans.csv --budget 0 -q").exits(75);
+    let run = "run fans.csv --output -";
+    for line in [run, "export -o -", "status", "status --json", "run -h"] {
         let mut command = dir.idferry(line).at(&simulator).command();
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
         let err = String::from_utf8_lossy(&output.stderr);
@@ -286,8 +232,7 @@ fn a_reader_who_leaves_is_no_failure() {
 
 #[test]
 fn a_closed_standard_error_changes_nothing() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(20);
+    let (dir, simulator) = TestDir::with_simulator(20);
     let mut command = dir.idferry("run fans.csv").at(&simulator).command();
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stderr.take());
@@ -297,14 +242,13 @@ fn a_closed_standard_error_changes_nothing() {
 
 #[test]
 fn colours_are_for_those_who_want_them() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(5);
+    let (dir, simulator) = TestDir::with_simulator(5);
     let colours = |variables: &[(&str, &str)]| {
         let mut typed = dir.idferry("run fans.csv").at(&simulator);
         for (name, value) in variables {
             typed = typed.env(name, value);
         }
-        typed.output().exits(0).err.contains('\x1b')
+        typed.exits(0).err.contains('\x1b')
     };
     assert!(!colours(&[]), "not into a pipe");
     assert!(colours(&[("CLICOLOR_FORCE", "1")]));

@@ -1,6 +1,8 @@
 //! The command that the README begins with.
 
-use super::test_dir::{TestDir, expected, same_lines, sample, timeless};
+use crate::scenario::{same, timeless};
+
+use super::test_dir::{TestDir, expected, sample};
 use idferry::sim::{World, WorldOptions};
 
 #[test]
@@ -13,24 +15,19 @@ fn first_readme_command_needs_nothing_and_answers_all() {
     run.says("to be asked: 970 of 970 subjects");
     assert_eq!(dir.mode("sandbox.db"), 0o600);
     assert_eq!(dir.mode("sandbox.db-wal"), 0o600);
-    run.output()
-        .exits(0)
+    run.exits(0)
         .says("1,000 lines, 970 new subjects, 30 repeated")
         .says("Finished: every subject is answered.")
         .prints_nothing();
 
+    const RESULTS: &str = "fans.sandbox.links.csv";
     assert_eq!(
         dir.names(),
-        [
-            "fans.sandbox.links.csv",
-            "sample_data",
-            "sandbox.db",
-            "sandbox.ledger.db"
-        ]
+        [RESULTS, "sample_data", "sandbox.db", "sandbox.ledger.db"]
     );
-    assert_eq!(dir.mode("fans.sandbox.links.csv"), 0o600);
-    let first = dir.read("fans.sandbox.links.csv");
-    same_lines(&timeless(&first), &as_the_world_is());
+    assert_eq!(dir.mode(RESULTS), 0o600);
+    let first = dir.read(RESULTS);
+    same(&timeless(&first), &as_the_world_is());
     for line in first.lines().skip(1) {
         let (_, resolved_at) = line.rsplit_once(',').unwrap();
         assert!(resolved_at.ends_with("+08:00"), "{line}");
@@ -40,20 +37,16 @@ fn first_readme_command_needs_nothing_and_answers_all() {
             true => timeless(&kept),
             false => kept,
         };
-        assert_eq!(
-            timeless(&first),
-            kept,
-            "sample_data/expected is out of date"
-        );
+        let first = timeless(&first);
+        assert_eq!(first, kept, "sample_data/expected is out of date");
     }
 
-    // Invocation again, it makes no call and writes the same bytes.
+    // The same command again makes no call and writes the same bytes.
     dir.idferry("run sample_data/fans.csv --sandbox")
-        .output()
         .exits(0)
         .says("already imported")
         .says("calls     0 in");
-    assert_eq!(dir.read("fans.sandbox.links.csv"), first);
+    assert_eq!(dir.read(RESULTS), first);
 }
 
 /// 970 subjects in the order of their first appearance, as the sandbox's world has them.

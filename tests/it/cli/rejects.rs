@@ -1,8 +1,6 @@
 //! Lines that are no subjects: told at every run, counted once, never lost.
 
-use std::io::Write;
-
-use super::test_dir::{TestDir, fans, lookups, prompt, simulator};
+use super::test_dir::{TestDir, fans, gzip, lookups, prompt, simulator};
 
 fn with_bad_lines(numbers: std::ops::Range<usize>, bad: &str) -> String {
     fans(numbers) + &format!("{bad},\n")
@@ -15,28 +13,24 @@ fn a_later_input_that_fails_costs_no_reject_of_an_earlier_one() {
     dir.write("b.csv", with_bad_lines(5..9, "lonely-b"));
     dir.write("bad.csv", "name,age\nx,1\n");
     dir.idferry("run a.csv bad.csv --budget 0")
-        .output()
         .exits(2)
         .says("bad.csv has no column");
     let told = dir.read("a.rejects.csv");
-    assert!(
-        told.contains("\na.csv,7,unionid,has 8 characters; ids have 16 to 64,lonely-a,,\n"),
-        "{told}"
-    );
-    dir.idferry("run a.csv b.csv --budget 0").output().exits(75);
+    let reason = "unionid,has 8 characters; ids have 16 to 64";
+    let line = format!("\na.csv,7,{reason},lonely-a,,\n");
+    assert!(told.contains(&line), "{told}");
+    dir.idferry("run a.csv b.csv --budget 0").exits(75);
     let both = dir.read("a.rejects.csv");
     assert!(both.starts_with(&told), "{both}");
-    assert!(
-        both.contains("\nb.csv,6,unionid,has 8 characters; ids have 16 to 64,lonely-b,,\n"),
-        "{both}"
-    );
+    let line = format!("\nb.csv,6,{reason},lonely-b,,\n");
+    assert!(both.contains(&line), "{both}");
     assert_eq!(dir.mode("a.rejects.csv"), 0o600);
 
-    // The state file knows them, whatever became of the file.
+    // The job file has them, without the rejects file.
     std::fs::remove_file(dir.path("a.rejects.csv")).unwrap();
-    dir.idferry("run --budget 0").output().exits(75);
+    dir.idferry("run --budget 0").exits(75);
     assert_eq!(dir.read("a.rejects.csv"), both);
-    dir.idferry("run a.csv b.csv --budget 0").output().exits(75);
+    dir.idferry("run a.csv b.csv --budget 0").exits(75);
     assert_eq!(dir.read("a.rejects.csv"), both);
 }
 
@@ -48,7 +42,6 @@ fn a_second_run_says_why_it_is_no_success() {
     for _ in 0..2 {
         dir.idferry("run a.csv")
             .at(&simulator)
-            .output()
             .exits(3)
             .says("Finished, but 1 input line invalid. (exit 3)")
             .says("rejects   a.rejects.csv (1 invalid line)");
@@ -59,26 +52,20 @@ fn a_second_run_says_why_it_is_no_success() {
 #[test]
 fn a_source_that_broke_off_and_is_read_again_counts_once() {
     let dir = TestDir::new();
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    let bad = "unionid,openid\nlonely,\n".to_owned();
-    let rows = fans(0..5_000).replace("unionid,openid\n", &bad);
-    gzip.write_all(rows.as_bytes()).unwrap();
-    let whole = gzip.finish().unwrap();
+    let whole = gzip(&fans(0..5_000).replace("unionid,openid\n", "unionid,openid\nlonely,\n"));
     dir.write("fans.csv.gz", &whole[..whole.len() / 2]);
     let mut torn = String::new();
     for _ in 0..2 {
-        dir.idferry("run fans.csv.gz --budget 0").output().exits(2);
+        dir.idferry("run fans.csv.gz --budget 0").exits(2);
         torn = dir.read("fans.rejects.csv");
         assert_eq!(torn.matches("lonely").count(), 1, "{torn}");
     }
     dir.write("fans.csv.gz", &whole);
     dir.idferry("run fans.csv.gz --budget 0")
-        .output()
         .exits(75)
         .says("rejects   fans.rejects.csv (1 invalid line)");
     assert_eq!(dir.read("fans.rejects.csv"), torn);
-    let plan = dir.idferry("plan --json").output().exits(0).out;
-    let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+    let plan = dir.idferry("plan --json").exits(0).json();
     assert_eq!(plan["lines"], 5_001, "{plan}");
     assert_eq!(plan["rejected"], 1);
     assert_eq!(plan["subjects"], 5_000);
@@ -91,12 +78,10 @@ fn impossible_output_is_reported_before_any_call() {
     dir.write("a.csv", with_bad_lines(0..5, "lonely"));
     dir.idferry("run a.csv --rejects nowhere/a.csv")
         .at(&simulator)
-        .output()
         .exits(2)
         .says("cannot write the rejects to nowhere/a.csv")
         .says("--rejects");
     assert_eq!(lookups(&simulator).calls, 0);
-    // They wait in the state file.
-    dir.idferry("run a.csv").at(&simulator).output().exits(3);
+    dir.idferry("run a.csv").at(&simulator).exits(3);
     assert!(dir.read("a.rejects.csv").contains("lonely"));
 }

@@ -4,15 +4,14 @@ use std::os::unix::fs::MetadataExt;
 
 use idferry::sim::Simulator;
 
-use super::test_dir::{TestDir, fans, prompt, simulator};
+use super::test_dir::{TestDir, fans};
 
 const RESULTS: &str = "fans.links.csv";
 
 /// A finished run of 30, and which file its results are.
 fn finished() -> (TestDir, Simulator, u64) {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(30);
-    dir.idferry("run fans.csv").at(&simulator).output().exits(0);
+    let (dir, simulator) = TestDir::with_simulator(30);
+    dir.idferry("run fans.csv").at(&simulator).exits(0);
     let file = file(&dir);
     (dir, simulator, file)
 }
@@ -28,7 +27,6 @@ fn a_run_that_changes_nothing_leaves_them_alone() {
     let lines = dir.read(RESULTS).lines().count() - 1;
     dir.idferry("run fans.csv")
         .at(&simulator)
-        .output()
         .exits(0)
         .says(&format!("{RESULTS} ({lines} lines"));
     assert_eq!(file(&dir), first);
@@ -40,17 +38,17 @@ fn what_somebody_else_has_touched_is_written_again() {
     let whole = dir.read(RESULTS);
     dir.write(RESULTS, whole.replace("linked", "LINKED"));
     assert_eq!(file(&dir), first, "touched in place");
-    dir.idferry("run fans.csv").at(&simulator).output().exits(0);
+    dir.idferry("run fans.csv").at(&simulator).exits(0);
     assert_eq!(dir.read(RESULTS), whole);
     std::fs::remove_file(dir.path(RESULTS)).unwrap();
-    dir.idferry("run fans.csv").at(&simulator).output().exits(0);
+    dir.idferry("run fans.csv").at(&simulator).exits(0);
     assert_eq!(dir.read(RESULTS), whole);
 }
 
 #[test]
 fn whatever_was_learned_is_written() {
     let (dir, simulator, first) = finished();
-    let idferry = |line: &str| dir.idferry(line).at(&simulator).output().exits(0);
+    let idferry = |line: &str| dir.idferry(line).at(&simulator).exits(0);
     // Nothing of this input is new, and its results go elsewhere.
     dir.write("some.csv", fans(10..20));
     idferry("run some.csv --output other.csv");
@@ -60,7 +58,6 @@ fn whatever_was_learned_is_written() {
     dir.write("more.csv", fans(29..31));
     dir.idferry("run more.csv --budget 0 --output fans.links.csv")
         .at(&simulator)
-        .output()
         .exits(75);
     let queued = file(&dir);
     assert_ne!(queued, first);

@@ -1,15 +1,15 @@
-//! No secret, no token, no ticket, nobody's id in anything that is printed.
+//! No secret, token, ticket or id in anything that is printed.
 
-use idferry::sim::{Fault, Faults, SimOptions, WorldOptions};
+use idferry::sim::{Fault, Faults, SimOptions};
 
 use super::{
     server::{Reply, Server},
-    test_dir::{Output, TestDir, fans, ids, prompt, simulator},
+    test_dir::{Output, TestDir, fans, ids, prompt, rejecting, simulator},
 };
 
 const TALK: [&str; 2] = ["-vvv --log-format text", "-vvv --log-format json"];
-const TOKEN: &str = "token-that-nobody-may-see";
-const TICKET: &str = "ticket-that-nobody-may-see";
+const TOKEN: &str = "token-that-must-not-be-printed";
+const TICKET: &str = "ticket-that-must-not-be-printed";
 const SECRET: &str = "made-up-secret";
 
 /// That neither stream has any of `words`, nor any id that `fans` and simulated worlds are made of.
@@ -42,16 +42,10 @@ fn a_good_run_and_a_bad_day_print_no_id_and_no_secret() {
         for faults in [Faults::none(), Faults::harsh().with(Fault::Hang, 0.0)] {
             let simulator = simulator(SimOptions { faults, ..prompt() });
             let dir = TestDir::with_fans(40);
-            let done = dir
-                .idferry(&format!("run fans.csv {talk} --ticket apply"))
-                .at(&simulator)
-                .output();
-            is_clean(&done.exits(0), &[simulator.corp_secret()]);
+            let done = dir.idferry(&format!("run fans.csv {talk} --ticket apply"));
+            is_clean(&done.at(&simulator).exits(0), &[simulator.corp_secret()]);
             let results = dir.read("fans.links.csv");
-            assert!(
-                results.contains("wmEJ"),
-                "the ids to look for are others:\n{results}"
-            );
+            assert!(results.contains("wmEJ"), "other ids:\n{results}");
         }
     }
 }
@@ -61,63 +55,43 @@ fn a_wrong_secret_is_not_repeated() {
     let simulator = simulator(prompt());
     for talk in TALK {
         let dir = TestDir::with_fans(5);
-        let done = dir
-            .idferry(&format!("run fans.csv {talk}"))
-            .at(&simulator)
-            .env("WECOM_CORP_SECRET", "guessed-secret")
-            .output();
-        is_clean(&done.exits(4), &["guessed-secret", simulator.corp_secret()]);
+        let done = dir.idferry(&format!("run fans.csv {talk}")).at(&simulator);
+        let done = done.env("WECOM_CORP_SECRET", "guessed-secret").exits(4);
+        is_clean(&done, &["guessed-secret", simulator.corp_secret()]);
     }
 }
 
 #[test]
 fn what_a_server_repeats_is_taken_out_of_its_words() {
-    // Halted, parked, and shut out: the three whose words are read.
+    // Halted, parked and locked out: the errmsg of each is used.
     for (errcode, exit) in [(60_020, 4), (987_654, 3), (45_009, 75)] {
         for talk in TALK {
             let server = parrot(errcode);
             let dir = TestDir::with_fans(3);
-            let done = dir
-                .idferry(&format!(
-                    "run fans.csv {talk} --ticket apply --max-duration 1s"
-                ))
-                .with_server(server.base_url())
-                .output();
+            let command = format!("run fans.csv {talk} --ticket apply --max-duration 1s");
+            let done = dir.idferry(&command).with_server(server.base_url());
             is_clean(&done.exits(exit), &[TOKEN, TICKET, SECRET]);
-            let status = dir.idferry("status").output();
-            is_clean(&status, &[TOKEN, TICKET, SECRET]);
-            let status = dir.idferry("status --json").output();
-            is_clean(&status, &[TOKEN, TICKET, SECRET]);
+            for status in ["status", "status --json"] {
+                is_clean(&dir.idferry(status).output(), &[TOKEN, TICKET, SECRET]);
+            }
         }
     }
 }
 
 #[test]
 fn refusals_and_rejects_print_no_id() {
-    let simulator = simulator(SimOptions {
-        world: WorldOptions {
-            rejected: 0.2,
-            ..WorldOptions::default()
-        },
-        ..prompt()
-    });
+    let simulator = simulator(rejecting(0.2));
     let dir = TestDir::new();
     let (unionid, _) = ids(99);
     dir.write("fans.csv", format!("{}{unionid},oOpen0*\n", fans(0..40)));
-    for command in [
-        "run fans.csv",
-        "retry --outcome rejected",
-        "export -o x.csv",
-    ] {
-        let done = dir
-            .idferry(&format!("{command} -vvv"))
-            .at(&simulator)
-            .output();
-        is_clean(&done, &[simulator.corp_secret()]);
+    let retry = "retry --outcome rejected";
+    for command in ["run fans.csv", retry, "export -o x.csv"] {
+        let done = dir.idferry(&format!("{command} -vvv")).at(&simulator);
+        is_clean(&done.output(), &[simulator.corp_secret()]);
     }
     let bad = TestDir::new();
     bad.write("bad.csv", format!("unionid,openid\n{unionid},oOpen0*\n"));
-    is_clean(&bad.idferry("run bad.csv -vvv").output().exits(2), &[]);
+    is_clean(&bad.idferry("run bad.csv -vvv").exits(2), &[]);
 }
 
 #[test]
@@ -128,35 +102,28 @@ fn secret_is_not_in_arguments_nor_token_on_disk() {
     };
     let server = Server::with_token(TOKEN, answers);
     let dir = TestDir::with_fans(3);
-    let mut run = dir
-        .idferry("run fans.csv --ticket none")
-        .with_server(server.base_url())
-        .start();
+    let command = dir.idferry("run fans.csv --ticket none");
+    let mut run = command.with_server(server.base_url()).start();
     run.until("an answer on disk", || {
-        let status = dir.idferry("status --json").output();
-        status.out.contains(r#""unlinked":1"#)
+        dir.status()["subjects"]["unlinked"] == 1
     });
     let arguments = std::fs::read(format!("/proc/{}/cmdline", run.pid())).unwrap();
     let arguments = String::from_utf8_lossy(&arguments).replace('\0', " ");
-    assert!(
-        arguments.ends_with("run fans.csv --ticket none "),
-        "{arguments}"
-    );
+    assert!(arguments.ends_with("run fans.csv --ticket none "));
     nowhere(&dir, &[TOKEN, SECRET]);
     run.kill().was_killed();
     nowhere(&dir, &[TOKEN, SECRET]);
 
-    // The ticket is kept, for its owner's eyes only; the token beside it is not.
+    // The ticket is stored, in a file that only its owner may read; the token is not.
     let server = parrot(0);
     dir.idferry("run fans.csv --ticket apply")
         .with_server(server.base_url())
-        .output()
         .exits(0);
     nowhere(&dir, &[TOKEN, SECRET]);
     assert_eq!(dir.mode("idferry.db"), 0o600);
 }
 
-/// That no file on the dir holds any of `words`.
+/// That no file in the folder holds any of `words`.
 #[track_caller]
 fn nowhere(dir: &TestDir, words: &[&str]) {
     let names = dir.names();

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// One request as it came over the wire.
+/// One request as it was received.
 #[derive(Clone)]
 pub(super) struct Request {
     /// `POST /cgi-bin/… HTTP/1.1`
@@ -38,9 +38,7 @@ impl Request {
 
 /// What comes back.
 pub(super) enum Reply {
-    /// HTTP 200 with this JSON.
     Json(String),
-    /// HTTP 404.
     NotFound,
     /// Nothing, until the client leaves.
     Hang,
@@ -68,7 +66,7 @@ impl Server {
         Self { base_url, seen }
     }
 
-    /// Tokens for everybody; lookups as `lookup` says.
+    /// Answers gettoken with `token`, and all else by `lookup`.
     pub(super) fn with_token(
         token: &'static str,
         lookup: impl Fn(&Request) -> Reply + Send + Sync + 'static,

@@ -6,68 +6,69 @@ use super::{
 };
 
 #[test]
-fn credentials_that_are_missing_are_named() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(5);
+fn missing_and_empty_credentials_are_reported_and_not_sent() {
+    let (dir, simulator) = TestDir::with_simulator(5);
     dir.idferry("run fans.csv")
-        .output()
         .exits(2)
         .says("no corp id is set")
         .says("WECOM_CORP_ID")
         .says("WECOM_CORP_SECRET_FILE")
         .says("--sandbox");
-    dir.idferry("run fans.csv")
-        .at(&simulator)
-        .env("WECOM_CORP_SECRET", "")
-        .output()
+    dir.write("empty", "\n");
+    for (secret, file, told) in [
+        ("", "", "no corp secret is set"),
+        (" \n", "", "no corp secret is set"),
+        ("", "nowhere", "the secret's file nowhere cannot be read"),
+        ("", "empty", "the secret's file empty is empty"),
+    ] {
+        let run = dir.idferry("run fans.csv").at(&simulator);
+        run.env("WECOM_CORP_SECRET", secret)
+            .env("WECOM_CORP_SECRET_FILE", file)
+            .exits(2)
+            .says(told);
+    }
+    dir.write("idferry.toml", "[wecom]\ncorp_secret = ''\n");
+    let run = dir.idferry("run fans.csv").at(&simulator);
+    run.env("WECOM_CORP_SECRET", "")
         .exits(2)
         .says("no corp secret is set");
-    dir.idferry("run fans.csv")
-        .at(&simulator)
-        .env("WECOM_CORP_SECRET", "")
-        .env("WECOM_CORP_SECRET_FILE", "/nowhere/secret")
-        .output()
-        .exits(2)
-        .says("the secret's file /nowhere/secret cannot be read");
     assert!(simulator.stats().lanes.is_empty());
+    assert_eq!(simulator.stats().tokens_failed, 0);
 }
 
 #[test]
 fn a_secret_may_lie_in_a_file() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(5);
+    let (dir, simulator) = TestDir::with_simulator(5);
     dir.write("secret", format!("{}\n", simulator.corp_secret()));
     dir.idferry("run fans.csv")
         .env("WECOM_BASE_URL", simulator.base_url())
         .env("WECOM_CORP_ID", simulator.corp_id())
         .env("WECOM_CORP_SECRET_FILE", "secret")
-        .output()
         .exits(0);
 }
 
 #[test]
 fn the_configuration_file_is_enough() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(5);
+    let (dir, simulator) = TestDir::with_simulator(5);
     let (id, secret) = (simulator.corp_id(), simulator.corp_secret());
     let wecom = format!(
         "[wecom]\ncorp_id = '{id}'\ncorp_secret = '{secret}'\nbase_url = '{}'\n",
         simulator.base_url()
     );
     dir.write("idferry.toml", format!("{wecom}[run]\nstate = 'ours.db'\n"));
-    dir.idferry("run fans.csv").output().exits(0);
+    dir.idferry("run fans.csv").exits(0);
     assert_eq!(
         dir.names(),
         ["fans.csv", "fans.links.csv", "idferry.toml", "ours.db"]
     );
-    dir.idferry("status").output().exits(0);
+    dir.idferry("status").exits(0);
 }
 
 #[test]
 fn flag_beats_environment_beats_file() {
     let simulator = simulator(prompt());
-    let nobody = || Server::start(|_| Reply::Json(r#"{"errcode":40013,"errmsg":"no"}"#.into()));
-    let (in_file, in_environment) = (nobody(), nobody());
+    let refusing = || Server::start(|_| Reply::Json(r#"{"errcode":40013,"errmsg":"no"}"#.into()));
+    let (in_file, in_environment) = (refusing(), refusing());
     let dir = TestDir::with_fans(5);
     let file = format!(
         "[wecom]\ncorp_id = 'x'\ncorp_secret = 'y'\nbase_url = '{}'\n[run]\nstate = 'file.db'\n",
@@ -75,14 +76,13 @@ fn flag_beats_environment_beats_file() {
     );
     dir.write("other.toml", file);
     let command = "run fans.csv --config other.toml --overwrite";
-    dir.idferry(command).output().exits(4);
+    dir.idferry(command).exits(4);
     assert_eq!((in_file.seen().len(), in_environment.seen().len()), (1, 0));
     assert!(dir.names().contains(&"file.db".to_owned()));
 
     dir.idferry(command)
         .env("WECOM_BASE_URL", in_environment.base_url())
         .env("IDFERRY_STATE", "environment.db")
-        .output()
         .exits(4);
     assert_eq!((in_file.seen().len(), in_environment.seen().len()), (1, 1));
     assert!(dir.names().contains(&"environment.db".to_owned()));
@@ -93,7 +93,6 @@ fn flag_beats_environment_beats_file() {
         .arg(format!("--base-url={}", simulator.base_url()))
         .arg("--state=flag.db")
         .with_credentials_of(&simulator)
-        .output()
         .exits(0);
     assert_eq!((in_file.seen().len(), in_environment.seen().len()), (1, 1));
     assert_eq!(lookups(&simulator).calls, 5);
@@ -104,11 +103,10 @@ fn flag_beats_environment_beats_file() {
 fn a_configuration_that_cannot_be_used_is_told() {
     let dir = TestDir::with_fans(5);
     dir.idferry("run fans.csv --config nowhere.toml")
-        .output()
         .exits(2)
         .says("the configuration nowhere.toml cannot be read");
     dir.write("idferry.toml", "[wecom]\ncorp_secrte = 'hunter2'\n");
-    let told = dir.idferry("run fans.csv").output().exits(2);
+    let told = dir.idferry("run fans.csv").exits(2);
     let told = told
         .says("idferry.toml is not valid")
         .says("corp_secrte")
@@ -116,70 +114,33 @@ fn a_configuration_that_cannot_be_used_is_told() {
     assert!(!told.err.contains("hunter2"), "{}", told.err);
     dir.write("idferry.toml", "[run]\nquota = { 'business.week' = 5 }\n");
     dir.idferry("run fans.csv")
-        .output()
         .exits(2)
         .says("quota in the configuration file");
-    for (setting, told) in [
-        (
-            "quota = { 'business.hour' = 0 }",
-            "business.hour = 0 allows no call",
-        ),
-        (
-            "error_budget = nan",
-            "error_budget in the configuration file: a share",
-        ),
-        (
-            "error_budget = 1.5",
-            "error_budget in the configuration file: a share",
-        ),
-        ("margin = -0.1", "margin in the configuration file: a share"),
-        (
-            "reserve = nan",
-            "reserve in the configuration file: a share",
-        ),
+    let no_call = "[run]\nquota = { 'business.hour' = 0 }\n";
+    dir.write("idferry.toml", no_call);
+    let told = "business.hour = 0 allows no call";
+    dir.idferry("run fans.csv").exits(2).says(told);
+    for setting in [
+        "error_budget = nan",
+        "error_budget = 1.5",
+        "margin = -0.1",
+        "reserve = nan",
     ] {
         dir.write("idferry.toml", format!("[run]\n{setting}\n"));
-        dir.idferry("run fans.csv").output().exits(2).says(told);
+        let name = setting.split(' ').next().unwrap();
+        let told = format!("{name} in the configuration file: a share");
+        dir.idferry("run fans.csv").exits(2).says(&told);
     }
     assert_eq!(dir.names(), ["fans.csv", "idferry.toml"]);
 }
 
 #[test]
-fn a_secret_that_is_empty_is_not_sent() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(5);
-    dir.write("empty", "\n");
-    let run = || dir.idferry("run fans.csv").at(&simulator);
-    run()
-        .env("WECOM_CORP_SECRET", "")
-        .env("WECOM_CORP_SECRET_FILE", "empty")
-        .output()
-        .exits(2)
-        .says("the secret's file empty is empty");
-    run()
-        .env("WECOM_CORP_SECRET", " \n")
-        .output()
-        .exits(2)
-        .says("no corp secret is set");
-    dir.write("idferry.toml", "[wecom]\ncorp_secret = ''\n");
-    run()
-        .env("WECOM_CORP_SECRET", "")
-        .output()
-        .exits(2)
-        .says("no corp secret is set");
-    assert_eq!(simulator.stats().tokens_failed, 0);
-}
-
-#[test]
 fn status_counts_as_the_run_does() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(5);
+    let (dir, simulator) = TestDir::with_simulator(5);
     dir.idferry("run fans.csv --window calendar --quota business.hour=50 --margin 0")
         .at(&simulator)
-        .output()
         .exits(0);
-    let status = dir.idferry("status --json").output().exits(0).out;
-    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    let status = dir.status();
     assert_eq!(status["windows"][2]["limit"], 50, "{status}");
     assert_eq!(status["counting"], "calendar");
 }
@@ -190,37 +151,32 @@ fn sandbox_ignores_the_address_in_the_environment() {
     let elsewhere = Server::start(|_| Reply::Hang);
     dir.idferry("run fans.csv --sandbox")
         .with_server(elsewhere.base_url())
-        .output()
         .exits(0);
     assert_eq!(elsewhere.seen().len(), 0);
-    // Nor does it take the file of the real job for its own, unless that is said.
-    dir.idferry("run fans.csv --sandbox")
-        .env("IDFERRY_STATE", "real.db")
-        .output()
-        .exits(0);
+    // It ignores IDFERRY_STATE too, but not --state.
+    for command in [
+        "run fans.csv --sandbox",
+        "run fans.csv --sandbox --state play.db --output play.csv",
+    ] {
+        dir.idferry(command)
+            .env("IDFERRY_STATE", "real.db")
+            .exits(0);
+    }
     assert!(!dir.names().contains(&"real.db".to_owned()));
-    dir.idferry("run fans.csv --sandbox --state play.db --output play.csv")
-        .env("IDFERRY_STATE", "real.db")
-        .output()
-        .exits(0);
     assert!(dir.names().contains(&"play.db".to_owned()));
-    // Said in one breath, the two are a contradiction.
-    dir.idferry("run fans.csv --sandbox --base-url https://gateway.example")
-        .output()
-        .exits(2);
+    let contradiction = "run fans.csv --sandbox --base-url https://gateway.example";
+    dir.idferry(contradiction).exits(2);
 }
 
 #[test]
 fn an_empty_variable_is_an_unset_one() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(5);
+    let (dir, simulator) = TestDir::with_simulator(5);
     let file = format!("[wecom]\nbase_url = '{}'\n", simulator.base_url());
     dir.write("idferry.toml", file);
     dir.idferry("run fans.csv")
         .with_credentials_of(&simulator)
         .env("WECOM_BASE_URL", "")
         .env("IDFERRY_STATE", "")
-        .output()
         .exits(0);
     assert!(dir.names().contains(&"idferry.db".to_owned()));
 }
@@ -230,16 +186,14 @@ fn the_token_never_travels_in_the_open() {
     let dir = TestDir::with_fans(5);
     let told = "plain http is for loopback addresses only";
     dir.idferry("run fans.csv --base-url http://192.0.2.1:8080")
-        .output()
         .exits(2)
         .says(told);
     dir.idferry("run fans.csv")
         .with_server("http://192.0.2.1")
-        .output()
         .exits(2)
         .says(told);
     dir.write("idferry.toml", "[wecom]\nbase_url = 'http://192.0.2.1'\n");
-    dir.idferry("run fans.csv").output().exits(2).says(told);
+    dir.idferry("run fans.csv").exits(2).says(told);
     assert_eq!(dir.names(), ["fans.csv", "idferry.toml"]);
 }
 
@@ -247,24 +201,20 @@ fn the_token_never_travels_in_the_open() {
 fn the_quota_is_lifted_for_loopback_addresses_only() {
     let dir = TestDir::with_fans(5);
     dir.idferry("run fans.csv --quota none")
-        .output()
         .exits(2)
         .says("--quota none is for loopback addresses only");
     dir.idferry("run fans.csv --quota none --base-url https://gateway.example")
-        .output()
         .exits(2);
     assert_eq!(dir.names(), ["fans.csv"]);
     let simulator = simulator(prompt());
     dir.idferry("run fans.csv --quota none")
         .at(&simulator)
-        .output()
         .exits(0);
 }
 
 #[test]
 fn slips_of_the_fingers_are_usage_errors_and_send_nothing() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(5);
+    let (dir, simulator) = TestDir::with_simulator(5);
     for slip in [
         "",
         "rnu fans.csv",
@@ -292,7 +242,7 @@ fn slips_of_the_fingers_are_usage_errors_and_send_nothing() {
         "export --format xlsx",
         "simulate --faults chaos",
     ] {
-        let told = dir.idferry(slip).at(&simulator).output().exits(2);
+        let told = dir.idferry(slip).at(&simulator).exits(2);
         assert!(!told.err.is_empty(), "'{slip}' is refused in silence");
     }
     assert!(simulator.stats().lanes.is_empty());
@@ -306,12 +256,10 @@ fn settings_that_cannot_be_read_are_not_passed_over() {
     let garbled = std::ffi::OsStr::from_bytes(b"http://127.0.0.1:1/\xff");
     dir.idferry("run fans.csv")
         .env("WECOM_BASE_URL", garbled)
-        .output()
         .exits(2)
         .says("WECOM_BASE_URL: it is not UTF-8");
     dir.write("idferry.toml", "[run]\nstate = ''\n");
     dir.idferry("run fans.csv --sandbox")
-        .output()
         .exits(2)
         .says("state is empty");
     assert_eq!(dir.names(), ["fans.csv", "idferry.toml"]);

@@ -10,18 +10,18 @@ use super::{
 };
 
 #[test]
-fn an_interrupt_drains_and_the_same_command_goes_on() {
-    drains_and_goes_on(Signal::INT);
+fn interrupt_drains_and_the_same_command_resumes() {
+    drains_and_resumes(Signal::INT);
 }
 
 #[test]
-fn a_termination_drains_and_the_same_command_goes_on() {
-    drains_and_goes_on(Signal::TERM);
+fn termination_drains_and_the_same_command_resumes() {
+    drains_and_resumes(Signal::TERM);
 }
 
 #[test]
-fn a_hangup_drains_and_the_same_command_goes_on() {
-    drains_and_goes_on(Signal::HUP);
+fn hangup_drains_and_the_same_command_resumes() {
+    drains_and_resumes(Signal::HUP);
 }
 
 #[test]
@@ -35,14 +35,14 @@ fn hangup_that_was_to_be_ignored_ends_nothing() {
     let mut run = run.at(&simulator).start();
     run.until("thirty calls", || lookups(&simulator).calls >= 30);
     run.signal(Signal::HUP);
-    run.output().exits(0);
+    run.exits(0);
 }
 
 #[test]
 fn an_export_ends_on_a_signal_and_leaves_no_file() {
     let dir = TestDir::with_fans(5);
-    dir.idferry("run fans.csv --sandbox").output().exits(0);
-    dir.program("mkfifo", ["pipe"]).output().exits(0);
+    dir.idferry("run fans.csv --sandbox").exits(0);
+    dir.program("mkfifo", ["pipe"]).exits(0);
     let names = || {
         let mut names = dir.names();
         // SQLite removes what it made beside the job file when it is closed next.
@@ -51,7 +51,7 @@ fn an_export_ends_on_a_signal_and_leaves_no_file() {
     };
     let before = names();
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-        // Nobody reads the pipe: the export waits.
+        // No process reads the pipe: the export waits.
         let mut export = dir.idferry("export --sandbox -o pipe").start();
         let status = format!("/proc/{}/status", export.pid());
         export.until("handlers for signals 1, 2 and 15", || {
@@ -61,27 +61,26 @@ fn an_export_ends_on_a_signal_and_leaves_no_file() {
             mask & 0x4003 == 0x4003
         });
         export.signal(signal);
-        export.output().exits(130).says("interrupted");
+        export.exits(130).says("interrupted");
         assert_eq!(names(), before);
     }
 }
 
-fn drains_and_goes_on(signal: Signal) {
+fn drains_and_resumes(signal: Signal) {
     const SUBJECTS: u64 = 300;
     let simulator = simulator(unhurried());
     let dir = TestDir::with_fans(SUBJECTS as usize);
     let command = "run fans.csv --ticket none --concurrency 4";
-    let mut run = dir.idferry(command).at(&simulator).start();
-    run.until("thirty calls", || lookups(&simulator).calls >= 30);
+    let mut run = dir.idferry(command).started(&simulator, 30);
     run.signal(signal);
     run.says("stopping: no new calls");
-    // A sender that signals the group as well means the same wish.
+    // Some senders signal the process and its group: a second signal at once is the same one.
     run.signal(signal);
-    run.output()
+    run
         .exits(130)
         .says("Interrupted: every answer is saved")
         .says("re-run the same command to resume\n    idferry run fans.csv --ticket none --concurrency 4\n");
-    // Every call that was answered is in the results: nothing in the air was dropped.
+    // Every call that was answered is in the results, those in flight included.
     let answered = lookups(&simulator).answered;
     assert!((30..SUBJECTS).contains(&answered), "{answered}");
     let left = SUBJECTS - answered;
@@ -89,7 +88,7 @@ fn drains_and_goes_on(signal: Signal) {
     let queued = results.lines().filter(|line| line.ends_with(",queued,,"));
     assert_eq!(queued.count() as u64, left);
 
-    dir.idferry(command).at(&simulator).output().exits(0);
+    dir.idferry(command).at(&simulator).exits(0);
     assert_eq!(lookups(&simulator).calls, SUBJECTS);
     assert!(!dir.read("fans.links.csv").contains("queued"));
 }
@@ -110,8 +109,7 @@ fn second_interrupt_exits_at_once_and_loses_nothing() {
         .with_server(server.base_url())
         .start();
     run.until("five answers on disk", || {
-        let status = dir.idferry("status --json").output();
-        status.out.contains(r#""unlinked":5"#)
+        dir.status()["subjects"]["unlinked"] == 5
     });
     run.until("a call that hangs", || server.lookups() > 5);
     run.signal(Signal::INT);
@@ -119,32 +117,25 @@ fn second_interrupt_exits_at_once_and_loses_nothing() {
     run.insists(Signal::INT)
         .exits(130)
         .says("exited immediately: everything committed is saved");
-    let export = dir
-        .idferry("export --outcome unlinked -o -")
-        .output()
-        .exits(0);
+    let export = dir.idferry("export --outcome unlinked -o -").exits(0);
     assert_eq!(export.out.lines().count(), 1 + 5);
 
     let simulator = simulator(prompt());
-    dir.idferry("run fans.csv --ticket none")
-        .env("WECOM_BASE_URL", simulator.base_url())
-        .with_credentials_of(&simulator)
-        .output()
-        .exits(8);
+    let other_corp = dir.idferry("run fans.csv --ticket none").at(&simulator);
+    other_corp.exits(8);
     assert_eq!(lookups(&simulator).calls, 0);
 }
 
 #[test]
 fn a_wait_for_the_quota_is_left_at_once() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(20);
+    let (dir, simulator) = TestDir::with_simulator(20);
     let mut run = dir
         .idferry("run fans.csv --ticket none --quota business.hour=5 --margin 0")
         .at(&simulator)
         .start();
     run.says("waiting: business.hour is used up, resumes at ");
     run.signal(Signal::INT);
-    run.output().exits(130).says("15 subjects left");
+    run.exits(130).says("15 subjects left");
     assert_eq!(lookups(&simulator).calls, 5);
 }
 
@@ -152,7 +143,7 @@ fn a_wait_for_the_quota_is_left_at_once() {
 fn signal_during_import_exits_and_keeps_no_half_source() {
     let dir = TestDir::new();
     dir.write("first.csv", fans(0..10));
-    dir.idferry("run first.csv --budget 0").output().exits(75);
+    dir.idferry("run first.csv --budget 0").exits(75);
     // Enough for a commit on the way: 100,000 rows, and what a pipe and the buffers hold.
     let all = fans(0..140_000);
     let mut child = dir
@@ -164,8 +155,8 @@ fn signal_during_import_exits_and_keeps_no_half_source() {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(all.as_bytes()).unwrap();
-    // Whoever looks on sees nothing of it.
-    let beside = dir.idferry("export -o -").output().exits(0).out;
+    // Readers see nothing of it.
+    let beside = dir.idferry("export -o -").exits(0).out;
     assert_eq!(beside.lines().count(), 1 + 10);
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     kill_process(pid, Signal::TERM).unwrap();
@@ -173,28 +164,22 @@ fn signal_during_import_exits_and_keeps_no_half_source() {
     drop(stdin);
     dir.write("all.csv", all);
     dir.idferry("run all.csv --budget 0")
-        .output()
         .exits(75)
         .says("all.csv: 140,000 lines, 139,990 new subjects, 10 repeated");
 }
 
-/// A named pipe that nobody reads: the export waits at its door.
+/// A named pipe that no process reads: the export waits for a reader.
 #[test]
 fn a_signal_during_the_export_leaves_at_once() {
     let dir = TestDir::with_fans(20);
-    dir.program("mkfifo", ["pipe"]).output().exits(0);
+    dir.program("mkfifo", ["pipe"]).exits(0);
     let mut run = dir.idferry("run fans.csv --budget 0 --output pipe").start();
-    // It has asked all it was to ask, so it has ended, as its exit code would say it did.
-    let ended = || {
-        let status = dir.idferry("status --json").output();
-        status.out.contains(r#""exit_code":75"#)
-    };
+    // The run itself has ended; its exit code is on disk.
+    let ended = || dir.status()["run"]["exit_code"] == 75;
     run.until("the end on disk", ended);
     run.signal(Signal::TERM);
-    run.output()
-        .exits(130)
-        .says("re-run the same command to resume");
+    run.exits(130).says("re-run the same command to resume");
     assert!(ended());
-    let exported = dir.idferry("export -o -").output().exits(0).out;
+    let exported = dir.idferry("export -o -").exits(0).out;
     assert_eq!(exported.lines().count(), 1 + 20);
 }

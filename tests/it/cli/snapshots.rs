@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use super::{
     server::{Reply, Server},
-    test_dir::{TestDir, prompt, simulator},
+    test_dir::TestDir,
 };
 
 /// Three subjects: linked twice, unlinked, rejected.
@@ -111,7 +111,7 @@ fn the_story_of_a_run() {
     oUnion0000000000000000000001,oOpen00000000000000000000001,,,,unlinked,0,<moment>
     oUnion0000000000000000000002,oOpen00000000000000000000002,,,,rejected,610014,<moment>
     ");
-    assert_snapshot!(blanked(&dir.idferry("status").output().exits(0).out), @"
+    assert_snapshot!(blanked(&dir.idferry("status").exits(0).out), @"
     idferry.db · ww0123456789abcdef · <date> <time> (UTC+8)
     Ended at <time> with exit 3: finished, but some subjects are rejected or
     parked, or some lines invalid. Started at <time>, 3 calls.
@@ -126,10 +126,9 @@ fn the_story_of_a_run() {
       business.day            3 of   470,400, 470,397 left
       business.month          3 of 7,350,000, 7,349,997 left
     ");
-    let json = dir.idferry("status --json").output().exits(0).out;
-    let mut json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    json["run"]["pid"] = 1.into();
-    let pretty = serde_json::to_string_pretty(&json).unwrap();
+    let mut status = dir.status();
+    status["run"]["pid"] = 1.into();
+    let pretty = serde_json::to_string_pretty(&status).unwrap();
     let pretty: Vec<_> = pretty.lines().map(moments).collect();
     assert_snapshot!(pretty.join("\n"), @r#"
     {
@@ -204,10 +203,9 @@ fn moments(line: &str) -> String {
 
 #[test]
 fn the_last_lines_at_the_end_of_a_quota() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(8);
+    let (dir, simulator) = TestDir::with_simulator(8);
     let command = "run fans.csv --ticket none --quota business.hour=5 --margin 0 --on-quota exit";
-    let done = dir.idferry(command).at(&simulator).output().exits(75);
+    let done = dir.idferry(command).at(&simulator).exits(75);
     assert_snapshot!(blanked(&done.err), @"
     fans.csv: 8 lines, 8 new subjects
     <date> (UTC+8)
@@ -230,10 +228,9 @@ fn the_last_lines_at_the_end_of_a_quota() {
 
 #[test]
 fn the_last_lines_when_the_secret_is_wrong() {
-    let simulator = simulator(prompt());
-    let dir = TestDir::with_fans(8);
+    let (dir, simulator) = TestDir::with_simulator(8);
     let typed = dir.idferry("run fans.csv --progress none").at(&simulator);
-    let done = typed.env("WECOM_CORP_SECRET", "guessed").output().exits(4);
+    let done = typed.env("WECOM_CORP_SECRET", "guessed").exits(4);
     let err = between(&done.err, "hint: [", "]");
     assert_snapshot!(blanked(&err), @r#"
     fans.csv: 8 lines, 8 new subjects
@@ -259,7 +256,7 @@ fn help_is_short() {
     let dir = TestDir::new();
     let help = |command: &str| {
         let line = format!("{command} -h");
-        let done = dir.idferry(&line).env("COLUMNS", "100").output().exits(0);
+        let done = dir.idferry(&line).env("COLUMNS", "100").exits(0);
         assert_eq!(done.err, "");
         done.out
     };

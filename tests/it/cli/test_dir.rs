@@ -12,13 +12,16 @@ use std::{
     thread::JoinHandle,
 };
 
-use idferry::sim::{LaneStats, Latency, SimOptions, Simulator, Stats};
+use idferry::{
+    sim::{LaneStats, Latency, SimOptions, Simulator},
+    wecom::Endpoint,
+};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 /// More steps than anything here takes, for waits that would otherwise never end.
 const STEPS: u64 = 30_000_000;
 
-/// A temporary folder in which commands are typed.
 pub(super) struct TestDir {
     folder: tempfile::TempDir,
     /// Where the user's state lies, and the ledger in it.
@@ -33,7 +36,12 @@ impl TestDir {
         }
     }
 
-    /// With `fans.csv` of so many subjects on it.
+    /// With `fans.csv` of so many subjects in it, beside a simulator that answers at once.
+    pub(super) fn with_simulator(subjects: usize) -> (Self, Simulator) {
+        (Self::with_fans(subjects), simulator(prompt()))
+    }
+
+    /// With `fans.csv` of so many subjects in it.
     pub(super) fn with_fans(subjects: usize) -> Self {
         let dir = Self::new();
         dir.write("fans.csv", fans(0..subjects));
@@ -64,7 +72,7 @@ impl TestDir {
         meta.permissions().mode() & 0o777
     }
 
-    /// What lies on it, sorted.
+    /// The names of its files, sorted.
     pub(super) fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).unwrap();
         let mut names: Vec<_> = entries
@@ -79,6 +87,16 @@ impl TestDir {
         self.program(env!("CARGO_BIN_EXE_idferry"), line.split_whitespace())
     }
 
+    /// What `status --json` prints; null while there is no job file.
+    #[track_caller]
+    pub(super) fn status(&self) -> Value {
+        let done = self.idferry("status --json").output();
+        match done.status.code() {
+            Some(2) => Value::Null,
+            _ => done.exits(0).json(),
+        }
+    }
+
     /// Another program, such as a shell that starts `idferry`.
     pub(super) fn program<'a>(
         &self,
@@ -87,10 +105,9 @@ impl TestDir {
     ) -> Invocation {
         let mut command = Command::new(program);
         command.args(words).current_dir(self.folder.path());
-        command.env_clear();
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command.env_clear().env("PATH", path).stdin(Stdio::null());
         command.env("XDG_STATE_HOME", self.state.path());
-        command.stdin(Stdio::null());
         Invocation {
             command,
             input: None,
@@ -147,18 +164,28 @@ impl Invocation {
         self
     }
 
-    /// Standard input.
     pub(super) fn with_stdin(mut self, content: impl Into<Vec<u8>>) -> Self {
         self.input = Some(content.into());
         self
     }
 
-    /// Runs it to its end.
     pub(super) fn output(self) -> Output {
-        self.start().output()
+        self.start().done_by_ref()
     }
 
-    /// Starts it.
+    /// Runs it to its end, which must be this exit code.
+    #[track_caller]
+    pub(super) fn exits(self, code: i32) -> Output {
+        self.output().exits(code)
+    }
+
+    /// Starts it at `simulator` and waits until it has made so many lookups.
+    pub(super) fn started(self, simulator: &Simulator, calls: u64) -> Running {
+        let mut run = self.at(simulator).start();
+        run.until("enough calls", || lookups(simulator).calls >= calls);
+        run
+    }
+
     pub(super) fn start(mut self) -> Running {
         if self.input.is_some() {
             self.command.stdin(Stdio::piped());
@@ -166,7 +193,7 @@ impl Invocation {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().unwrap();
         if let (Some(input), Some(mut stdin)) = (self.input, child.stdin.take()) {
-            // Whoever stops reading has their reasons.
+            // The process may stop reading.
             std::thread::spawn(move || stdin.write_all(&input));
         }
         let mut stdout = child.stdout.take().unwrap();
@@ -184,7 +211,7 @@ impl Invocation {
         }
     }
 
-    /// As it is, for what the rest does not provide.
+    /// For what the rest does not provide.
     pub(super) fn command(self) -> Command {
         self.command
     }
@@ -266,9 +293,10 @@ impl Running {
         self.done_by_ref()
     }
 
-    /// Waits for its end.
-    pub(super) fn output(mut self) -> Output {
-        self.done_by_ref()
+    /// Waits for its end, which must be this exit code.
+    #[track_caller]
+    pub(super) fn exits(mut self, code: i32) -> Output {
+        self.done_by_ref().exits(code)
     }
 
     fn done_by_ref(&mut self) -> Output {
@@ -317,7 +345,6 @@ impl Output {
         self
     }
 
-    /// That standard error has `part`.
     #[track_caller]
     pub(super) fn says(self, part: &str) -> Self {
         assert!(self.err.contains(part), "no '{part}' in:\n{}", self.err);
@@ -329,6 +356,24 @@ impl Output {
     pub(super) fn prints_nothing(self) -> Self {
         assert_eq!(self.out, "");
         self
+    }
+
+    /// That standard output has `part`, wherever its lines are folded.
+    #[track_caller]
+    pub(super) fn prints(self, part: &str) -> Self {
+        let out: Vec<_> = self.out.split_whitespace().collect();
+        assert!(
+            out.join(" ").contains(part),
+            "no '{part}' in:\n{}",
+            self.out
+        );
+        self
+    }
+
+    /// Standard output, which must be one JSON value.
+    #[track_caller]
+    pub(super) fn json(self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|why| panic!("{why}: {}", self.out))
     }
 
     #[track_caller]
@@ -352,6 +397,13 @@ pub(super) fn fans(numbers: impl IntoIterator<Item = usize>) -> String {
     csv
 }
 
+/// `text`, packed.
+pub(super) fn gzip(text: &str) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(text.as_bytes()).unwrap();
+    gzip.finish().unwrap()
+}
+
 /// A simulator on a thread of this process.
 pub(super) fn simulator(options: SimOptions) -> Simulator {
     Simulator::start(([127, 0, 0, 1], 0).into(), options).unwrap()
@@ -363,6 +415,13 @@ pub(super) fn prompt() -> SimOptions {
         latency: Latency::NONE,
         ..SimOptions::default()
     }
+}
+
+/// It refuses this share of all people.
+pub(super) fn rejecting(rejected: f64) -> SimOptions {
+    let mut options = prompt();
+    options.world.rejected = rejected;
+    options
 }
 
 /// It takes 5 to 10 ms, so that a run can be met on its way.
@@ -379,18 +438,11 @@ pub(super) fn unhurried() -> SimOptions {
 
 /// The lane of lookups, as the simulator saw it; empty before the first.
 pub(super) fn lookups(simulator: &Simulator) -> LaneStats {
-    of_lookups(&simulator.stats())
-}
-
-pub(super) fn of_lookups(stats: &Stats) -> LaneStats {
-    let path = "/cgi-bin/corpgroup/unionid_to_external_userid";
-    stats.lanes.get(path).cloned().unwrap_or_default()
-}
-
-/// Results without the last column, `resolved_at`, which no two runs share.
-pub(super) fn timeless(results: &str) -> String {
-    let cut = |line: &str| line.rsplit_once(',').unwrap().0.to_owned() + "\n";
-    results.lines().map(cut).collect()
+    let lanes = simulator.stats().lanes;
+    lanes
+        .get(Endpoint::LOOKUP.path)
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// What the results must be, without `resolved_at`, when `world` is asked about `subjects`.
@@ -418,16 +470,6 @@ pub(super) fn expected<'a>(
     csv
 }
 
-/// That both have the same lines; tells the first that differ.
-#[track_caller]
-pub(super) fn same_lines(ours: &str, theirs: &str) {
-    for (number, (ours, theirs)) in ours.lines().zip(theirs.lines()).enumerate() {
-        assert_eq!(ours, theirs, "line {}", number + 1);
-    }
-    assert_eq!(ours.lines().count(), theirs.lines().count());
-}
-
-/// The sample input of this name.
 pub(super) fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("sample_data")

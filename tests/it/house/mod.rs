@@ -162,7 +162,10 @@ fn each_foreign_crate_lives_in_one_room() {
             }
         }
         let known = matches!(*name, "clap" | "encoding_rs_io" | "zeroize");
-        assert!(seen > 0 || known, "nobody uses {name}: is this test blind?");
+        assert!(
+            seen > 0 || known,
+            "no file uses {name}: does this test see any?"
+        );
     }
     assert!(offending.is_empty(), "\n{}", offending.join("\n"));
 }
@@ -180,18 +183,11 @@ fn no_file_is_longer_than_four_hundred_lines() {
 #[test]
 fn only_the_clock_asks_the_system_for_the_time() {
     let lines = lines();
-    let asks = [
-        "SystemTime::now",
-        "std::time::Instant",
-        "clock_gettime",
-        "thread::sleep",
-    ];
-    let offending: Vec<_> = lines
-        .iter()
-        .filter(|line| line.module() != "clock")
-        .filter(|line| asks.iter().any(|ask| line.text.contains(ask)))
-        .map(Line::place)
-        .collect();
+    let clocks = ["SystemTime::now", "std::time::Instant", "clock_gettime"];
+    let asks = |line: &&Line| clocks.iter().any(|clock| line.text.contains(clock));
+    let offending = lines.iter().filter(|line| line.module() != "clock");
+    let offending = offending.filter(|line| asks(line) || line.text.contains("thread::sleep"));
+    let offending: Vec<_> = offending.map(Line::place).collect();
     assert!(offending.is_empty(), "\n{}", offending.join("\n"));
 }
 

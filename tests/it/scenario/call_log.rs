@@ -24,7 +24,6 @@ pub(crate) enum Reply {
     Unreadable,
 }
 
-/// One call.
 #[derive(Debug, Clone)]
 pub(crate) struct RecordedCall {
     /// The process that sent it, counted over all runs.
@@ -45,7 +44,6 @@ impl RecordedCall {
     }
 }
 
-/// All calls of a scenario.
 #[derive(Default)]
 pub(crate) struct CallLog {
     pub(crate) calls: Vec<RecordedCall>,

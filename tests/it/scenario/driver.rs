@@ -72,7 +72,6 @@ pub(super) async fn act(
     pending().await
 }
 
-/// Where one run takes place.
 pub(super) struct Driver<'s> {
     pub(super) scenario: &'s Scenario,
     pub(super) session: &'s Session,

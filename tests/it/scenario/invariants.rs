@@ -54,9 +54,8 @@ pub(super) fn ledger_covers_the_meter(scenario: &Scenario, session: &Session) {
     let doubtful = |call: &&RecordedCall| call.with_ticket && call.completed.is_none();
     let doubtful = call_log.lookups().filter(doubtful).count() as u64;
     let mut remote = session.remote.borrow_mut();
-    let others = remote
-        .stats()
-        .lanes
+    let lanes = remote.stats().lanes;
+    let others = lanes
         .get(Endpoint::LOOKUP.path)
         .map_or(0, |lane| lane.others);
     for window in QuotaWindow::ALL {
@@ -106,10 +105,7 @@ fn no_call_is_missing_in_the_ledger(scenario: &Scenario, result: &RunResult) {
     } else {
         // A kill over-counts by what was charged ahead at most.
         let most = sent + session.kills * u64::from(scenario.setup.options.commit_policy.most);
-        assert!(
-            charged >= sent && charged <= most,
-            "{sent} {charged} {most}"
-        );
+        assert!((sent..=most).contains(&charged), "{sent} {charged} {most}");
     }
     let stats = session.remote.borrow().stats();
     if let Some(lane) = stats.lanes.get(Endpoint::LOOKUP.path) {
@@ -320,14 +316,13 @@ pub(crate) fn contains_secret(bytes: &[u8], secret: &str) -> bool {
 
 fn job_file_is_sound(scenario: &Scenario) {
     let db = rusqlite::Connection::open(scenario.state()).unwrap();
-    let ask = |query: &str| {
-        db.query_row(query, [], |row| row.get::<_, String>(0))
-            .unwrap()
-    };
-    assert_eq!(ask("PRAGMA integrity_check"), "ok");
-    let strays = "SELECT cast(count(*) AS text) FROM pragma_foreign_key_check";
-    assert_eq!(ask(strays), "0");
-    let loose = "SELECT cast(count(*) AS text) FROM links
-        WHERE subject NOT IN (SELECT subject FROM outcomes)";
-    assert_eq!(ask(loose), "0");
+    let loose = "FROM links WHERE subject NOT IN (SELECT subject FROM outcomes)";
+    for (query, expected) in [
+        ("PRAGMA integrity_check", "ok"),
+        ("SELECT count(*) || '' FROM pragma_foreign_key_check", "0"),
+        (&*format!("SELECT count(*) || '' {loose}"), "0"),
+    ] {
+        let found: String = db.query_row(query, [], |row| row.get(0)).unwrap();
+        assert_eq!(found, expected, "{query}");
+    }
 }

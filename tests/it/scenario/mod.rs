@@ -68,13 +68,11 @@ pub(crate) struct Session {
     pub(crate) clock: Clock,
     pub(crate) remote: Rc<RefCell<SimulatedRemote>>,
     pub(crate) call_log: Rc<RefCell<CallLog>>,
-    /// Runs so far.
     runs: u64,
     /// Kills over all runs.
     pub(crate) kills: u64,
 }
 
-/// What came of a run.
 pub(crate) struct RunResult {
     pub(crate) report: RunReport,
     pub(crate) stats: Stats,
@@ -93,8 +91,7 @@ pub(crate) struct RunResult {
 impl RunResult {
     /// The results without `resolved_at`: a run that was interrupted has other moments.
     pub(crate) fn results(&self) -> String {
-        let cut = |line: &str| line.rsplit_once(',').map(|(rest, _)| format!("{rest}\n"));
-        self.export.lines().filter_map(cut).collect()
+        timeless(&self.export)
     }
 
     pub(crate) fn lookups(&self) -> &LaneStats {
@@ -203,7 +200,7 @@ impl Scenario {
         self
     }
 
-    /// Every process dies after so many commits that settled something; 0 for never.
+    /// Every process is killed after so many commits that settled something; 0 for never.
     pub(crate) fn kill_every(mut self, commits: u64) -> Self {
         self.kills = match commits {
             0 => KillSchedule::Never,
@@ -212,13 +209,13 @@ impl Scenario {
         self
     }
 
-    /// The first process dies after so many commits that settled something.
+    /// The first process is killed after so many commits that settled something.
     pub(crate) fn kill_once_after(mut self, commits: u64) -> Self {
         self.kills = KillSchedule::Once(commits);
         self
     }
 
-    /// Processes die in the middle of anything, each so many milliseconds after it began.
+    /// Processes are killed at any point, each so many milliseconds after its start.
     pub(crate) fn kill_after_millis(mut self, lives: impl IntoIterator<Item = u64>) -> Self {
         let lives = lives.into_iter().map(Duration::from_millis);
         self.kills = KillSchedule::After(lives.collect());
@@ -240,13 +237,13 @@ impl Scenario {
         self
     }
 
-    /// Does something to the remote before the first run.
+    /// Calls `setup` before the first run.
     pub(crate) fn remote(mut self, setup: impl FnOnce(&mut SimulatedRemote) + 'static) -> Self {
         self.remote_setup.push(Box::new(setup));
         self
     }
 
-    /// Does something so long after the next run began.
+    /// Calls `act` so long after the next run began.
     pub(crate) fn after(
         mut self,
         wait: Duration,
@@ -308,14 +305,14 @@ impl Scenario {
         self.ledger().load(remote.corp_id(), Api::Lookup).unwrap()
     }
 
-    /// The state file, opened between two runs as another process would.
+    /// The job file, opened between two runs as another process would.
     pub(crate) fn store(&mut self) -> Store {
         self.prepare();
         let now = self.now();
         Store::open(&self.state(), now).unwrap()
     }
 
-    /// The state file as SQLite sees it.
+    /// The job file as SQLite sees it.
     pub(crate) fn sql<T: rusqlite::types::FromSql>(&self, query: &str) -> T {
         let db = rusqlite::Connection::open(self.state()).unwrap();
         db.query_row(query, [], |row| row.get(0)).unwrap()
@@ -330,28 +327,39 @@ impl Scenario {
 
     /// The simulator's time, which no setting of the wall clock moves.
     pub(crate) fn remote_now(&self) -> Timestamp {
-        let session = self.session();
-        session
-            .runtime
-            .block_on(async { session.remote.borrow().now() })
+        let Session {
+            runtime, remote, ..
+        } = self.session();
+        runtime.block_on(async { remote.borrow().now() })
     }
 
     pub(crate) fn call_log(&self) -> Ref<'_, CallLog> {
-        self.session.as_ref().unwrap().call_log.borrow()
+        self.session().call_log.borrow()
+    }
+
+    /// How many lookups were sent so far.
+    pub(crate) fn sent(&self) -> usize {
+        self.call_log().lookups().count()
+    }
+
+    /// How many of them had a ticket.
+    pub(crate) fn sent_with_ticket(&self) -> usize {
+        let call_log = self.call_log();
+        call_log.lookups().filter(|call| call.with_ticket).count()
     }
 
     pub(crate) fn sim(&self) -> RefMut<'_, SimulatedRemote> {
-        self.session.as_ref().unwrap().remote.borrow_mut()
+        self.session().remote.borrow_mut()
     }
 
-    /// Nothing happens for so long.
+    /// Lets so much time pass without a run.
     pub(crate) fn idle(&mut self, span: Duration) {
         self.start();
-        let session = self.session.as_ref().unwrap();
-        session.runtime.block_on(async { sleep(span).await });
+        let runtime = &self.session().runtime;
+        runtime.block_on(async { sleep(span).await });
     }
 
-    /// Nothing is enrolled but what the test enrols itself.
+    /// Imports nothing: the test imports its own subjects.
     pub(crate) fn bare(mut self) -> Self {
         self.prepared = true;
         self
@@ -376,10 +384,8 @@ impl Scenario {
         let (clock, remote) = runtime.block_on(async {
             let clock = Clock::starting_at(start);
             let clock = self.skew.map_or(clock, |skew| clock.skewed(skew));
-            (
-                clock,
-                Rc::new(RefCell::new(SimulatedRemote::new(clock, options))),
-            )
+            let remote = SimulatedRemote::new(clock, options);
+            (clock, Rc::new(RefCell::new(remote)))
         });
         for step in std::mem::take(&mut self.remote_setup) {
             step(&mut remote.borrow_mut());
@@ -450,27 +456,28 @@ impl Scenario {
 }
 
 impl Session {
-    /// The wall clock.
     pub(crate) fn now(&self) -> Timestamp {
         self.runtime.block_on(async { self.clock.now() })
     }
 }
 
-/// The results file.
 pub(crate) fn export(reader: &Reader) -> String {
     let mut bytes = Vec::new();
     write_csv(reader, &mut bytes, &Filter::default()).unwrap();
     String::from_utf8(bytes).unwrap()
 }
 
-/// Two results files are the same, or the first line in which they differ is result.
+/// Results without the last column, `resolved_at`, which no two runs share.
+pub(crate) fn timeless(results: &str) -> String {
+    let cut = |line: &str| line.rsplit_once(',').unwrap().0.to_owned() + "\n";
+    results.lines().map(cut).collect()
+}
+
+/// Asserts that two results files are equal; names the first line in which they differ.
 #[track_caller]
 pub(crate) fn same(one: &str, other: &str) {
-    let differing = one
-        .lines()
-        .zip(other.lines())
-        .find(|(one, other)| one != other);
-    assert_eq!(differing, None);
+    let mut pairs = one.lines().zip(other.lines());
+    assert_eq!(pairs.find(|(one, other)| one != other), None);
     assert_eq!(one.len(), other.len());
 }
 

@@ -193,10 +193,7 @@ impl RandomScenario {
 
     /// The scenario, before its first run.
     pub(super) fn scenario(&self) -> Scenario {
-        let mut limits = Limits::none();
-        for (window, limit) in QuotaWindow::ALL.into_iter().zip(self.limits) {
-            limits.set(window, limit);
-        }
+        let limits = Limits::from(self.limits);
         let counting = match self.calendar {
             true => WindowKind::Calendar,
             false => WindowKind::Sliding,
