@@ -21,7 +21,7 @@ use idferry::{
     clock::{Clock, Timestamp},
     export::{Filter, write_csv},
     gate::Concurrency,
-    job::{Operator, Rehearsal, Session, SessionSettings, TicketPolicy, Unobserved},
+    job::{JobFiles, Operator, Rehearsal, Session, SessionSettings, TicketPolicy, Unobserved},
     model::Limits,
     quota::Quota,
     runner::{CommitPolicy, Stop},
@@ -123,7 +123,7 @@ fn run() -> Result<()> {
         ticket: TicketPolicy::None,
         ..SessionSettings::default()
     };
-    let mut session = Session::open(&folder.path().join(JOB), settings, clock)?;
+    let mut session = Session::open(JobFiles::beside(&folder.path().join(JOB)), settings, clock)?;
     let run = session.begin("bench")?;
     let client = simulator.client()?;
     let runtime = tokio::runtime::Builder::new_current_thread()

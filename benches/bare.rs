@@ -8,7 +8,7 @@ use idferry::{
     clock::{Clock, Timestamp},
     intake::{Input, InputLine, ReadOptions, RowReader},
     model::{Limits, Subject, SubjectId, WindowKind},
-    quota::{CallKind, Ledger, Paid},
+    quota::{Account, CallKind, Paid},
     secret::Secret,
     wecom::{BaseUrl, Client, Endpoint, HttpTransport, Timeouts, Verdict},
 };
@@ -35,7 +35,7 @@ pub(crate) fn run(
 
 async fn look_up(client: &Client, mut rows: RowReader, calls: u64, width: usize) -> Result<f64> {
     let token = client.fetch_token().await?;
-    let mut ledger = Ledger::new(Limits::none(), WindowKind::Sliding);
+    let mut account = Account::new(Limits::none(), WindowKind::Sliding);
     let (mut in_flight, mut answered) = (FuturesUnordered::new(), 0);
     let (clock, mut left) = (Clock::system(), calls);
     let began = clock.monotonic().millis;
@@ -47,7 +47,7 @@ async fn look_up(client: &Client, mut rows: RowReader, calls: u64, width: usize)
                 &subject,
                 &token,
                 None,
-                pay(&mut ledger)?,
+                pay(&mut account)?,
             ));
             left -= 1;
         }
@@ -61,8 +61,8 @@ async fn look_up(client: &Client, mut rows: RowReader, calls: u64, width: usize)
 }
 
 /// Only a commit pays for a call; this one writes nothing.
-fn pay(ledger: &mut Ledger) -> Result<Paid> {
-    let permit = ledger.charge(Timestamp::default(), CallKind::Standard, 1);
+fn pay(account: &mut Account) -> Result<Paid> {
+    let permit = account.charge(Timestamp::default(), CallKind::Standard, 1);
     let permit = permit.map_err(|hold| format!("{hold:?}"))?;
     let mut paid = permit.pay(|| Ok::<(), Box<dyn Error>>(()))?;
     paid.take().ok_or_else(|| "no call was paid".into())

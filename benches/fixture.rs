@@ -11,9 +11,10 @@ use std::{
 use idferry::{
     clock::{Clock, ClockReading, LedgerClock, Timestamp},
     intake::{Input, InputLine, ReadOptions, RowReader},
+    ledger::{Ledger, LedgerAccount},
     model::{Api, Limits, Link, Outcome, Row, State, SubjectId, WindowKind},
-    quota::{CallKind, Ledger, Quota},
-    store::{Batch, Exchange, RunId, RunProgress, Settled, Store},
+    quota::{Account, CallKind, Quota, WriterId},
+    store::{Batch, Charged, RunId, RunProgress, Settled, Store},
 };
 
 /// A CSV table of `rows` rows.
@@ -37,24 +38,24 @@ pub(crate) fn read(table: &Path) {
 }
 
 /// A ledger as in the second week: every slot of every window holds something.
-pub(crate) fn full_ledger() -> (Ledger, Timestamp) {
-    let mut ledger = Ledger::new(Quota::default().allowed(), WindowKind::Sliding);
+pub(crate) fn full_ledger() -> (Account, Timestamp) {
+    let mut account = Account::new(Quota::default().allowed(), WindowKind::Sliding);
     let mut now = Timestamp::default();
     for _ in 0..15 * 24 * 60 {
         now = now.plus(Duration::from_secs(60));
-        ledger.complete_many(now, CallKind::Standard, 100);
-        ledger.committed();
+        account.complete_many(now, CallKind::Standard, 100);
+        account.committed();
     }
-    (ledger, now)
+    (account, now)
 }
 
 /// One call through the ledger, as in a run except for the commit.
-pub(crate) fn charge_and_complete(ledger: &mut Ledger, now: Timestamp) {
-    let permit = ledger.charge(now, CallKind::Standard, 1);
+pub(crate) fn charge_and_complete(account: &mut Account, now: Timestamp) {
+    let permit = account.charge(now, CallKind::Standard, 1);
     let paid = permit.map(|permit| permit.pay(|| Ok::<(), ()>(())));
-    ledger.complete(now, CallKind::Standard);
-    let _ = black_box((paid, ledger.deltas()));
-    ledger.committed();
+    account.complete(now, CallKind::Standard);
+    let _ = black_box((paid, account.deltas()));
+    account.committed();
 }
 
 /// Imports the rows of [`table`].
@@ -81,7 +82,8 @@ pub(crate) struct Fixture {
     _folder: tempfile::TempDir,
     pub(crate) store: Store,
     run: RunId,
-    ledger: Ledger,
+    account: Account,
+    ledger: LedgerAccount<'static>,
     reading: ClockReading,
     next: i64,
 }
@@ -93,6 +95,9 @@ impl Fixture {
         let path = folder.path().join("job.db");
         let mut store = Store::open(&path, clock.now()).expect("a job file");
         import(&mut store, subjects);
+        let ledger = Ledger::open(&folder.path().join("ledger.db")).expect("a ledger");
+        // It lives as long as the process.
+        let ledger: &'static Ledger = Box::leak(Box::new(ledger));
         let run = store
             .journal()
             .begin_run("bench", "{}", clock.now())
@@ -101,7 +106,8 @@ impl Fixture {
             _folder: folder,
             store,
             run,
-            ledger: Ledger::new(Limits::none(), WindowKind::Sliding),
+            account: Account::new(Limits::none(), WindowKind::Sliding),
+            ledger: LedgerAccount::of(ledger, "wwbench", Api::Lookup, WriterId::random()),
             reading: LedgerClock::resume(clock, None).reading(),
             next: 1,
         }
@@ -133,7 +139,7 @@ impl Fixture {
     pub(crate) fn commit(&mut self, settled: &[Settled]) {
         let calls = u32::try_from(settled.len()).expect("few");
         let now = self.reading.at;
-        self.ledger
+        self.account
             .complete_many(now, CallKind::Standard, u64::from(calls));
         let progress = RunProgress::default();
         let batch = Batch {
@@ -141,13 +147,15 @@ impl Fixture {
             watermark: settled.last().map(|settled| settled.subject),
             progress: (self.run, &progress),
         };
-        let exchange = Exchange {
-            account: &mut self.ledger,
+        let want = Some((CallKind::Standard, calls));
+        let exchanged = self.ledger.exchange(&mut self.account, want, &self.reading);
+        let exchanged = exchanged.expect("a disk");
+        let charged = Charged {
+            writer: self.ledger.writer(),
             api: Api::Lookup,
-            want: Some((CallKind::Standard, calls)),
-            reading: self.reading,
+            deltas: &exchanged.written,
         };
-        let paid = self.store.commit(&batch, exchange).expect("a disk");
-        black_box(paid.expect("no limits").calls());
+        self.store.commit(&batch, &charged).expect("a disk");
+        black_box(exchanged.paid.expect("no limits").calls());
     }
 }

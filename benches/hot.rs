@@ -8,20 +8,20 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use fixture::{Fixture, charge_and_complete, full_ledger, read, table};
 use idferry::{
     model::{Limits, WindowKind},
-    quota::Ledger,
+    quota::Account,
     wecom::Endpoint,
 };
 
 fn windows(bench: &mut Criterion) {
-    let (mut ledger, mut now) = full_ledger();
+    let (mut account, mut now) = full_ledger();
     bench.bench_function("quota: charge, pay and complete a call", |bench| {
         bench.iter(|| {
             // Three times the published rate, so that slots fill and expire.
             now = now.plus(Duration::from_millis(600));
-            charge_and_complete(&mut ledger, now);
+            charge_and_complete(&mut account, now);
         });
     });
-    let mut unlimited = Ledger::new(Limits::none(), WindowKind::Sliding);
+    let mut unlimited = Account::new(Limits::none(), WindowKind::Sliding);
     bench.bench_function("quota: the same without limits", |bench| {
         bench.iter(|| charge_and_complete(&mut unlimited, now));
     });

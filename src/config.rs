@@ -53,6 +53,7 @@ pub(crate) struct WecomSection {
 pub(crate) struct RunSection {
     /// `--state`
     pub(crate) state: Option<PathBuf>,
+    pub(crate) ledger: Option<PathBuf>,
     /// `--ticket`
     pub(crate) ticket: Option<String>,
     /// `--concurrency`

@@ -14,7 +14,8 @@
 //! | [`model`], [`clock`], [`secret`], `format` | nouns, published limits, time, secrets, how numbers are written |
 //! | [`intake`] | bytes of an input become rows, or say why not |
 //! | [`gate`] | when the next call may leave |
-//! | [`store`] | the job file: subjects, answers, quota, runs |
+//! | [`store`] | the job file: subjects, answers, runs |
+//! | [`quota`], [`ledger`] | what calls cost: the arithmetic, and the corp's account on disk |
 //! | [`wecom`] | one call: request, reply, verdict |
 //! | [`runner`] | the loop that makes the calls |
 //! | [`plan`] | how long it will take |
@@ -33,7 +34,7 @@
 //! | source | an input that was imported |
 //! | pass | a reason to look subjects up: new ones, parked ones |
 //! | job | the sources, subjects and answers of one job file |
-//! | ledger | the calls charged in each window, durable |
+//! | ledger | the calls charged in each window, for all jobs of a corp, durable |
 //! | window | a span of time with a limit of calls (D90454, D95818) |
 //! | charge | a call counted in every window that applies, before it is sent |
 //! | permit | charges that are admitted and not yet committed |
@@ -63,6 +64,8 @@ pub mod quota;
 pub mod gate;
 
 pub mod store;
+
+pub mod ledger;
 
 pub mod wecom;
 

@@ -1,4 +1,4 @@
--- The job: whose it is, what came in, what came of it, what it has cost.
+-- The job: whose it is, what came in, what came of it, what its runs have cost.
 -- Applied by position, never edited once released; later changes are later files.
 
 -- One row: which job this is, the corp it belongs to, and who holds the file.
@@ -87,45 +87,34 @@ CREATE TABLE tallies (
 ) STRICT;
 INSERT INTO tallies VALUES (0, 0), (1, 0), (2, 0), (3, 0), (4, 0);
 
--- One account of calls for each API of the upstream corp: what a quota belongs to.
-CREATE TABLE ledgers (
-    api                   INTEGER PRIMARY KEY,
-    name                  TEXT NOT NULL,
-    in_flight_standard    INTEGER NOT NULL DEFAULT 0,   -- charged and not completed
-    in_flight_with_ticket INTEGER NOT NULL DEFAULT 0,
-    lockout_level         INTEGER NOT NULL DEFAULT 0,   -- 0 none, 1 minute, 2 hour, 3 day, 4 month
-    lockout_until         INTEGER NOT NULL DEFAULT 0,   -- in ledger time, ms
-    read_at               INTEGER,                      -- at the last commit: ledger time, ms,
-    read_wall             INTEGER,                      -- the date, ms since the epoch,
-    read_boot             INTEGER,                      -- which boot of the machine,
-    read_monotonic        INTEGER                       -- and ms since some moment of it
-) STRICT;
-INSERT INTO ledgers (api, name) VALUES
-    (1, 'unionid_to_external_userid'),
-    (2, 'unionid_to_pending_id');
-
--- Calls completed in one slot of one window (0 basic.minute … 4 business.month).
-CREATE TABLE charges (
-    api          INTEGER NOT NULL REFERENCES ledgers (api),
-    quota_window INTEGER NOT NULL,
-    slot         INTEGER NOT NULL,                      -- its start in ledger time, ms
-    calls        INTEGER NOT NULL,
-    PRIMARY KEY (api, quota_window, slot)
+-- What the runs of this job have charged, as the ledger has it: counters that only grow, written
+-- with the answers. A lost ledger is rebuilt from here. Calls in flight are those charged less those
+-- done (completed or given back).
+CREATE TABLE writers (
+    writer              INTEGER NOT NULL,
+    api                 INTEGER NOT NULL,
+    charged_standard    INTEGER NOT NULL DEFAULT 0,
+    charged_with_ticket INTEGER NOT NULL DEFAULT 0,
+    done_standard       INTEGER NOT NULL DEFAULT 0,
+    done_with_ticket    INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (writer, api)
 ) STRICT, WITHOUT ROWID;
 
--- The one-time mass_call_ticket. The row is written before it is applied for, so that an
--- application whose answer was lost is remembered as one.
-CREATE TABLE tickets (
-    id          INTEGER PRIMARY KEY,
-    applied_at  INTEGER NOT NULL,   -- ms since the epoch
-    ticket      TEXT,               -- NULL if the answer never came
-    expires_at  INTEGER,
-    dead_at     INTEGER             -- when it was found not to work any more
-) STRICT;
+-- Calls completed in one slot of a period (1 minute, 2 hour, 3 day, 4 month).
+CREATE TABLE charges (
+    writer      INTEGER NOT NULL,
+    api         INTEGER NOT NULL,
+    period      INTEGER NOT NULL,
+    slot        INTEGER NOT NULL,   -- its start in ledger time, ms
+    standard    INTEGER NOT NULL,
+    with_ticket INTEGER NOT NULL,
+    PRIMARY KEY (writer, api, period, slot)
+) STRICT, WITHOUT ROWID;
 
 -- One row a run, renewed while it goes on: what status reads.
 CREATE TABLE runs (
     id          INTEGER PRIMARY KEY,
+    writer      INTEGER NOT NULL,   -- as which it charges
     command     TEXT NOT NULL,
     pid         INTEGER NOT NULL,
     started_at  INTEGER NOT NULL,   -- ms since the epoch

@@ -2,7 +2,7 @@
 //! an event.
 
 use std::{
-    io::{self, Write},
+    io::{self, BufRead, IsTerminal, Write},
     sync::OnceLock,
 };
 
@@ -41,6 +41,17 @@ pub(super) fn say(line: &str) {
         Some(Console::Bar(bar)) => write(bar.clone(), line),
         None => write(io::stderr(), line),
     }
+}
+
+/// Asks a question that is answered on the terminal with yes or no; without a terminal it is no.
+pub(super) fn agrees(question: &str) -> bool {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return false;
+    }
+    let _ = write!(io::stderr(), "{question} [y/N] ");
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes" | "是")
 }
 
 /// Writes a text for people to standard output; returns whether its reader is still there.

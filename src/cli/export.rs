@@ -43,13 +43,13 @@ fn format() -> impl TypedValueParser<Value = Format> {
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     let _signals = Signals::listen()?;
     let file = args.state.file()?;
-    let path = args.state.path(&file.run, args.sandbox);
-    let reader = Reader::open(&path)?;
+    let files = args.state.files(&file.run, args.sandbox)?;
+    let reader = Reader::open(&files.job)?;
     let target = match &args.output {
         Some(output) => Target::parse(output),
         None => Target::File(args.default_output(&reader)?),
     };
-    outputs::guard(&args.state, &file, &path, args.overwrite)?.admit_results(&target)?;
+    outputs::guard(&args.state, &file, &files, args.overwrite)?.admit_results(&target)?;
     let filter = Filter {
         states: args.outcomes.clone(),
     };

@@ -14,6 +14,7 @@ mod operator;
 mod outputs;
 mod plan;
 mod progress;
+mod quota;
 mod rehearse;
 mod retry;
 mod run;
@@ -54,6 +55,8 @@ enum Command {
     Retry(retry::Args),
     /// Write the results so far, also during a run.
     Export(export::Args),
+    /// Show the corp's quota over all jobs and processes; note calls made elsewhere.
+    Quota(quota::Args),
     /// Copy the job file, also during a run.
     Backup(backup::Args),
     /// Serve the simulated WeCom API on a loopback address, for any client.
@@ -82,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Retry(args) => retry::run(&args, &next),
         Command::Export(args) => export::run(&args),
+        Command::Quota(args) => quota::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     };

@@ -142,7 +142,7 @@ mod tests {
             "encoding" => "gb18030",
             "delimiter" => ";",
             "corpid" => "wpDealer",
-            "state" | "config" | "output" | "rejects" => "a b.file",
+            "state" | "ledger" | "config" | "output" | "rejects" => "a b.file",
             "base-url" => "http://127.0.0.1:1",
             "ticket" => "stored",
             "quota" => "business.hour=5",

@@ -1,9 +1,12 @@
 //! The operator at the terminal: sees progress, is asked before a ticket is applied for, and may
 //! interrupt.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
-use super::{console::say, signals::Signals};
+use super::{
+    console::{self, say},
+    signals::Signals,
+};
 use crate::{
     job::{Operator, TicketNotice},
     report::{Reporter, log, phrases},
@@ -72,10 +75,7 @@ impl Operator for TerminalOperator {
             return false;
         }
         say(QUESTION);
-        let _ = write!(io::stderr(), "Apply for it now? [y/N] ");
-        let mut answer = String::new();
-        let read = io::stdin().lock().read_line(&mut answer);
-        read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes" | "是")
+        console::agrees("Apply for it now?")
     }
 
     fn calls_started(&mut self) {

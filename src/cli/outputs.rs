@@ -1,12 +1,12 @@
 //! Inputs without idferry's own files, and what no output may replace.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{args::StateFile, console::say, values::environment};
 use crate::{
     config::ConfigFile,
     intake::{Input, OwnFile},
-    job::{Error, OutputGuard},
+    job::{Error, JobFiles, OutputGuard},
 };
 
 /// What makes a name of the sandbox's files, which hold invented ids.
@@ -15,7 +15,7 @@ pub(super) fn default_name(stem: &str, sandbox: bool, suffix: &str) -> PathBuf {
     format!("{stem}{infix}.{suffix}").into()
 }
 
-/// The guard of a command's outputs: the job file, the configuration and the secret's file are
+/// The guard of a command's outputs: the job file, the ledger, the configuration and the secret's file are
 /// protected.
 ///
 /// # Errors
@@ -24,10 +24,11 @@ pub(super) fn default_name(stem: &str, sandbox: bool, suffix: &str) -> PathBuf {
 pub(super) fn guard(
     state: &StateFile,
     file: &ConfigFile,
-    job_file: &Path,
+    job: &JobFiles,
     overwrite: bool,
 ) -> Result<OutputGuard, Error> {
-    let mut guard = OutputGuard::of_job(job_file, overwrite)?;
+    let mut guard = OutputGuard::of_job(&job.job, overwrite)?;
+    guard.protect_database(&job.ledger, "the ledger");
     guard.protect(state.config_path(), "the configuration");
     let exported = environment("WECOM_CORP_SECRET_FILE").map(PathBuf::from);
     for secret in exported.iter().chain(&file.wecom.corp_secret_file) {

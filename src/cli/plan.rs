@@ -10,7 +10,7 @@ use crate::{
     clock::Clock,
     config::RunSection,
     format::counted,
-    job::{Error, Exit, OutputGuard, ScratchCopy, ScratchUse, Session, SessionSettings},
+    job::{Error, Exit, JobFiles, OutputGuard, ScratchCopy, ScratchUse, Session, SessionSettings},
     model::State,
     plan::{Plan, PlannedSubjects, render},
 };
@@ -37,7 +37,11 @@ pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
         ..SessionSettings::default()
     };
     let clock = Clock::system();
-    let session = Session::open(&copy.folder.job_file(), settings, clock)?;
+    let files = JobFiles {
+        job: copy.folder.job_file(),
+        ..args.state.files(&file, false)?
+    };
+    let session = Session::open(files, settings, clock)?;
     let tally = PlannedSubjects {
         lines: copy.lines,
         rejected: copy.invalid,

@@ -19,7 +19,7 @@ use crate::{
     report::{self, Reporter, Timeline},
     runner::{CommitPolicy, RunOptions, event::RunEvent},
     sim::{self, Faults, Latency, SimulatedRemote},
-    store::{Reader, Store},
+    store::Reader,
     wecom::errcode,
 };
 
@@ -152,8 +152,10 @@ impl Args {
         let Some(subjects) = self.subjects else {
             let folder =
                 scratch_copy(&self.inputs, &self.state, file, ScratchUse::Rehearsal)?.folder;
-            // The simulator has a corp of its own.
-            Store::open(&folder.job_file(), Clock::system().now())?.clear_corp()?;
+            let ledger = self.state.files(file, false)?.ledger;
+            // The simulator has a corp of its own, whose quota is as far used.
+            let corp = rehearsal.remote.corp_id();
+            folder.rename_corp(&ledger, &corp)?;
             return Ok(folder);
         };
         let folder = ScratchFolder::new()?;

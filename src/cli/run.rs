@@ -21,7 +21,9 @@ use crate::{
     export::Target,
     gate::Concurrency,
     intake::{Input, ReadOptions},
-    job::{Connection, Credentials, Error, Exit, RunOutcome, Session, SessionSettings, stem},
+    job::{
+        Connection, Credentials, Error, Exit, JobFiles, RunOutcome, Session, SessionSettings, stem,
+    },
     report::{Summary, phrases},
     runner::RunOptions,
     store::{Reader, RunId, StoreError},
@@ -135,7 +137,7 @@ fn drive(
 
 /// What a run is to do: its flags, completed by environment, file and defaults.
 struct RunSettings {
-    job_file: PathBuf,
+    job: JobFiles,
     files: RunFiles,
     input_options: ReadOptions,
     connection: Connection,
@@ -148,7 +150,7 @@ struct RunSettings {
 impl RunSettings {
     fn resolve(args: Args, file: ConfigFile, quiet: bool) -> Result<Self, Error> {
         let input_options = args.inputs.options(&file.run)?;
-        let job_file = args.state.path(&file.run, args.sandbox);
+        let job = args.state.files(&file.run, args.sandbox)?;
         let clock = Clock::system();
         let quota = args.quota.quota(&file.run)?;
         let connection = connection(args.sandbox, args.base_url.clone(), &file.wecom)?;
@@ -160,7 +162,7 @@ impl RunSettings {
         }
         let concurrency = args.quota.concurrency(&file.run);
         let concurrency = open_files::bounded(concurrency, connection.is_sandbox())?;
-        let files = RunFiles::resolve(&args, &file, &job_file, &input_options, quiet)?;
+        let files = RunFiles::resolve(&args, &file, &job, &input_options, quiet)?;
         let session = SessionSettings {
             quota,
             concurrency,
@@ -172,7 +174,7 @@ impl RunSettings {
             crash_after: None,
         };
         Ok(Self {
-            job_file,
+            job,
             files,
             input_options,
             consent: if args.yes || connection.is_sandbox() {
@@ -191,7 +193,7 @@ impl RunSettings {
     /// it.
     fn open_session(&self) -> Result<Session, Error> {
         let (settings, note) = (self.session.clone(), &mut |note| say(&format!("{note}")));
-        let session = Session::open_noting(&self.job_file, settings, self.clock, note)?;
+        let session = Session::open_noting(self.job.clone(), settings, self.clock, note)?;
         if let Ok(credentials) = self.credentials() {
             session.check_corp(&credentials.corp_id)?;
         }
@@ -251,16 +253,16 @@ impl RunFiles {
     fn resolve(
         args: &Args,
         file: &ConfigFile,
-        job_file: &Path,
+        job: &JobFiles,
         options: &ReadOptions,
         quiet: bool,
     ) -> Result<Self, Error> {
         let flags = &args.files;
-        let mut guard = outputs::guard(&args.state, file, job_file, flags.overwrite)?;
+        let mut guard = outputs::guard(&args.state, file, job, flags.overwrite)?;
         let inputs = outputs::without_own_files(args.inputs.list(), &guard, quiet)?;
         let stem = match inputs.first() {
             Some(input) => input.stem(),
-            None => first_stem(job_file)?,
+            None => first_stem(&job.job)?,
         };
         let named = |flag: &Option<PathBuf>, suffix| {
             let default = || outputs::default_name(&stem, args.sandbox, suffix);

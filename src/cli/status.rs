@@ -27,12 +27,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
-    let path = args.state.path(&args.state.file()?.run, args.sandbox);
+    let files = args.state.files(&args.state.file()?.run, args.sandbox)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;
     loop {
-        let status = Status::read(&path)?;
+        let status = Status::read(&files)?;
         if !show(&status, args) || !args.watch {
             return Ok(Exit::Done);
         }

@@ -16,9 +16,9 @@ pub use concurrency::Concurrency;
 
 use self::{concurrency::ConcurrencyLimit, pacer::Pacer};
 use crate::{
-    clock::{ClockReading, Timestamp},
+    clock::Timestamp,
     model::{Api, QuotaWindow},
-    quota::{CallKind, Hold, Ledger, Lockout, PaidCalls},
+    quota::{Account, CallKind, Hold, Lockout, PaidCalls, QuotaRefusal},
 };
 
 /// Use of one window that has a limit, in calls.
@@ -35,7 +35,7 @@ pub struct WindowUse {
 /// The one gate of an API: its account, pacer and concurrency limit.
 pub struct Gate {
     api: Api,
-    account: Ledger,
+    account: Account,
     pacer: Pacer,
     concurrency: ConcurrencyLimit,
 }
@@ -43,7 +43,7 @@ pub struct Gate {
 impl Gate {
     /// Returns the gate of `api` over its account.
     #[must_use]
-    pub fn open(api: Api, account: Ledger, concurrency: Concurrency, now: Timestamp) -> Self {
+    pub fn open(api: Api, account: Account, concurrency: Concurrency, now: Timestamp) -> Self {
         Self {
             api,
             pacer: Pacer::new(account.limits().of(QuotaWindow::BasicMinute), now),
@@ -58,7 +58,8 @@ impl Gate {
     ///
     /// The hold: lockout or concurrency.
     pub(crate) fn check(&self, now: Timestamp, in_flight: usize) -> Result<(), Hold> {
-        self.account.lockout().check(now, in_flight)?;
+        let lockout = self.account.lockout();
+        lockout.check(now, in_flight)?;
         self.concurrency.check(now, in_flight)
     }
 
@@ -91,7 +92,7 @@ impl Gate {
     }
 
     /// The account, for the exchange with the ledger on disk.
-    pub(crate) const fn account_mut(&mut self) -> &mut Ledger {
+    pub(crate) const fn account_mut(&mut self) -> &mut Account {
         &mut self.account
     }
 
@@ -105,9 +106,9 @@ impl Gate {
         self.account.complete(now, kind);
     }
 
-    /// The call that completed last was sent with a ticket that may not have worked.
-    pub(crate) fn charge_business_too(&mut self, now: Timestamp) {
-        self.account.charge_business_too(now);
+    /// The ticket is in doubt, or no longer.
+    pub(crate) fn doubt_ticket(&mut self, is_in_doubt: bool) {
+        self.account.doubt_ticket(is_in_doubt);
     }
 
     /// A call that was sent at `sent` got past the limits, with `in_flight` others. Returns whether
@@ -129,16 +130,10 @@ impl Gate {
         reduced.then(|| self.concurrency.calls())
     }
 
-    /// A call that was sent at `sent` as `kind` was refused with 45009. Returns the lockout if it
-    /// is new; it must be on disk before anything else happens. `jitter` is between 0 and 1.
-    pub(crate) fn locked_out(
-        &mut self,
-        sent: Timestamp,
-        kind: CallKind,
-        now: &ClockReading,
-        jitter: f64,
-    ) -> Option<Lockout> {
-        self.account.impose_lockout(sent, kind, now, jitter)
+    /// A call was refused with 45009. Returns the lockout if it is new; it must be on disk before
+    /// anything else happens.
+    pub(crate) fn locked_out(&mut self, refusal: QuotaRefusal) -> Option<Lockout> {
+        self.account.impose_lockout(refusal)
     }
 
     /// Which API it is the gate of.
@@ -148,7 +143,7 @@ impl Gate {
 
     /// The account: windows, calls in flight, lockout.
     #[must_use]
-    pub const fn account(&self) -> &Ledger {
+    pub const fn account(&self) -> &Account {
         &self.account
     }
 

@@ -3,12 +3,13 @@
 //! | file | |
 //! | --- | --- |
 //! | [`Session`] | a run, assembled in one place |
+//! | [`JobFiles`] | where the job file and the ledger lie |
 //! | `import`, `results` | its first and its last stage |
 //! | `outputs` | which files they may replace |
 //! | `ticket` | whether a ticket is used and applied for |
 //! | `connection` | where calls go |
 //! | `scratch`, [`Rehearsal`] | a copy of a job, and a run of it in virtual time |
-//! | [`Status`] | how a job stands, as plain data |
+//! | [`Status`], [`quota`] | how a job and a corp's quota stand, as plain data |
 //! | [`Error`], [`Exit`] | what ends a command early, and the exit codes |
 //!
 //! Nothing here prints: [`report`](crate::report) has the words, [`cli`](crate::cli) the terminal.
@@ -17,9 +18,11 @@ mod backup;
 mod connection;
 mod error;
 mod exit;
+mod files;
 mod import;
 mod operator;
 mod outputs;
+pub mod quota;
 mod quota_record;
 mod rehearsal;
 mod results;
@@ -35,6 +38,7 @@ pub use error::Error;
 pub(crate) use error::SANDBOX_FILE;
 pub use exit::Exit;
 pub(crate) use exit::stop_code;
+pub use files::JobFiles;
 pub use import::{ImportedInput, ImportedLines};
 pub use operator::{Operator, TicketNotice};
 pub(crate) use outputs::OutputGuard;

@@ -61,7 +61,7 @@ impl OutputGuard {
     }
 
     /// Protects an SQLite database and the files that SQLite makes beside it.
-    fn protect_database(&mut self, path: &Path, role: &str) {
+    pub(crate) fn protect_database(&mut self, path: &Path, role: &str) {
         let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         for suffix in ["", "-wal", "-shm", "-journal"] {
             for path in [path, &real] {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{
     error::Error,
+    files::JobFiles,
     operator::Operator,
     session::{Session, SessionSettings},
     ticket::TicketPolicy,
@@ -143,7 +144,8 @@ impl Rehearsal {
         let began = clock.now();
         let mut kills = 0;
         let report = loop {
-            let mut session = Session::open(path, self.settings(self.kill_every, kills), clock)?;
+            let settings = self.settings(self.kill_every, kills);
+            let mut session = Session::open(JobFiles::beside(path), settings, clock)?;
             session.disable_fsync()?;
             let run = session.begin("rehearse")?;
             let mut operator = Rehearsing {

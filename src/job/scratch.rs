@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{error::Error, import::digest_of};
+use super::{error::Error, files::JobFiles, import::digest_of};
 use crate::{
     clock::Clock,
     intake::{Input, InputLine, ReadAhead, ReadOptions, RowReader},
+    ledger::Ledger,
     model::{State, Tally},
     store::{Reader, Store, TrialImport, TrialSubjects},
 };
@@ -34,6 +35,19 @@ impl ScratchFolder {
     #[must_use]
     pub fn job_file(&self) -> PathBuf {
         self.0.path().join("idferry.db")
+    }
+
+    /// Gives the job in it, and what the ledger has of its corp, to the corp `corp_id`.
+    pub(crate) fn rename_corp(&self, ledger: &Path, corp_id: &str) -> Result<(), Error> {
+        let files = JobFiles::beside(&self.job_file());
+        let mut store = Store::open(&files.job, Clock::system().now())?;
+        let corp = store.reader().corp_id()?;
+        if let Some(corp) = corp {
+            let copy = Ledger::open(&files.ledger)?;
+            copy.adopt(ledger, &corp, corp_id)?;
+            copy.merge(corp_id, &store.counters()?, None)?;
+        }
+        Ok(store.clear_corp()?)
     }
 
     fn path(&self) -> &Path {

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::{
     error::Error,
     exit::Exit,
+    files::JobFiles,
     import::{self, ImportedInput},
     operator::Operator,
     quota_record::QuotaRecord,
@@ -19,14 +20,14 @@ use crate::{
     export::Target,
     gate::{Concurrency, Gate},
     intake::{Input, ReadOptions},
+    ledger::{Ledger, LedgerAccount, Tickets},
     model::{Api, State, SubjectId},
     quota::{CallKind, ForecastInput, Quota},
     runner::{
-        RunOptions, Runner, Stop,
+        RunOptions, Runner, RunningJob, Stop,
         decide::ATTEMPTS,
         event::{RunEvent, RunReport, StopReason, WindowUse},
         open_gate,
-        ticket::stored,
     },
     store::{OpeningNote, Reader, RunId, Store},
     wecom::{Client, Ticket, errcode},
@@ -64,18 +65,21 @@ pub struct RunOutcome {
 /// A job file, held for one run.
 pub struct Session {
     store: Store,
+    files: JobFiles,
     settings: SessionSettings,
     clock: Clock,
+    /// Nothing of it is kept, so the disk is not waited for.
+    is_scratch: bool,
 }
 
 impl Session {
-    /// Opens or makes the job file at `path` and takes its lock.
+    /// Opens or makes the job file and takes its lock. The ledger is opened when calls are made.
     ///
     /// # Errors
     ///
     /// If another process holds it, or it is not a job file of this version.
-    pub fn open(path: &Path, settings: SessionSettings, clock: Clock) -> Result<Self, Error> {
-        Self::open_noting(path, settings, clock, &mut |_| ())
+    pub fn open(files: JobFiles, settings: SessionSettings, clock: Clock) -> Result<Self, Error> {
+        Self::open_noting(files, settings, clock, &mut |_| ())
     }
 
     /// The same; `note` hears what an unclean end has left behind.
@@ -84,15 +88,17 @@ impl Session {
     ///
     /// Those of [`open`](Self::open).
     pub fn open_noting(
-        path: &Path,
+        files: JobFiles,
         settings: SessionSettings,
         clock: Clock,
         note: &mut dyn FnMut(OpeningNote),
     ) -> Result<Self, Error> {
         Ok(Self {
-            store: Store::open_noting(path, clock.now(), note)?,
+            store: Store::open_noting(&files.job, clock.now(), note)?,
+            files,
             settings,
             clock,
+            is_scratch: false,
         })
     }
 
@@ -102,7 +108,8 @@ impl Session {
     /// # Errors
     ///
     /// Those of the store.
-    pub fn disable_fsync(&self) -> Result<(), Error> {
+    pub fn disable_fsync(&mut self) -> Result<(), Error> {
+        self.is_scratch = true;
         Ok(self.store.disable_fsync()?)
     }
 
@@ -182,10 +189,12 @@ impl Session {
         operator: &mut dyn Operator,
     ) -> Result<Option<RunOutcome>, Error> {
         self.store.bind_corp(client.corp_id())?;
-        let (gate, ledger_clock) = self.open_gate()?;
+        let ledger = self.open_ledger()?;
+        let (gate, ledger_clock) = self.open_gate(&ledger, client.corp_id())?;
+        let tickets = Tickets::of(&ledger, client.corp_id());
         let context = TicketContext {
-            store: &self.store,
-            ledger: gate.account(),
+            tickets: &tickets,
+            account: gate.account(),
             now: ledger_clock.now(),
             client: &client,
             clock: self.clock,
@@ -212,8 +221,12 @@ impl Session {
             operator.event(event);
         });
         let options = self.settings.options.clone();
-        let store = &mut self.store;
-        let runner = Runner::new(store, run, (gate, ledger_clock), client, options)?
+        let job = RunningJob {
+            ledger: self.account(&ledger, client.corp_id(), run)?,
+            store: &mut self.store,
+            run,
+        };
+        let runner = Runner::new(job, (gate, ledger_clock), client, options)?
             .reporting_to(listener)
             .with_ticket(ticket)
             .with_token(token)
@@ -249,34 +262,65 @@ impl Session {
         self.store.reader()
     }
 
-    /// What a forecast of this run needs: the gate that would admit its calls, and the stored
+    /// What a forecast of this run needs: the account that would pay for its calls, and the stored
     /// ticket.
     pub(crate) fn forecast_input(&self) -> Result<ForecastInput, Error> {
-        let (gate, ledger_clock) = self.open_gate()?;
+        let standing = self.files.standing(&self.store.reader())?;
+        let ledger_clock = LedgerClock::resume(self.clock, standing.lookups.reading);
+        let SessionSettings {
+            quota, concurrency, ..
+        } = &self.settings;
+        let gate = open_gate(
+            Api::Lookup,
+            &standing.lookups,
+            quota,
+            *concurrency,
+            &ledger_clock,
+        );
         let (now, wall) = (ledger_clock.now(), self.clock.now());
-        let ticket = stored(&self.store, self.clock)?;
+        let until = standing.ticket_expires.map(Ticket::last_use);
+        let until = until.filter(|until| *until > wall);
         Ok(ForecastInput {
-            ledger: gate.account().clone(),
+            account: gate.account().clone(),
             now,
-            kind: ticket
-                .as_ref()
-                .map_or(CallKind::Standard, |_| CallKind::WithTicket),
-            ticket_until: ticket.map(|ticket| now.plus(ticket.usable_until().since(wall))),
+            kind: until.map_or(CallKind::Standard, |_| CallKind::WithTicket),
+            ticket_until: until.map(|until| now.plus(until.since(wall))),
             locked_until: gate.account().lockout().until,
             per_second: None,
         })
     }
 
-    fn open_gate(&self) -> Result<(Gate, LedgerClock), Error> {
+    /// The account that pays for the calls of `run`.
+    fn account<'l>(
+        &self,
+        ledger: &'l Ledger,
+        corp: &str,
+        run: RunId,
+    ) -> Result<LedgerAccount<'l>, Error> {
+        let writer = self.store.journal().writer(run)?;
+        let name = self.files.job.display().to_string();
+        let account = LedgerAccount::of(ledger, corp, Api::Lookup, writer);
+        Ok(account.named(&name, self.settings.options.call_timeout))
+    }
+
+    fn open_ledger(&self) -> Result<Ledger, Error> {
+        let ledger = Ledger::open(&self.files.ledger)?;
+        if self.is_scratch {
+            ledger.disable_fsync()?;
+        }
+        Ok(ledger)
+    }
+
+    /// Brings what this job has charged into the ledger, and opens the gate of the lookups.
+    fn open_gate(&self, ledger: &Ledger, corp: &str) -> Result<(Gate, LedgerClock), Error> {
         let SessionSettings {
-            quota,
-            concurrency,
-            options,
-            ..
+            quota, concurrency, ..
         } = &self.settings;
-        let stored = self.store.ledger(Api::Lookup).load()?;
-        let timeout = options.call_timeout;
-        Ok(open_gate(&stored, quota, *concurrency, self.clock, timeout))
+        let ledger_clock = ledger.resume_clock(self.clock)?;
+        ledger.merge(corp, &self.store.counters()?, Some(ledger_clock.now()))?;
+        let stored = ledger.load(corp, Api::Lookup)?;
+        let gate = open_gate(Api::Lookup, &stored, quota, *concurrency, &ledger_clock);
+        Ok((gate, ledger_clock))
     }
 
     /// The outcome of a run that ended before its first call.

@@ -7,10 +7,10 @@ use super::{
 };
 use crate::{
     clock::{Clock, Timestamp},
+    ledger::Tickets,
     model::QuotaWindow,
-    quota::Ledger,
+    quota::Account,
     runner::{event::FatalRefusal, ticket},
-    store::Store,
     wecom::{Client, Ticket, Token, transport::Failure},
 };
 
@@ -43,8 +43,8 @@ pub(super) enum TicketDecision {
 
 /// What the decision rests on.
 pub(super) struct TicketContext<'a> {
-    pub(super) store: &'a Store,
-    pub(super) ledger: &'a Ledger,
+    pub(super) tickets: &'a Tickets<'a>,
+    pub(super) account: &'a Account,
     /// The time in the ledger.
     pub(super) now: Timestamp,
     pub(super) client: &'a Client,
@@ -62,12 +62,12 @@ pub(super) async fn choose(
     if policy == TicketPolicy::None {
         return Ok(TicketDecision::Proceed(None, None));
     }
-    if let Some(ticket) = ticket::stored(context.store, context.clock)? {
+    if let Some(ticket) = ticket::stored(context.tickets, context.clock)? {
         return Ok(TicketDecision::Proceed(Some(ticket), None));
     }
     let apply = match policy {
         TicketPolicy::Apply => true,
-        TicketPolicy::ApplyOnce => context.store.tickets().latest_application()?.is_none(),
+        TicketPolicy::ApplyOnce => context.tickets.latest_application()?.is_none(),
         TicketPolicy::Auto => is_wanted(&context)? && operator.agrees_to_apply(),
         TicketPolicy::Stored | TicketPolicy::None => false,
     };
@@ -87,7 +87,7 @@ async fn apply_now(
 ) -> Result<TicketDecision, Error> {
     // From here a reply is awaited that comes only once.
     operator.calls_started();
-    let applied = ticket::apply(context.store, context.client, context.clock).await?;
+    let applied = ticket::apply(context.tickets, context.client, context.clock).await?;
     Ok(match applied {
         ticket::Applied::Ticket(ticket, token) => {
             operator.ticket(&TicketNotice::Obtained {
@@ -108,19 +108,19 @@ async fn apply_now(
 /// Whether a ticket is worth asking the operator for: none was ever applied for, and today's
 /// quota cannot finish the job.
 fn is_wanted(context: &TicketContext<'_>) -> Result<bool, Error> {
-    if context.store.tickets().latest_application()?.is_some() {
+    if context.tickets.latest_application()?.is_some() {
         return Ok(false);
     }
-    Ok(context.queued > room_today(context.ledger, context.now))
+    Ok(context.queued > room_today(context.account, context.now))
 }
 
 /// Calls that the windows of a day and of a month still allow without a ticket. The hour is no
 /// measure: it comes again today.
-fn room_today(ledger: &Ledger, now: Timestamp) -> u64 {
-    let mut ledger = ledger.clone();
-    let limits = ledger.limits();
+fn room_today(account: &Account, now: Timestamp) -> u64 {
+    let mut account = account.clone();
+    let limits = account.limits();
     let rooms = [QuotaWindow::BusinessDay, QuotaWindow::BusinessMonth].map(|window| {
-        let used = ledger.used(now, window);
+        let used = account.used(now, window);
         limits
             .of(window)
             .map_or(u64::MAX, |limit| limit.saturating_sub(used))
@@ -137,15 +137,15 @@ mod tests {
     #[test]
     fn short_job_before_midnight_does_not_need_the_ticket() {
         let now = Timestamp::parse("2026-11-22T23:50:00+08:00").unwrap();
-        let mut ledger = Ledger::new(Limits::published(), WindowKind::Sliding);
-        assert_eq!(room_today(&ledger, now), 480_000);
-        ledger.complete_many(now, CallKind::Standard, 400_000);
-        assert_eq!(room_today(&ledger, now), 80_000);
+        let mut account = Account::new(Limits::published(), WindowKind::Sliding);
+        assert_eq!(room_today(&account, now), 480_000);
+        account.complete_many(now, CallKind::Standard, 400_000);
+        assert_eq!(room_today(&account, now), 80_000);
         // What was used yesterday at this time is free again.
         let tomorrow = now.plus(std::time::Duration::from_secs(25 * 3600));
-        assert_eq!(room_today(&ledger, tomorrow), 480_000);
+        assert_eq!(room_today(&account, tomorrow), 480_000);
         assert_eq!(
-            room_today(&Ledger::new(Limits::none(), WindowKind::Sliding), now),
+            room_today(&Account::new(Limits::none(), WindowKind::Sliding), now),
             u64::MAX
         );
     }
@@ -153,9 +153,9 @@ mod tests {
     #[test]
     fn month_counts_if_it_has_less_room_than_the_day() {
         let now = Timestamp::parse("2026-11-22T09:00:00+08:00").unwrap();
-        let mut ledger = Ledger::new(Limits::published(), WindowKind::Sliding);
-        ledger.complete_many(now, CallKind::Standard, 7_400_000);
+        let mut account = Account::new(Limits::published(), WindowKind::Sliding);
+        account.complete_many(now, CallKind::Standard, 7_400_000);
         let later = now.plus(std::time::Duration::from_secs(3 * 86_400));
-        assert_eq!(room_today(&ledger, later), 100_000);
+        assert_eq!(room_today(&account, later), 100_000);
     }
 }

@@ -20,7 +20,15 @@ impl Api {
         }
     }
 
-    /// Its number in the job file.
+    /// The API numbered `code` on disk, if there is one.
+    #[must_use]
+    pub fn from_code(code: i64) -> Option<Self> {
+        [Self::Lookup, Self::PendingId]
+            .into_iter()
+            .find(|api| api.code() == code)
+    }
+
+    /// Its number on disk.
     #[must_use]
     pub const fn code(self) -> i64 {
         self as i64

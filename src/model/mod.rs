@@ -12,4 +12,4 @@ pub use failure::{Failure, NoConnection};
 pub use link::Link;
 pub use outcome::{Outcome, State, Tally};
 pub use subject::{Row, Subject, SubjectId};
-pub use window::{Limits, QuotaWindow, WindowKind};
+pub use window::{Limits, Period, QuotaWindow, WindowKind};

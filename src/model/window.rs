@@ -4,6 +4,49 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+/// A length over which calls are counted; windows of one period count in the same slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Period {
+    /// 60 s.
+    Minute = 1,
+    /// 60 min.
+    Hour = 2,
+    /// 24 h.
+    Day = 3,
+    /// 31 days: the page does not say how a month is counted (D95818), and a calendar month can
+    /// have as many.
+    Month = 4,
+}
+
+impl Period {
+    /// All of them, the shortest first.
+    pub const ALL: [Self; 4] = [Self::Minute, Self::Hour, Self::Day, Self::Month];
+
+    /// Its number in the ledger.
+    #[must_use]
+    pub const fn code(self) -> i64 {
+        self as i64
+    }
+
+    /// The period numbered `code` in the ledger, if there is one.
+    #[must_use]
+    pub fn from_code(code: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|period| period.code() == code)
+    }
+
+    /// Its length.
+    #[must_use]
+    pub const fn span(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Minute => 60,
+            Self::Hour => 3_600,
+            Self::Day => 86_400,
+            Self::Month => 31 * 86_400,
+        })
+    }
+}
+
 /// One window of the frequency limits (D90454, D95818).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -16,7 +59,7 @@ pub enum QuotaWindow {
     BusinessHour,
     /// Calls without a ticket, one day.
     BusinessDay,
-    /// Calls without a ticket, 30 days.
+    /// Calls without a ticket, one month.
     BusinessMonth,
 }
 
@@ -45,33 +88,27 @@ impl QuotaWindow {
         }
     }
 
-    /// Its number in the job file.
-    #[must_use]
-    pub const fn code(self) -> i64 {
-        self as i64
-    }
-
-    /// The window numbered `code` in the job file, if there is one.
-    #[must_use]
-    pub fn from_code(code: i64) -> Option<Self> {
-        Self::ALL.into_iter().find(|window| window.code() == code)
-    }
-
     /// Whether a valid ticket lifts it (D96250).
     #[must_use]
     pub const fn is_business(self) -> bool {
         !matches!(self, Self::BasicMinute | Self::BasicHour)
     }
 
-    /// Its length; a month is 30 days (D90454).
+    /// The period over which it counts.
+    #[must_use]
+    pub const fn period(self) -> Period {
+        match self {
+            Self::BasicMinute => Period::Minute,
+            Self::BasicHour | Self::BusinessHour => Period::Hour,
+            Self::BusinessDay => Period::Day,
+            Self::BusinessMonth => Period::Month,
+        }
+    }
+
+    /// The length of its period.
     #[must_use]
     pub const fn span(self) -> Duration {
-        Duration::from_secs(match self {
-            Self::BasicMinute => 60,
-            Self::BasicHour | Self::BusinessHour => 3_600,
-            Self::BusinessDay => 86_400,
-            Self::BusinessMonth => 30 * 86_400,
-        })
+        self.period().span()
     }
 
     /// The published limit in calls (D90454 of 2023/08/28, D95818 of 2024/03/11): "default values

@@ -6,7 +6,7 @@ use super::ideal::earliest_millis;
 use crate::{
     clock::Timestamp,
     model::{Limits, QuotaWindow},
-    quota::{CallKind, ForecastInput, Hold, HoldReason, Ledger},
+    quota::{Account, CallKind, ForecastInput, Hold, HoldReason},
 };
 
 /// The most steps of a simulation; 7.5 million calls take a twentieth of it.
@@ -42,7 +42,7 @@ pub struct Forecast {
 }
 
 pub(super) struct Simulation {
-    ledger: Ledger,
+    account: Account,
     limits: Limits,
     kind: CallKind,
     ticket_until: Option<Timestamp>,
@@ -86,18 +86,20 @@ struct Pace {
 impl Simulation {
     pub(super) fn new(input: &ForecastInput, calls: u64) -> Self {
         let from = input.now;
-        let mut ledger = input.ledger.clone();
-        let open = ledger.in_flight();
+        let mut account = input.account.clone();
+        // The simulation begins after it.
+        account.clear_lockout(input.locked_until);
+        let open = account.in_flight();
         // Their answers count among the calls to make.
         let calls = calls.saturating_sub(open.total());
-        ledger.complete_many(from, CallKind::Standard, open.standard);
-        ledger.complete_many(from, CallKind::WithTicket, open.with_ticket);
-        let limits = ledger.limits();
+        account.complete_many(from, CallKind::Standard, open.standard);
+        account.complete_many(from, CallKind::WithTicket, open.with_ticket);
+        let limits = account.limits();
         let interval = interval_millis(&limits, input.per_second);
         let start = from.max(input.locked_until);
         let has_ticket = input.kind == CallKind::WithTicket;
         Self {
-            ledger,
+            account,
             limits,
             kind: input.kind,
             ticket_until: input.ticket_until.filter(|_| has_ticket),
@@ -130,7 +132,7 @@ impl Simulation {
                 return;
             }
             self.expire_ticket();
-            match self.ledger.charge(self.now, self.kind, self.chunk()) {
+            match self.account.charge(self.now, self.kind, self.chunk()) {
                 Ok(permit) => self.send(u64::from(permit.calls())),
                 Err(hold) => self.wait(hold),
             }
@@ -160,8 +162,8 @@ impl Simulation {
 
     fn send(&mut self, calls: u64) {
         // All in the slot of the first: a chunk ends where a slot ends.
-        self.ledger.complete_many(self.now, self.kind, calls);
-        self.ledger.committed();
+        self.account.complete_many(self.now, self.kind, calls);
+        self.account.committed();
         let now = self
             .now
             .as_millis()

@@ -1,152 +1,116 @@
-//! The account of one API: every window, the calls that are charged and not completed, and the
-//! lockout.
+//! The account of one API of a corp: every window, the calls that are charged and not completed,
+//! and the lockout.
 
-use super::{CallKind, Hold, HoldReason, Lockout, PaidCalls, Permit, SlidingWindow};
+use std::time::Duration;
+
+use super::{
+    AccountSnapshot, CallCount, CallKind, Deltas, Hold, HoldReason, Lockout, PaidCalls, Permit,
+    SlidingWindow, SlotCalls,
+    limits::slot_of,
+    lockout::{Probe, QuotaRefusal},
+};
 use crate::{
-    clock::{ClockReading, Timestamp},
-    model::{Limits, QuotaWindow, WindowKind},
+    clock::Timestamp,
+    model::{Limits, Period, QuotaWindow, WindowKind},
 };
 
-/// Calls charged and not completed, by kind.
-///
-/// They count in every window of their kind for as long as they are in flight: the remote counts
-/// a call somewhere between its sending and its answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct InFlight {
-    /// Without a ticket.
-    pub standard: u64,
-    /// With one.
-    pub with_ticket: u64,
-}
-
-impl InFlight {
-    /// Calls in flight that `window` counts.
-    #[must_use]
-    pub const fn in_window(&self, window: QuotaWindow) -> u64 {
-        if window.is_business() {
-            self.standard
-        } else {
-            self.total()
-        }
-    }
-
-    /// All of them.
-    #[must_use]
-    pub const fn total(&self) -> u64 {
-        self.standard + self.with_ticket
-    }
-
-    /// Those of one kind.
-    const fn calls(&self, kind: CallKind) -> u64 {
-        match kind {
-            CallKind::Standard => self.standard,
-            CallKind::WithTicket => self.with_ticket,
-        }
-    }
-
-    const fn of(&mut self, kind: CallKind) -> &mut u64 {
-        match kind {
-            CallKind::Standard => &mut self.standard,
-            CallKind::WithTicket => &mut self.with_ticket,
-        }
-    }
-}
-
-/// Calls of one slot of one window: all of them in a snapshot, those that were added in an update.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SlotUpdate {
-    /// The window.
-    pub window: QuotaWindow,
-    /// The slot's start, in ledger time.
-    pub slot: Timestamp,
-    /// Calls.
-    pub calls: u64,
-}
-
-/// The account as the last commit left it.
-#[derive(Debug, Clone, Default)]
-pub struct LedgerSnapshot {
-    /// Every slot that has not left its window.
-    pub slots: Vec<SlotUpdate>,
-    /// Calls in flight.
-    pub in_flight: InFlight,
-    /// The lockout.
-    pub lockout: Lockout,
-}
-
-/// What changed since the last commit, to be added to what is on disk.
-#[derive(Debug, Clone, Default)]
-pub struct Deltas {
-    /// Completed calls, by slot.
-    pub slots: Vec<SlotUpdate>,
-    /// Calls in flight without a ticket, more or fewer.
-    pub standard: i64,
-    /// Calls in flight with a ticket, more or fewer.
-    pub with_ticket: i64,
-    /// The lockout, if it was imposed or cleared.
-    pub lockout: Option<Lockout>,
-}
-
 /// Every window of one API, the calls in flight and the lockout.
+///
+/// Calls in flight count in every window of their kind for as long as they are: the remote counts
+/// a call somewhere between its sending and its answer.
 #[derive(Debug, Clone)]
-pub struct Ledger {
+pub struct Account {
     windows: [SlidingWindow; QuotaWindow::COUNT],
-    in_flight: InFlight,
-    lockout: Lockout,
+    /// The remote's limits, before margin and reserve: what explains a 45009.
+    remote_limits: Limits,
+    in_flight: CallCount,
+    others_in_flight: CallCount,
+    ticket_in_doubt: bool,
     /// Calls completed since the account was restored.
     completed: u64,
-    /// In flight and lockout as they are on disk.
-    committed: (InFlight, Lockout),
+    lockout: Lockout,
+    /// The lockout as the last exchange left it.
+    known_lockout: Lockout,
+    /// What happened to the lockout since.
+    refusals: Vec<QuotaRefusal>,
     /// Completed calls that are not on disk.
-    completions: Vec<SlotUpdate>,
+    completions: Vec<SlotCalls>,
     /// Calls charged that are not on disk.
-    charged: InFlight,
+    charged: CallCount,
+    /// Calls completed or given back, where that is not on disk.
+    done: CallCount,
 }
 
-impl Ledger {
-    /// Returns the account under `limits`, with everything that an earlier process charged.
-    ///
-    /// Calls that were in flight when it ended may still be on their way to the remote (a machine
-    /// may have been suspended with a request in its buffers), so they complete at `completed_by`:
-    /// a call's time-out from *now*.
+impl Account {
+    /// Returns the account under `limits`, with everything that is in the ledger.
     #[must_use]
-    pub fn restore(
-        limits: Limits,
-        kind: WindowKind,
-        snapshot: &LedgerSnapshot,
-        completed_by: Timestamp,
-    ) -> Self {
+    pub fn restore(limits: Limits, kind: WindowKind, snapshot: &AccountSnapshot) -> Self {
         let mut account = Self {
             windows: QuotaWindow::ALL
                 .map(|window| SlidingWindow::new(window, limits.of(window), kind)),
-            in_flight: InFlight::default(),
-            lockout: snapshot.lockout,
+            remote_limits: limits,
+            in_flight: CallCount::default(),
+            others_in_flight: CallCount::default(),
+            ticket_in_doubt: false,
             completed: 0,
-            committed: (snapshot.in_flight, snapshot.lockout),
+            lockout: Lockout::default(),
+            known_lockout: Lockout::default(),
+            refusals: Vec::new(),
             completions: Vec::new(),
-            charged: InFlight::default(),
+            charged: CallCount::default(),
+            done: CallCount::default(),
         };
-        for update in &snapshot.slots {
-            account.windows[update.window as usize].add(update.slot, update.calls);
-        }
-        for window in QuotaWindow::ALL {
-            let calls = snapshot.in_flight.in_window(window);
-            if calls > 0 {
-                account.add(window, completed_by, calls);
-            }
-        }
+        account.refresh(snapshot);
         account
     }
 
     /// Returns an empty account.
     #[must_use]
     pub fn new(limits: Limits, kind: WindowKind) -> Self {
-        Self::restore(
-            limits,
-            kind,
-            &LedgerSnapshot::default(),
-            Timestamp::default(),
-        )
+        Self::restore(limits, kind, &AccountSnapshot::default())
+    }
+
+    /// Sets the remote's own limits, where the account keeps below them.
+    #[must_use]
+    pub const fn under(mut self, remote_limits: Limits) -> Self {
+        self.remote_limits = remote_limits;
+        self
+    }
+
+    /// Takes over what others have changed. Calls of this account that are not on disk are to be
+    /// counted in the slots of `snapshot` already.
+    pub fn refresh(&mut self, snapshot: &AccountSnapshot) {
+        for update in &snapshot.slots {
+            for window in &mut self.windows {
+                if window.window().period() == update.period {
+                    window.set(update.slot, update.calls);
+                }
+            }
+        }
+        self.others_in_flight = snapshot.others_in_flight;
+        self.doubt_ticket(snapshot.ticket_in_doubt);
+        if snapshot.lockout != self.known_lockout {
+            self.known_lockout = snapshot.lockout;
+            self.lockout = snapshot.lockout;
+            for refusal in std::mem::take(&mut self.refusals) {
+                self.impose_lockout(refusal);
+            }
+        }
+    }
+
+    /// While the ticket is in doubt, calls with it count in the business windows too: the remote may
+    /// count them there.
+    pub(crate) fn doubt_ticket(&mut self, is_in_doubt: bool) {
+        self.ticket_in_doubt = is_in_doubt;
+        for window in &mut self.windows {
+            window.doubt_ticket(is_in_doubt);
+        }
+    }
+
+    /// Whether the ticket is in doubt.
+    #[must_use]
+    pub(crate) const fn is_ticket_in_doubt(&self) -> bool {
+        self.ticket_in_doubt
     }
 
     /// The limits of the windows.
@@ -164,10 +128,17 @@ impl Ledger {
         &self.windows
     }
 
-    /// Calls charged and not completed.
+    /// Calls of this account that are charged and not completed.
     #[must_use]
-    pub const fn in_flight(&self) -> InFlight {
+    pub const fn in_flight(&self) -> CallCount {
         self.in_flight
+    }
+
+    /// Whether what there is room for may change without a call of this account: calls of others
+    /// are in flight, or another process probes a lockout.
+    #[must_use]
+    pub fn depends_on_others(&self, now: Timestamp) -> bool {
+        self.others_in_flight.total() > 0 || self.lockout.is_probed(now)
     }
 
     /// The lockout in force, if any is.
@@ -184,10 +155,10 @@ impl Ledger {
 
     /// Calls that `window` holds at `now`: completed and in flight.
     pub fn used(&mut self, now: Timestamp, window: QuotaWindow) -> u64 {
-        let in_flight = self.in_flight.in_window(window);
+        let in_flight = self.all_in_flight();
         let window = &mut self.windows[window as usize];
         window.expire(now);
-        window.completed() + in_flight
+        window.completed() + window.counted(in_flight)
     }
 
     /// Whether every window that counts a call of `kind` has room for one.
@@ -207,20 +178,27 @@ impl Ledger {
     pub fn admit(&mut self, now: Timestamp, kind: CallKind, want: u32) -> Result<u32, Hold> {
         let in_flight = usize::try_from(self.in_flight.total()).unwrap_or(usize::MAX);
         self.lockout.check(now, in_flight)?;
+        self.lockout.check_others(now)?;
+        let want = if self.lockout.is_active() { 1 } else { want };
         let room = self.room(now, kind)?.min(u64::from(want.max(1)));
         Ok(u32::try_from(room).unwrap_or(u32::MAX))
     }
 
-    /// Charges up to `want` calls of `kind`, each in every window that counts it or in none.
+    /// Charges up to `want` calls of `kind`, each in every window that counts it or in none. During
+    /// a lockout that is one, the probe.
     ///
     /// # Errors
     ///
     /// As [`admit`](Self::admit).
     pub fn charge(&mut self, now: Timestamp, kind: CallKind, want: u32) -> Result<Permit, Hold> {
         let calls = self.admit(now, kind, want)?;
-        *self.in_flight.of(kind) += u64::from(calls);
-        *self.charged.of(kind) += u64::from(calls);
-        Ok(Permit::new(kind, calls))
+        if self.lockout.is_active() {
+            self.lockout.probe = Probe::until(now.plus(PROBE));
+        }
+        let charged = CallCount::of(kind, u64::from(calls));
+        self.in_flight.add(charged);
+        self.charged.add(charged);
+        Ok(Permit::new(kind, calls, now))
     }
 
     /// Completes one call of `kind`: its charge ages from `now` on.
@@ -230,55 +208,43 @@ impl Ledger {
 
     /// Completes `calls` calls of `kind`.
     pub fn complete_many(&mut self, now: Timestamp, kind: CallKind, calls: u64) {
-        let in_flight = self.in_flight.of(kind);
-        *in_flight = in_flight.saturating_sub(calls);
+        let count = CallCount::of(kind, calls);
+        self.leave_flight(count);
         self.completed += calls;
-        for window in QuotaWindow::ALL {
-            if kind.counts_in(window) {
-                self.add(window, now, calls);
-            }
-        }
-    }
-
-    /// Charges a completed call in the business windows too: its ticket may not have worked, and
-    /// the remote may have counted it there.
-    pub fn charge_business_too(&mut self, now: Timestamp) {
-        for window in QuotaWindow::ALL {
-            if window.is_business() {
-                self.add(window, now, 1);
-            }
-        }
+        self.add(now, count);
     }
 
     /// Takes back calls that were paid for and are not going to be sent.
     pub fn give_back(&mut self, paid: PaidCalls) {
-        let in_flight = self.in_flight.of(paid.kind());
-        *in_flight = in_flight.saturating_sub(u64::from(paid.calls()));
+        self.leave_flight(CallCount::of(paid.kind(), u64::from(paid.calls())));
     }
 
-    /// A call that was sent at `sent` as `kind` was refused with 45009. Returns the lockout if it
-    /// is new: calls sent before a lockout was known belong to it.
+    fn leave_flight(&mut self, calls: CallCount) {
+        self.in_flight = self.in_flight.minus(calls);
+        self.done.add(calls);
+        if self.in_flight.total() == 0 && calls.total() > 0 {
+            // Whatever became of the probe, it is not under way any more.
+            self.lockout.probe = Probe::default();
+        }
+    }
+
+    /// A call was refused with 45009. Returns the lockout if it is new: calls sent before a lockout
+    /// was known belong to it.
     ///
-    /// Its level is that of the longest window that is all but full, or the next one up after a
-    /// probe. `jitter`, 0 to 1, adds up to a tenth of a minute.
-    pub fn impose_lockout(
-        &mut self,
-        sent: Timestamp,
-        kind: CallKind,
-        now: &ClockReading,
-        jitter: f64,
-    ) -> Option<Lockout> {
-        let (at, wall) = (now.at, now.wall);
+    /// Its level is that of the shortest window that is all but full by the remote's limits, or the
+    /// next one up after a probe.
+    pub fn impose_lockout(&mut self, refusal: QuotaRefusal) -> Option<Lockout> {
+        self.refusals.push(refusal);
         let before = self.lockout;
-        if before.is_active() && sent < before.until {
+        if before.is_active() && refusal.sent < before.until {
             return None;
         }
         let explained = if before.is_active() {
             None
         } else {
-            self.nearly_full(at, kind)
+            self.nearly_full(refusal.now, refusal.kind)
         };
-        self.lockout = before.next(explained, at, wall, jitter);
+        self.lockout = before.next(explained, &refusal);
         Some(self.lockout)
     }
 
@@ -288,47 +254,52 @@ impl Ledger {
         let is_over = self.lockout.is_active() && sent >= self.lockout.until;
         if is_over {
             self.lockout = Lockout::default();
+            self.refusals.clear();
         }
         is_over
     }
 
-    /// What is to be added to the rows on disk.
+    /// What is to be added to what is on disk.
     #[must_use]
     pub fn deltas(&self) -> Deltas {
-        let delta = |now: u64, then: u64| now.cast_signed() - then.cast_signed();
-        let (in_flight, lockout) = self.committed;
         Deltas {
             slots: self.completions.clone(),
-            standard: delta(self.in_flight.standard, in_flight.standard),
-            with_ticket: delta(self.in_flight.with_ticket, in_flight.with_ticket),
-            lockout: (self.lockout != lockout).then_some(self.lockout),
+            charged: self.charged,
+            done: self.done,
+            lockout: (self.lockout != self.known_lockout).then_some(self.lockout),
         }
     }
 
     /// The [`deltas`](Self::deltas) are on disk.
     pub fn committed(&mut self) {
         self.completions.clear();
-        self.charged = InFlight::default();
-        self.committed = (self.in_flight, self.lockout);
+        self.charged = CallCount::default();
+        self.done = CallCount::default();
+        self.known_lockout = self.lockout;
+        self.refusals.clear();
     }
 
-    /// The [`deltas`](Self::deltas) are not on disk, and calls charged since the last commit are
-    /// never sent. Everything else stays to be committed.
+    /// The [`deltas`](Self::deltas) are not on disk, and calls charged since the last exchange are
+    /// never sent. Everything else stays to be written.
     pub fn roll_back(&mut self) {
-        let charged = std::mem::take(&mut self.charged);
-        for kind in CallKind::ALL {
-            let in_flight = self.in_flight.of(kind);
-            *in_flight = in_flight.saturating_sub(charged.calls(kind));
-        }
+        self.in_flight = self.in_flight.minus(self.charged);
+        self.charged = CallCount::default();
+    }
+
+    fn all_in_flight(&self) -> CallCount {
+        let mut all = self.in_flight;
+        all.add(self.others_in_flight);
+        all
     }
 
     /// How many calls of `kind` fit in every window that counts them; at least one.
     fn room(&mut self, now: Timestamp, kind: CallKind) -> Result<u64, Hold> {
+        let (in_flight, one) = (self.all_in_flight(), CallCount::of(kind, 1));
         let mut room = u64::MAX;
         for window in &mut self.windows {
-            if kind.counts_in(window.window()) {
+            if window.counted(one) > 0 {
                 window.expire(now);
-                room = room.min(window.room(self.in_flight.in_window(window.window())));
+                room = room.min(window.room(in_flight));
             }
         }
         if room == 0 {
@@ -337,41 +308,45 @@ impl Ledger {
         Ok(room)
     }
 
-    /// The longest window within 2 % of its limit, of those that count a call of `kind`.
+    /// The shortest window within 1 % of the remote's limit, of those that count a call of `kind`.
     fn nearly_full(&mut self, now: Timestamp, kind: CallKind) -> Option<QuotaWindow> {
-        let limits = self.limits();
+        let one = CallCount::of(kind, 1);
         let full = QuotaWindow::ALL.into_iter().filter(|window| {
             let used = self.used(now, *window);
-            let limit = limits.of(*window);
-            kind.counts_in(*window) && limit.is_some_and(|limit| used >= limit - limit / 50)
+            let limit = self.remote_limits.of(*window);
+            self.windows[*window as usize].counted(one) > 0
+                && limit.is_some_and(|limit| used >= limit - limit / 100)
         });
-        full.max_by_key(|window| window.span())
+        full.min_by_key(|window| window.period())
     }
 
-    fn add(&mut self, window: QuotaWindow, at: Timestamp, calls: u64) {
-        let slot = self.windows[window as usize].add(at, calls);
-        // The last few entries are where the same slot would stand.
-        let recent = self.completions.iter_mut().rev().take(QuotaWindow::COUNT);
-        let mut same = recent.filter(|update| update.window == window && update.slot == slot);
-        match same.next() {
-            Some(update) => update.calls += calls,
-            None => self.completions.push(SlotUpdate {
-                window,
-                slot,
-                calls,
-            }),
+    fn add(&mut self, at: Timestamp, calls: CallCount) {
+        for window in &mut self.windows {
+            window.add(at, calls);
+        }
+        for period in Period::ALL {
+            let slot = slot_of(period, at);
+            // The last few entries are where the same slot would stand.
+            let recent = self.completions.iter_mut().rev().take(Period::ALL.len());
+            let mut same = recent.filter(|update| update.period == period && update.slot == slot);
+            match same.next() {
+                Some(update) => update.calls.add(calls),
+                None => self.completions.push(SlotCalls {
+                    period,
+                    slot,
+                    calls,
+                }),
+            }
         }
     }
 
     fn full(&self, kind: CallKind) -> Hold {
-        let full = self.windows.iter().filter(|window| {
-            let in_flight = self.in_flight.in_window(window.window());
-            kind.counts_in(window.window()) && window.room(in_flight) == 0
-        });
-        let frees = full.map(|window| {
-            let in_flight = self.in_flight.in_window(window.window());
-            (window.frees_at(in_flight), window.window())
-        });
+        let (in_flight, one) = (self.all_in_flight(), CallCount::of(kind, 1));
+        let full = self
+            .windows
+            .iter()
+            .filter(|window| window.counted(one) > 0 && window.room(in_flight) == 0);
+        let frees = full.map(|window| (window.frees_at(in_flight), window.window()));
         // A window that only a completion can free does not know its time: the others may.
         let (until, window) = frees
             .max_by_key(|(until, window)| (*until, *window))
@@ -382,3 +357,7 @@ impl Ledger {
         }
     }
 }
+
+/// For how long the result of another process's probe is awaited: longer than a block of paid calls
+/// and the time-out of a call.
+const PROBE: Duration = Duration::from_secs(45);

@@ -1,13 +1,13 @@
 //! What a forecast needs to know of a gate.
 
-use super::{CallKind, Ledger};
+use super::{Account, CallKind};
 use crate::clock::Timestamp;
 
 /// The account, and what it is used for.
 #[derive(Debug, Clone)]
 pub struct ForecastInput {
     /// The windows and what is charged in them.
-    pub ledger: Ledger,
+    pub account: Account,
     /// Ledger time.
     pub now: Timestamp,
     /// What calls are charged as from now on.

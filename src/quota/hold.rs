@@ -108,6 +108,12 @@ impl HoldReason {
         }
     }
 
+    /// Whether the account holds the call, which other processes change too.
+    #[must_use]
+    pub(crate) const fn is_of_the_account(self) -> bool {
+        matches!(self, Self::Lockout | Self::Window(_))
+    }
+
     /// Whether the wait is long enough to tell people about, and to leave for `--on-quota exit`.
     #[must_use]
     pub const fn is_quota(self) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Timestamp,
-    model::{Limits, QuotaWindow, WindowKind},
+    model::{Limits, Period, QuotaWindow, WindowKind},
 };
 
 /// The length of `window` in milliseconds.
@@ -10,9 +10,22 @@ pub(super) const fn span_millis(window: QuotaWindow) -> i64 {
     window.span().as_millis() as i64
 }
 
-/// How finely charges are kept: a three-hundredth of the span, which is what sliding wastes.
-pub(super) const fn slot_millis(window: QuotaWindow) -> i64 {
-    span_millis(window) / 300
+/// How finely the charges of a period are kept, in milliseconds: at most a three-hundredth of it,
+/// which is what sliding wastes, and a whole part of a day, so that natural days begin with a slot.
+pub(super) const fn slot_millis(period: Period) -> i64 {
+    match period {
+        Period::Minute => 200,
+        Period::Hour => 12_000,
+        Period::Day => 288_000,
+        Period::Month => 8_640_000,
+    }
+}
+
+/// The start of the slot of `period` that holds `at`. Slots are counted at +08:00.
+pub(crate) const fn slot_of(period: Period, at: Timestamp) -> Timestamp {
+    const SHIFT: i64 = 8 * 3600 * 1000;
+    let millis = slot_millis(period);
+    Timestamp::from_millis((at.as_millis() + SHIFT).div_euclid(millis) * millis - SHIFT)
 }
 
 /// What the operator allows: the remote's limits, less what is left unused on purpose.
@@ -63,7 +76,7 @@ fn scaled(limit: u64, share: f64) -> u64 {
 pub(super) fn leaves(kind: WindowKind, window: QuotaWindow, slot: Timestamp) -> Timestamp {
     match kind {
         WindowKind::Sliding => {
-            let millis = slot_millis(window) + span_millis(window);
+            let millis = slot_millis(window.period()) + span_millis(window);
             Timestamp::from_millis(slot.as_millis() + millis)
         }
         WindowKind::Calendar => turn_after(window, slot),

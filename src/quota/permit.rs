@@ -1,6 +1,11 @@
 //! Paid before sent.
 
-use crate::model::QuotaWindow;
+use std::time::Duration;
+
+use crate::{clock::Timestamp, model::QuotaWindow};
+
+/// How long calls that are paid for may be sent, from before they were charged.
+pub(crate) const BLOCK: Duration = Duration::from_secs(10);
 
 /// Which windows count a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,16 +34,21 @@ impl CallKind {
 pub struct Permit {
     kind: CallKind,
     calls: u32,
+    charged: Timestamp,
 }
 
 impl Permit {
-    pub(super) const fn new(kind: CallKind, calls: u32) -> Self {
-        Self { kind, calls }
+    pub(super) const fn new(kind: CallKind, calls: u32, charged: Timestamp) -> Self {
+        Self {
+            kind,
+            calls,
+            charged,
+        }
     }
 
-    /// A permit for no call, for a commit that only settles.
+    /// A permit for no call, for an exchange that charges none.
     pub const fn nothing(kind: CallKind) -> Self {
-        Self { kind, calls: 0 }
+        Self::new(kind, 0, Timestamp::from_millis(0))
     }
 
     /// How many calls it is for.
@@ -58,6 +68,7 @@ impl Permit {
         Ok(PaidCalls {
             kind: self.kind,
             calls: self.calls,
+            charged: self.charged,
         })
     }
 }
@@ -67,13 +78,26 @@ impl Permit {
 pub struct PaidCalls {
     kind: CallKind,
     calls: u32,
+    charged: Timestamp,
 }
 
 impl PaidCalls {
     /// Returns no calls of `kind`.
     #[must_use]
     pub const fn empty(kind: CallKind) -> Self {
-        Self { kind, calls: 0 }
+        Self {
+            kind,
+            calls: 0,
+            charged: Timestamp::from_millis(0),
+        }
+    }
+
+    /// Whether they may be sent at `now`: within 10 s of their charge, after which others may land
+    /// them, and if they were charged after a lockout was known that may be probed from `probe` on.
+    #[must_use]
+    pub fn may_be_sent(&self, now: Timestamp, probe: Option<Timestamp>) -> bool {
+        let is_fresh = now.since(self.charged) < BLOCK;
+        is_fresh && probe.is_none_or(|from| self.charged >= from)
     }
 
     /// What they were charged as.
@@ -100,6 +124,11 @@ impl PaidCalls {
     /// Adds what another commit paid for, of the same kind.
     pub(crate) fn add(&mut self, more: Self) {
         debug_assert!(self.calls == 0 || self.kind == more.kind);
+        self.charged = if self.calls == 0 {
+            more.charged
+        } else {
+            self.charged.min(more.charged)
+        };
         self.kind = more.kind;
         self.calls += more.calls;
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use self::harness::{Op, OpSequence, run, share};
-use super::{CallKind, Ledger};
+use super::{Account, CallKind};
 use crate::clock::Timestamp;
 use crate::model::{Limits, QuotaWindow, WindowKind};
 
@@ -119,7 +119,7 @@ fn request_suspended_past_its_time_out_counts_after_a_restart() {
 /// under one limit; each burst completes after the next of `latencies_millis`.
 fn greed(span: QuotaWindow, limit: u64, latencies_millis: &[i64], spans: u32) -> u64 {
     let limits = Limits::none().with(span, Some(limit));
-    let mut ledger = Ledger::new(limits, WindowKind::Sliding);
+    let mut account = Account::new(limits, WindowKind::Sliding);
     let start = Timestamp::from_millis(1_795_320_000_000);
     let (from, end) = (
         start.plus(span.span()),
@@ -131,12 +131,12 @@ fn greed(span: QuotaWindow, limit: u64, latencies_millis: &[i64], spans: u32) ->
     while now < end {
         in_flight.retain(|(completes, calls)| {
             if *completes <= now {
-                ledger.complete_many(now, CallKind::Standard, *calls);
+                account.complete_many(now, CallKind::Standard, *calls);
             }
             *completes > now
         });
         let completion = in_flight.iter().map(|(completes, _)| *completes).min();
-        match ledger.charge(now, CallKind::Standard, u32::MAX) {
+        match account.charge(now, CallKind::Standard, u32::MAX) {
             Ok(permit) => {
                 let calls = u64::from(permit.calls());
                 let latency = latencies.next().copied().unwrap_or(0).unsigned_abs();

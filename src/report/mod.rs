@@ -30,6 +30,7 @@ pub(crate) mod log;
 mod next_steps;
 pub(crate) mod phrases;
 mod progress_state;
+pub(crate) mod quota;
 pub(crate) mod rehearsal;
 pub(crate) mod status;
 pub mod style;

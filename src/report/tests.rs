@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     clock::Timestamp,
     model::{Limits, State, Tally, WindowKind},
-    quota::{CallKind, Ledger, Trouble},
+    quota::{Account, CallKind, Trouble},
     wecom::transport::{Failure, NoConnection},
 };
 
@@ -78,7 +78,7 @@ pub(super) fn held(time: &str, answered: u64, reason: HoldReason, until: &str) -
 
 pub(super) fn outlook() -> ForecastInput {
     ForecastInput {
-        ledger: Ledger::new(Limits::published(), WindowKind::Sliding),
+        account: Account::new(Limits::published(), WindowKind::Sliding),
         now: at("12:00:00"),
         kind: CallKind::Standard,
         ticket_until: None,

@@ -31,36 +31,32 @@ mod tokens;
 
 use std::time::Duration;
 
-pub use self::{progress::Listener, rate::CommitPolicy, run_loop::Runner, stop::Stop};
+pub use self::{
+    progress::Listener,
+    rate::CommitPolicy,
+    run_loop::{Runner, RunningJob},
+    stop::Stop,
+};
 use crate::{
-    clock::{Clock, LedgerClock, Timestamp},
+    clock::{LedgerClock, Timestamp},
     gate::{Concurrency, Gate},
-    model::WindowKind,
-    quota::{Ledger, Quota},
-    store::StoredLedger,
+    ledger::StoredAccount,
+    model::{Api, WindowKind},
+    quota::{Account, Quota},
 };
 
-/// Opens the gate of an API over its ledger, and resumes the ledger's clock.
-///
-/// Calls that were in flight at the last commit complete `call_timeout` from now.
+/// Opens the gate of `api` over its account, at the time of the ledger's clock.
 #[must_use]
 pub fn open_gate(
-    stored: &StoredLedger,
+    api: Api,
+    stored: &StoredAccount,
     quota: &Quota,
     concurrency: Concurrency,
-    clock: Clock,
-    call_timeout: Duration,
-) -> (Gate, LedgerClock) {
-    let ledger_clock = LedgerClock::resume(clock, stored.reading);
-    let now = ledger_clock.now();
-    let account = Ledger::restore(
-        quota.allowed(),
-        window_kind(quota, &ledger_clock),
-        &stored.snapshot,
-        now.plus(call_timeout),
-    );
-    let gate = Gate::open(stored.api, account, concurrency, now);
-    (gate, ledger_clock)
+    ledger_clock: &LedgerClock,
+) -> Gate {
+    let kind = window_kind(quota, ledger_clock);
+    let account = Account::restore(quota.allowed(), kind, &stored.snapshot).under(quota.limits);
+    Gate::open(api, account, concurrency, ledger_clock.now())
 }
 
 /// Calendar windows turn with the wall clock, and only a ledger clock that agrees with it can count

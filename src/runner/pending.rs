@@ -104,10 +104,12 @@ impl PendingCommit {
         &mut self.paid
     }
 
-    /// Takes the calls that were paid for as another kind than `kind`, to be given back.
-    pub(super) fn take_other(&mut self, kind: CallKind) -> Option<PaidCalls> {
-        (self.paid.kind() != kind)
-            .then(|| std::mem::replace(&mut self.paid, PaidCalls::empty(kind)))
+    /// Takes the calls that were paid for and cannot be sent, to be given back.
+    pub(super) fn take_unless(
+        &mut self,
+        is_usable: impl FnOnce(&PaidCalls) -> bool,
+    ) -> Option<PaidCalls> {
+        (self.paid.calls() > 0 && !is_usable(&self.paid)).then(|| self.take_paid())
     }
 
     /// Takes all calls that were paid for, to be given back.

@@ -6,7 +6,8 @@
 use super::{decide::halt, event::FatalRefusal};
 use crate::{
     clock::Clock,
-    store::{Result, Store},
+    ledger::Tickets,
+    store::Result,
     wecom::{CallError, Client, Ticket, Token, errcode::Class, transport::Failure, wire},
 };
 
@@ -23,8 +24,8 @@ pub enum Applied {
 }
 
 /// The stored ticket, if it is not known to be dead or about to expire.
-pub fn stored(store: &Store, clock: Clock) -> Result<Option<Ticket>> {
-    let Some(application) = store.tickets().latest_application()? else {
+pub fn stored(tickets: &Tickets<'_>, clock: Clock) -> Result<Option<Ticket>> {
+    let Some(application) = tickets.latest_application()? else {
         return Ok(None);
     };
     if application.dead_at.is_some() {
@@ -37,7 +38,7 @@ pub fn stored(store: &Store, clock: Clock) -> Result<Option<Ticket>> {
 }
 
 /// Applies for a ticket, once.
-pub async fn apply(store: &Store, client: &Client, clock: Clock) -> Result<Applied> {
+pub async fn apply(tickets: &Tickets<'_>, client: &Client, clock: Clock) -> Result<Applied> {
     let token = match client.fetch_token().await {
         Ok(token) => token,
         Err(CallError::Refused(refusal)) => {
@@ -46,22 +47,22 @@ pub async fn apply(store: &Store, client: &Client, clock: Clock) -> Result<Appli
         Err(CallError::Failed(failure)) => return Ok(Applied::Unreachable(failure)),
     };
     let now = clock.now();
-    store.tickets().record_application(now)?;
+    tickets.record_application(now)?;
     match client.apply_ticket(&token, now).await {
         Ok(ticket) => {
-            store.tickets().save(ticket.secret(), ticket.expires_at())?;
+            tickets.save(ticket.secret(), ticket.expires_at())?;
             Ok(Applied::Ticket(ticket, token))
         }
         Err(CallError::Refused(refusal)) => {
             // A code that is listed has nothing to do with tickets: the chance is not used up.
             if refusal.class != Class::Unlisted {
-                store.tickets().forget_application()?;
+                tickets.forget_application()?;
             }
             let halt = halt(refusal, wire::APPLY_MASS_CALL_TICKET);
             Ok(Applied::Refused(Box::new(halt)))
         }
         Err(CallError::Failed(failure @ Failure::Connect(_))) => {
-            store.tickets().forget_application()?;
+            tickets.forget_application()?;
             Ok(Applied::Unreachable(failure))
         }
         Err(CallError::Failed(failure)) => Ok(Applied::Unanswered(failure)),

@@ -75,7 +75,8 @@ impl TicketTrial {
         self.until
     }
 
-    const fn is_open(&self) -> bool {
+    /// Whether it is not known whether the ticket still works.
+    pub(super) const fn is_open(&self) -> bool {
         self.subjects > 0
     }
 

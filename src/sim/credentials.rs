@@ -10,6 +10,11 @@ const MOST_FAILURES: u64 = 2_000;
 /// Both the time within which they count and how long the lockout lasts (D90313 on 45009).
 const WINDOW: Duration = Duration::from_secs(3_600);
 
+/// The corpid of the simulated upstream corp of `seed`.
+pub(super) fn corp_id(seed: u64) -> String {
+    format!("wwsimulated{:07x}", seed & 0x0fff_ffff)
+}
+
 /// The credentials that `gettoken` accepts.
 pub(super) struct AppCredentials {
     pub(super) corp_id: String,
@@ -22,9 +27,9 @@ impl AppCredentials {
     /// Returns the credentials of `seed`. Real ones are `ww` and 16 hex digits, and 43
     /// characters; these say what they are.
     pub(super) fn of(seed: u64) -> Self {
-        let (corp, secret) = (seed & 0x0fff_ffff, seed.rotate_left(17) ^ 0x5eed);
+        let secret = seed.rotate_left(17) ^ 0x5eed;
         Self {
-            corp_id: format!("wwsimulated{corp:07x}"),
+            corp_id: corp_id(seed),
             corp_secret: format!("simulated-not-a-real-secret-{secret:016x}"),
             failures: None,
             locked_until: Timestamp::default(),

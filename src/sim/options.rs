@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    credentials,
     faults::{Fault, Faults},
     latency::Latency,
     rate_limiter::RateLimiterOptions,
@@ -38,6 +39,13 @@ pub struct SimOptions {
     pub token_life: Duration,
     /// The reply to a second application for the ticket.
     pub ticket_again: TicketAgain,
+}
+
+impl SimOptions {
+    /// The corpid of the upstream corp.
+    pub(crate) fn corp_id(&self) -> String {
+        credentials::corp_id(self.seed)
+    }
 }
 
 impl Default for SimOptions {

@@ -1,9 +1,8 @@
 //! The remote's own count of calls, and the lockouts that follow from it.
 //!
 //! Deliberately not the client's arithmetic. A call counts when it *arrives*. Exceeding a window
-//! locks the API for 60 s, 60 min, until the natural day ends, or for 30 days (D90454). Calling
-//! during a lockout does not prolong it, and the window that was exceeded is empty when it ends;
-//! the page states neither.
+//! locks the API (D90454). Calling during a lockout does not prolong it, and the window that was
+//! exceeded is empty when it ends; the page states neither.
 
 use super::{
     api::SimEndpoint,
@@ -268,6 +267,7 @@ impl WindowCounter {
 fn lockout_end(window: QuotaWindow, now: Timestamp) -> Timestamp {
     match window {
         QuotaWindow::BusinessDay => now.next_natural_day(),
+        QuotaWindow::BusinessMonth => now.plus(std::time::Duration::from_secs(2_592_000)),
         other => now.plus(other.span()),
     }
 }

@@ -1,4 +1,4 @@
-//! The one commit of the loop: answers are settled and the next calls are charged, together.
+//! The commit of the loop: answers are settled, beside what the ledger has charged.
 
 use std::sync::LazyLock;
 
@@ -7,16 +7,15 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use super::{
     Store,
     corps::{Corps, corp_number},
+    counters::{self, Charged},
     error::Result,
     journal::{Journal, RunId, RunProgress},
-    ledger::{self, Exchange},
     multi_insert::Insert,
     tally::save_tally,
 };
 use crate::{
     clock::Timestamp,
     model::{Outcome, State, SubjectId, Tally},
-    quota::{Hold, PaidCalls},
 };
 
 /// One subject's outcome on its way to disk.
@@ -43,18 +42,11 @@ pub struct Batch<'a> {
 }
 
 impl Store {
-    /// Settles answers and exchanges with the ledger, in one transaction. Only if it succeeds are
-    /// the calls paid that were wanted.
-    ///
-    /// Returns the hold if not one of them fits; everything else is committed all the same. After
-    /// an error nothing of it is on disk.
-    pub fn commit(
-        &mut self,
-        batch: &Batch<'_>,
-        exchange: Exchange<'_>,
-    ) -> Result<std::result::Result<PaidCalls, Hold>> {
+    /// Settles answers and records what an exchange with the ledger has written there, in one
+    /// transaction. After an error nothing of it is on disk.
+    pub fn commit(&mut self, batch: &Batch<'_>, charged: &Charged<'_>) -> Result<()> {
         let tally = self.tally;
-        let committed = self.write(batch, exchange);
+        let committed = self.write(batch, charged);
         if committed.is_err() {
             self.tally = tally;
             let _ = self.recall_corps();
@@ -62,11 +54,7 @@ impl Store {
         committed
     }
 
-    fn write(
-        &mut self,
-        batch: &Batch<'_>,
-        exchange: Exchange<'_>,
-    ) -> Result<std::result::Result<PaidCalls, Hold>> {
+    fn write(&mut self, batch: &Batch<'_>, charged: &Charged<'_>) -> Result<()> {
         let Self {
             db, corps, tally, ..
         } = self;
@@ -84,7 +72,8 @@ impl Store {
         }
         let (run, progress) = batch.progress;
         Journal::of(&transaction).save_progress(run, progress)?;
-        ledger::exchange(transaction, exchange)
+        counters::add(&transaction, charged)?;
+        Ok(transaction.commit()?)
     }
 }
 

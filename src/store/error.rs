@@ -105,6 +105,18 @@ pub enum StoreError {
         /// The system's message.
         why: String,
     },
+    /// The corp's ledger could not be used.
+    #[error(
+        "the ledger {path} could not be used: {why}. No call is sent without it, and everything \
+         committed is safe; put it right, or name another with --ledger, and type the same command \
+         again"
+    )]
+    Ledger {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        why: String,
+    },
     /// The disk is full.
     #[error(
         "the disk that holds the job file is full; everything committed is safe. Free some space and type the same command again"

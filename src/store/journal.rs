@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::Result;
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, quota::WriterId};
 
 /// The number of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,13 +61,21 @@ impl<'s> Journal<'s> {
 
     /// Adds a run of this process that obeys `quota`, which is JSON.
     pub fn begin_run(&self, command: &str, quota: &str, now: Timestamp) -> Result<RunId> {
+        let (writer, pid) = (WriterId::random(), std::process::id());
         let run = self.db.query_row(
-            "INSERT INTO runs (command, pid, started_at, seen_at, quota)
-             VALUES (?1, ?2, ?3, ?3, ?4) RETURNING id",
-            params![command, std::process::id(), now.as_millis(), quota],
+            "INSERT INTO runs (writer, command, pid, started_at, seen_at, quota)
+             VALUES (?1, ?2, ?3, ?4, ?4, ?5) RETURNING id",
+            params![writer.code(), command, pid, now.as_millis(), quota],
             |row| row.get(0),
         )?;
         Ok(RunId(run))
+    }
+
+    /// Returns as whom a run charges.
+    pub(crate) fn writer(&self, run: RunId) -> Result<WriterId> {
+        let sql = "SELECT writer FROM runs WHERE id = ?1";
+        let code = self.db.query_row(sql, [run.0], |row| row.get(0))?;
+        Ok(WriterId::from_code(code))
     }
 
     /// Replaces the progress of a run.

@@ -1,13 +1,13 @@
 //! The job file: sources, subjects, answers and runs. The only module that knows SQL.
 //!
 //! [`Store`] holds the file for writing and hands out narrow views of it: [`Queue`] (subjects to
-//! look up), [`Import`] (a source being read), [`Journal`] (runs, their progress, result files),
-//! [`Tickets`] (the `mass_call_ticket`), [`DurableLedger`] (calls charged). [`Store::commit`] settles
-//! answers and charges calls in one transaction. [`Reader`] reads beside a writer, for `status` and `export`.
+//! look up), [`Import`] (a source being read), [`Journal`] (runs, their progress, the
+//! result files). [`Store::commit`] settles answers and records what they cost in one transaction.
+//! [`Reader`] reads beside a writer, for `status` and `export`.
 //!
 //! # On disk
 //!
-//! One SQLite database in WAL mode, mode 0600, because it holds personal ids and the ticket. Access
+//! One SQLite database in WAL mode, mode 0600, because it holds personal ids. Tickets, access
 //! tokens and secrets are never written. Everything of value is in a committed transaction
 //! (`synchronous=FULL`) before the call that produced it returns. Subjects are numbered in the
 //! order of first appearance and looked up in that order, so that outcomes and links are appended.
@@ -33,10 +33,10 @@
 
 mod commit;
 mod corps;
+mod counters;
 mod error;
 mod import;
 mod journal;
-mod ledger;
 mod local_disk;
 mod multi_insert;
 mod queue;
@@ -46,29 +46,29 @@ mod schema;
 mod scratch;
 mod sqlite_file;
 mod tally;
-mod ticket;
 
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
 pub use commit::{Batch, Settled};
+pub use counters::Charged;
 pub use error::{FileKind, Result, StoreError};
 pub use import::{Import, ImportStats};
 pub(crate) use import::{TrialImport, TrialSubjects};
 pub(crate) use journal::WrittenFile;
 pub use journal::{Journal, RunId, RunProgress, RunStatus};
-pub use ledger::{DurableLedger, Exchange, StoredLedger};
 pub use queue::Queue;
 pub use reader::{Reader, SourceStatus, SubjectRecord};
 pub use rejects::Reject;
 pub use schema::OpeningNote;
-pub use ticket::{Application, Tickets};
+pub(crate) use sqlite_file::{HeldFile, SqliteFormat};
 
-use self::{corps::Corps, import::JobParts, local_disk::has_log, sqlite_file::HeldFile};
+use self::{corps::Corps, import::JobParts, local_disk::has_log};
 use crate::{
     clock::Timestamp,
-    model::{Api, State, Tally},
+    model::{State, Tally},
+    quota::WriterCounters,
 };
 
 /// The job file, held for writing by this process.
@@ -127,9 +127,8 @@ impl Store {
 
     /// Checks that the file is of this corp or of none; writes nothing.
     ///
-    /// A file is of a corp once it holds something of it: charged calls, answers, a lockout, an
-    /// application for a ticket. Before that, the corp's id is just the value of an environment
-    /// variable, which may be mistyped.
+    /// A file is of a corp once it holds something of it: charged calls or answers. Before that, the
+    /// corp's id is just the value of an environment variable, which may be mistyped.
     ///
     /// # Errors
     ///
@@ -162,11 +161,12 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the corp and its ticket, and keeps the ledger, subjects and answers. For the copy
+    /// Removes the corp and what was charged for it, and keeps subjects and answers. For the copy
     /// that a rehearsal works on under the simulator's corp.
     pub(crate) fn clear_corp(&mut self) -> Result<()> {
-        self.db
-            .execute_batch("UPDATE job SET corp_id = NULL; DELETE FROM tickets")?;
+        self.db.execute_batch(
+            "UPDATE job SET corp_id = NULL; DELETE FROM writers; DELETE FROM charges",
+        )?;
         Ok(())
     }
 
@@ -214,14 +214,14 @@ impl Store {
         Journal::of(&self.db)
     }
 
-    /// Returns the ledger of `api`.
-    pub const fn ledger(&self, api: Api) -> DurableLedger<'_> {
-        DurableLedger::of(&self.db, api)
+    /// Returns what every run of this job has charged.
+    pub fn counters(&self) -> Result<Vec<WriterCounters>> {
+        counters::load(&self.db)
     }
 
-    /// Returns the record of applications for a ticket.
-    pub const fn tickets(&self) -> Tickets<'_> {
-        Tickets::of(&self.db)
+    /// Deletes counters that no window counts at `now`, in ledger time.
+    pub(crate) fn forget_counters(&self, now: Timestamp) -> Result<()> {
+        counters::forget(&self.db, now)
     }
 
     /// Whether a source with this digest was imported to its end.
@@ -263,6 +263,4 @@ impl Drop for Store {
 
 /// Selects the corp that the file is bound to, if it holds anything of that corp.
 const OWNER: &str = "SELECT corp_id FROM job WHERE EXISTS (SELECT 1 FROM outcomes)
-    OR EXISTS (SELECT 1 FROM charges) OR EXISTS (SELECT 1 FROM tickets)
-    OR EXISTS (SELECT 1 FROM ledgers
-        WHERE in_flight_standard + in_flight_with_ticket > 0 OR lockout_until > 0)";
+    OR EXISTS (SELECT 1 FROM writers)";

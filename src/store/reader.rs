@@ -8,19 +8,18 @@ use rusqlite::{
 };
 
 use super::{
-    Store,
+    Store, counters,
     error::{Result, StoreError},
     import::{self, TrialImport},
     journal::{Journal, RunStatus, WrittenFile},
-    ledger::{DurableLedger, StoredLedger},
     rejects::{self, Reject},
     schema, scratch, sqlite_file,
     tally::load_tally,
-    ticket::Tickets,
 };
 use crate::{
     clock::Timestamp,
-    model::{Api, Link, State, Tally},
+    model::{Link, State, Tally},
+    quota::WriterCounters,
 };
 
 /// The job file, open for reading.
@@ -182,14 +181,9 @@ impl<'s> Reader<'s> {
         Ok(self.db.query_row(sql, [], |row| row.get(0))?)
     }
 
-    /// Returns when the latest working ticket expires; `None` if there is none.
-    pub fn ticket_expires(&self) -> Result<Option<Timestamp>> {
-        Tickets::of(&self.db).expires_at()
-    }
-
-    /// Returns the ledger of `api`, as of the last commit.
-    pub fn ledger(&self, api: Api) -> Result<StoredLedger> {
-        DurableLedger::of(&self.db, api).load()
+    /// Returns what every run of this job has charged.
+    pub fn counters(&self) -> Result<Vec<WriterCounters>> {
+        counters::load(&self.db)
     }
 
     /// Returns the imported sources in the order of import.

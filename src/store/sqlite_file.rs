@@ -90,7 +90,6 @@ impl SqliteFormat {
     ///
     /// [`StoreError::NotOurs`], [`StoreError::Newer`], [`StoreError::NetworkDisk`] or
     /// [`StoreError::Open`], besides those that every function of the store can return.
-    #[allow(dead_code, reason = "for the ledger, which many processes write")]
     pub(crate) fn open_shared(&self, path: &Path) -> Result<(Connection, HeldFile)> {
         self.open(path, Writers::Many)
     }
@@ -317,6 +316,11 @@ impl HeldFile {
     /// Where it was opened.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether the path still leads to the file that is held.
+    pub(crate) fn is_same_file(&self) -> bool {
+        identities(&self.path)[0] == self.identities[0]
     }
 
     /// Whether the path still leads to the file that is held, and its log lies beside it.

@@ -71,7 +71,12 @@ impl Ticket {
     /// When to stop sending it: one hour before its end.
     #[must_use]
     pub fn usable_until(&self) -> Timestamp {
-        self.obtained_at.plus(LIFE - EARLY)
+        Self::last_use(self.expires_at)
+    }
+
+    /// When to stop sending a ticket that ends at `expires`.
+    pub(crate) const fn last_use(expires: Timestamp) -> Timestamp {
+        Timestamp::from_millis(expires.as_millis() - EARLY.as_millis() as i64)
     }
 
     /// The text, for a future that outlives the ticket.

@@ -1,5 +1,5 @@
-//! One test binary. `scenario` is the scenario object and checks the six invariants at the end of
-//! every run, `stage` plays it, `ear` overhears the wire; the rest tells what must be true.
+//! One test binary. `scenario` drives a job in virtual time and checks the invariants at the end of
+//! every run; the rest tells what must be true.
 
 #![allow(
     clippy::panic,
@@ -10,6 +10,7 @@
 
 mod cli;
 mod clocks;
+mod corp;
 mod eta;
 mod faults;
 mod house;

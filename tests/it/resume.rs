@@ -2,7 +2,7 @@
 
 use idferry::{
     job::{Unobserved, invent},
-    model::{Api, Row, State},
+    model::{Row, State},
     runner::event::{RunEvent, StopReason},
     store::{ImportStats, Store},
 };
@@ -132,8 +132,7 @@ fn stopped_run_drains_commits_and_is_resumed() {
     assert_eq!(call_log.lookups().count() as u64, 500 - queued);
     assert!(call_log.lookups().all(|call| call.completed.is_some()));
     drop(call_log);
-    let ledger = scenario.reader().ledger(Api::Lookup).unwrap();
-    assert_eq!(ledger.snapshot.in_flight.total(), 0);
+    assert_eq!(scenario.account().snapshot.others_in_flight.total(), 0);
 
     let resumed = scenario.run();
     assert!(resumed.finished());

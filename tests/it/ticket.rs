@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use idferry::{
+    ledger::Tickets,
     model::State,
     quota::HoldReason,
     runner::event::StopReason,
@@ -91,11 +92,14 @@ fn it_is_laid_down_an_hour_before_its_seven_days_end() {
 fn forged(subjects: u64) -> Scenario {
     let mut scenario = Scenario::new(subjects).limits(TIGHT);
     let now = scenario.now();
-    let store = scenario.store();
-    store.tickets().record_application(now).unwrap();
+    drop(scenario.store());
+    scenario.start();
+    let corp = scenario.sim().corp_id().to_owned();
+    let ledger = scenario.ledger();
+    Tickets::of(&ledger, &corp).record_application(now).unwrap();
     let ticket = Secret::new("forged-0123456789-0123456789".to_owned());
-    store.tickets().save(&ticket, now.plus(7 * DAY)).unwrap();
-    drop(store);
+    let expires = now.plus(7 * DAY);
+    Tickets::of(&ledger, &corp).save(&ticket, expires).unwrap();
     scenario
 }
 
@@ -135,7 +139,7 @@ fn a_ticket_that_expired_unseen_is_found_out_too() {
     scenario.run();
     scenario.idle(8 * DAY);
     let now = scenario.now();
-    let db = rusqlite::Connection::open(scenario.state()).unwrap();
+    let db = rusqlite::Connection::open(scenario.ledger().path()).unwrap();
     db.execute("UPDATE tickets SET applied_at = ?1", [now.as_millis()])
         .unwrap();
     drop(db);
@@ -151,7 +155,9 @@ fn dead_ticket_is_found_in_spite_of_kills() {
     let result = scenario.run();
     assert!(result.finished());
     assert_eq!(result.of(State::Parked), 0);
-    assert!(scenario.reader().ticket_expires().unwrap().is_none());
+    let corp = scenario.sim().corp_id().to_owned();
+    let tickets = scenario.ledger();
+    assert!(Tickets::of(&tickets, &corp).expires_at().unwrap().is_none());
 }
 
 /// The first subjects of a scenario, as the results name them.
@@ -245,13 +251,12 @@ fn subject_on_trial_backs_off_like_others() {
 }
 
 #[test]
-fn the_job_file_has_the_ticket_and_no_other_secret() {
+fn ticket_lies_in_the_ledger_and_no_other_secret_does() {
     let mut scenario = Scenario::new(300).ticket();
     scenario.run();
-    // A clean end leaves no log beside it.
-    let db = std::fs::read(scenario.state()).unwrap();
+    let ledger = std::fs::read(scenario.ledger().path()).unwrap();
     let ticket = scenario.call_log().tickets.first().unwrap().clone();
-    assert!(contains_secret(&db, &ticket));
+    assert!(contains_secret(&ledger, &ticket));
     // That neither holds a token or the corp secret, every run checks; here both are there.
     assert!(!scenario.call_log().tokens.is_empty());
 }

@@ -2,11 +2,10 @@ use std::{fs, path::Path};
 
 use super::*;
 use crate::{
-    clock::{Clock, ClockReading},
     export::{Format, Target, publish_results},
-    model::{Api, Limits, Link, Outcome, Row, State, SubjectId, WindowKind},
-    quota::Ledger,
-    store::{Batch, Exchange, RunProgress, Settled, Store},
+    model::{Api, Link, Outcome, Row, State, SubjectId},
+    quota::{Deltas, WriterId},
+    store::{Batch, Charged, RunProgress, Settled, Store},
 };
 
 fn noon() -> Timestamp {
@@ -71,17 +70,12 @@ fn store(folder: &Path) -> Store {
         watermark: None,
         progress: (run, &RunProgress::default()),
     };
-    let exchange = Exchange {
-        account: &mut Ledger::new(Limits::none(), WindowKind::Sliding),
+    let charged = Charged {
+        writer: WriterId::from_code(1),
         api: Api::Lookup,
-        want: None,
-        reading: ClockReading {
-            at: noon(),
-            wall: noon(),
-            monotonic: Clock::system().monotonic(),
-        },
+        deltas: &Deltas::default(),
     };
-    store.commit(&batch, exchange).unwrap().unwrap();
+    store.commit(&batch, &charged).unwrap();
     store
 }
 

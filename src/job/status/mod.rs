@@ -1,14 +1,14 @@
 //! How a job stands, read from its file while a run may be writing it: plain data, for the
 //! terminal, for `status --json` and for a page.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
     clock::{Clock, Timestamp},
-    job::{error::Error, quota_record::QuotaRecord},
-    model::{Api, QuotaWindow, State, Tally, WindowKind},
+    job::{error::Error, files::JobFiles, quota_record::QuotaRecord},
+    model::{QuotaWindow, State, Tally, WindowKind},
     quota::LockoutLevel,
     runner::event::WindowUse,
     store::{Reader, RunStatus},
@@ -130,29 +130,30 @@ pub struct WindowStatus {
 }
 
 impl Status {
-    /// Reads the job file at `path`.
+    /// Reads a job file and the corp's ledger.
     ///
     /// # Errors
     ///
     /// If there is none, or it cannot be read.
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        let reader = Reader::open(path)?;
+    pub fn read(files: &JobFiles) -> Result<Self, Error> {
+        let reader = Reader::open(&files.job)?;
         let clock = Clock::system();
         let now = clock.now();
         let tally = reader.tally()?;
         let run = reader.latest_run()?;
         let running = run.as_ref().is_some_and(is_running);
-        let ticket = reader.ticket_expires()?.filter(|expires| *expires > now);
+        let standing = files.standing(&reader)?;
+        let ticket = standing.ticket_expires.filter(|expires| *expires > now);
         let record = run.as_ref().map_or_else(QuotaRecord::published, |run| {
             QuotaRecord::from_json(&run.quota)
         });
-        let mut quota = QuotaStanding::of(reader.ledger(Api::Lookup)?, &record, clock);
+        let mut quota = QuotaStanding::of(&standing.lookups, &record, clock);
         let finish = quota.finish(tally.of(State::Queued), ticket, now);
         let waiting = run.as_ref().filter(|_| running).and_then(waiting);
         Ok(Self {
             state: run_state(run.as_ref(), running, waiting.is_some()),
-            state_file: path.to_owned(),
-            corp_id: reader.corp_id()?,
+            state_file: files.job.clone(),
+            corp_id: standing.corp_id,
             running,
             run: run.map(RunSummary::from),
             waiting,

@@ -5,16 +5,16 @@ use std::time::Duration;
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
     job::quota_record::QuotaRecord,
+    ledger::StoredAccount,
     model::QuotaWindow,
     plan,
-    quota::{CallKind, ForecastInput, Ledger, LockoutLevel},
+    quota::{Account, CallKind, ForecastInput, LockoutLevel},
     runner::event::WindowUse,
-    store::StoredLedger,
 };
 
 /// The quota now.
 pub(super) struct QuotaStanding {
-    ledger: Ledger,
+    account: Account,
     /// The time in the ledger.
     now: Timestamp,
     /// When the lockout ends, by the wall clock.
@@ -22,11 +22,11 @@ pub(super) struct QuotaStanding {
 }
 
 impl QuotaStanding {
-    pub(super) fn of(stored: StoredLedger, record: &QuotaRecord, clock: Clock) -> Self {
+    pub(super) fn of(stored: &StoredAccount, record: &QuotaRecord, clock: Clock) -> Self {
         let ledger_clock = LedgerClock::resume(clock, stored.reading);
         let now = ledger_clock.now();
         Self {
-            ledger: Ledger::restore(record.limits(), record.kind(), &stored.snapshot, now),
+            account: Account::restore(record.limits(), record.kind(), &stored.snapshot),
             now,
             lockout_until: ledger_clock.to_wall_time(stored.snapshot.lockout.until),
         }
@@ -34,21 +34,21 @@ impl QuotaStanding {
 
     /// The lockout that the last run met and the next one heeds, with its end by the wall clock.
     pub(super) fn lockout(&self) -> Option<(LockoutLevel, Timestamp)> {
-        let lockout = self.ledger.lockout();
+        let lockout = self.account.lockout();
         let standing = (lockout.level, self.lockout_until);
         lockout.is_active().then_some(standing)
     }
 
     /// Use of the windows that have a limit.
     pub(super) fn windows(&mut self) -> Vec<WindowUse> {
-        let limits = self.ledger.limits();
+        let limits = self.account.limits();
         QuotaWindow::ALL
             .into_iter()
             .filter_map(|window| {
                 let limit = limits.of(window)?;
                 Some(WindowUse {
                     window,
-                    used: self.ledger.used(self.now, window),
+                    used: self.account.used(self.now, window),
                     limit,
                 })
             })
@@ -67,11 +67,11 @@ impl QuotaStanding {
         const EARLY: Duration = Duration::from_secs(3600);
         let until = ticket.map(|expires| self.now.plus(expires.since(wall).saturating_sub(EARLY)));
         let input = ForecastInput {
-            ledger: self.ledger.clone(),
+            account: self.account.clone(),
             now: self.now,
             kind: until.map_or(CallKind::Standard, |_| CallKind::WithTicket),
             ticket_until: until,
-            locked_until: self.ledger.lockout().until,
+            locked_until: self.account.lockout().until,
             per_second: None,
         };
         let finish = plan::forecast(&input, queued).finish;

@@ -1,7 +1,7 @@
 use super::{super::PlannedSubjects, *};
 use crate::{
     model::{Limits, WindowKind},
-    quota::{CallKind, ForecastInput, Ledger},
+    quota::{Account, CallKind, ForecastInput},
 };
 
 fn morning() -> Timestamp {
@@ -10,7 +10,7 @@ fn morning() -> Timestamp {
 
 fn computed_with(limits: Limits, calls: u64, ticket_until: Option<Timestamp>) -> Plan {
     let input = ForecastInput {
-        ledger: Ledger::new(limits, WindowKind::Sliding),
+        account: Account::new(limits, WindowKind::Sliding),
         now: morning(),
         kind: ticket_until.map_or(CallKind::Standard, |_| CallKind::WithTicket),
         ticket_until,
@@ -126,7 +126,7 @@ fn calls_that_the_ticket_leaves_are_counted() {
     let plan = computed(30_000_000);
     assert!(!plan.with_ticket.fits);
     assert_eq!(plan.command, "idferry run members.csv --ticket apply");
-    insta::assert_snapshot!(plan.advice, @"Apply for the ticket: done in 17 d 1 h instead of 105 d 11 h. Even so 4,950,000 subjects are left when it ends and take 10 d 2 h more. A ticket can be obtained once, within 3 months of the authorisation, and lives 7 days (D96250): apply when the input is complete.");
+    insta::assert_snapshot!(plan.advice, @"Apply for the ticket: done in 17 d 1 h instead of 108 d 11 h. Even so 4,950,000 subjects are left when it ends and take 10 d 2 h more. A ticket can be obtained once, within 3 months of the authorisation, and lives 7 days (D96250): apply when the input is complete.");
 }
 
 #[test]
@@ -182,8 +182,8 @@ fn json_has_the_documented_fields() {
           "answered": 100,
           "calls": 7500001,
           "without_ticket": {
-            "seconds": 2593117,
-            "finish": "2026-12-22T09:36:00+08:00",
+            "seconds": 2679517,
+            "finish": "2026-12-23T09:36:00+08:00",
             "binding": "business.month",
             "month_wall": "2026-12-07T12:39:48+08:00"
           },
@@ -193,7 +193,7 @@ fn json_has_the_documented_fields() {
             "fits": true,
             "left_over": 0
           },
-          "advice": "Apply for the ticket: done in 2 d 2 h instead of 30 d. A ticket can be obtained once, within 3 months of the authorisation, and lives 7 days (D96250): apply when the input is complete."
+          "advice": "Apply for the ticket: done in 2 d 2 h instead of 31 d. A ticket can be obtained once, within 3 months of the authorisation, and lives 7 days (D96250): apply when the input is complete."
         }
         "#);
 }

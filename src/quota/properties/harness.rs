@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed, time::Duration};
 
-use super::super::limits::leaves;
-use super::super::{CallKind, InFlight, Ledger, LedgerSnapshot, Lockout, SlotUpdate};
+use super::super::limits::{leaves, slot_of};
+use super::super::{Account, AccountSnapshot, BLOCK, CallCount, CallKind, SlotCalls};
 use crate::clock::{Clock, ClockReading, ClockSkew, LedgerClock, Timestamp};
-use crate::model::{Limits, QuotaWindow, WindowKind};
+use crate::model::{Limits, Period, QuotaWindow, WindowKind};
 
 /// What happens next, some time after what happened last.
 #[derive(Debug, Clone)]
@@ -53,26 +53,52 @@ struct SimulatedCall {
     completes: i64,
 }
 
-/// What a job file would hold.
+/// What a ledger would hold.
 #[derive(Default)]
 struct Disk {
-    slots: BTreeMap<(QuotaWindow, Timestamp), u64>,
-    in_flight: InFlight,
+    slots: BTreeMap<(Period, Timestamp), CallCount>,
+    in_flight: CallCount,
     reading: Option<ClockReading>,
+    /// Calls of killed processes, and when they land.
+    gone: Vec<(Timestamp, CallCount)>,
 }
 
 impl Disk {
-    fn snapshot(&self) -> LedgerSnapshot {
-        let slot = |(&(window, slot), &calls)| SlotUpdate {
-            window,
+    fn snapshot(&self) -> AccountSnapshot {
+        let slot = |(&(period, slot), &calls)| SlotCalls {
+            period,
             slot,
             calls,
         };
-        LedgerSnapshot {
-            slots: self.slots.iter().map(slot).collect(),
-            in_flight: self.in_flight,
-            lockout: Lockout::default(),
+        let mut others_in_flight = CallCount::default();
+        for (_, calls) in &self.gone {
+            others_in_flight.add(*calls);
         }
+        AccountSnapshot {
+            slots: self.slots.iter().map(slot).collect(),
+            others_in_flight,
+            ..AccountSnapshot::default()
+        }
+    }
+
+    fn add(&mut self, slot: &SlotCalls) {
+        let calls = self.slots.entry((slot.period, slot.slot)).or_default();
+        calls.add(slot.calls);
+    }
+
+    /// Completes the calls of killed processes that have landed by `now`; returns whether any has.
+    fn land(&mut self, now: Timestamp) -> bool {
+        let landed: Vec<_> = self.gone.extract_if(.., |(at, _)| *at <= now).collect();
+        for (_, calls) in &landed {
+            for period in Period::ALL {
+                self.add(&SlotCalls {
+                    period,
+                    slot: slot_of(period, now),
+                    calls: *calls,
+                });
+            }
+        }
+        !landed.is_empty()
     }
 }
 
@@ -82,7 +108,7 @@ struct LedgerHarness<'a> {
     skew: &'static ClockSkew,
     clock: Clock,
     ledger_clock: LedgerClock,
-    ledger: Ledger,
+    account: Account,
     disk: Disk,
     in_flight: Vec<SimulatedCall>,
     /// Calls of killed processes.
@@ -99,7 +125,7 @@ impl<'a> LedgerHarness<'a> {
             skew,
             clock,
             ledger_clock: LedgerClock::resume(clock, None),
-            ledger: Ledger::new(sequence.limits, sequence.window_kind),
+            account: Account::new(sequence.limits, sequence.window_kind),
             disk: Disk::default(),
             in_flight: Vec::new(),
             abandoned: Vec::new(),
@@ -136,38 +162,41 @@ impl<'a> LedgerHarness<'a> {
         let (truth, now) = (self.truth(), self.ledger_clock.now());
         self.in_flight.retain(|call| {
             if call.completes <= truth {
-                self.ledger.complete(now, call.kind);
+                self.account.complete(now, call.kind);
                 self.counted.push((call.counted, call.kind));
             }
             call.completes > truth
         });
     }
 
+    /// An exchange that charges nothing more.
     fn commit(&mut self) {
-        let deltas = self.ledger.deltas();
-        for change in deltas.slots {
-            let slot = (change.window, change.slot);
-            *self.disk.slots.entry(slot).or_default() += change.calls;
+        let deltas = self.account.deltas();
+        for slot in &deltas.slots {
+            self.disk.add(slot);
         }
-        let disk = &mut self.disk.in_flight;
-        disk.standard = disk.standard.strict_add_signed(deltas.standard);
-        disk.with_ticket = disk.with_ticket.strict_add_signed(deltas.with_ticket);
-        self.ledger.committed();
-        assert_eq!(self.disk.in_flight, self.ledger.in_flight());
+        self.disk.in_flight.add(deltas.charged);
+        self.disk.in_flight = self.disk.in_flight.minus(deltas.done);
+        self.account.committed();
+        assert_eq!(self.disk.in_flight, self.account.in_flight());
         self.disk.reading = Some(self.ledger_clock.reading());
+        if self.disk.land(self.ledger_clock.now()) {
+            self.account.refresh(&self.disk.snapshot());
+        }
         self.compare_disk();
     }
 
     /// Memory and disk agree.
     fn compare_disk(&mut self) {
         let now = self.ledger_clock.now();
-        for span in QuotaWindow::ALL {
-            self.ledger.used(now, span);
-            let live = self.disk.slots.iter().filter(|((of, slot), _)| {
-                *of == span && leaves(self.sequence.window_kind, span, *slot) > now
+        for window in QuotaWindow::ALL {
+            self.account.used(now, window);
+            let live = self.disk.slots.iter().filter(|((period, slot), _)| {
+                *period == window.period() && leaves(self.sequence.window_kind, window, *slot) > now
             });
-            let live: u64 = live.map(|(_, calls)| calls).sum();
-            assert_eq!(live, self.ledger.windows()[span as usize].completed());
+            let in_memory = &self.account.windows()[window as usize];
+            let live: u64 = live.map(|(_, calls)| in_memory.counted(*calls)).sum();
+            assert_eq!(live, in_memory.completed());
         }
     }
 
@@ -209,7 +238,7 @@ impl<'a> LedgerHarness<'a> {
         else {
             return;
         };
-        let mut charged = self.ledger.charge(self.ledger_clock.now(), kind, want);
+        let mut charged = self.account.charge(self.ledger_clock.now(), kind, want);
         if let Err(hold) = charged
             && let Some(until) = hold.until
             && patient
@@ -217,7 +246,7 @@ impl<'a> LedgerHarness<'a> {
             assert!(until > self.ledger_clock.now(), "a hold that is over");
             self.pass(millis_between(self.ledger_clock.now(), until))
                 .await;
-            charged = self.ledger.charge(self.ledger_clock.now(), kind, want);
+            charged = self.account.charge(self.ledger_clock.now(), kind, want);
         }
         let Ok(permit) = charged else { return };
         self.commit();
@@ -235,34 +264,35 @@ impl<'a> LedgerHarness<'a> {
                 completes: now + completion,
             });
         }
-        self.ledger.give_back(paid_calls);
+        self.account.give_back(paid_calls);
         self.complete_due();
     }
 
     fn kill(&mut self, charging: u32) {
         let now = self.ledger_clock.now();
-        let before = self.ledger.clone();
-        let _ = self.ledger.charge(now, CallKind::Standard, charging);
+        let before = self.account.clone();
+        let _ = self.account.charge(now, CallKind::Standard, charging);
         self.ledger_clock = LedgerClock::resume(self.clock, self.disk.reading);
         assert_eq!(self.ledger_clock.now(), now, "ledger time continues");
-        let snapshot = self.disk.snapshot();
         let timeout = Duration::from_millis(self.sequence.timeout_millis.unsigned_abs());
+        let in_flight = std::mem::take(&mut self.disk.in_flight);
+        self.disk.gone.push((now.plus(BLOCK + timeout), in_flight));
         let (limits, window_kind) = (self.sequence.limits, self.sequence.window_kind);
-        self.ledger = Ledger::restore(limits, window_kind, &snapshot, now.plus(timeout));
+        self.account = Account::restore(limits, window_kind, &self.disk.snapshot());
         self.abandoned.append(&mut self.in_flight);
         self.compare_memory(before);
     }
 
     /// After a restart the ledger never holds less than before, now or later.
-    fn compare_memory(&self, mut before: Ledger) {
+    fn compare_memory(&self, mut before: Account) {
         let now = self.ledger_clock.now();
-        let InFlight {
+        let CallCount {
             standard,
             with_ticket,
         } = before.in_flight();
         before.complete_many(now, CallKind::Standard, standard);
         before.complete_many(now, CallKind::WithTicket, with_ticket);
-        let mut after = self.ledger.clone();
+        let mut after = self.account.clone();
         for span in QuotaWindow::ALL {
             for part in 0..=8 {
                 let at = now.plus(span.span() * part / 8);

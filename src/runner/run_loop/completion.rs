@@ -6,7 +6,7 @@ use super::Runner;
 use crate::{
     clock::Timestamp,
     model::{Failure, Outcome},
-    quota::{CallKind, Trouble},
+    quota::{CallKind, QuotaRefusal, Trouble},
     runner::{
         calls::Completion,
         decide::{Decision, SentCall, Snooze, backoff, decide, halt},
@@ -52,7 +52,7 @@ impl Runner<'_> {
             self.park_those_on_trial();
         }
         self.apply(decision, claim, &sent);
-        Ok(())
+        self.doubt_ticket(answered && had_ticket)
     }
 
     fn trial_of_subject_done(&mut self, claim: &Claim, answered: bool) -> Result<()> {
@@ -215,7 +215,6 @@ impl Runner<'_> {
                 return now.plus(pause);
             }
             Snooze::WithoutTicket(errcode) => {
-                self.gate.charge_business_too(now);
                 claim.put_on_trial(errcode);
                 self.trial.doubt(sent.at, now);
             }
@@ -224,8 +223,13 @@ impl Runner<'_> {
     }
 
     fn locked_out(&mut self, sent: &SentCall) {
-        let (reading, jitter) = (self.clock.reading(), self.chance.f64());
-        let imposed = self.gate.locked_out(sent.at, sent.kind, &reading, jitter);
+        let imposed = self.gate.locked_out(QuotaRefusal {
+            sent: sent.at,
+            kind: sent.kind,
+            now: self.clock.now(),
+            remote: self.clock.wall_now(),
+            jitter: self.chance.f64(),
+        });
         if let Some(lockout) = imposed {
             // The lockout must be on disk before anything else happens.
             self.pending.commit_at_once(self.clock.now());
@@ -236,8 +240,22 @@ impl Runner<'_> {
         }
     }
 
+    /// Makes durable whether the ticket is in doubt, before another call is charged; `works` if it
+    /// has just been answered with. What a run doubted that broke off stays so until then.
+    fn doubt_ticket(&mut self, works: bool) -> Result<()> {
+        let was = self.gate.account().is_ticket_in_doubt();
+        let is_open = self.trial.is_open();
+        if is_open == was || !(is_open || works) {
+            return Ok(());
+        }
+        let since = is_open.then(|| self.clock.wall_now());
+        self.job.ledger.tickets().doubt(since)?;
+        self.gate.doubt_ticket(is_open);
+        Ok(())
+    }
+
     fn ticket_is_dead(&mut self) -> Result<()> {
-        self.job.store.tickets().mark_dead(self.clock.wall_now())?;
+        self.job.ledger.tickets().mark_dead(self.clock.wall_now())?;
         self.reports.report(&RunEvent::TicketRejected);
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::Runner;
 use crate::{
     model::State,
-    quota::{CallKind, Hold, HoldReason},
+    quota::{CallKind, Hold, HoldReason, PaidCalls},
     runner::{event::StopReason, queue::Claim, ticket_trial::Candidates},
     store::Result,
     wecom::{Endpoint, Token},
@@ -49,7 +49,9 @@ impl Runner<'_> {
         self.health.check(now, in_flight)?;
         self.gate.check(now, in_flight)?;
         let kind = self.next_kind();
-        if let Some(paid) = self.pending.take_other(kind) {
+        let probe = self.gate.account().lockout().probe_from();
+        let is_usable = |paid: &PaidCalls| paid.kind() == kind && paid.may_be_sent(now, probe);
+        if let Some(paid) = self.pending.take_unless(is_usable) {
             self.gate.give_back(paid);
         }
         let unpaid = self.pending.paid().calls() == 0;

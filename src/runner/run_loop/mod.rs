@@ -21,18 +21,26 @@ use super::{
 use crate::{
     clock::LedgerClock,
     gate::Gate,
+    ledger::LedgerAccount,
     quota::{CallKind, ForecastInput, Hold, LockoutLevel},
-    store::{Batch, Exchange, Result, RunId, RunProgress, Store},
+    store::{Batch, Charged, Result, RunId, RunProgress, Store},
     wecom::{Client, Ticket, Token, errcode},
 };
 
 /// Waits are cut to this, so that a suspended machine looks at its clock soon after it wakes.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
-/// The job that is run: its file, and its row in the list of runs.
-struct RunningJob<'s> {
-    store: &'s mut Store,
-    run: RunId,
+/// The same, where other processes have calls in flight that may make room.
+const LOOK_AT_OTHERS: Duration = Duration::from_secs(1);
+
+/// The job that is run: its file and its row in the list of runs, and the account that pays.
+pub struct RunningJob<'s> {
+    /// The job file.
+    pub store: &'s mut Store,
+    /// The corp's account.
+    pub ledger: LedgerAccount<'s>,
+    /// The run.
+    pub run: RunId,
 }
 
 /// When to stop, and why it does.
@@ -62,23 +70,22 @@ pub struct Runner<'s> {
 }
 
 impl<'s> Runner<'s> {
-    /// Returns the run `run` over `store`, with the gate that [`super::open_gate`] opened.
+    /// Returns the run of `job`, with the gate that [`super::open_gate`] opened.
     pub fn new(
-        store: &'s mut Store,
-        run: RunId,
+        job: RunningJob<'s>,
         (gate, ledger_clock): (Gate, LedgerClock),
         client: Client,
         options: RunOptions,
     ) -> Result<Self> {
         let clock = RunClock::start(ledger_clock, options.deadline);
         Ok(Self {
-            queue: WorkQueue::open(store, errcode::retry_codes())?,
-            pending: PendingCommit::new(store.queue().watermark()?),
+            queue: WorkQueue::open(job.store, errcode::retry_codes())?,
+            pending: PendingCommit::new(job.store.queue().watermark()?),
             health: Health::new(options.error_budget),
             chance: fastrand::Rng::with_seed(options.seed),
             trial: TicketTrial::new(clock.now()),
             calls: InFlightCalls::new(clock.now()),
-            job: RunningJob { store, run },
+            job,
             gate,
             client,
             clock,
@@ -171,6 +178,7 @@ impl<'s> Runner<'s> {
                 }
             }
             self.wait(hold).await;
+            self.exchange_while_held(hold)?;
         }
     }
 
@@ -180,8 +188,11 @@ impl<'s> Runner<'s> {
         let until = hold.and_then(|hold| hold.until);
         let times = [until, self.pending.due(), self.clock.deadline_ahead()];
         let next = times.into_iter().flatten().min();
-        let sleep = next.map_or(LONGEST_SLEEP, |at| at.since(now));
-        let sleep = sleep.min(LONGEST_SLEEP);
+        let longest = match self.gate.account().depends_on_others(now) {
+            true => LOOK_AT_OTHERS,
+            false => LONGEST_SLEEP,
+        };
+        let sleep = next.map_or(longest, |at| at.since(now)).min(longest);
         if self.calls.is_empty() || hold.is_some_and(|hold| hold.reason.is_quota()) {
             self.calls.idle_until(now.plus(sleep));
         }
@@ -193,6 +204,15 @@ impl<'s> Runner<'s> {
             () = self.calls.complete(), if !self.calls.is_empty() => {}
             () = tokio::time::sleep(sleep) => {}
         }
+    }
+
+    /// While the quota holds, others may give it back or take it, and this run gives signs of life.
+    fn exchange_while_held(&mut self, hold: Option<Hold>) -> Result<()> {
+        let is_of_the_account = hold.is_some_and(|hold| hold.reason.is_of_the_account());
+        if is_of_the_account && self.job.ledger.is_due(self.clock.reading().at)? {
+            let _nothing_wanted = self.commit(None)?;
+        }
+        Ok(())
     }
 
     /// Whether the run is over because its file is not where it was: what is sent now would be
@@ -251,9 +271,14 @@ impl<'s> Runner<'s> {
         Ok(false)
     }
 
-    /// The one commit: settles answers, writes completed calls and charges those that are wanted.
-    /// The inner error is the hold if none of them fits.
+    /// The one commit: writes completed calls to the ledger and charges those that are wanted, then
+    /// settles answers. The inner error is the hold if none of the wanted calls fits.
+    ///
+    /// A crash between the two charges calls whose answers are asked for again: it over-counts.
     fn commit(&mut self, want: Option<(CallKind, u32)>) -> Result<std::result::Result<(), Hold>> {
+        let reading = self.clock.reading();
+        let account = self.gate.account_mut();
+        let exchanged = self.job.ledger.exchange(account, want, &reading)?;
         let progress = self.progress();
         let lowest = self.calls.lowest(self.queue.lowest());
         let watermark = self
@@ -266,24 +291,25 @@ impl<'s> Runner<'s> {
             watermark,
             progress: (self.job.run, &progress),
         };
-        let exchange = Exchange {
+        let charged = Charged {
+            writer: self.job.ledger.writer(),
             api: self.gate.api(),
-            account: self.gate.account_mut(),
-            want,
-            reading: self.clock.reading(),
+            deltas: &exchanged.written,
         };
-        let paid = self.job.store.commit(&batch, exchange)?;
+        self.job.store.commit(&batch, &charged)?;
         self.pending.committed();
-        Ok(paid.map(|paid| {
+        Ok(exchanged.paid.map(|paid| {
             if paid.calls() > 0 {
                 self.pending.paid_mut().add(paid);
             }
         }))
     }
 
+    /// Forgets charges that no window counts any more.
     fn forget_charges(&self) -> Result<()> {
-        let ledger = self.job.store.ledger(self.gate.api());
-        ledger.forget_charges(self.clock.now())
+        let now = self.clock.now();
+        self.job.ledger.forget(now)?;
+        self.job.store.forget_counters(now)
     }
 
     fn progress(&self) -> RunProgress {
@@ -318,7 +344,7 @@ impl<'s> Runner<'s> {
             self.forget_charges()?;
             let input = ForecastInput {
                 kind: self.next_kind(),
-                ledger: self.gate.account().clone(),
+                account: self.gate.account().clone(),
                 now: self.clock.now(),
                 ticket_until: self.trial.until(),
                 locked_until: self.gate.account().lockout().until,

@@ -17,6 +17,7 @@ mod held;
 mod input;
 mod job_file;
 mod kill;
+mod ledger;
 mod outputs;
 mod plan;
 mod progress;

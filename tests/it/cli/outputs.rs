@@ -275,7 +275,10 @@ fn what_a_killed_process_left_is_swept() {
     dir.write(".x.csv.aB3dE6.part", "half");
     dir.idferry("run fans.csv --sandbox --output x.csv")
         .exits(0);
-    assert_eq!(dir.names(), ["fans.csv", "sandbox.db", "x.csv"]);
+    assert_eq!(
+        dir.names(),
+        ["fans.csv", "sandbox.db", "sandbox.ledger.db", "x.csv"]
+    );
 }
 
 #[test]

@@ -21,7 +21,10 @@ fn first_readme_command_needs_nothing_and_answers_all() {
         .prints_nothing();
 
     const RESULTS: &str = "fans.sandbox.links.csv";
-    assert_eq!(dir.names(), [RESULTS, "sample_data", "sandbox.db"]);
+    assert_eq!(
+        dir.names(),
+        [RESULTS, "sample_data", "sandbox.db", "sandbox.ledger.db"]
+    );
     assert_eq!(dir.mode(RESULTS), 0o600);
     let first = dir.read(RESULTS);
     same(&timeless(&first), &as_the_world_is());

@@ -273,6 +273,7 @@ fn help_is_short() {
       status    Show what the job does, why it waits, and how much quota is left, also during a run
       retry     Put subjects with chosen outcomes back in the queue
       export    Write the results so far, also during a run
+      quota     Show the corp's quota over all jobs and processes; note calls made elsewhere
       backup    Copy the job file, also during a run
       simulate  Serve the simulated WeCom API on a loopback address, for any client
       help      Print this message or the help of the given subcommand(s)
@@ -301,6 +302,10 @@ fn help_is_short() {
           --corpid <ID>              Look in this downstream corp only
           --state <FILE>             The job file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
+          --ledger <FILE>            The ledger of calls, one for all jobs of a corp [env:
+                                     IDFERRY_LEDGER] [default: ledger.db in $STATE_DIRECTORY,
+                                     $XDG_STATE_HOME/idferry or ~/.local/state/idferry, with --sandbox
+                                     sandbox.ledger.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
           --output <FILE>            Where the results go; - is standard output, .gz and .zst are
                                      compressed [default: INPUT's stem + .links.csv, with --sandbox
@@ -345,6 +350,10 @@ fn help_is_short() {
     Options:
           --state <FILE>             The job file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
+          --ledger <FILE>            The ledger of calls, one for all jobs of a corp [env:
+                                     IDFERRY_LEDGER] [default: ledger.db in $STATE_DIRECTORY,
+                                     $XDG_STATE_HOME/idferry or ~/.local/state/idferry, with --sandbox
+                                     sandbox.ledger.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
           --sandbox                  Use the sandbox's job file, sandbox.db
           --json                     Print one JSON object instead of text
@@ -365,6 +374,10 @@ fn help_is_short() {
           --errcode <CODE>           Only outcomes with this errcode (repeatable)
           --state <FILE>             The job file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
+          --ledger <FILE>            The ledger of calls, one for all jobs of a corp [env:
+                                     IDFERRY_LEDGER] [default: ledger.db in $STATE_DIRECTORY,
+                                     $XDG_STATE_HOME/idferry or ~/.local/state/idferry, with --sandbox
+                                     sandbox.ledger.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
           --sandbox                  Use the sandbox's job file, sandbox.db
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
@@ -387,6 +400,10 @@ fn help_is_short() {
                                      or parked (repeatable)
           --state <FILE>             The job file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
+          --ledger <FILE>            The ledger of calls, one for all jobs of a corp [env:
+                                     IDFERRY_LEDGER] [default: ledger.db in $STATE_DIRECTORY,
+                                     $XDG_STATE_HOME/idferry or ~/.local/state/idferry, with --sandbox
+                                     sandbox.ledger.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
           --sandbox                  Use the sandbox's job file, sandbox.db
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
@@ -405,6 +422,10 @@ fn help_is_short() {
     Options:
           --state <FILE>             The job file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
+          --ledger <FILE>            The ledger of calls, one for all jobs of a corp [env:
+                                     IDFERRY_LEDGER] [default: ledger.db in $STATE_DIRECTORY,
+                                     $XDG_STATE_HOME/idferry or ~/.local/state/idferry, with --sandbox
+                                     sandbox.ledger.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
           --sandbox                  Use the sandbox's job file, sandbox.db
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds

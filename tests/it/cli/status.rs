@@ -87,7 +87,12 @@ fn the_sandbox_is_looked_at_by_its_name() {
         .says("5 subjects put back in the queue, 5 queued now; `idferry run --sandbox` looks ");
     assert_eq!(
         dir.names(),
-        ["fans.csv", "fans.sandbox.links.csv", "sandbox.db"]
+        [
+            "fans.csv",
+            "fans.sandbox.links.csv",
+            "sandbox.db",
+            "sandbox.ledger.db"
+        ]
     );
     dir.idferry("run --sandbox").exits(0);
 }

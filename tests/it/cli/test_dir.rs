@@ -24,12 +24,16 @@ const STEPS: u64 = 30_000_000;
 
 pub(super) struct TestDir {
     folder: tempfile::TempDir,
+    /// Where the user's state lies, and the ledger in it.
+    state: tempfile::TempDir,
 }
 
 impl TestDir {
     pub(super) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { folder }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            state: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// With `fans.csv` of so many subjects in it, beside a simulator that answers at once.
@@ -42,6 +46,11 @@ impl TestDir {
         let dir = Self::new();
         dir.write("fans.csv", fans(0..subjects));
         dir
+    }
+
+    /// The ledger of every job in the folder but the sandbox's.
+    pub(super) fn ledger(&self) -> PathBuf {
+        self.state.path().join("idferry/ledger.db")
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -98,6 +107,7 @@ impl TestDir {
         command.args(words).current_dir(self.folder.path());
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.env_clear().env("PATH", path).stdin(Stdio::null());
+        command.env("XDG_STATE_HOME", self.state.path());
         Invocation {
             command,
             input: None,

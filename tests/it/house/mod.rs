@@ -17,6 +17,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("intake", &["model"]),
     ("quota", &["model", "clock", "format"]),
     ("store", &["model", "clock", "secret", "quota"]),
+    ("ledger", &["model", "clock", "secret", "quota", "store"]),
     ("gate", &["model", "clock", "quota"]),
     (
         "wecom",
@@ -24,7 +25,9 @@ const MAY: &[(&str, &[&str])] = &[
     ),
     (
         "runner",
-        &["model", "clock", "quota", "gate", "store", "wecom"],
+        &[
+            "model", "clock", "quota", "gate", "store", "ledger", "wecom",
+        ],
     ),
     ("plan", &["model", "clock", "format", "quota"]),
     ("export", &["model", "clock", "intake", "store"]),
@@ -41,8 +44,8 @@ const MAY: &[(&str, &[&str])] = &[
     (
         "job",
         &[
-            "model", "clock", "secret", "intake", "quota", "gate", "store", "wecom", "runner",
-            "plan", "export", "sim",
+            "model", "clock", "secret", "intake", "quota", "gate", "store", "ledger", "wecom",
+            "runner", "plan", "export", "sim",
         ],
     ),
     (
@@ -55,7 +58,7 @@ const MAY: &[(&str, &[&str])] = &[
 
 /// A crate, and the files that may name it.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("rusqlite", &["store/"]),
+    ("rusqlite", &["store/", "ledger/"]),
     ("governor", &["gate/pacer"]),
     ("reqwest", &["wecom/transport"]),
     ("csv", &["intake/", "export/csv"]),

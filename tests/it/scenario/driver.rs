@@ -7,7 +7,7 @@ use std::{
 
 use idferry::{
     clock::ClockSkew,
-    job::{self, Operator},
+    job::{self, JobFiles, Operator},
     report::{Json, Lines, Reporter},
     runner::{
         Stop,
@@ -115,7 +115,8 @@ impl Driver<'_> {
         listener: &mut Listener,
     ) -> Option<RunReport> {
         let settings = self.scenario.setup.settings(crash_after, killed);
-        let mut session = job::Session::open(&self.path, settings, self.session.clock).unwrap();
+        let mut session =
+            job::Session::open(JobFiles::beside(&self.path), settings, self.session.clock).unwrap();
         session.disable_fsync().unwrap();
         let run = session.begin("run").unwrap();
         let stop = listener.stop.clone();

@@ -21,8 +21,9 @@ use idferry::{
     clock::{Clock, ClockSkew, Timestamp},
     export::{Filter, write_csv},
     gate::Concurrency,
-    job::{Rehearsal, invent},
-    model::{Limits, State, Tally, WindowKind},
+    job::{JobFiles, Rehearsal, invent},
+    ledger::{Ledger, StoredAccount},
+    model::{Api, Limits, State, Tally, WindowKind},
     quota::Quota,
     runner::{
         OnQuota, Stop,
@@ -291,6 +292,17 @@ impl Scenario {
 
     pub(crate) fn reader(&self) -> Reader<'static> {
         Reader::open(&self.state()).unwrap()
+    }
+
+    /// The ledger, opened as another process would.
+    pub(crate) fn ledger(&self) -> Ledger {
+        Ledger::open(&JobFiles::beside(&self.state()).ledger).unwrap()
+    }
+
+    /// The account of the lookups, as it is on disk.
+    pub(crate) fn account(&self) -> StoredAccount {
+        let remote = self.sim();
+        self.ledger().load(remote.corp_id(), Api::Lookup).unwrap()
     }
 
     /// The job file, opened between two runs as another process would.

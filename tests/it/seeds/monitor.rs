@@ -11,6 +11,7 @@ use std::{
 
 use idferry::{
     clock::{Clock, ClockSkew, Timestamp},
+    job::JobFiles,
     quota::LockoutLevel,
     runner::{
         Stop,
@@ -143,8 +144,9 @@ impl Monitor {
                 self.skew.suspended.fetch_add(millis, Relaxed);
             }
             Jump::Reboot if between => {
-                let db = rusqlite::Connection::open(&self.path).unwrap();
-                db.execute("UPDATE ledgers SET read_boot = 7", []).unwrap();
+                let ledger = JobFiles::beside(&self.path).ledger;
+                let db = rusqlite::Connection::open(ledger).unwrap();
+                db.execute("UPDATE ledger SET read_boot = 7", []).unwrap();
             }
             Jump::Reboot => {}
         }

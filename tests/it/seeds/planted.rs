@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use idferry::model::QuotaWindow;
+use idferry::{job::JobFiles, model::Period};
 use rusqlite::{Connection, params};
 
 /// A bug.
@@ -44,59 +44,70 @@ impl Planted {
         }
     }
 
-    /// Does to the job file what the bug would have done.
+    /// Does to the job file and the ledger what the bug would have done.
     pub(super) fn corrupt(&mut self, path: &Path) {
         let Some(bug) = self.bug else { return };
-        let db = Connection::open(path).unwrap();
+        let job = Connection::open(path).unwrap();
+        let ledger = Connection::open(JobFiles::beside(path).ledger).unwrap();
+        let both = [&job, &ledger];
+        let each = |sql: &str| both.iter().for_each(|db| run(db, sql));
         match bug {
             Bug::OneTooMany => {}
-            Bug::ChargedAfterSending => {
-                run(
-                    &db,
-                    "UPDATE ledgers SET in_flight_standard = 0, in_flight_with_ticket = 0",
-                );
+            Bug::ChargedAfterSending => each(
+                "UPDATE writers SET charged_standard = done_standard,
+                     charged_with_ticket = done_with_ticket",
+            ),
+            Bug::ForgetsAtRestart => each("DELETE FROM charges"),
+            Bug::ForgetsEarly => self.shift(both, [3; 4]),
+            Bug::DatedAtSending => self.shift(both, [15, 0, 0, 0]),
+            Bug::BelievesTheWallClock => {
+                run(&ledger, "UPDATE ledger SET read_at = read_at + 3600000")
             }
-            Bug::ForgetsAtRestart => run(&db, "DELETE FROM charges"),
-            Bug::ForgetsEarly => self.shift(&db, [3; QuotaWindow::COUNT]),
-            Bug::DatedAtSending => self.shift(&db, [15, 0, 0, 0, 0]),
-            Bug::BelievesTheWallClock => run(&db, "UPDATE ledgers SET read_at = read_at + 3600000"),
-            Bug::ForgetsTheLockout => run(&db, "UPDATE ledgers SET lockout_level = 0"),
-            Bug::PassesASubject => run(&db, "UPDATE job SET watermark = watermark + 1"),
+            Bug::ForgetsTheLockout => run(&ledger, "DELETE FROM lockouts"),
+            Bug::PassesASubject => run(&job, "UPDATE job SET watermark = watermark + 1"),
             Bug::LosesALink => run(
-                &db,
+                &job,
                 "DELETE FROM links WHERE subject = (SELECT max(subject) FROM links)",
             ),
         }
     }
 
-    /// Makes charges older by so many slots, each of them once.
-    fn shift(&mut self, db: &Connection, slots: [i64; QuotaWindow::COUNT]) {
-        for (span, slots) in slots.into_iter().enumerate() {
-            // A slot is a three-hundredth of the span.
-            let millis = QuotaWindow::ALL[span].span().as_millis() as i64 / 300;
-            let span = span as i64;
-            let by = slots * millis;
-            let moved = "SELECT api, quota_window, slot - ?2, calls FROM charges
-                         WHERE quota_window = ?1 AND slot > ?3";
-            db.execute(
-                &format!("CREATE TEMP TABLE moved AS {moved}"),
-                params![span, by, self.shifted],
-            )
-            .unwrap();
-            db.execute(
-                "DELETE FROM charges WHERE quota_window = ?1 AND slot > ?2",
-                params![span, self.shifted],
-            )
-            .unwrap();
-            run(
-                db,
-                "INSERT INTO charges SELECT * FROM moved WHERE true
-                 ON CONFLICT DO UPDATE SET calls = calls + excluded.calls;
-                 DROP TABLE moved",
-            );
+    /// Makes charges older by so many slots of each period, each of them once.
+    fn shift(&mut self, both: [&Connection; 2], slots: [i64; 4]) {
+        let mut latest = self.shifted;
+        for db in both {
+            for (period, slots) in Period::ALL.into_iter().zip(slots) {
+                // The slot of a month is a tenth of a day, others are a three-hundredth.
+                let millis = match period {
+                    Period::Month => 8_640_000,
+                    other => other.span().as_millis() as i64 / 300,
+                };
+                let by = slots * millis;
+                db.execute(
+                    "CREATE TEMP TABLE moved AS SELECT * FROM charges WHERE period = ?1 AND slot > ?2",
+                    params![period.code(), self.shifted],
+                )
+                .unwrap();
+                db.execute(
+                    "DELETE FROM charges WHERE period = ?1 AND slot > ?2",
+                    params![period.code(), self.shifted],
+                )
+                .unwrap();
+                db.execute("UPDATE moved SET slot = slot - ?1", [by])
+                    .unwrap();
+                run(
+                    db,
+                    "INSERT INTO charges SELECT * FROM moved WHERE true
+                     ON CONFLICT DO UPDATE SET standard = standard + excluded.standard,
+                         with_ticket = with_ticket + excluded.with_ticket;
+                     DROP TABLE moved",
+                );
+            }
+            let last = "SELECT coalesce(max(slot), 0) FROM charges";
+            let last: i64 = db.query_row(last, [], |row| row.get(0)).unwrap();
+            latest = latest.max(last);
         }
-        let latest = "SELECT coalesce(max(slot), 0) FROM charges";
-        self.shifted = db.query_row(latest, [], |row| row.get(0)).unwrap();
+        self.shifted = latest;
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use idferry::{
-    model::{Api, QuotaWindow, State},
+    model::{QuotaWindow, State},
     quota::LockoutLevel,
     runner::event::StopReason,
     sim::{Faults, Stats},
@@ -70,13 +70,7 @@ fn run_to_the_end(random: &RandomScenario, planted: Planted) -> Met {
         scenario = attach(scenario, random, &monitor);
         let result = scenario.run();
         monitor.borrow_mut().between_processes();
-        let level = scenario
-            .reader()
-            .ledger(Api::Lookup)
-            .unwrap()
-            .snapshot
-            .lockout
-            .level;
+        let level = scenario.account().snapshot.lockout.level;
         match next(random, &result, &mut monitor.borrow_mut(), level) {
             Next::Ended => break result,
             Next::GivenUp => {

@@ -1,0 +1,69 @@
+-- The ledger of all corps of a user on this machine: calls charged, lockouts, tickets.
+-- Applied by position, never edited once released; later changes are later files.
+-- Counters only grow, and are merged by taking the larger. Times without a unit are ledger time, in
+-- ms; corp ids are compared without regard to case (D39442).
+
+-- One row: the number of the last change, and the clocks at that change.
+CREATE TABLE ledger (
+    id             INTEGER PRIMARY KEY CHECK (id = 1),
+    revision       INTEGER NOT NULL,
+    read_at        INTEGER,     -- ledger time, ms,
+    read_wall      INTEGER,     -- the date, ms since the epoch,
+    read_boot      INTEGER,     -- which boot of the machine,
+    read_monotonic INTEGER      -- and ms since some moment of it
+) STRICT;
+INSERT INTO ledger (id, revision) VALUES (1, 0);
+
+-- Who charges: a run of a job, or another system under a name. Calls in flight are those charged
+-- less those done (completed or given back).
+CREATE TABLE writers (
+    corp                TEXT NOT NULL COLLATE NOCASE,
+    api                 INTEGER NOT NULL,
+    writer              INTEGER NOT NULL,
+    name                TEXT NOT NULL,      -- the path of the job file, or the name of the system
+    pid                 INTEGER,
+    seen_at             INTEGER NOT NULL,   -- its last exchange
+    lands_at            INTEGER NOT NULL,   -- no call that it has paid for is on its way after this
+    charged_standard    INTEGER NOT NULL DEFAULT 0,
+    charged_with_ticket INTEGER NOT NULL DEFAULT 0,
+    done_standard       INTEGER NOT NULL DEFAULT 0,
+    done_with_ticket    INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (corp, api, writer)
+) STRICT, WITHOUT ROWID;
+
+-- Calls completed in one slot of a period (1 minute, 2 hour, 3 day, 4 month).
+CREATE TABLE charges (
+    corp        TEXT NOT NULL COLLATE NOCASE,
+    api         INTEGER NOT NULL,
+    period      INTEGER NOT NULL,
+    slot        INTEGER NOT NULL,           -- its start
+    writer      INTEGER NOT NULL,
+    standard    INTEGER NOT NULL,
+    with_ticket INTEGER NOT NULL,
+    revision    INTEGER NOT NULL,           -- the change that it was last part of
+    PRIMARY KEY (corp, api, period, slot, writer)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX charges_by_revision ON charges (revision);
+
+-- The lockout of an API (45009), if one is in force.
+CREATE TABLE lockouts (
+    corp        TEXT NOT NULL COLLATE NOCASE,
+    api         INTEGER NOT NULL,
+    level       INTEGER NOT NULL,           -- 0 none, 1 minute, 2 hour, 3 day, 4 month
+    until       INTEGER NOT NULL,           -- when one probe may be sent
+    days        INTEGER NOT NULL,           -- natural days it was taken for one of the day
+    probe_until INTEGER NOT NULL,           -- the probe under way; 0 for none
+    PRIMARY KEY (corp, api)
+) STRICT, WITHOUT ROWID;
+
+-- The one-time mass_call_ticket. The row is written before it is applied for, so that an
+-- application whose answer was lost is remembered as one.
+CREATE TABLE tickets (
+    id         INTEGER PRIMARY KEY,
+    corp       TEXT NOT NULL COLLATE NOCASE,
+    applied_at INTEGER NOT NULL,            -- ms since the epoch
+    ticket     TEXT,                        -- NULL if the answer never came
+    expires_at INTEGER,                     -- ms since the epoch
+    doubted_at INTEGER,                     -- since when it is not known whether it works
+    dead_at    INTEGER                      -- when it was found not to work any more
+) STRICT;

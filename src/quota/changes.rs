@@ -1,0 +1,51 @@
+//! What an account takes from the ledger, and gives to it.
+
+use super::{CallCount, Lockout};
+use crate::{clock::Timestamp, model::Period};
+
+/// Completed calls of one slot: those of everybody in a snapshot, those that were added in
+/// [`Deltas`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotCalls {
+    /// The period.
+    pub period: Period,
+    /// The slot's start, in ledger time.
+    pub slot: Timestamp,
+    /// Calls.
+    pub calls: CallCount,
+}
+
+/// What others have changed in the account, or all that is in it.
+#[derive(Debug, Clone, Default)]
+pub struct AccountSnapshot {
+    /// Slots, each with the completed calls of all writers.
+    pub slots: Vec<SlotCalls>,
+    /// Calls in flight of other writers.
+    pub others_in_flight: CallCount,
+    /// The lockout.
+    pub lockout: Lockout,
+    /// The ticket is in doubt, or was found not to work: calls with it count in the business windows
+    /// too.
+    pub ticket_in_doubt: bool,
+}
+
+/// What changed since the last exchange. All of it is added to what is on disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deltas {
+    /// Completed calls, by slot.
+    pub slots: Vec<SlotCalls>,
+    /// Calls charged.
+    pub charged: CallCount,
+    /// Calls completed or given back.
+    pub done: CallCount,
+    /// The lockout, if it was imposed or cleared.
+    pub lockout: Option<Lockout>,
+}
+
+impl Deltas {
+    /// Whether no call was charged, completed or given back.
+    pub(crate) fn is_empty(&self) -> bool {
+        let calls = self.charged.total() + self.done.total();
+        calls == 0 && self.slots.is_empty()
+    }
+}

@@ -1,0 +1,142 @@
+//! One corp, one ledger: over job files, working directories and processes.
+
+use idferry::{model::Limits, sim::SimOptions};
+
+use super::test_dir::{Invocation, TestDir, lookups, simulator, unhurried};
+
+const HOUR: &str = "business.hour=50";
+const FLAGS: &str = "--ticket none --quota business.hour=50 --margin 0 --on-quota exit";
+
+/// An API with fifty calls an hour.
+fn fifty_an_hour() -> idferry::sim::Simulator {
+    simulator(SimOptions {
+        limits: HOUR.parse::<Limits>().unwrap(),
+        ..unhurried()
+    })
+}
+
+fn run(dir: &TestDir, job: &str) -> Invocation {
+    dir.idferry(&format!(
+        "run fans.csv --state {job} --output {job}.csv {FLAGS}"
+    ))
+}
+
+#[test]
+fn second_job_finds_the_hour_used_up_by_the_first() {
+    let simulator = fifty_an_hour();
+    let dir = TestDir::with_fans(80);
+    run(&dir, "a.db").at(&simulator).exits(75);
+    assert_eq!(lookups(&simulator).calls, 50);
+    run(&dir, "b.db").at(&simulator).exits(75);
+    assert_eq!(lookups(&simulator).calls, 50);
+    assert_eq!(lookups(&simulator).refused_45009, 0);
+}
+
+#[test]
+fn deleted_job_file_costs_no_quota() {
+    let simulator = fifty_an_hour();
+    let dir = TestDir::with_fans(80);
+    run(&dir, "a.db").at(&simulator).exits(75);
+    std::fs::remove_file(dir.path("a.db")).unwrap();
+    let again = run(&dir, "a.db").arg("--overwrite");
+    again.at(&simulator).exits(75);
+    assert_eq!(lookups(&simulator).calls, 50);
+}
+
+#[test]
+fn deleted_ledger_is_rebuilt_from_the_job_file() {
+    let simulator = fifty_an_hour();
+    let dir = TestDir::with_fans(80);
+    run(&dir, "a.db").at(&simulator).exits(75);
+    std::fs::remove_file(dir.ledger()).unwrap();
+    run(&dir, "a.db").at(&simulator).exits(75);
+    assert_eq!(lookups(&simulator).calls, 50);
+    let status = dir.idferry("status --state a.db --json").exits(0);
+    assert!(
+        status.out.contains(r#""used":50,"limit":50"#),
+        "{}",
+        status.out
+    );
+}
+
+#[test]
+fn status_counts_the_calls_of_other_jobs() {
+    let simulator = fifty_an_hour();
+    let dir = TestDir::with_fans(80);
+    run(&dir, "a.db").at(&simulator).exits(75);
+    run(&dir, "b.db").at(&simulator).exits(75);
+    let status = dir.idferry("status --state b.db --json").exits(0);
+    assert!(
+        status.out.contains(r#""used":50,"limit":50"#),
+        "{}",
+        status.out
+    );
+}
+
+/// Killed processes over-count by what they had in flight or charged ahead.
+#[test]
+fn eight_processes_at_once_with_kills_never_exceed_the_hour() {
+    const LIMIT: u64 = 400;
+    let simulator = simulator(SimOptions {
+        limits: format!("business.hour={LIMIT}").parse().unwrap(),
+        ..unhurried()
+    });
+    let dir = TestDir::with_fans(120);
+    let start = |job: usize| {
+        let line = format!(
+            "run fans.csv --state {job}.db --output {job}.csv --ticket none --concurrency 2 \
+             --quota business.hour={LIMIT} --margin 0 --on-quota exit"
+        );
+        dir.idferry(&line).at(&simulator).start()
+    };
+    let mut runs: Vec<_> = (0..8).map(|job| Some(start(job))).collect();
+    for (job, calls) in [(1, 40), (4, 100), (6, 160)] {
+        let mut run = runs[job].take().unwrap();
+        run.until("so many calls", || lookups(&simulator).calls >= calls);
+        run.kill().was_killed();
+        runs[job] = Some(start(job));
+    }
+    for run in runs.into_iter().flatten() {
+        run.exits(75);
+    }
+    let lane = lookups(&simulator);
+    assert_eq!((lane.refused_45009, lane.lockouts), (0, 0));
+    let peak = lane.windows["business.hour"].peak;
+    let used = LIMIT * 9 / 10..=LIMIT;
+    assert!(used.contains(&peak), "{peak} of {LIMIT}");
+}
+
+#[test]
+fn quota_shows_who_used_what_and_counts_noted_calls() {
+    let simulator = fifty_an_hour();
+    let dir = TestDir::with_fans(20);
+    run(&dir, "a.db").at(&simulator).exits(0);
+    let corp = simulator.corp_id().to_owned();
+    let note = format!("quota note business.hour=45 --by CRM --corp {corp}");
+    dir.idferry(&note).exits(0).says("45 calls of CRM");
+    let shown = dir.idferry("quota").exits(0);
+    for part in [
+        &*corp,
+        "business.hour          65 of   100,000",
+        "a.db: 20 calls",
+        "CRM: 45 calls",
+    ] {
+        assert!(shown.out.contains(part), "no '{part}' in:\n{}", shown.out);
+    }
+    let json = dir.idferry("quota --json").exits(0);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json[0]["users"][0]["name"], "CRM");
+
+    // What was noted leaves the next job no room.
+    let second = run(&dir, "b.db").at(&simulator).output();
+    second.exits(75).says("business.hour is used up");
+    assert_eq!(lookups(&simulator).calls, 20);
+}
+
+#[test]
+fn probe_needs_consent_and_ends_a_lockout_that_is_over() {
+    let dir = TestDir::new();
+    dir.idferry("quota probe --corp ww1").exits(2).says("--yes");
+    let done = dir.idferry("quota probe --corp ww1 --yes").output();
+    done.exits(0).says("ww1 is not locked out");
+}
