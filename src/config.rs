@@ -108,6 +108,12 @@ pub(crate) enum ConfigError {
          both under [wecom] in idferry.toml; to try without any, add --sandbox"
     )]
     NoCredentials(&'static str),
+    /// Two places name different credentials.
+    #[error(
+        "there are two different {0}s: WECOM_CORP_ID, WECOM_CORP_SECRET, WECOM_CORP_SECRET_FILE and \
+         [wecom] in idferry.toml must agree; leave one of them out"
+    )]
+    TwoCredentials(&'static str),
     /// The file that holds the secret cannot be read.
     #[error("the secret's file {} cannot be read: {why}", path.display())]
     NoSecretFile {
@@ -199,29 +205,35 @@ pub(crate) fn credentials(
     file: &WecomSection,
 ) -> Result<Credentials, ConfigError> {
     let set = |name: &str| environment(name).filter(|value| !value.is_empty());
-    let corp_id = set("WECOM_CORP_ID")
-        .or_else(|| file.corp_id.clone())
-        .filter(|id| !id.trim().is_empty())
-        .ok_or(ConfigError::NoCredentials("corp id"))?;
-    let secret = match set("WECOM_CORP_SECRET") {
-        Some(secret) => Some(secret),
-        None => match set("WECOM_CORP_SECRET_FILE") {
-            Some(path) => Some(read_secret(Path::new(&path))?),
-            None => match (&file.corp_secret, &file.corp_secret_file) {
-                (Some(secret), _) => Some(secret.clone()),
-                (None, Some(path)) => Some(read_secret(path)?),
-                (None, None) => None,
-            },
-        },
-    };
-    // White space alone is what a failed `cat` or a template leaves behind.
-    let corp_secret = secret
-        .filter(|secret| !secret.trim().is_empty())
-        .ok_or(ConfigError::NoCredentials("corp secret"))?;
+    let corp_ids = [set("WECOM_CORP_ID"), file.corp_id.clone()];
+    let corp_id = the_only("corp id", corp_ids.into_iter().flatten())?;
+    let exported = set("WECOM_CORP_SECRET_FILE").map(PathBuf::from);
+    let files = exported.iter().chain(&file.corp_secret_file);
+    let mut secrets = files
+        .map(|path| read_secret(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    secrets.extend(set("WECOM_CORP_SECRET"));
+    secrets.extend(file.corp_secret.clone());
+    let corp_secret = the_only("corp secret", secrets.into_iter())?;
     Ok(Credentials {
         corp_id,
         corp_secret: Secret::new(corp_secret),
     })
+}
+
+/// Returns the one value that all of `values` have, without the white space around it, which a
+/// shell or a template leaves behind.
+fn the_only(
+    what: &'static str,
+    values: impl Iterator<Item = String>,
+) -> Result<String, ConfigError> {
+    let trimmed = values.map(|value| value.trim().to_owned());
+    let mut values = trimmed.filter(|value| !value.is_empty());
+    let first = values.next().ok_or(ConfigError::NoCredentials(what))?;
+    if values.any(|value| value != first) {
+        return Err(ConfigError::TwoCredentials(what));
+    }
+    Ok(first)
 }
 
 fn read_secret(path: &Path) -> Result<String, ConfigError> {
@@ -249,13 +261,27 @@ mod tests {
     }
 
     #[test]
-    fn environment_comes_before_the_file() {
-        let file: ConfigFile =
-            toml::from_str("[wecom]\ncorp_id = 'file'\ncorp_secret = 'in the file'").unwrap();
-        let ours = environment(&[("WECOM_CORP_ID", "environment")]);
+    fn credentials_are_trimmed_and_come_from_either_place() {
+        let file: ConfigFile = toml::from_str("[wecom]\ncorp_secret = 'in the file'").unwrap();
+        let ours = environment(&[("WECOM_CORP_ID", " ww1\r\n")]);
         let found = credentials(ours, &file.wecom).unwrap();
-        assert_eq!(found.corp_id, "environment");
+        assert_eq!(found.corp_id, "ww1");
         assert_eq!(found.corp_secret.expose(), "in the file");
+    }
+
+    #[test]
+    fn two_credentials_must_agree() {
+        let file: ConfigFile =
+            toml::from_str("[wecom]\ncorp_id = 'ww1'\ncorp_secret = 'hunter1'").unwrap();
+        let same = environment(&[("WECOM_CORP_ID", "ww1"), ("WECOM_CORP_SECRET", "hunter1\n")]);
+        assert!(credentials(same, &file.wecom).is_ok());
+        for pair in [("WECOM_CORP_ID", "ww2"), ("WECOM_CORP_SECRET", "hunter2")] {
+            let pairs = [pair];
+            let error = credentials(environment(&pairs), &file.wecom).err().unwrap();
+            let error = error.to_string();
+            assert!(error.contains("two different"), "{error}");
+            assert!(!error.contains("hunter"), "{error}");
+        }
     }
 
     #[test]

@@ -107,9 +107,8 @@ pub enum StoreError {
     },
     /// The corp's ledger could not be used.
     #[error(
-        "the ledger {path} could not be used: {why}. No call is sent without it, and everything \
-         committed is safe; put it right, or name another with --ledger, and type the same command \
-         again"
+        "the ledger {path} could not be used: {why}. Everything committed is safe, and no call is sent \
+         without it. Put it right, or name another with --ledger, and type the same command again"
     )]
     Ledger {
         /// The file.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     errcode::{Class, lookup},
+    lenient,
     ticket::Ticket,
 };
 use crate::model::{Api, Link, Subject};
@@ -23,7 +24,7 @@ pub struct Endpoint {
     /// Whether its body can name one downstream corp.
     accepts_corpid: bool,
     /// Reads the body of a reply; an error if it is not JSON of the shape that the page describes.
-    pub(super) decode: fn(&[u8]) -> serde_json::Result<DecodedReply<'_>>,
+    pub(super) decode: fn(&str) -> serde_json::Result<DecodedReply<'_>>,
 }
 
 impl Endpoint {
@@ -139,45 +140,49 @@ pub struct SubjectRequest<'a> {
 /// The reply of [`Endpoint::LOOKUP`].
 #[derive(Deserialize)]
 struct LookupReply<'a> {
+    #[serde(deserialize_with = "lenient::number")]
     errcode: i64,
     #[serde(borrow, default)]
-    errmsg: Cow<'a, str>,
+    errmsg: Option<Cow<'a, str>>,
     /// Absent, `null` or empty if there is no customer (which one is not stated, D95818); an
     /// error reply may carry it too.
-    #[serde(borrow, default)]
-    external_userid_info: Option<Vec<ExternalUserid<'a>>>,
+    #[serde(borrow, default, deserialize_with = "lenient::list")]
+    external_userid_info: Vec<ExternalUserid<'a>>,
 }
 
 #[derive(Deserialize)]
 struct ExternalUserid<'a> {
-    #[serde(borrow)]
-    corpid: Cow<'a, str>,
-    #[serde(borrow)]
-    external_userid: Cow<'a, str>,
+    #[serde(borrow, default)]
+    corpid: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    external_userid: Option<Cow<'a, str>>,
 }
 
-fn decode_lookup(body: &[u8]) -> serde_json::Result<DecodedReply<'_>> {
-    let reply: LookupReply<'_> = serde_json::from_slice(body)?;
+fn decode_lookup(body: &str) -> serde_json::Result<DecodedReply<'_>> {
+    let reply: LookupReply<'_> = serde_json::from_str(body)?;
     Ok(DecodedReply {
         errcode: reply.errcode,
-        errmsg: reply.errmsg,
-        answer: links(reply.external_userid_info.unwrap_or_default()).map(Answer::Links),
+        errmsg: reply.errmsg.unwrap_or_default(),
+        answer: links(reply.external_userid_info).map(Answer::Links),
     })
 }
 
 /// Returns the links sorted, since the server's order is not stated (D95818) and two runs must
-/// come to the same results; `None` if an entry lacks one of its ids.
+/// come to the same results. An entry that lacks one of its ids is left out; `None` if all do, as
+/// that is not the same as nobody.
 fn links(entries: Vec<ExternalUserid<'_>>) -> Option<Vec<Link>> {
-    let is_whole =
-        |entry: &ExternalUserid<'_>| !entry.corpid.is_empty() && !entry.external_userid.is_empty();
-    if !entries.iter().all(is_whole) {
+    let is_empty = entries.is_empty();
+    let filled = |id: Option<Cow<'_, str>>| id.filter(|id| !id.is_empty()).map(Into::into);
+    let link = |entry: ExternalUserid<'_>| {
+        Some(Link {
+            corpid: filled(entry.corpid)?,
+            external_userid: filled(entry.external_userid)?,
+        })
+    };
+    let mut links: Vec<Link> = entries.into_iter().filter_map(link).collect();
+    if links.is_empty() && !is_empty {
         return None;
     }
-    let link = |entry: ExternalUserid<'_>| Link {
-        corpid: entry.corpid.into(),
-        external_userid: entry.external_userid.into(),
-    };
-    let mut links: Vec<Link> = entries.into_iter().map(link).collect();
     links.sort_unstable();
     links.dedup();
     Some(links)
@@ -186,19 +191,20 @@ fn links(entries: Vec<ExternalUserid<'_>>) -> Option<Vec<Link>> {
 /// The reply of [`Endpoint::PENDING_ID`].
 #[derive(Deserialize)]
 struct PendingIdReply<'a> {
+    #[serde(deserialize_with = "lenient::number")]
     errcode: i64,
     #[serde(borrow, default)]
-    errmsg: Cow<'a, str>,
+    errmsg: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     pending_id: Option<Cow<'a, str>>,
 }
 
-fn decode_pending_id(body: &[u8]) -> serde_json::Result<DecodedReply<'_>> {
-    let reply: PendingIdReply<'_> = serde_json::from_slice(body)?;
+fn decode_pending_id(body: &str) -> serde_json::Result<DecodedReply<'_>> {
+    let reply: PendingIdReply<'_> = serde_json::from_str(body)?;
     let pending_id = reply.pending_id.filter(|id| !id.is_empty());
     Ok(DecodedReply {
         errcode: reply.errcode,
-        errmsg: reply.errmsg,
+        errmsg: reply.errmsg.unwrap_or_default(),
         answer: pending_id.map(|id| Answer::PendingId(PendingId(id.into()))),
     })
 }

@@ -22,6 +22,7 @@
 pub mod client;
 pub mod endpoint;
 pub mod errcode;
+mod lenient;
 mod query;
 mod redact;
 pub mod reply;

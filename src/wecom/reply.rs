@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{
     endpoint::{Answer, Endpoint},
     errcode::{Class, CredentialCall, line},
-    redact,
+    lenient, redact,
     ticket::Ticket,
     token::Token,
     transport::{Failure, Response},
@@ -89,6 +89,7 @@ pub enum CallError {
 /// The fields of every reply.
 #[derive(Deserialize)]
 struct Head<'a> {
+    #[serde(default, deserialize_with = "lenient::maybe_number")]
     errcode: Option<i64>,
     #[serde(borrow, default)]
     errmsg: Option<Cow<'a, str>>,
@@ -106,7 +107,8 @@ pub(super) fn decode(
         return Verdict::Failed(bad_status(response));
     }
     let class_of = |errcode| endpoint.class_of(errcode, names_corp);
-    match (endpoint.decode)(&response.body) {
+    let body = lenient::text(&response.body);
+    match (endpoint.decode)(&body) {
         Ok(reply) if reply.errcode == 0 && !reply.errmsg.contains(WRONG_JSON) => reply
             .answer
             .map_or(Verdict::Failed(Failure::Body), Verdict::Answered),
@@ -115,8 +117,9 @@ pub(super) fn decode(
             Verdict::Refused(refusal)
         }
         // What cannot be read may be the answer; a refusal does not need it.
-        Err(_) => refused(&response.body, class_of, sent)
-            .map_or(Verdict::Failed(Failure::Body), Verdict::Refused),
+        Err(_) => {
+            refused(&body, class_of, sent).map_or(Verdict::Failed(Failure::Body), Verdict::Refused)
+        }
     }
 }
 
@@ -131,8 +134,8 @@ fn bad_status(response: &Response) -> Failure {
 }
 
 /// Returns the refusal in `body`, if there is one.
-fn refused(body: &[u8], class_of: impl Fn(i64) -> Class, sent: &[&str]) -> Option<Refusal> {
-    let head: Head<'_> = serde_json::from_slice(body).ok()?;
+fn refused(body: &str, class_of: impl Fn(i64) -> Class, sent: &[&str]) -> Option<Refusal> {
+    let head: Head<'_> = serde_json::from_str(body).ok()?;
     let errmsg = head.errmsg.unwrap_or_default();
     match head.errcode {
         Some(errcode) if errcode != 0 => Some(Refusal::new(errcode, &errmsg, class_of, sent)),
@@ -146,11 +149,11 @@ fn accepted(
     response: Response,
     call: CredentialCall,
     sent: &[&str],
-) -> Result<Secret<Vec<u8>>, CallError> {
+) -> Result<Secret<String>, CallError> {
     if response.status != 200 {
         return Err(bad_status(&response).into());
     }
-    let body = Secret::new(response.body);
+    let body = Secret::new(lenient::text(&response.body).into_owned());
     match refused(body.expose(), |errcode| call.class_of(errcode), sent) {
         Some(refusal) => Err(CallError::Refused(refusal)),
         None => Ok(body),
@@ -160,7 +163,7 @@ fn accepted(
 /// Reads the reply of `gettoken`; there a missing `errcode` is success (D90605).
 pub(super) fn decode_token(response: Response, sent: &[&str]) -> Result<Token, CallError> {
     let body = accepted(response, CredentialCall::Token, sent)?;
-    let reply: TokenReply = serde_json::from_slice(body.expose()).map_err(|_| Failure::Body)?;
+    let reply: TokenReply = serde_json::from_str(body.expose()).map_err(|_| Failure::Body)?;
     let secret = Secret::new(reply.access_token);
     let length = secret.expose().len();
     // A life of zero would mean a fetch for every call, which gets the caller blocked (D91039).
@@ -180,7 +183,7 @@ pub(super) fn decode_ticket(
     sent: &[&str],
 ) -> Result<Ticket, CallError> {
     let body = accepted(response, CredentialCall::Ticket, sent)?;
-    let reply: TicketReply = serde_json::from_slice(body.expose()).map_err(|_| Failure::Body)?;
+    let reply: TicketReply = serde_json::from_str(body.expose()).map_err(|_| Failure::Body)?;
     let ticket = Ticket::obtained(Secret::new(reply.mass_call_ticket), now);
     ticket.map_err(|_| Failure::Body.into())
 }

@@ -24,6 +24,7 @@ pub struct TokenReply {
 #[derive(Deserialize)]
 pub struct TicketReply {
     /// 0 is success, and must be there.
+    #[serde(deserialize_with = "super::lenient::number")]
     pub errcode: i64,
     /// Valid for seven days (D96250).
     #[serde(default)]

@@ -148,14 +148,14 @@ fn success_without_a_pending_id_is_no_answer() {
         r#"{"errcode":0,"errmsg":"ok","pending_id":""}"#,
         r#"{"errcode":0,"errmsg":"ok","external_userid_info":[]}"#,
     ] {
-        let reply = decode_pending_id(body.as_bytes()).unwrap();
+        let reply = decode_pending_id(body).unwrap();
         assert_eq!((reply.errcode, reply.answer), (0, None), "{body}");
     }
-    let body = br#"{"errcode":0,"errmsg":"ok","pending_id":"pdA","new":1}"#;
+    let body = r#"{"errcode":0,"errmsg":"ok","pending_id":"pdA","new":1}"#;
     let answer = decode_pending_id(body).unwrap().answer.unwrap();
     assert_eq!(answer, Answer::PendingId(PendingId("pdA".into())));
     assert_eq!(format!("{answer:?}"), "PendingId(PendingId(…))");
-    assert!(decode_pending_id(br#"{"errcode":0,"pending_id":7}"#).is_err());
+    assert!(decode_pending_id(r#"{"errcode":0,"pending_id":7}"#).is_err());
 }
 
 #[tokio::test(start_paused = true)]

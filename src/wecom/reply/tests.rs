@@ -76,24 +76,48 @@ fn body_of_another_shape_is_a_failed_call() {
         "{}",
         cut,
         r#"{"errmsg":"ok","external_userid_info":[]}"#,
-        r#"{"errcode":"0","errmsg":"ok"}"#,
+        r#"{"errcode":"zero","errmsg":"ok"}"#,
         r#"{"errcode":null}"#,
         r#"{"errcode":0,"errmsg":"ok"}}"#,
         "{\"errcode\":0,\"errmsg\":\"o\u{1}k\"}",
-        r#"{"errcode":0,"external_userid_info":{}}"#,
+        r#"{"errcode":0,"external_userid_info":{"corpid":"wpA"}}"#,
+        r#"{"errcode":0,"external_userid_info":"wpA"}"#,
         r#"{"errcode":0,"external_userid_info":[{"corpid":"wpA"}]}"#,
         r#"{"errcode":0,"external_userid_info":[{"corpid":"","external_userid":"wm"}]}"#,
         r#"{"errcode":0,"external_userid_info":[{"corpid":"wp","external_userid":""}]}"#,
     ] {
         assert_eq!(decode(body), Verdict::Failed(Failure::Body), "{body}");
     }
+}
+
+#[test]
+fn what_a_gateway_changes_is_read_all_the_same() {
+    for body in [
+        r#"{"errcode":"0","errmsg":null}"#,
+        r#"{"errcode":0,"errmsg":"ok","external_userid_info":{}}"#,
+        r#"{"errcode":0,"errmsg":"ok","external_userid_info":""}"#,
+        "\u{feff}{\"errcode\":0}",
+    ] {
+        assert_eq!(decode(body), links(vec![]), "{body}");
+    }
     let invalid_utf8 = Response {
         status: 200,
         retry_after: None,
         body: b"{\"errcode\":0,\"errmsg\":\"\xff\"}".to_vec(),
     };
-    let verdict = lookup(&invalid_utf8);
-    assert_eq!(verdict, Verdict::Failed(Failure::Body));
+    assert_eq!(lookup(&invalid_utf8), links(vec![]));
+    let Verdict::Refused(refusal) = decode(r#"{"errcode":"60020","errmsg":null}"#) else {
+        panic!("60020 is a refusal");
+    };
+    assert_eq!(refusal.errcode, 60020);
+}
+
+#[test]
+fn odd_entry_does_not_discard_its_neighbours() {
+    let body = r#"{"errcode":0,"external_userid_info":[
+        {"corpid":"wpA","external_userid":null},{"corpid":"wpB","external_userid":"wm1"},
+        {"corpid":"","external_userid":"wm2"}]}"#;
+    assert_eq!(decode(body), links(vec![link("wpB", "wm1")]));
 }
 
 #[test]

@@ -1,0 +1,58 @@
+//! What a gateway between us and the API may change in a reply without changing its meaning.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, de::Error};
+
+/// Returns `body` as JSON text: without a byte order mark, and with what is not UTF-8 (in the
+/// server's own words, for ids are ASCII) replaced.
+pub(super) fn text(body: &[u8]) -> Cow<'_, str> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    String::from_utf8_lossy(body)
+}
+
+/// Reads a number, or a string that holds one.
+pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Number<'a> {
+        Number(i64),
+        #[serde(borrow)]
+        Text(Cow<'a, str>),
+    }
+    match Number::deserialize(deserializer)? {
+        Number::Number(number) => Ok(number),
+        Number::Text(text) => text.trim().parse().map_err(D::Error::custom),
+    }
+}
+
+/// The same, where the field may be absent.
+pub(super) fn maybe_number<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<i64>, D::Error> {
+    number(deserializer).map(Some)
+}
+
+/// Reads a list; `null`, an empty object and an empty string are empty ones.
+pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum List<'a, T> {
+        List(Vec<T>),
+        Nothing(Nothing),
+        #[serde(borrow)]
+        Text(Cow<'a, str>),
+        Null(()),
+    }
+    match List::deserialize(deserializer)? {
+        List::List(list) => Ok(list),
+        List::Nothing(Nothing {}) | List::Null(()) => Ok(Vec::new()),
+        List::Text(text) if text.is_empty() => Ok(Vec::new()),
+        List::Text(_) => Err(D::Error::custom("a text instead of a list")),
+    }
+}
