@@ -28,6 +28,8 @@ mod account;
 mod file;
 mod overview;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod ticket;
 
 pub use account::{Exchanged, LedgerAccount};

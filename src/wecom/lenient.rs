@@ -15,14 +15,14 @@ pub(super) fn text(body: &[u8]) -> Cow<'_, str> {
 pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Number<'a> {
+    enum NumberOrText<'a> {
         Number(i64),
         #[serde(borrow)]
         Text(Cow<'a, str>),
     }
-    match Number::deserialize(deserializer)? {
-        Number::Number(number) => Ok(number),
-        Number::Text(text) => text.trim().parse().map_err(D::Error::custom),
+    match NumberOrText::deserialize(deserializer)? {
+        NumberOrText::Number(number) => Ok(number),
+        NumberOrText::Text(text) => text.trim().parse().map_err(D::Error::custom),
     }
 }
 
@@ -42,17 +42,17 @@ pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     struct Nothing {}
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum List<'a, T> {
-        List(Vec<T>),
+    enum ListOrNothing<'a, T> {
+        Entries(Vec<T>),
         Nothing(Nothing),
         #[serde(borrow)]
         Text(Cow<'a, str>),
         Null(()),
     }
-    match List::deserialize(deserializer)? {
-        List::List(list) => Ok(list),
-        List::Nothing(Nothing {}) | List::Null(()) => Ok(Vec::new()),
-        List::Text(text) if text.is_empty() => Ok(Vec::new()),
-        List::Text(_) => Err(D::Error::custom("a text instead of a list")),
+    match ListOrNothing::deserialize(deserializer)? {
+        ListOrNothing::Entries(entries) => Ok(entries),
+        ListOrNothing::Nothing(Nothing {}) | ListOrNothing::Null(()) => Ok(Vec::new()),
+        ListOrNothing::Text(text) if text.is_empty() => Ok(Vec::new()),
+        ListOrNothing::Text(_) => Err(D::Error::custom("a text instead of a list")),
     }
 }

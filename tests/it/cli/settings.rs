@@ -71,7 +71,9 @@ fn flag_beats_environment_beats_file() {
     let (in_file, in_environment) = (refusing(), refusing());
     let dir = TestDir::with_fans(5);
     let file = format!(
-        "[wecom]\ncorp_id = 'x'\ncorp_secret = 'y'\nbase_url = '{}'\n[run]\nstate = 'file.db'\n",
+        "[wecom]\ncorp_id = '{}'\ncorp_secret = '{}'\nbase_url = '{}'\n[run]\nstate = 'file.db'\n",
+        simulator.corp_id(),
+        simulator.corp_secret(),
         in_file.base_url()
     );
     dir.write("other.toml", file);
@@ -92,7 +94,6 @@ fn flag_beats_environment_beats_file() {
         .env("IDFERRY_STATE", "environment.db")
         .arg(format!("--base-url={}", simulator.base_url()))
         .arg("--state=flag.db")
-        .with_credentials_of(&simulator)
         .exits(0);
     assert_eq!((in_file.seen().len(), in_environment.seen().len()), (1, 1));
     assert_eq!(lookups(&simulator).calls, 5);
