@@ -3,7 +3,7 @@
 //! A quota belongs to a corp, and so do its lockouts and its one ticket. The account is a set of
 //! counters that only grow, one for each (corp, API, period, slot, writer), merged by taking the
 //! larger; their sum over all writers is what is used. A writer is a run of a job. The job file
-//! keeps the counters of its runs too ([`store`](crate::store)), and [`LedgerAccount::merge`]
+//! keeps the counters of its runs too ([`store`](crate::store)), and [`Ledger::merge`]
 //! brings them in when it is opened: a lost ledger is rebuilt, and nothing is ever lowered.
 //!
 //! [`LedgerAccount::exchange`] is the one way to pay for calls. In one durable transaction it
