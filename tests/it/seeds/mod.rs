@@ -17,7 +17,7 @@ use planted::{Bug, Planted};
 use random_scenario::RandomScenario;
 use run::{Met, run};
 
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 300;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
