@@ -29,6 +29,8 @@ pub struct Account {
     /// Calls completed since the account was restored.
     completed: u64,
     lockout: Lockout,
+    /// Whether the probe of the lockout is of this account.
+    probes: bool,
     /// The lockout as the last exchange left it.
     known_lockout: Lockout,
     /// What happened to the lockout since.
@@ -54,6 +56,7 @@ impl Account {
             ticket_in_doubt: false,
             completed: 0,
             lockout: Lockout::default(),
+            probes: false,
             known_lockout: Lockout::default(),
             refusals: Vec::new(),
             completions: Vec::new(),
@@ -194,6 +197,7 @@ impl Account {
         let calls = self.admit(now, kind, want)?;
         if self.lockout.is_active() {
             self.lockout.probe = Probe::until(now.plus(PROBE));
+            self.probes = true;
         }
         let charged = CallCount::of(kind, u64::from(calls));
         self.in_flight.add(charged);
@@ -222,9 +226,10 @@ impl Account {
     fn leave_flight(&mut self, calls: CallCount) {
         self.in_flight = self.in_flight.minus(calls);
         self.done.add(calls);
-        if self.in_flight.total() == 0 && calls.total() > 0 {
+        if self.probes && self.in_flight.total() == 0 {
             // Whatever became of the probe, it is not under way any more.
             self.lockout.probe = Probe::default();
+            self.probes = false;
         }
     }
 
@@ -282,8 +287,12 @@ impl Account {
     /// The [`deltas`](Self::deltas) are not on disk, and calls charged since the last exchange are
     /// never sent. Everything else stays to be written.
     pub fn roll_back(&mut self) {
-        self.in_flight = self.in_flight.minus(self.charged);
-        self.charged = CallCount::default();
+        let unsent = std::mem::take(&mut self.charged);
+        self.in_flight = self.in_flight.minus(unsent);
+        if self.probes && unsent.total() > 0 {
+            self.lockout.probe = Probe::default();
+            self.probes = false;
+        }
     }
 
     fn all_in_flight(&self) -> CallCount {

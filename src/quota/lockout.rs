@@ -173,10 +173,11 @@ impl Lockout {
     }
 
     /// Returns the lockout that follows `refusal`: that of the window that explains it, a minute if
-    /// none does, and the next one up after a refused probe.
+    /// none does, and the next one up after a refused probe. A month is never the first guess: thirty
+    /// days for one refusal that others have met.
     pub(super) fn next(self, explained: Option<QuotaWindow>, refusal: &QuotaRefusal) -> Self {
         let level = match explained {
-            Some(window) => LockoutLevel::of(window),
+            Some(window) => LockoutLevel::of(window).min(LockoutLevel::Day),
             None if self.level == LockoutLevel::Day => return self.next_of_a_day(refusal),
             None => self.level.next(),
         };
@@ -185,7 +186,7 @@ impl Lockout {
             LockoutLevel::Clear | LockoutLevel::Minute => MINUTE,
             LockoutLevel::Hour => 60 * MINUTE,
             LockoutLevel::Day => until_next_day(refusal.remote),
-            LockoutLevel::Month => Duration::from_secs(30 * 86_400),
+            LockoutLevel::Month => 30 * DAY,
         };
         Self {
             level,
@@ -206,11 +207,11 @@ impl Lockout {
         };
         let days = self.days + u8::from(since_midnight >= DAY / 2);
         if days > DAYS {
-            let month = Self {
-                level: LockoutLevel::Hour,
+            return Self {
+                level: LockoutLevel::Month,
+                until: refusal.now.plus(30 * DAY),
                 ..Self::default()
             };
-            return month.next(Some(QuotaWindow::BusinessMonth), refusal);
         }
         Self {
             until: refusal.now.plus(after),
@@ -295,7 +296,7 @@ mod tests {
         };
         assert_eq!(level(QuotaWindow::BasicHour), LockoutLevel::Hour);
         assert_eq!(level(QuotaWindow::BusinessDay), LockoutLevel::Day);
-        assert_eq!(level(QuotaWindow::BusinessMonth), LockoutLevel::Month);
+        assert_eq!(level(QuotaWindow::BusinessMonth), LockoutLevel::Day);
     }
 
     #[test]
