@@ -15,7 +15,8 @@ CREATE TABLE ledger (
 INSERT INTO ledger (id, revision) VALUES (1, 0);
 
 -- Who charges: a run of a job, or another system under a name. Calls in flight are those charged
--- less those done (completed or given back).
+-- less those done (completed or given back); those up to landed are taken for done, as others have
+-- put them into the slots after the writer gave no sign of life.
 CREATE TABLE writers (
     corp                TEXT NOT NULL COLLATE NOCASE,
     api                 INTEGER NOT NULL,
@@ -28,6 +29,8 @@ CREATE TABLE writers (
     charged_with_ticket INTEGER NOT NULL DEFAULT 0,
     done_standard       INTEGER NOT NULL DEFAULT 0,
     done_with_ticket    INTEGER NOT NULL DEFAULT 0,
+    landed_standard     INTEGER NOT NULL DEFAULT 0,
+    landed_with_ticket  INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (corp, api, writer)
 ) STRICT, WITHOUT ROWID;
 

@@ -39,6 +39,11 @@ impl JobFiles {
         }
     }
 
+    /// The name under which the job's runs charge calls.
+    pub(crate) fn name(&self) -> String {
+        self.job.display().to_string()
+    }
+
     /// Reads what is known of the corp's quota, without changing either file: the ledger, and the
     /// job's own counters where the ledger lacks them.
     pub(crate) fn standing(&self, reader: &Reader) -> Result<CorpStanding, Error> {
@@ -46,7 +51,7 @@ impl JobFiles {
         let corp = corp_id.as_deref().unwrap_or_default();
         let ledger = Ledger::in_memory()?;
         ledger.adopt(&self.ledger, corp, corp)?;
-        ledger.merge(corp, &reader.counters()?, None)?;
+        ledger.merge((corp, &self.name()), &reader.counters()?, None)?;
         Ok(CorpStanding {
             lookups: ledger.load(corp, Api::Lookup)?,
             ticket_expires: Tickets::of(&ledger, corp).expires_at()?,

@@ -47,7 +47,7 @@ pub struct WindowRoom {
 pub struct UserStatus {
     /// The path of the job file, or the name of the system.
     pub name: String,
-    /// Calls of the last 31 days.
+    /// Calls completed, as long as the ledger keeps them: two months.
     pub calls: u64,
     /// Calls in flight.
     pub in_flight: u64,

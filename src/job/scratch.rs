@@ -45,7 +45,7 @@ impl ScratchFolder {
         if let Some(corp) = corp {
             let copy = Ledger::open(&files.ledger)?;
             copy.adopt(ledger, &corp, corp_id)?;
-            copy.merge(corp_id, &store.counters()?, None)?;
+            copy.merge((corp_id, &files.name()), &store.counters()?, None)?;
         }
         Ok(store.clear_corp()?)
     }

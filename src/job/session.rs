@@ -298,9 +298,8 @@ impl Session {
         run: RunId,
     ) -> Result<LedgerAccount<'l>, Error> {
         let writer = self.store.journal().writer(run)?;
-        let name = self.files.job.display().to_string();
         let account = LedgerAccount::of(ledger, corp, Api::Lookup, writer);
-        Ok(account.named(&name, self.settings.options.call_timeout))
+        Ok(account.named(&self.files.name(), self.settings.options.call_timeout))
     }
 
     fn open_ledger(&self) -> Result<Ledger, Error> {
@@ -317,7 +316,8 @@ impl Session {
             quota, concurrency, ..
         } = &self.settings;
         let ledger_clock = ledger.resume_clock(self.clock)?;
-        ledger.merge(corp, &self.store.counters()?, Some(ledger_clock.now()))?;
+        let (name, now) = (self.files.name(), Some(ledger_clock.now()));
+        ledger.merge((corp, &name), &self.store.counters()?, now)?;
         let stored = ledger.load(corp, Api::Lookup)?;
         let gate = open_gate(Api::Lookup, &stored, quota, *concurrency, &ledger_clock);
         Ok((gate, ledger_clock))

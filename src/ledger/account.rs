@@ -6,15 +6,14 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::{
     file::Ledger,
-    rows::{self, AccountKey, OpenWriter},
+    rows::{self, AccountKey},
     ticket::Tickets,
 };
 use crate::{
     clock::{ClockReading, Timestamp},
     model::{Api, Period},
     quota::{
-        Account, BLOCK, CallCount, CallKind, Deltas, Hold, PaidCalls, Permit, SlotCalls, WriterId,
-        slot_of,
+        Account, BLOCK, CallCount, CallKind, Deltas, Hold, PaidCalls, Permit, WriterId, oldest_kept,
     },
     store::Result,
 };
@@ -68,12 +67,6 @@ impl<'l> LedgerAccount<'l> {
         name.clone_into(&mut self.name);
         self.call_timeout = call_timeout;
         self
-    }
-
-    /// Which API it is the account of.
-    #[must_use]
-    pub const fn api(&self) -> Api {
-        self.key.api
     }
 
     /// Who writes.
@@ -184,38 +177,20 @@ impl<'l> LedgerAccount<'l> {
         let mut open = rows::open_writers(db, &self.key, Some(self.writer))?;
         let before = open.len();
         for gone in open.extract_if(.., |writer| writer.lands_at <= now) {
-            let landed = landed(&gone, now);
-            rows::add(db, &self.key, gone.writer, &landed, revision)?;
+            rows::land(db, &self.key, &gone, now, revision)?;
         }
         self.lands_at = open.iter().map(|writer| writer.lands_at).min();
         account.refresh(&rows::snapshot(db, &self.key, self.known, &open)?);
         Ok(open.len() < before)
     }
 
-    /// Deletes slots that have left every reading of their window: twice the period, so that a
-    /// change from calendar to sliding windows still finds what it needs.
+    /// Deletes slots that no window can count any more.
     pub fn forget(&self, now: Timestamp) -> Result<()> {
         self.ledger.run(|db| {
             for period in Period::ALL {
-                let span = i64::try_from(period.span().as_millis()).unwrap_or(i64::MAX);
-                let oldest = Timestamp::from_millis(now.as_millis() - 2 * span);
-                rows::forget(db, period, oldest)?;
+                rows::forget(db, period, oldest_kept(period, now))?;
             }
             Ok(())
         })
-    }
-}
-
-/// Every call that `gone` had in flight, completed at `now`.
-fn landed(gone: &OpenWriter, now: Timestamp) -> Deltas {
-    let slot = |period| SlotCalls {
-        period,
-        slot: slot_of(period, now),
-        calls: gone.in_flight,
-    };
-    Deltas {
-        slots: Period::ALL.map(slot).to_vec(),
-        done: gone.in_flight,
-        ..Deltas::default()
     }
 }

@@ -101,12 +101,12 @@ impl Ledger {
         })
     }
 
-    /// Raises the counters of `corp` to those in `counters`, which a job file kept; none is ever
-    /// lowered. Calls that were in flight there land as late as those of a writer that is gone at
+    /// Raises the counters of `corp` to those in `counters`, which the job file `name` kept; none is
+    /// ever lowered. Calls that were in flight there land as late as those of a writer that is gone at
     /// `now`, or at once without it.
     pub fn merge(
         &self,
-        corp: &str,
+        (corp, name): (&str, &str),
         counters: &[WriterCounters],
         now: Option<Timestamp>,
     ) -> Result<()> {
@@ -118,7 +118,7 @@ impl Ledger {
             for counters in counters {
                 let key = AccountKey::of(corp, counters.api);
                 if !rows::is_known(&step, &key, counters.writer)? {
-                    rows::see(&step, &key, counters.writer, "", (seen, lands))?;
+                    rows::see(&step, &key, counters.writer, name, (seen, lands))?;
                 }
                 raised |= rows::raise(&step, &key, counters, revision)?;
             }

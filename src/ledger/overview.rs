@@ -18,11 +18,9 @@ use crate::{
 pub struct WriterStatus {
     /// The path of the job file, or the name of another system.
     pub name: String,
-    /// The process that wrote it last; `None` for another system.
-    pub pid: Option<u32>,
     /// Its last exchange, in ledger time.
     pub seen_at: Timestamp,
-    /// Calls completed in the last month.
+    /// Calls completed, as long as the ledger keeps them: two months.
     pub calls: u64,
     /// Calls in flight.
     pub in_flight: u64,
@@ -43,8 +41,9 @@ impl Ledger {
 
     /// Returns who has charged calls to an account, by name, the most calls first.
     pub fn users(&self, corp: &str, api: Api) -> Result<Vec<WriterStatus>> {
-        let sql = "SELECT name, max(pid), max(seen_at),
-                sum(charged_standard - done_standard + charged_with_ticket - done_with_ticket),
+        let sql = "SELECT name, max(seen_at),
+                sum(charged_standard - max(done_standard, landed_standard)
+                    + charged_with_ticket - max(done_with_ticket, landed_with_ticket)),
                 sum((SELECT coalesce(sum(standard + with_ticket), 0) FROM charges c
                      WHERE c.corp = w.corp AND c.api = w.api AND c.writer = w.writer
                          AND period = ?3)) AS calls
@@ -54,10 +53,9 @@ impl Ledger {
             let rows = list.query_map(params![corp, api.code(), Period::Month.code()], |row| {
                 Ok(WriterStatus {
                     name: row.get(0)?,
-                    pid: row.get(1)?,
-                    seen_at: Timestamp::from_millis(row.get(2)?),
-                    in_flight: row.get::<_, i64>(3)?.max(0).unsigned_abs(),
-                    calls: row.get::<_, i64>(4)?.unsigned_abs(),
+                    seen_at: Timestamp::from_millis(row.get(1)?),
+                    in_flight: row.get::<_, i64>(2)?.max(0).unsigned_abs(),
+                    calls: row.get::<_, i64>(3)?.unsigned_abs(),
                 })
             })?;
             rows.collect()

@@ -7,7 +7,7 @@ use crate::{
     model::{Api, Period},
     quota::{
         AccountSnapshot, CallCount, Deltas, Lockout, LockoutLevel, Probe, SlotCalls,
-        WriterCounters, WriterId,
+        WriterCounters, WriterId, slot_of,
     },
 };
 
@@ -136,10 +136,10 @@ pub(super) fn open_writers(
     but: Option<WriterId>,
 ) -> rusqlite::Result<Vec<OpenWriter>> {
     let mut list = db.prepare_cached(
-        "SELECT writer, charged_standard - done_standard, charged_with_ticket - done_with_ticket,
+        "SELECT writer, charged_standard - max(done_standard, landed_standard) AS standard,
+                charged_with_ticket - max(done_with_ticket, landed_with_ticket) AS with_ticket,
                 lands_at FROM writers
-         WHERE corp = ?1 AND api = ?2 AND writer IS NOT ?3
-             AND (charged_standard > done_standard OR charged_with_ticket > done_with_ticket)",
+         WHERE corp = ?1 AND api = ?2 AND writer IS NOT ?3 AND (standard > 0 OR with_ticket > 0)",
     )?;
     let but = but.map(WriterId::code);
     let rows = list.query_map(params![key.corp, key.api.code(), but], |row| {
@@ -217,6 +217,35 @@ pub(super) fn add(
             deltas.done.standard.cast_signed(),
             deltas.done.with_ticket.cast_signed(),
         ])
+        .map(drop)
+}
+
+/// Puts the calls that `gone` had in flight into the slots of `now`. The writer may come back, with
+/// counters that know nothing of it: then they count twice, and never not at all.
+pub(super) fn land(
+    db: &Connection,
+    key: &AccountKey,
+    gone: &OpenWriter,
+    now: Timestamp,
+    revision: i64,
+) -> rusqlite::Result<()> {
+    let slot = |period| SlotCalls {
+        period,
+        slot: slot_of(period, now),
+        calls: gone.in_flight,
+    };
+    let landed = Deltas {
+        slots: Period::ALL.map(slot).to_vec(),
+        ..Deltas::default()
+    };
+    add(db, key, gone.writer, &landed, revision)?;
+    let mut update = db.prepare_cached(
+        "UPDATE writers SET landed_standard = charged_standard,
+             landed_with_ticket = charged_with_ticket
+         WHERE corp = ?1 AND api = ?2 AND writer = ?3",
+    )?;
+    update
+        .execute(params![key.corp, key.api.code(), gone.writer.code()])
         .map(drop)
 }
 
@@ -357,7 +386,8 @@ fn is_ticket_in_doubt(db: &Connection, corp: &str) -> rusqlite::Result<bool> {
 pub(super) fn copy_from_origin(db: &Connection, corp: &str, copy: &str) -> rusqlite::Result<()> {
     const COPIES: [&str; 4] = [
         "INSERT OR IGNORE INTO writers SELECT ?2, api, writer, name, pid, seen_at, lands_at,
-             charged_standard, charged_with_ticket, done_standard, done_with_ticket
+             charged_standard, charged_with_ticket, done_standard, done_with_ticket,
+             landed_standard, landed_with_ticket
          FROM origin.writers WHERE corp = ?1",
         "INSERT OR IGNORE INTO charges SELECT ?2, api, period, slot, writer, standard, with_ticket,
              revision FROM origin.charges WHERE corp = ?1",

@@ -87,6 +87,48 @@ fn calls_of_a_writer_that_is_gone_land_after_block_and_time_out() {
     assert_eq!(next.exchange(1, 160).unwrap(), 1);
 }
 
+/// A process that was stopped for longer than its calls may take.
+#[test]
+fn calls_of_a_writer_that_comes_back_count_twice_and_never_less() {
+    let (_folder, ledger) = ledger();
+    let mut stopped = Process::new(&ledger, "ww1", 1);
+    let mut other = Process::new(&ledger, "ww1", 2);
+    assert_eq!(stopped.exchange(5, 0).unwrap(), 5);
+    assert_eq!(other.exchange(9, 60).unwrap(), 5, "five have landed");
+    other.complete(5, 60);
+    assert_eq!(other.exchange(1, 60).unwrap(), 0);
+    stopped.complete(5, 61);
+    assert_eq!(stopped.exchange(1, 61).unwrap(), 0);
+    assert_eq!(stopped.exchange(4, 130).unwrap(), 4);
+    assert_eq!(other.exchange(9, 130).unwrap(), 6, "four are in flight");
+}
+
+#[test]
+fn only_the_process_that_probes_ends_its_probe() {
+    let (_folder, ledger) = ledger();
+    let mut first = Process::new(&ledger, "ww1", 1);
+    let mut second = Process::new(&ledger, "ww1", 2);
+    assert_eq!(first.exchange(2, 0).unwrap(), 2);
+    let refusal = crate::quota::QuotaRefusal {
+        sent: at(0).at,
+        kind: CallKind::Standard,
+        now: at(1).at,
+        remote: at(1).at,
+        jitter: 0.0,
+    };
+    first.complete(1, 1);
+    first.account.impose_lockout(refusal).unwrap();
+    assert_eq!(first.exchange(1, 1).unwrap(), 0);
+    assert_eq!(second.exchange(9, 30).unwrap(), 0, "locked out");
+    assert_eq!(second.exchange(9, 61).unwrap(), 1, "the probe");
+    first.complete(1, 62);
+    assert_eq!(first.exchange(1, 62).unwrap(), 0, "another one probes");
+    second.complete(1, 63);
+    assert!(second.account.clear_lockout(at(61).at));
+    second.exchange(1, 63).unwrap();
+    assert!(first.exchange(1, 64).unwrap() > 0);
+}
+
 #[test]
 fn failed_exchange_pays_nothing_and_loses_nothing() {
     let (_folder, ledger) = ledger();
@@ -128,11 +170,13 @@ fn counters_of_a_job_raise_and_never_lower() {
         kept.slots
             .iter_mut()
             .for_each(|slot| slot.calls.standard = calls);
-        ledger.merge("ww1", &[kept.clone()], None).unwrap();
+        ledger
+            .merge(("ww1", "a.db"), &[kept.clone()], None)
+            .unwrap();
         assert_eq!(used(&ledger), expected);
     }
     let lost = Ledger::in_memory().unwrap();
-    lost.merge("ww1", &[kept], None).unwrap();
+    lost.merge(("ww1", "a.db"), &[kept], None).unwrap();
     assert_eq!(used(&lost), 8, "rebuilt");
 }
 

@@ -28,6 +28,13 @@ pub(crate) const fn slot_of(period: Period, at: Timestamp) -> Timestamp {
     Timestamp::from_millis((at.as_millis() + SHIFT).div_euclid(millis) * millis - SHIFT)
 }
 
+/// The start of the oldest slot of `period` that is kept at `now`: twice the period, so that a change
+/// from calendar to sliding windows still finds what it needs.
+pub(crate) fn oldest_kept(period: Period, now: Timestamp) -> Timestamp {
+    let span = i64::try_from(period.span().as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_millis(now.as_millis() - 2 * span)
+}
+
 /// What the operator allows: the remote's limits, less what is left unused on purpose.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quota {

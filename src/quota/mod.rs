@@ -38,7 +38,7 @@ pub use count::CallCount;
 pub use forecast_input::ForecastInput;
 pub use hold::{Hold, HoldReason, Trouble};
 pub use limits::Quota;
-pub(crate) use limits::slot_of;
+pub(crate) use limits::{oldest_kept, slot_of};
 pub use lockout::{Lockout, LockoutLevel, Probe, QuotaRefusal};
 pub(crate) use permit::BLOCK;
 pub use permit::{CallKind, Paid, PaidCalls, Permit};

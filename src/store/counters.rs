@@ -7,7 +7,7 @@ use super::error::Result;
 use crate::{
     clock::Timestamp,
     model::{Api, Period},
-    quota::{CallCount, Deltas, SlotCalls, WriterCounters, WriterId},
+    quota::{CallCount, Deltas, SlotCalls, WriterCounters, WriterId, oldest_kept},
 };
 
 /// What an exchange with the ledger has written there.
@@ -119,10 +119,8 @@ fn count(row: &Row<'_>, first: usize) -> rusqlite::Result<CallCount> {
 /// Deletes what every window has forgotten at `now`, in ledger time.
 pub(super) fn forget(db: &Connection, now: Timestamp) -> Result<()> {
     for period in Period::ALL {
-        let span = i64::try_from(period.span().as_millis()).unwrap_or(i64::MAX);
-        let oldest = now.as_millis() - 2 * span;
         let sql = "DELETE FROM charges WHERE period = ?1 AND slot < ?2";
-        db.execute(sql, [period.code(), oldest])?;
+        db.execute(sql, [period.code(), oldest_kept(period, now).as_millis()])?;
     }
     Ok(())
 }

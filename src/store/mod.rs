@@ -1,8 +1,8 @@
-//! The job file: sources, subjects, answers and runs. The only module that knows SQL.
+//! The job file: sources, subjects, answers and runs.
 //!
 //! [`Store`] holds the file for writing and hands out narrow views of it: [`Queue`] (subjects to
-//! look up), [`Import`] (a source being read), [`Journal`] (runs, their progress, the
-//! result files). [`Store::commit`] settles answers and records what they cost in one transaction.
+//! look up), [`Import`] (a source being read), [`Journal`] (runs, their progress, the result
+//! files). [`Store::commit`] settles answers and records what they cost in one transaction.
 //! [`Reader`] reads beside a writer, for `status` and `export`.
 //!
 //! # On disk
