@@ -21,6 +21,13 @@ fn run(dir: &TestDir, job: &str) -> Invocation {
     ))
 }
 
+/// What `status` of `job` says of the hour.
+fn hour_is_used_up(dir: &TestDir, job: &str) {
+    let line = format!("status --state {job} --json");
+    let shown = dir.idferry(&line).exits(0).out;
+    assert!(shown.contains(r#""used":50,"limit":50"#), "{shown}");
+}
+
 #[test]
 fn second_job_finds_the_hour_used_up_by_the_first() {
     let simulator = fifty_an_hour();
@@ -51,12 +58,7 @@ fn deleted_ledger_is_rebuilt_from_the_job_file() {
     std::fs::remove_file(dir.ledger()).unwrap();
     run(&dir, "a.db").at(&simulator).exits(75);
     assert_eq!(lookups(&simulator).calls, 50);
-    let status = dir.idferry("status --state a.db --json").exits(0);
-    assert!(
-        status.out.contains(r#""used":50,"limit":50"#),
-        "{}",
-        status.out
-    );
+    hour_is_used_up(&dir, "a.db");
 }
 
 #[test]
@@ -65,12 +67,7 @@ fn status_counts_the_calls_of_other_jobs() {
     let dir = TestDir::with_fans(80);
     run(&dir, "a.db").at(&simulator).exits(75);
     run(&dir, "b.db").at(&simulator).exits(75);
-    let status = dir.idferry("status --state b.db --json").exits(0);
-    assert!(
-        status.out.contains(r#""used":50,"limit":50"#),
-        "{}",
-        status.out
-    );
+    hour_is_used_up(&dir, "b.db");
 }
 
 /// Killed processes over-count by what they had in flight or charged ahead.
