@@ -1,11 +1,9 @@
 //! `idferry quota`: the corp's ledger over all jobs and processes.
 
-use std::io::Write as _;
-
 use super::{
     args::StateFile,
     console::{self, say},
-    values::{environment, window_limit},
+    values::{environment, window_calls},
 };
 use crate::{
     job::{self, Error, Exit, JobFiles},
@@ -64,10 +62,10 @@ enum Action {
 }
 
 fn noted(word: &str) -> Result<(QuotaWindow, u64), String> {
-    window_limit(word).map_err(|why| {
-        why.replace("--quota ", "")
-            .replace("write none, or", "write")
-    })
+    window_calls(
+        word,
+        "write a window and a number such as business.day=30000",
+    )
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
@@ -96,7 +94,7 @@ fn show(args: &Args) -> Result<Exit, Error> {
         report::quota::render(&accounts)
     };
     // A reader who closed the pipe has read enough.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = console::print(&text);
     Ok(Exit::Done)
 }
 

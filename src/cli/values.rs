@@ -70,16 +70,17 @@ pub(super) fn in_file(name: &str, why: &str) -> Error {
 
 /// A window and its limit, such as `business.hour=50000`; at least 1.
 pub(super) fn window_limit(flag: &str) -> Result<(QuotaWindow, u64), String> {
-    let wrong = || {
-        format!("--quota {flag}: write none, or a window and a number such as business.hour=50000")
-    };
-    let (name, limit) = flag.split_once('=').ok_or_else(wrong)?;
-    let window = name
-        .parse()
-        .map_err(|why| format!("--quota {flag}: {why}"))?;
-    match limit.parse() {
-        Ok(limit @ 1..) => Ok((window, limit)),
-        _ => Err(wrong()),
+    let form = "write none, or a window and a number such as business.hour=50000";
+    window_calls(flag, form).map_err(|why| format!("--quota {flag}: {why}"))
+}
+
+/// Reads a window and a number of calls; the error says `form`, or which windows there are.
+pub(super) fn window_calls(word: &str, form: &str) -> Result<(QuotaWindow, u64), String> {
+    let (name, calls) = word.split_once('=').ok_or(form)?;
+    let window = name.parse()?;
+    match calls.parse() {
+        Ok(calls @ 1..) => Ok((window, calls)),
+        _ => Err(form.to_owned()),
     }
 }
 
