@@ -6,6 +6,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::{
     file::Ledger,
+    head,
     rows::{self, AccountKey},
     ticket::Tickets,
 };
@@ -85,7 +86,7 @@ impl<'l> LedgerAccount<'l> {
     /// the ledger, calls of a writer that is gone are to be landed, or a minute has passed without
     /// a sign of life.
     pub fn is_due(&self, now: Timestamp) -> Result<bool> {
-        let has_changed = self.ledger.run(rows::revision)? != self.known;
+        let has_changed = self.ledger.run(head::revision)? != self.known;
         let is_to_land = self.lands_at.is_some_and(|at| at <= now);
         Ok(has_changed || is_to_land || now.since(self.seen_at) >= SIGN_OF_LIFE)
     }
@@ -117,7 +118,7 @@ impl<'l> LedgerAccount<'l> {
         now: &ClockReading,
     ) -> rusqlite::Result<Exchanged> {
         let step = Transaction::new_unchecked(&self.ledger.db, TransactionBehavior::Immediate)?;
-        let before = rows::revision(&step)?;
+        let before = head::revision(&step)?;
         let revision = before + 1;
         let lands_at = now.at.plus(BLOCK + self.call_timeout);
         rows::see(
@@ -151,8 +152,8 @@ impl<'l> LedgerAccount<'l> {
         // A sign of life is no news to others.
         let is_news = has_landed || deltas != Deltas::default();
         let revision = if is_news { revision } else { before };
-        rows::set_revision(&step, revision)?;
-        rows::save_reading(&step, now)?;
+        head::set_revision(&step, revision)?;
+        head::save_reading(&step, now)?;
         let paid = match charged {
             Ok(permit) => permit.pay(|| step.commit()).map(Ok),
             Err(hold) => step.commit().map(|()| Err(hold)),

@@ -10,7 +10,10 @@ use std::{
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::rows::{self, AccountKey, StoredAccount};
+use super::{
+    head,
+    rows::{self, AccountKey, StoredAccount},
+};
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
     model::Api,
@@ -113,7 +116,7 @@ impl Ledger {
         let (seen, lands) = now.map_or_else(Default::default, |now| (now, now.plus(LANDED)));
         self.run(|db| {
             let step = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
-            let revision = rows::revision(&step)? + 1;
+            let revision = head::revision(&step)? + 1;
             let mut raised = false;
             for counters in counters {
                 let key = AccountKey::of(corp, counters.api);
@@ -123,7 +126,7 @@ impl Ledger {
                 raised |= rows::raise(&step, &key, counters, revision)?;
             }
             if raised {
-                rows::set_revision(&step, revision)?;
+                head::set_revision(&step, revision)?;
             }
             step.commit()
         })
@@ -136,7 +139,7 @@ impl Ledger {
             let open = rows::open_writers(db, &key, None)?;
             Ok(StoredAccount {
                 snapshot: rows::snapshot(db, &key, -1, &open)?,
-                reading: rows::reading(db)?,
+                reading: head::reading(db)?,
             })
         })
     }
@@ -146,8 +149,8 @@ impl Ledger {
     pub fn resume_clock(&self, clock: Clock) -> Result<LedgerClock> {
         self.run(|db| {
             let step = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
-            let ledger_clock = LedgerClock::resume(clock, rows::reading(&step)?);
-            rows::save_reading(&step, &ledger_clock.reading())?;
+            let ledger_clock = LedgerClock::resume(clock, head::reading(&step)?);
+            head::save_reading(&step, &ledger_clock.reading())?;
             step.commit()?;
             Ok(ledger_clock)
         })

@@ -15,7 +15,8 @@
 //! | `file` | the ledger on disk, an SQLite database |
 //! | `account` | the account of one API of a corp, and the exchange with it |
 //! | `overview` | what an operator asks of it |
-//! | `rows` | its rows |
+//! | `head` | its one row of the last change |
+//! | `rows` | the rows of accounts and writers |
 //! | `ticket` | the `mass_call_ticket` of a corp |
 //!
 //! # Errors
@@ -26,6 +27,7 @@
 
 mod account;
 mod file;
+mod head;
 mod overview;
 mod rows;
 #[cfg(test)]

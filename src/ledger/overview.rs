@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{
     file::Ledger,
+    head,
     rows::{self, AccountKey},
 };
 use crate::{
@@ -121,9 +122,9 @@ impl Ledger {
     ) -> Result<()> {
         self.run(|db| {
             let step = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
-            let revision = rows::revision(&step)? + 1;
+            let revision = head::revision(&step)? + 1;
             work(&step, revision)?;
-            rows::set_revision(&step, revision)?;
+            head::set_revision(&step, revision)?;
             step.commit()
         })
     }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::{
-    clock::{ClockReading, MonotonicTime, Timestamp},
+    clock::{ClockReading, Timestamp},
     model::{Api, Period},
     quota::{
         AccountSnapshot, CallCount, Deltas, Lockout, LockoutLevel, Probe, SlotCalls,
@@ -36,49 +36,6 @@ impl AccountKey {
             api,
         }
     }
-}
-
-/// The number of the last change.
-pub(super) fn revision(db: &Connection) -> rusqlite::Result<i64> {
-    let mut find = db.prepare_cached("SELECT revision FROM ledger")?;
-    find.query_row([], |row| row.get(0))
-}
-
-pub(super) fn set_revision(db: &Connection, revision: i64) -> rusqlite::Result<()> {
-    let mut update = db.prepare_cached("UPDATE ledger SET revision = ?1")?;
-    update.execute([revision]).map(drop)
-}
-
-pub(super) fn reading(db: &Connection) -> rusqlite::Result<Option<ClockReading>> {
-    let mut find =
-        db.prepare_cached("SELECT read_at, read_wall, read_boot, read_monotonic FROM ledger")?;
-    find.query_row([], |row| {
-        let Some(at) = row.get::<_, Option<i64>>(0)? else {
-            return Ok(None);
-        };
-        Ok(Some(ClockReading {
-            at: Timestamp::from_millis(at),
-            wall: Timestamp::from_millis(row.get(1)?),
-            monotonic: MonotonicTime {
-                boot: row.get::<_, i64>(2)?.unsigned_abs(),
-                millis: row.get(3)?,
-            },
-        }))
-    })
-}
-
-pub(super) fn save_reading(db: &Connection, now: &ClockReading) -> rusqlite::Result<()> {
-    let mut update = db.prepare_cached(
-        "UPDATE ledger SET read_at = ?1, read_wall = ?2, read_boot = ?3, read_monotonic = ?4",
-    )?;
-    update
-        .execute(params![
-            now.at.as_millis(),
-            now.wall.as_millis(),
-            now.monotonic.boot.cast_signed(),
-            now.monotonic.millis,
-        ])
-        .map(drop)
 }
 
 /// Slots that changed after `revision`, each with the calls of all writers.
