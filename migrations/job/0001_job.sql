@@ -67,18 +67,38 @@ CREATE TABLE outcomes (
     state    INTEGER NOT NULL,      -- 1 linked, 2 unlinked, 3 rejected, 4 parked
     errcode  INTEGER,               -- NULL if no reply could be read
     attempts INTEGER NOT NULL,
-    at       INTEGER NOT NULL       -- seconds since the epoch
+    at       INTEGER NOT NULL,      -- seconds since the epoch
+    pass     INTEGER NOT NULL       -- the newest pass when it was asked last; 0 before there was any
 ) STRICT;
 
 -- The parked and the rejected, who are few: to ask or to count them without reading all the others.
 CREATE INDEX refused_outcomes ON outcomes (state) WHERE state IN (3, 4);
 
+-- Links and when they stood, in seconds since the epoch. An answer writes only what it changes.
 CREATE TABLE links (
     subject         INTEGER NOT NULL,
     corp            INTEGER NOT NULL REFERENCES corps (id),
     external_userid TEXT NOT NULL,
-    PRIMARY KEY (subject, corp, external_userid)
+    since           INTEGER NOT NULL,   -- the first answer with it
+    until           INTEGER,            -- the first answer without it; NULL while it stands
+    PRIMARY KEY (subject, corp, external_userid, since)
 ) STRICT, WITHOUT ROWID;
+
+-- Answers to be asked for again, in the order of subjects. A subject is due in a pass if its outcome is
+-- one of those chosen and older than the pass (outcomes.pass < id).
+CREATE TABLE passes (
+    id        INTEGER PRIMARY KEY,
+    origin    TEXT NOT NULL,        -- retry, or of a resync: parked, unlinked, linked
+    states    TEXT NOT NULL,        -- of the outcomes, a JSON array of numbers
+    errcodes  TEXT NOT NULL,        -- likewise; empty for any
+    before    INTEGER,              -- outcomes known before this, in seconds since the epoch
+    upto      INTEGER NOT NULL,     -- the last subject
+    subjects  INTEGER NOT NULL,     -- due when it was opened
+    opened_at INTEGER NOT NULL,     -- ms since the epoch
+    asked     INTEGER NOT NULL DEFAULT 0,
+    cursor    INTEGER NOT NULL DEFAULT 0,   -- no subject up to here is due any more
+    closed_at INTEGER               -- ms since the epoch
+) STRICT;
 
 -- How many subjects stand in each state, kept with every commit so that nobody has to count.
 CREATE TABLE tallies (

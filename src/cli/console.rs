@@ -45,13 +45,18 @@ pub(super) fn say(line: &str) {
 
 /// Asks a question that is answered on the terminal with yes or no; without a terminal it is no.
 pub(super) fn agrees(question: &str) -> bool {
+    ask(question) == Some(true)
+}
+
+/// The same; `None` without a terminal.
+pub(super) fn ask(question: &str) -> Option<bool> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return false;
+        return None;
     }
     let _ = write!(io::stderr(), "{question} [y/N] ");
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
-    read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes" | "是")
+    Some(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes" | "是"))
 }
 
 /// Writes a text for people to standard output; returns whether its reader is still there.

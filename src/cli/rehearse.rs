@@ -144,6 +144,7 @@ impl Args {
             },
             ticket: ticket_policy(self.ticket, file)? == TicketPolicy::Apply,
             start,
+            refresh: None,
             kill_every: self.kill_every,
         })
     }

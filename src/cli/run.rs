@@ -171,6 +171,7 @@ impl RunSettings {
                 seed: fastrand::u64(..),
                 ..args.stop.options(&file.run, clock.now())?
             },
+            refresh: None,
             crash_after: None,
         };
         Ok(Self {

@@ -42,10 +42,12 @@ pub(super) fn time_of_day(word: &str) -> Result<jiff::civil::Time, String> {
 }
 
 pub(super) fn duration(word: &str) -> Result<std::time::Duration, String> {
-    let span = jiff::SignedDuration::from_str(word);
-    span.ok()
+    let span = jiff::Span::from_str(word);
+    let hours = |span: jiff::Span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours());
+    span.and_then(hours)
+        .ok()
         .and_then(|span| std::time::Duration::try_from(span).ok())
-        .ok_or_else(|| "a duration such as 6h, 90m or 45s".to_owned())
+        .ok_or_else(|| "a duration such as 30d, 6h, 90m or 45s".to_owned())
 }
 
 /// The flag's value, else the file's, parsed.
@@ -100,6 +102,7 @@ mod tests {
     fn durations_are_read_as_people_write_them() {
         assert_eq!(duration("6h").unwrap().as_secs(), 21_600);
         assert_eq!(duration("1h30m").unwrap().as_secs(), 5_400);
+        assert_eq!(duration("7d").unwrap().as_secs(), 7 * 86_400);
         assert!(duration("-6h").is_err());
         assert!(duration("soon").is_err());
     }

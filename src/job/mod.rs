@@ -6,6 +6,7 @@
 //! | [`JobFiles`] | where the job file and the ledger lie |
 //! | `import`, `results` | its first and its last stage |
 //! | `outputs` | which files they may replace |
+//! | `passes` | answers that are asked for again |
 //! | `ticket` | whether a ticket is used and applied for |
 //! | `connection` | where calls go |
 //! | `scratch`, [`Rehearsal`] | a copy of a job, and a run of it in virtual time |
@@ -22,6 +23,7 @@ mod files;
 mod import;
 mod operator;
 mod outputs;
+mod passes;
 pub mod quota;
 mod quota_record;
 mod rehearsal;
@@ -42,6 +44,7 @@ pub use files::JobFiles;
 pub use import::{ImportedInput, ImportedLines};
 pub use operator::{Operator, TicketNotice};
 pub(crate) use outputs::OutputGuard;
+pub use passes::Refresh;
 pub(crate) use rehearsal::RehearsalFindings;
 pub use rehearsal::{Rehearsal, RehearsalObserver, Rehearsed, Unobserved, invent};
 pub(crate) use results::{export, stem};

@@ -12,6 +12,7 @@ use super::{
     error::Error,
     files::JobFiles,
     operator::Operator,
+    passes::Refresh,
     session::{Session, SessionSettings},
     ticket::TicketPolicy,
 };
@@ -46,6 +47,8 @@ pub struct Rehearsal {
     pub ticket: bool,
     /// The date at which it begins.
     pub start: Timestamp,
+    /// Ask answers again that have grown old, as a resync does.
+    pub refresh: Option<Refresh>,
     /// Die after every so many commits that settle something.
     pub kill_every: Option<u64>,
 }
@@ -60,6 +63,7 @@ impl Default for Rehearsal {
             ticket: false,
             // A Sunday, as most of these jobs begin on one.
             start: Timestamp::from_millis(1_795_309_200_000),
+            refresh: None,
             kill_every: None,
         }
     }
@@ -147,6 +151,7 @@ impl Rehearsal {
             let settings = self.settings(self.kill_every, kills);
             let mut session = Session::open(JobFiles::beside(path), settings, clock)?;
             session.disable_fsync()?;
+            session.open_passes()?;
             let run = session.begin("rehearse")?;
             let mut operator = Rehearsing {
                 observer,
@@ -181,6 +186,7 @@ impl Rehearsal {
         SessionSettings {
             quota: self.quota,
             concurrency: self.concurrency,
+            refresh: self.refresh,
             crash_after,
             options,
             ticket: if self.ticket {

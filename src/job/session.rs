@@ -11,6 +11,7 @@ use super::{
     files::JobFiles,
     import::{self, ImportedInput},
     operator::Operator,
+    passes::Refresh,
     quota_record::QuotaRecord,
     results,
     ticket::{self, TicketContext, TicketDecision, TicketPolicy},
@@ -44,6 +45,8 @@ pub struct SessionSettings {
     pub options: RunOptions,
     /// Whether a ticket is used and applied for.
     pub ticket: TicketPolicy,
+    /// For a resync: how old answers may get.
+    pub refresh: Option<Refresh>,
     /// For rehearsals: the process is killed after so many commits that settled something.
     pub crash_after: Option<u64>,
 }
@@ -64,10 +67,10 @@ pub struct RunOutcome {
 
 /// A job file, held for one run.
 pub struct Session {
-    store: Store,
+    pub(super) store: Store,
     files: JobFiles,
-    settings: SessionSettings,
-    clock: Clock,
+    pub(super) settings: SessionSettings,
+    pub(super) clock: Clock,
     /// Nothing of it is kept, so the disk is not waited for.
     is_scratch: bool,
 }
@@ -149,8 +152,7 @@ impl Session {
 
     /// Returns the outcome of a run that has no call to make: nothing is due, or a budget of 0.
     pub(crate) fn outcome_without_calls(&self) -> Result<Option<RunOutcome>, Error> {
-        let is_queued = self.store.tally().of(State::Queued) > 0;
-        let reason = if self.settings.options.budget == Some(0) && is_queued {
+        let reason = if self.settings.options.budget == Some(0) && self.left()? > 0 {
             StopReason::Budget
         } else if self.settings.options.budget == Some(0) || !self.is_work_due()? {
             StopReason::Finished
@@ -160,10 +162,10 @@ impl Session {
         self.outcome_before_calls(reason).map(Some)
     }
 
-    /// Whether subjects are queued, or parked subjects due for their retry pass.
+    /// Whether subjects are queued, due in a pass, or parked and due for their retry pass.
     fn is_work_due(&self) -> Result<bool, Error> {
         let tally = self.store.tally();
-        if tally.of(State::Queued) > 0 {
+        if self.left()? > 0 {
             return Ok(true);
         }
         let codes = errcode::retry_codes();
@@ -198,7 +200,7 @@ impl Session {
             now: ledger_clock.now(),
             client: &client,
             clock: self.clock,
-            queued: self.store.tally().of(State::Queued),
+            queued: self.left()?,
         };
         let (ticket, token) = match ticket::choose(self.settings.ticket, context, operator).await? {
             TicketDecision::Proceed(ticket, token) => (ticket, token),
@@ -223,6 +225,7 @@ impl Session {
         let options = self.settings.options.clone();
         let job = RunningJob {
             ledger: self.account(&ledger, client.corp_id(), run)?,
+            passes: self.passes()?,
             store: &mut self.store,
             run,
         };
@@ -342,7 +345,11 @@ impl Session {
     ) -> Result<RunOutcome, Error> {
         let invalid_lines = results::invalid_lines(&self.store.reader())?;
         Ok(RunOutcome {
-            exit: Exit::of(&report.reason, &report.tally, invalid_lines),
+            exit: match (&report.reason, self.settings.refresh) {
+                // What is refused for good is no news every night.
+                (StopReason::Finished, Some(_)) => Exit::Done,
+                (reason, _) => Exit::of(reason, &report.tally, invalid_lines),
+            },
             report,
             windows,
             ticket_until,

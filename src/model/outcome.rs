@@ -41,6 +41,17 @@ impl State {
         }
     }
 
+    /// Whether an outcome of this state takes the place of one of the state `was`. A refusal or a
+    /// failure says nothing of the links that an answer found, nor a failure of what was refused.
+    pub(crate) const fn replaces(self, was: Self) -> bool {
+        match self {
+            Self::Linked | Self::Unlinked => true,
+            Self::Rejected => matches!(was, Self::Queued | Self::Parked | Self::Rejected),
+            Self::Parked => matches!(was, Self::Queued | Self::Parked),
+            Self::Queued => false,
+        }
+    }
+
     /// Returns the state stored as `code`; `None` if there is no such state.
     pub(crate) fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|state| *state as u8 == code)

@@ -119,10 +119,15 @@ impl Bar {
 
     /// How far always; how fast and until when if there is room.
     fn headline(&self, width: usize) -> String {
-        let (answered, all) = (self.state.tally().answered(), self.state.tally().total());
-        let blocks = blocks(answered, all, blocks_in(width));
-        let share = share(answered, all);
-        let counts = format!("{} / {}", count(answered), count(all));
+        let (done, all) = self.state.work();
+        let blocks = blocks(done, all, blocks_in(width));
+        let share = share(done, all);
+        let in_pass = self
+            .state
+            .latest()
+            .is_some_and(|latest| latest.pass.is_some());
+        let what = if in_pass { " again" } else { "" };
+        let counts = format!("{} / {}{what}", count(done), count(all));
         let front = columns(&format!("{share:>6}  {blocks}  {counts}"));
         let tails = self.tails().into_iter();
         let tail = tails

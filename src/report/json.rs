@@ -9,8 +9,8 @@ mod ended;
 pub(crate) use ended::ended;
 
 use super::{
-    Eta, HoldReason, LineWriter, QuotaWindow, Reporter, RunEvent, Snapshot, Waiting, WindowUse,
-    progress_state::ProgressState,
+    Eta, HoldReason, LineWriter, PassProgress, QuotaWindow, Reporter, RunEvent, Snapshot, Waiting,
+    WindowUse, progress_state::ProgressState,
 };
 use crate::{
     clock::Timestamp,
@@ -27,12 +27,13 @@ const EVERY: Duration = Duration::from_secs(1);
 /// | `event` | Further fields |
 /// | --- | --- |
 /// | `started` | `subjects`: how many in all, and in each state |
-/// | `progress` | `subjects`; `calls` completed in this run, `in_flight`, `width` (the most in flight), `calls_per_second` while nothing holds, `finish_at` or null if that is not foreseeable; `windows`: `window`, `used`, `limit` of each; `waiting` or null: `reason` (`pace`, `window`, `block`, `width`, `retry`, `token`, `ticket`, `outage`), `window` or null, `text`, `until` or null |
+/// | `progress` | `subjects`; `left` to be asked, `pass` or null: `pass`, `asked`, `subjects` of the answers that are asked for again; `calls` completed in this run, `in_flight`, `width` (the most in flight), `calls_per_second` while nothing holds, `finish_at` or null if that is not foreseeable; `windows`: `window`, `used`, `limit` of each; `waiting` or null: `reason` (`pace`, `window`, `block`, `width`, `retry`, `token`, `ticket`, `outage`), `window` or null, `text`, `until` or null |
 /// | `outlook` | `finish_at` or null |
 /// | `token_fetched`, `unblocked`, `reached_again`, `ticket_dead`, `second_try` | |
 /// | `blocked` | `limit` (`minute`, `hour`, `day`, `month`), `until` |
 /// | `narrowed` | `width` |
 /// | `unreachable` | the service is out of order or cannot be reached: `failure`, `since`, `until` |
+/// | `pass_started` | answers are asked for again: `pass` (`retry`, `parked`, `unlinked`, `linked`), `subjects` left in it |
 /// | `draining` | `in_flight` |
 /// | `message` | `text`: a line for people |
 /// | `ended` | the last one: all that the summary says, see `report/json/ended.rs` |
@@ -130,6 +131,10 @@ impl Reporter for Json {
             RunEvent::Draining { in_flight } => JsonEvent::Draining {
                 in_flight: *in_flight,
             },
+            RunEvent::PassStarted { origin, subjects } => JsonEvent::PassStarted {
+                pass: origin.as_str(),
+                subjects: *subjects,
+            },
             RunEvent::RetryPassStarted => JsonEvent::RetryPassStarted,
         };
         self.write(event);
@@ -162,6 +167,8 @@ enum JsonEvent {
     },
     Progress {
         subjects: SubjectCounts,
+        left: u64,
+        pass: Option<PassJson>,
         calls: u64,
         in_flight: usize,
         width: u16,
@@ -198,6 +205,10 @@ enum JsonEvent {
     Draining {
         in_flight: usize,
     },
+    PassStarted {
+        pass: &'static str,
+        subjects: u64,
+    },
     #[serde(rename = "second_try")]
     RetryPassStarted,
     Message {
@@ -210,6 +221,8 @@ impl JsonEvent {
         let per_second = state.per_second();
         Self::Progress {
             subjects: SubjectCounts::of(snapshot.tally),
+            left: snapshot.left,
+            pass: snapshot.pass.map(PassJson::of),
             calls: snapshot.calls,
             in_flight: snapshot.in_flight,
             width: snapshot.concurrency,
@@ -240,6 +253,23 @@ impl SubjectCounts {
             unlinked: tally.of(State::Unlinked),
             rejected: tally.of(State::Rejected),
             parked: tally.of(State::Parked),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PassJson {
+    pass: &'static str,
+    asked: u64,
+    subjects: u64,
+}
+
+impl PassJson {
+    const fn of(progress: PassProgress) -> Self {
+        Self {
+            pass: progress.origin.as_str(),
+            asked: progress.asked,
+            subjects: progress.subjects,
         }
     }
 }

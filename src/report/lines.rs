@@ -12,7 +12,6 @@ use super::{
 use crate::{
     clock::Timestamp,
     format::{about, count, date, duration, rate, share, time_of_day},
-    model::State,
 };
 
 const EVERY: Duration = Duration::from_secs(30);
@@ -72,8 +71,7 @@ impl Lines {
     fn progress(&mut self, snapshot: &Snapshot) {
         self.say_undated();
         if self.said.is_none() {
-            let tally = snapshot.tally;
-            let (left, all) = (count(tally.of(State::Queued)), count(tally.total()));
+            let (left, all) = (count(snapshot.left), count(snapshot.tally.total()));
             self.say(&format!("to be asked: {left} of {all} subjects"));
         }
         self.wait_began_or_ended(snapshot);
@@ -127,13 +125,10 @@ impl Lines {
     /// `answered 31,204 of 100,000 (31.2 %) · 166 calls/s · 98,000 of 98,000 business.hour · done
     /// about 13:20`
     fn answered(&self, snapshot: &Snapshot) -> String {
-        let (answered, all) = (snapshot.tally.answered(), snapshot.tally.total());
-        let of = share(answered, all);
-        let mut parts = vec![format!(
-            "answered {} of {} ({of})",
-            count(answered),
-            count(all)
-        )];
+        let (done, all) = self.state.work();
+        let of = share(done, all);
+        let what = snapshot.pass.map_or("answered", |_| "asked again");
+        let mut parts = vec![format!("{what} {} of {} ({of})", count(done), count(all))];
         if let Some(per_second) = self.state.per_second().filter(|calls| *calls > 0.0) {
             parts.push(format!("{} calls/s", rate(per_second)));
         }

@@ -1,8 +1,8 @@
 //! The sentences: one for each event, reason to stop and import.
 
 use super::{
-    Entry, Failure, HoldReason, LockoutLevel, QuotaWindow, RunEvent, Snapshot, Waiting, WindowUse,
-    next_steps, style::printable,
+    Entry, Failure, HoldReason, LockoutLevel, PassOrigin, QuotaWindow, RunEvent, Snapshot, Waiting,
+    WindowUse, next_steps, style::printable,
 };
 use crate::{
     clock::Timestamp,
@@ -61,9 +61,20 @@ pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<Strin
             "the ticket no longer works: business limits apply from here".into()
         }
         RunEvent::Draining { in_flight } => draining(*in_flight),
+        RunEvent::PassStarted { origin, subjects } => pass_started(*origin, *subjects),
         RunEvent::RetryPassStarted => "retrying the parked subjects".into(),
     };
     Some(sentence)
+}
+
+fn pass_started(origin: PassOrigin, subjects: u64) -> String {
+    let subjects = counted(subjects, "subject");
+    match origin {
+        PassOrigin::Retry => format!("asking {subjects} again, as `idferry retry` wanted"),
+        PassOrigin::Parked => format!("asking {subjects} again that were parked"),
+        PassOrigin::Unlinked => format!("asking {subjects} again that were unlinked"),
+        PassOrigin::Linked => format!("asking {subjects} again that were linked"),
+    }
 }
 
 /// The sentence of a stop: no new calls, those in flight are awaited.

@@ -53,7 +53,7 @@ impl ProgressState {
             RunEvent::Started { tally } => self.started = Some(*tally),
             RunEvent::Progress(snapshot) => self.observe_snapshot(snapshot),
             RunEvent::ForecastInput(input) => {
-                let left = self.tally().of(State::Queued);
+                let left = self.left();
                 let eta = (self.eta)(input, left).filter(|eta| *eta < FORESEEABLE);
                 self.finish = eta.and_then(|eta| Some(self.now()?.plus(eta)));
                 self.undated = if self.finish.is_none() { eta } else { None };
@@ -88,6 +88,22 @@ impl ProgressState {
         latest.or(self.started).unwrap_or_default()
     }
 
+    /// How many subjects are still to be asked.
+    fn left(&self) -> u64 {
+        let queued = || self.tally().of(State::Queued);
+        let latest = self.latest.as_ref().map(|latest| latest.left);
+        latest.unwrap_or_else(queued)
+    }
+
+    /// What is worked off: how much of it is done, and how much it is. The pass over answered subjects
+    /// if there is one, else all subjects.
+    pub(super) fn work(&self) -> (u64, u64) {
+        match self.latest.as_ref().and_then(|latest| latest.pass) {
+            Some(pass) => (pass.asked, pass.subjects),
+            None => (self.tally().answered(), self.tally().total()),
+        }
+    }
+
     pub(super) fn latest(&self) -> Option<&Snapshot> {
         self.latest.as_ref()
     }
@@ -100,7 +116,7 @@ impl ProgressState {
     /// When all will be answered, every window and lockout considered; `None` if it is not known,
     /// nothing is left, or the forecast has passed.
     pub(super) fn finish(&self) -> Option<Timestamp> {
-        let (left, now) = (self.tally().of(State::Queued), self.now()?);
+        let (left, now) = (self.left(), self.now()?);
         self.finish.filter(|finish| left > 0 && *finish > now)
     }
 

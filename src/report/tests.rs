@@ -53,6 +53,8 @@ pub(super) fn snapshot(time: &str, answered: u64) -> Snapshot {
     Snapshot {
         at: at(time),
         tally: tally(100_000 - answered, answered - answered / 4, answered / 4),
+        left: 100_000 - answered,
+        pass: None,
         calls: answered,
         in_flight: 12,
         concurrency: 16,

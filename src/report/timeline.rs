@@ -63,6 +63,7 @@ impl Reporter for Timeline {
             RunEvent::LockedOut { .. }
             | RunEvent::LockoutEnded
             | RunEvent::TicketRejected
+            | RunEvent::PassStarted { .. }
             | RunEvent::RetryPassStarted => self.note(event),
             _ => {}
         }

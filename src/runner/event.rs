@@ -4,13 +4,14 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{clock::Timestamp, model::Tally};
+use crate::{clock::Timestamp, model::Tally, store::Pass};
 
 // What events carry belongs to them: a listener needs no other module.
 pub use crate::{
     gate::WindowUse,
     model::{Failure, NoConnection, QuotaWindow},
     quota::{ForecastInput, HoldReason, LockoutLevel, Trouble},
+    store::PassOrigin,
     wecom::errcode::Entry,
 };
 
@@ -58,6 +59,13 @@ pub enum RunEvent {
         /// Calls in flight.
         in_flight: usize,
     },
+    /// Answers are asked for again.
+    PassStarted {
+        /// Who opened the pass.
+        origin: PassOrigin,
+        /// How many subjects are left in it.
+        subjects: u64,
+    },
     /// Subjects parked after their attempts are asked once more.
     RetryPassStarted,
 }
@@ -69,6 +77,10 @@ pub struct Snapshot {
     pub at: Timestamp,
     /// The subjects.
     pub tally: Tally,
+    /// Subjects still to be asked: queued, or due in a pass as far as is known.
+    pub left: u64,
+    /// The pass over answered subjects that is worked off.
+    pub pass: Option<PassProgress>,
     /// Calls completed in this run.
     pub calls: u64,
     /// Calls in flight.
@@ -80,6 +92,27 @@ pub struct Snapshot {
     pub windows: Vec<WindowUse>,
     /// Why nothing is sent just now, if people would want to know: quota, lockout, outage, token.
     pub hold: Option<Waiting>,
+}
+
+/// How far a pass over answered subjects has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PassProgress {
+    /// Who opened it.
+    pub origin: PassOrigin,
+    /// How many of its subjects were asked.
+    pub asked: u64,
+    /// How many were due when it was opened.
+    pub subjects: u64,
+}
+
+impl PassProgress {
+    pub(super) const fn of(pass: &Pass) -> Self {
+        Self {
+            origin: pass.origin,
+            asked: pass.asked,
+            subjects: pass.subjects,
+        }
+    }
 }
 
 /// A wait, in wall time.

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use crate::{
     clock::Timestamp,
-    model::SubjectId,
     quota::{CallKind, PaidCalls},
-    store::Settled,
+    store::{Cursor, Settled},
 };
 
 /// The commit to come.
@@ -14,8 +13,8 @@ pub(super) struct PendingCommit {
     settled: Vec<Settled>,
     /// When it is to be made, if there is something to settle or to make durable.
     due: Option<Timestamp>,
-    /// Every subject up to here has an outcome on disk.
-    watermark: SubjectId,
+    /// How far the work has come on disk.
+    cursor: Option<Cursor>,
     /// Calls paid for and not sent.
     paid: PaidCalls,
     /// Commits that settled something.
@@ -25,11 +24,11 @@ pub(super) struct PendingCommit {
 }
 
 impl PendingCommit {
-    pub(super) const fn new(watermark: SubjectId) -> Self {
+    pub(super) const fn new(cursor: Cursor) -> Self {
         Self {
             settled: Vec::new(),
             due: None,
-            watermark,
+            cursor: Some(cursor),
             paid: PaidCalls::empty(CallKind::Standard),
             commits: 0,
             crash_after: None,
@@ -77,14 +76,14 @@ impl PendingCommit {
         &self.settled
     }
 
-    /// Every subject below `lowest` has an outcome by this commit; returns the new watermark if it
-    /// has moved.
-    pub(super) fn advance(&mut self, lowest: SubjectId) -> Option<SubjectId> {
-        let upto = SubjectId(lowest.0 - 1);
-        (upto != self.watermark).then(|| {
-            self.watermark = upto;
-            upto
-        })
+    /// Returns `cursor` if this commit has to write it.
+    pub(super) fn advance(&mut self, cursor: Option<Cursor>) -> Option<Cursor> {
+        let has_moved = cursor.is_some() && cursor != self.cursor;
+        let asked_in_pass = !self.settled.is_empty() && matches!(cursor, Some(Cursor::Pass(..)));
+        (has_moved || asked_in_pass).then(|| {
+            self.cursor = cursor;
+            cursor
+        })?
     }
 
     /// The commit was made.

@@ -1,4 +1,5 @@
-//! What to ask next: subjects in the order of first appearance, then the retry pass.
+//! What to ask next: subjects in the order of first appearance, then the passes over those that were
+//! answered, then the retry pass over those that this run or an earlier one parked.
 
 use std::{
     cmp::Reverse,
@@ -11,7 +12,7 @@ use crate::{
     clock::Timestamp,
     model::{Outcome, State, Subject, SubjectId},
     quota::CallKind,
-    store::{Result, Settled, Store},
+    store::{Cursor, Pass, Result, Settled, Store},
 };
 
 /// Subjects read at once.
@@ -27,6 +28,7 @@ pub(super) struct Claim {
     was: State,
     /// The attempt that comes next; 1 is the first.
     attempt: u8,
+    last_attempt: u8,
     /// The errcode it met with the ticket: it is asked without, to try the ticket.
     refused_with_ticket: Option<i64>,
     /// Calls about it that the service failed, and when the last did.
@@ -57,11 +59,7 @@ impl Claim {
             kind,
             token_generation,
             attempt: self.attempt,
-            // One more than others in the retry pass.
-            last_attempt: match self.was {
-                State::Parked => ATTEMPTS + 1,
-                _ => ATTEMPTS,
-            },
+            last_attempt: self.last_attempt,
         }
     }
 
@@ -124,14 +122,28 @@ impl Claim {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Queued,
+    /// The first of the passes.
+    Pass,
     RetryPass,
     Done,
+}
+
+/// What begins when a phase ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NextPhase {
+    /// A pass over answered subjects.
+    Pass(Pass),
+    /// The parked are asked once more.
+    RetryPass,
 }
 
 /// The queue of a run.
 pub(super) struct WorkQueue {
     phase: Phase,
-    page: VecDeque<Subject>,
+    /// Those to come, the present one included.
+    passes: VecDeque<Pass>,
+    /// Subjects and their states on disk.
+    page: VecDeque<(Subject, State)>,
     cursor: SubjectId,
     /// The last subject there is.
     end: SubjectId,
@@ -144,11 +156,12 @@ pub(super) struct WorkQueue {
 }
 
 impl WorkQueue {
-    /// Begins after the store's watermark. A parked subject is retried if no reply could be read or its
-    /// errcode is one of `retry_codes`.
-    pub(super) fn open(store: &Store, retry_codes: Vec<i64>) -> Result<Self> {
+    /// Begins after the store's watermark; `passes` come next. A parked subject is retried if no reply
+    /// could be read or its errcode is one of `retry_codes`.
+    pub(super) fn open(store: &Store, passes: Vec<Pass>, retry_codes: Vec<i64>) -> Result<Self> {
         Ok(Self {
             phase: Phase::Queued,
+            passes: passes.into(),
             page: VecDeque::new(),
             cursor: store.queue().watermark()?,
             end: store.queue().last_subject()?,
@@ -202,16 +215,17 @@ impl WorkQueue {
 
     /// The next subject of the page.
     fn fresh(&mut self, now: Timestamp) -> Option<Claim> {
-        let subject = self.page.pop_front()?;
-        let (was, attempt, failed_at) = match self.phase {
-            // It has failed in this run or in an earlier one.
-            Phase::RetryPass => (State::Parked, ATTEMPTS + 1, Some(Timestamp::default())),
-            Phase::Queued | Phase::Done => (State::Queued, 1, None),
+        let (subject, was) = self.page.pop_front()?;
+        let (attempt, last_attempt, failed_at) = match self.phase {
+            // One attempt more than others. It has failed in this run or in an earlier one.
+            Phase::RetryPass => (ATTEMPTS + 1, ATTEMPTS + 1, Some(Timestamp::default())),
+            Phase::Queued | Phase::Pass | Phase::Done => (1, ATTEMPTS, None),
         };
         Some(Claim {
             subject,
             was,
             attempt,
+            last_attempt,
             refused_with_ticket: None,
             failures: 0,
             failed_at,
@@ -280,29 +294,80 @@ impl WorkQueue {
         }
     }
 
-    /// Begins the retry pass; returns whether there is another phase.
-    pub(super) fn advance(&mut self) -> bool {
-        self.phase = match self.phase {
-            Phase::Queued => Phase::RetryPass,
-            Phase::RetryPass | Phase::Done => Phase::Done,
+    /// Begins the next phase, whose first subject is read when it is asked for; `None` at the end.
+    pub(super) fn advance(&mut self) -> Option<NextPhase> {
+        if self.phase == Phase::Pass {
+            self.passes.pop_front();
+        }
+        self.exhausted = false;
+        let next = match (self.phase, self.passes.front()) {
+            (Phase::Queued | Phase::Pass, Some(pass)) => {
+                (self.phase, self.cursor) = (Phase::Pass, pass.cursor);
+                return Some(NextPhase::Pass(pass.clone()));
+            }
+            (Phase::Queued | Phase::Pass, None) => Phase::RetryPass,
+            (Phase::RetryPass | Phase::Done, _) => Phase::Done,
         };
-        (self.cursor, self.exhausted) = (SubjectId(0), false);
-        self.phase != Phase::Done
+        (self.phase, self.cursor) = (next, SubjectId(0));
+        (next == Phase::RetryPass).then_some(NextPhase::RetryPass)
     }
 
-    /// The least subject that is still queued here: everything below it is answered or in flight.
+    /// The pass that is worked off.
+    pub(super) fn pass(&self) -> Option<&Pass> {
+        self.passes.front().filter(|_| self.phase == Phase::Pass)
+    }
+
+    /// Subjects of passes that are still to be asked, as far as is known without looking.
+    pub(super) fn left_in_passes(&self) -> u64 {
+        self.passes.iter().map(Pass::left).sum()
+    }
+
+    /// So many subjects of the present pass were asked and are on disk.
+    pub(super) fn asked(&mut self, subjects: u64) {
+        if self.phase == Phase::Pass
+            && let Some(pass) = self.passes.front_mut()
+        {
+            pass.asked += subjects;
+        }
+    }
+
+    /// How far the present phase has come if every subject below `lowest` is done; the retry pass
+    /// keeps no account of that.
+    #[must_use]
+    pub(super) fn cursor(&self, lowest: SubjectId) -> Option<Cursor> {
+        let upto = SubjectId(lowest.0 - 1);
+        match self.phase {
+            Phase::Queued => Some(Cursor::Queue(upto)),
+            Phase::Pass => Some(Cursor::Pass(self.pass()?.id, upto)),
+            Phase::RetryPass | Phase::Done => None,
+        }
+    }
+
+    /// The least subject that is still to be asked here: everything below it is answered or in
+    /// flight.
     #[must_use]
     pub(super) fn lowest(&self) -> SubjectId {
         let waiting = self.claims.keys().next().copied();
-        let page = self.page.front().map(|subject| subject.id);
+        let page = self.page.front().map(|(subject, _)| subject.id);
         let next = SubjectId(self.cursor.0 + 1);
         waiting.into_iter().chain(page).fold(next, SubjectId::min)
     }
 
-    /// Whether this is the first pass, not the retry pass.
+    /// Whether subjects without an outcome are asked.
     #[must_use]
     pub(super) fn is_first_pass(&self) -> bool {
         self.phase == Phase::Queued
+    }
+
+    /// Whether the subjects asked now are those that failed before: their share of errors says nothing
+    /// of the input or the service.
+    #[must_use]
+    pub(super) fn is_of_refused(&self) -> bool {
+        let is_refused = |state: &State| matches!(state, State::Rejected | State::Parked);
+        match self.pass() {
+            Some(pass) => pass.selection.states.iter().any(is_refused),
+            None => self.phase != Phase::Queued,
+        }
     }
 
     /// Reads on, but no further than a moment's work: answers and signals must not wait for a scan
@@ -312,23 +377,35 @@ impl WorkQueue {
             return Ok(());
         }
         let upto = SubjectId(self.cursor.0.saturating_add(SCAN)).min(self.end);
-        let (page, upto) = match self.phase {
-            Phase::Queued => (store.queue().queued(self.cursor, upto, PAGE)?, upto),
+        let (page, upto) = match (self.phase, self.passes.front()) {
+            (Phase::Queued, _) => {
+                let queued = store.queue().queued(self.cursor, upto, PAGE)?;
+                (of_state(State::Queued, queued), upto)
+            }
+            (Phase::Pass, Some(pass)) => {
+                let due = store.passes().due(pass, self.cursor, upto, PAGE)?;
+                (due, upto)
+            }
             // There is no list of the parked: they are looked for if there are any.
-            Phase::RetryPass if store.tally().of(State::Parked) > 0 => {
+            (Phase::RetryPass, _) if store.tally().of(State::Parked) > 0 => {
                 let queue = store.queue();
                 let page = queue.due_for_retry(self.cursor, PAGE, ATTEMPTS, &self.retry_codes)?;
-                (page, self.end)
+                (of_state(State::Parked, page), self.end)
             }
-            Phase::RetryPass | Phase::Done => (Vec::new(), self.end),
+            _ => (Vec::new(), self.end),
         };
         let is_whole = page.len() < PAGE as usize;
         self.exhausted = is_whole && upto >= self.end;
         self.cursor = match page.last() {
-            Some(last) if !is_whole => last.id,
+            Some((last, _)) if !is_whole => last.id,
             _ => upto.max(self.cursor),
         };
         self.page = page.into();
         Ok(())
     }
+}
+
+fn of_state(state: State, subjects: Vec<Subject>) -> Vec<(Subject, State)> {
+    let subjects = subjects.into_iter();
+    subjects.map(|subject| (subject, state)).collect()
 }

@@ -11,6 +11,7 @@ use super::{
     error::Result,
     journal::{Journal, RunId, RunProgress},
     multi_insert::Insert,
+    passes::{PassId, Passes, seconds},
     tally::save_tally,
 };
 use crate::{
@@ -30,13 +31,22 @@ pub struct Settled {
     pub at: Timestamp,
 }
 
+/// How far the work has come: nothing is to be done up to this subject, the answers of the same
+/// commit included. Too low costs a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cursor {
+    /// Every subject up to here has an outcome.
+    Queue(SubjectId),
+    /// No subject up to here is due in this pass.
+    Pass(PassId, SubjectId),
+}
+
 /// What one commit writes of the job.
 pub struct Batch<'a> {
     /// In the order of their ids, so that they are appended.
     pub settled: &'a [Settled],
-    /// Every subject up to here has an outcome, these ones included: where the queue begins after
-    /// a restart. Too low costs a scan.
-    pub watermark: Option<SubjectId>,
+    /// Where the queue, or the pass that is worked off, begins after a restart.
+    pub cursor: Option<Cursor>,
     /// What `status` shows.
     pub progress: (RunId, &'a RunProgress),
 }
@@ -56,19 +66,30 @@ impl Store {
 
     fn write(&mut self, batch: &Batch<'_>, charged: &Charged<'_>) -> Result<()> {
         let Self {
-            db, corps, tally, ..
+            db,
+            corps,
+            tally,
+            newest_pass,
+            ..
         } = self;
         let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
         let has_answers = !batch.settled.is_empty();
         if has_answers {
-            settle(&transaction, corps, tally, batch.settled)?;
+            settle(&transaction, corps, tally, *newest_pass, batch.settled)?;
             save_tally(&transaction, tally)?;
         }
-        if has_answers || batch.watermark.is_some() {
+        let watermark = match batch.cursor {
+            Some(Cursor::Queue(upto)) => Some(upto.0),
+            _ => None,
+        };
+        if has_answers || watermark.is_some() {
             let mut update = transaction.prepare_cached(
                 "UPDATE job SET watermark = coalesce(?1, watermark), revision = revision + ?2",
             )?;
-            update.execute(params![batch.watermark.map(|upto| upto.0), has_answers])?;
+            update.execute(params![watermark, has_answers])?;
+        }
+        if let Some(Cursor::Pass(pass, upto)) = batch.cursor {
+            Passes::of(&transaction).advance(pass, upto, batch.settled.len() as u64)?;
         }
         let (run, progress) = batch.progress;
         Journal::of(&transaction).save_progress(run, progress)?;
@@ -81,57 +102,106 @@ fn settle(
     db: &Connection,
     corps: &mut Corps,
     tally: &mut Tally,
+    pass: PassId,
     settled: &[Settled],
 ) -> Result<()> {
-    let mut links = Vec::with_capacity(settled.len());
-    for Settled {
-        subject,
-        was,
-        outcome,
-        ..
-    } in settled
-    {
-        if *was != State::Queued {
-            let mut unlink = db.prepare_cached("DELETE FROM links WHERE subject = ?1")?;
-            unlink.execute([subject.0])?;
+    let (mut outcomes, mut links) = (Vec::new(), Vec::new());
+    for answer in settled {
+        let (was, is) = (answer.was, answer.outcome.state);
+        if !is.replaces(was) {
+            keep(db, answer.subject, pass)?;
+            continue;
         }
-        for link in &outcome.links {
+        tally.shift(was, is);
+        outcomes.push(answer);
+        if matches!(was, State::Linked | State::Unlinked) {
+            relink(db, corps, answer)?;
+            continue;
+        }
+        for link in &answer.outcome.links {
             let corp = corp_number(db, corps, &link.corpid)?;
-            links.push((subject.0, corp, &*link.external_userid));
+            links.push((answer, corp, &*link.external_userid));
         }
-        tally.shift(*was, outcome.state);
     }
-    OUTCOMES.all(db, settled, |insert, place, settled| {
+    OUTCOMES.all(db, &outcomes, |insert, place, settled| {
         let Outcome {
             state,
             errcode,
             attempts,
             ..
         } = settled.outcome;
-        let before = place * 5;
+        let before = place * 6;
         insert.raw_bind_parameter(before + 1, settled.subject.0)?;
         insert.raw_bind_parameter(before + 2, state as u8)?;
         insert.raw_bind_parameter(before + 3, errcode)?;
         insert.raw_bind_parameter(before + 4, attempts)?;
-        insert.raw_bind_parameter(before + 5, settled.at.as_millis().div_euclid(1000))
+        insert.raw_bind_parameter(before + 5, seconds(settled.at))?;
+        insert.raw_bind_parameter(before + 6, pass.0)
     })?;
-    LINKS.all(db, &links, |insert, place, (subject, corp, userid)| {
-        let before = place * 3;
-        insert.raw_bind_parameter(before + 1, subject)?;
+    LINKS.all(db, &links, |insert, place, (settled, corp, userid)| {
+        let before = place * 4;
+        insert.raw_bind_parameter(before + 1, settled.subject.0)?;
         insert.raw_bind_parameter(before + 2, corp)?;
-        insert.raw_bind_parameter(before + 3, userid)
+        insert.raw_bind_parameter(before + 3, userid)?;
+        insert.raw_bind_parameter(before + 4, seconds(settled.at))
     })
+}
+
+/// The answer stands that there was; the subject is not asked again in the same pass.
+fn keep(db: &Connection, subject: SubjectId, pass: PassId) -> Result<()> {
+    let mut asked = db.prepare_cached("UPDATE outcomes SET pass = ?2 WHERE subject = ?1")?;
+    asked.execute((subject.0, pass.0))?;
+    Ok(())
+}
+
+/// Writes the difference between the links of a subject that was answered before and those of its
+/// new answer.
+fn relink(db: &Connection, corps: &mut Corps, answer: &Settled) -> Result<()> {
+    let (subject, at) = (answer.subject.0, seconds(answer.at));
+    let mut gained = Vec::new();
+    for link in &answer.outcome.links {
+        gained.push((
+            corp_number(db, corps, &link.corpid)?,
+            &*link.external_userid,
+        ));
+    }
+    let mut standing = db.prepare_cached(
+        "SELECT corp, external_userid FROM links WHERE subject = ?1 AND until IS NULL",
+    )?;
+    let standing = standing.query_map([subject], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let standing: Vec<(i64, String)> = standing.collect::<std::result::Result<_, _>>()?;
+    for (corp, userid) in standing {
+        let before = gained.len();
+        gained.retain(|link| *link != (corp, &*userid));
+        if gained.len() == before {
+            let mut end = db.prepare_cached(
+                "UPDATE links SET until = max(since, ?4)
+                 WHERE subject = ?1 AND corp = ?2 AND external_userid = ?3 AND until IS NULL",
+            )?;
+            end.execute((subject, corp, userid, at))?;
+        }
+    }
+    for (corp, userid) in gained {
+        // A link that was lost within the same second has not been away.
+        let mut begin = db.prepare_cached(
+            "INSERT INTO links (subject, corp, external_userid, since) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET until = NULL",
+        )?;
+        begin.execute((subject, corp, userid, at))?;
+    }
+    Ok(())
 }
 
 /// Of a subject that was asked again, the later answer stands.
 static OUTCOMES: LazyLock<Insert> = LazyLock::new(|| {
-    let into = "INSERT INTO outcomes (subject, state, errcode, attempts, at)";
+    let into = "INSERT INTO outcomes (subject, state, errcode, attempts, at, pass)";
     let again = "ON CONFLICT (subject) DO UPDATE SET state = excluded.state,
-        errcode = excluded.errcode, attempts = excluded.attempts, at = excluded.at";
-    Insert::new(into, "(?, ?, ?, ?, ?)", again)
+        errcode = excluded.errcode, attempts = excluded.attempts, at = excluded.at,
+        pass = excluded.pass";
+    Insert::new(into, "(?, ?, ?, ?, ?, ?)", again)
 });
 
 static LINKS: LazyLock<Insert> = LazyLock::new(|| {
-    let into = "INSERT OR IGNORE INTO links (subject, corp, external_userid)";
-    Insert::new(into, "(?, ?, ?)", "")
+    let into = "INSERT OR IGNORE INTO links (subject, corp, external_userid, since)";
+    Insert::new(into, "(?, ?, ?, ?)", "")
 });

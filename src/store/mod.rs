@@ -1,7 +1,7 @@
 //! The job file: sources, subjects, answers and runs.
 //!
 //! [`Store`] holds the file for writing and hands out narrow views of it: [`Queue`] (subjects to
-//! look up), [`Import`] (a source being read), [`Journal`] (runs, their progress, the result
+//! look up), [`Passes`] (answers to be asked for again), [`Import`] (a source being read), [`Journal`] (runs, their progress, the result
 //! files). [`Store::commit`] settles answers and records what they cost in one transaction.
 //! [`Reader`] reads beside a writer, for `status` and `export`.
 //!
@@ -39,6 +39,7 @@ mod import;
 mod journal;
 mod local_disk;
 mod multi_insert;
+mod passes;
 mod queue;
 mod reader;
 mod rejects;
@@ -51,13 +52,14 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-pub use commit::{Batch, Settled};
+pub use commit::{Batch, Cursor, Settled};
 pub use counters::Charged;
 pub use error::{FileKind, Result, StoreError};
 pub use import::{Import, ImportStats};
 pub(crate) use import::{TrialImport, TrialSubjects};
 pub(crate) use journal::WrittenFile;
 pub use journal::{Journal, RunId, RunProgress, RunStatus};
+pub use passes::{Pass, PassId, PassOrigin, Passes, Selection};
 pub use queue::Queue;
 pub use reader::{Reader, SourceStatus, SubjectRecord};
 pub use rejects::Reject;
@@ -65,11 +67,7 @@ pub use schema::OpeningNote;
 pub(crate) use sqlite_file::{HeldFile, SqliteFormat};
 
 use self::{corps::Corps, import::JobParts, local_disk::has_log};
-use crate::{
-    clock::Timestamp,
-    model::{State, Tally},
-    quota::WriterCounters,
-};
+use crate::{clock::Timestamp, model::Tally, quota::WriterCounters};
 
 /// The job file, held for writing by this process.
 pub struct Store {
@@ -77,6 +75,7 @@ pub struct Store {
     db: Connection,
     tally: Tally,
     corps: Corps,
+    newest_pass: PassId,
     file: HeldFile,
 }
 
@@ -115,6 +114,7 @@ impl Store {
         Ok(Self {
             tally: tally::load_tally(&db)?,
             corps: corps::load_corps(&db)?,
+            newest_pass: Passes::of(&db).newest()?,
             db,
             file,
         })
@@ -240,10 +240,23 @@ impl Store {
         Import::begin(job, name, digest)
     }
 
-    /// Puts subjects back into the queue: those in one of `states` or with one of `errcodes`. Their
-    /// outcomes and links are deleted. Returns how many there are.
-    pub fn requeue(&mut self, states: &[State], errcodes: &[i64]) -> Result<u64> {
-        queue::requeue(&self.db, &mut self.tally, states, errcodes)
+    /// Returns the passes over subjects that were answered.
+    pub const fn passes(&self) -> Passes<'_> {
+        Passes::of(&self.db)
+    }
+
+    /// Opens a pass over the first `limit` subjects of `selection`; `None` if there are none. The
+    /// answers there are stay until new ones take their place.
+    pub fn open_pass(
+        &mut self,
+        origin: PassOrigin,
+        selection: &Selection,
+        limit: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Option<PassId>> {
+        let opened = self.passes().open(origin, selection, limit, now)?;
+        self.newest_pass = opened.unwrap_or(self.newest_pass);
+        Ok(opened)
     }
 
     /// Reads the corp numbers again after a rollback.

@@ -1,10 +1,10 @@
 //! The queue: subjects without an outcome, in the order of first appearance, and parked ones that
 //! are due for one more attempt.
 
-use rusqlite::{Connection, Params, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Params, Row, params};
 
-use super::{error::Result, tally::save_tally};
-use crate::model::{State, Subject, SubjectId, Tally};
+use super::error::Result;
+use crate::model::{State, Subject, SubjectId};
 
 /// The subjects to look up, read page by page.
 pub struct Queue<'s> {
@@ -77,63 +77,13 @@ impl<'s> Queue<'s> {
     }
 }
 
-/// Deletes the outcomes with one of `states` or one of `errcodes`, in one transaction. Returns how
-/// many there were.
-pub(super) fn requeue(
-    db: &Connection,
-    tally: &mut Tally,
-    states: &[State],
-    errcodes: &[i64],
-) -> Result<u64> {
-    // Only numbers go into the text of the statements.
-    let states: Vec<_> = states.iter().map(|state| *state as i64).collect();
-    let chosen = format!(
-        "(state IN ({}) OR errcode IN ({}))",
-        list(&states),
-        list(errcodes)
-    );
-    let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
-    let lowest: Option<i64> = db.query_row(
-        &format!("SELECT min(subject) FROM outcomes WHERE {chosen}"),
-        [],
-        |row| row.get(0),
-    )?;
-    let Some(lowest) = lowest else { return Ok(0) };
-    let after = tally_after_requeue(db, *tally, &chosen)?;
-    db.execute_batch(&format!(
-        "DELETE FROM links WHERE subject IN (SELECT subject FROM outcomes WHERE {chosen});
-         DELETE FROM outcomes WHERE {chosen}"
-    ))?;
-    db.execute(
-        "UPDATE job SET watermark = min(watermark, ?1), revision = revision + 1",
-        [lowest - 1],
-    )?;
-    save_tally(db, &after)?;
-    transaction.commit()?;
-    let before = std::mem::replace(tally, after);
-    Ok(after.of(State::Queued) - before.of(State::Queued))
-}
-
-fn tally_after_requeue(db: &Connection, mut tally: Tally, chosen: &str) -> Result<Tally> {
-    let sql = format!("SELECT state, count(*) FROM outcomes WHERE {chosen} GROUP BY state");
-    let mut counts = db.prepare(&sql)?;
-    let mut rows = counts.query([])?;
-    while let Some(row) = rows.next()? {
-        let subjects = row.get::<_, i64>(1)?.unsigned_abs();
-        if let Some(state) = State::from_code(row.get(0)?) {
-            tally.set(state, tally.of(state).saturating_sub(subjects));
-            tally.add(State::Queued, subjects);
-        }
-    }
-    Ok(tally)
-}
-
 fn list(numbers: &[i64]) -> String {
     let numbers: Vec<_> = numbers.iter().map(i64::to_string).collect();
     numbers.join(", ")
 }
 
-fn subject(row: &Row<'_>) -> rusqlite::Result<Subject> {
+/// The subject in the columns id, unionid, openid, corpid.
+pub(super) fn subject(row: &Row<'_>) -> rusqlite::Result<Subject> {
     Ok(Subject {
         id: SubjectId(row.get(0)?),
         unionid: row.get(1)?,

@@ -12,6 +12,7 @@ use super::{
     error::{Result, StoreError},
     import::{self, TrialImport},
     journal::{Journal, RunStatus, WrittenFile},
+    passes::Passes,
     rejects::{self, Reject},
     schema, scratch, sqlite_file,
     tally::load_tally,
@@ -175,6 +176,11 @@ impl<'s> Reader<'s> {
         Journal::of(&self.db).latest_run()
     }
 
+    /// Returns the passes over subjects that were answered.
+    pub(crate) fn passes(&self) -> Passes<'_> {
+        Passes::of(&self.db)
+    }
+
     /// Returns the corp that the file is bound to.
     pub(crate) fn corp_id(&self) -> Result<Option<String>> {
         let sql = "SELECT corp_id FROM job";
@@ -253,7 +259,7 @@ const SUBJECTS: &str = "SELECT s.id, unionid, openid, corpid, state, errcode, at
 
 /// Read in step with the subjects, which is cheaper than a join that repeats each subject.
 const LINKS: &str = "SELECT subject, corpid, external_userid FROM links
-    JOIN corps c ON c.id = corp ORDER BY subject";
+    JOIN corps c ON c.id = corp WHERE until IS NULL ORDER BY subject";
 
 /// The links in the order of their subjects, the next one read ahead.
 struct LinkCursor<'r> {

@@ -3,7 +3,13 @@
 
 use rusqlite::{Connection, params_from_iter, types::ToSqlOutput};
 
-use super::{Store, corps::load_corps, error::Result, tally::load_tally};
+use super::{
+    Store,
+    corps::load_corps,
+    error::Result,
+    passes::{Pass, Passes, due_in},
+    tally::load_tally,
+};
 
 /// Tables that grow with the subjects.
 const LARGE: [&str; 6] = [
@@ -35,12 +41,14 @@ pub(super) fn copy_accounts(from: &Connection, to: &mut Store) -> Result<()> {
     to.db.pragma_update(None, "foreign_keys", true)?;
     to.tally = load_tally(&to.db)?;
     to.corps = load_corps(&to.db)?;
+    to.newest_pass = Passes::of(&to.db).newest()?;
     Ok(())
 }
 
-/// Copies the subjects that a run could ask about: those without an answer, and the parked.
+/// Copies the subjects that a run could ask about: those without an answer, the parked, and those that
+/// are due in a pass.
 pub(super) fn copy_queue(from: &Connection, to: &Store) -> Result<()> {
-    let parked = "o.state IN (3, 4) AND o.state = 4";
+    let asked_again = asked_again(&Passes::of(from).unfinished()?);
     let queued = "s.id > (SELECT watermark FROM job)
         AND s.id < (SELECT coalesce(min(first_subject), 9223372036854775807) FROM sources
                     WHERE imported_at IS NULL)
@@ -50,12 +58,12 @@ pub(super) fn copy_queue(from: &Connection, to: &Store) -> Result<()> {
         (
             "subjects",
             format!(
-                "SELECT s.* FROM outcomes o JOIN subjects s ON s.id = o.subject WHERE {parked}"
+                "SELECT s.* FROM outcomes o JOIN subjects s ON s.id = o.subject WHERE {asked_again}"
             ),
         ),
         (
             "outcomes",
-            format!("SELECT o.* FROM outcomes o WHERE {parked}"),
+            format!("SELECT o.* FROM outcomes o WHERE {asked_again}"),
         ),
         (
             "subjects",
@@ -68,6 +76,14 @@ pub(super) fn copy_queue(from: &Connection, to: &Store) -> Result<()> {
     to.db
         .execute_batch("UPDATE job SET watermark = 0; COMMIT")?;
     Ok(())
+}
+
+/// The condition on outcomes `o`: parked, or due in a pass.
+fn asked_again(passes: &[Pass]) -> String {
+    let parked = "o.state IN (3, 4) AND o.state = 4".to_owned();
+    let due = passes.iter().map(due_in);
+    let conditions: Vec<_> = std::iter::once(parked).chain(due).collect();
+    format!("({})", conditions.join(") OR ("))
 }
 
 /// Inserts what `select` yields into the table of the same columns.

@@ -6,6 +6,7 @@ use idferry::{
     model::State,
     runner::event::{BreakerTrip, FatalRefusal, RunEvent, StopReason},
     sim::{Fault, Faults, Forced, SimulatedRemote},
+    store::{PassOrigin, Selection},
     wecom::{transport::Failure, wire},
 };
 
@@ -25,6 +26,19 @@ fn trip(result: &RunResult) -> &BreakerTrip {
     }
 }
 
+/// Asks for the answers of `state` again, as `idferry retry` does. Returns how many there are.
+fn retry(scenario: &mut Scenario, state: State) -> u64 {
+    let (mut store, now) = (scenario.store(), scenario.now());
+    let selection = Selection {
+        states: vec![state],
+        ..Selection::default()
+    };
+    let chosen = store.passes().count(&selection).unwrap();
+    let opened = store.open_pass(PassOrigin::Retry, &selection, None, now);
+    assert!(opened.unwrap().is_some());
+    chosen
+}
+
 /// Runs it, then retries by hand what was parked, as the operator would, until nothing is.
 fn with_retries(scenario: &mut Scenario) -> RunResult {
     let mut result = scenario.run();
@@ -34,8 +48,7 @@ fn with_retries(scenario: &mut Scenario) -> RunResult {
         if result.of(State::Parked) == 0 {
             break;
         }
-        let requeued = scenario.store().requeue(&[State::Parked], &[]).unwrap();
-        assert_eq!(requeued, result.of(State::Parked));
+        assert_eq!(retry(scenario, State::Parked), result.of(State::Parked));
         result = scenario.run();
     }
     result
@@ -314,7 +327,7 @@ fn warning_beside_errcode_0_halts_and_writes_no_outcome() {
         .unwrap()
         .subject
         .clone();
-    scenario.requeued = true;
+    scenario.asks_again = true;
     assert!(scenario.run().finished());
     assert_eq!(
         scenario.call_log().lookups().nth(11).unwrap().subject,

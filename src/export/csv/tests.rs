@@ -67,7 +67,7 @@ fn store(folder: &Path) -> Store {
             settled(4, State::Rejected, Some(40058), vec![]),
             settled(5, State::Parked, None, vec![]),
         ],
-        watermark: None,
+        cursor: None,
         progress: (run, &RunProgress::default()),
     };
     let charged = Charged {

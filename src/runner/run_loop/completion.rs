@@ -109,7 +109,7 @@ impl Runner<'_> {
             id: claim.id(),
             failed_before: claim.failed_at(),
             left: self.queue.left().saturating_add(self.calls.lookups() + 1),
-            is_first_pass: self.queue.is_first_pass(),
+            is_first_pass: !self.queue.is_of_refused(),
         };
         let (judgement, news) = self.health.judge(&call, &subject);
         self.report_trouble(news);
@@ -189,8 +189,7 @@ impl Runner<'_> {
     }
 
     fn settle(&mut self, claim: &Claim, outcome: Outcome) {
-        // The retry pass is of subjects that have failed before: their share says nothing.
-        if self.queue.is_first_pass()
+        if !self.queue.is_of_refused()
             && let Some(trip) = self.health.note(&outcome)
         {
             self.stop(StopReason::Breaker(trip));

@@ -10,11 +10,11 @@ use super::{
     OnQuota, RunOptions, Stop,
     calls::InFlightCalls,
     clock::RunClock,
-    event::{RunEvent, RunReport, Snapshot, StopReason, Waiting},
+    event::{PassProgress, RunEvent, RunReport, Snapshot, StopReason, Waiting},
     health::Health,
     pending::PendingCommit,
     progress::{Listener, ProgressReports},
-    queue::WorkQueue,
+    queue::{NextPhase, WorkQueue},
     ticket_trial::TicketTrial,
     tokens::Tokens,
 };
@@ -22,8 +22,9 @@ use crate::{
     clock::LedgerClock,
     gate::Gate,
     ledger::LedgerAccount,
+    model::State,
     quota::{CallKind, ForecastInput, Hold, LockoutLevel},
-    store::{Batch, Charged, Result, RunId, RunProgress, Store},
+    store::{Batch, Charged, Cursor, Pass, Result, RunId, RunProgress, Store},
     wecom::{Client, Ticket, Token, errcode},
 };
 
@@ -41,6 +42,8 @@ pub struct RunningJob<'s> {
     pub ledger: LedgerAccount<'s>,
     /// The run.
     pub run: RunId,
+    /// Answers to be asked for again once the queue is empty.
+    pub passes: Vec<Pass>,
 }
 
 /// When to stop, and why it does.
@@ -72,15 +75,16 @@ pub struct Runner<'s> {
 impl<'s> Runner<'s> {
     /// Returns the run of `job`, with the gate that [`super::open_gate`] opened.
     pub fn new(
-        job: RunningJob<'s>,
+        mut job: RunningJob<'s>,
         (gate, ledger_clock): (Gate, LedgerClock),
         client: Client,
         options: RunOptions,
     ) -> Result<Self> {
         let clock = RunClock::start(ledger_clock, options.deadline);
+        let passes = std::mem::take(&mut job.passes);
         Ok(Self {
-            queue: WorkQueue::open(job.store, errcode::retry_codes())?,
-            pending: PendingCommit::new(job.store.queue().watermark()?),
+            queue: WorkQueue::open(job.store, passes, errcode::retry_codes())?,
+            pending: PendingCommit::new(Cursor::Queue(job.store.queue().watermark()?)),
             health: Health::new(options.error_budget),
             chance: fastrand::Rng::with_seed(options.seed),
             trial: TicketTrial::new(clock.now()),
@@ -173,7 +177,7 @@ impl<'s> Runner<'s> {
                     return self.finish().map(Some);
                 }
                 if hold.is_none() {
-                    // The retry pass has begun.
+                    // The next phase has begun.
                     continue;
                 }
             }
@@ -245,7 +249,7 @@ impl<'s> Runner<'s> {
             return Ok(false);
         }
         let Some(hold) = hold else {
-            return self.start_retry_pass();
+            return self.start_next_phase();
         };
         // Thirty days are not waited for unasked: a lockout of that length is reported.
         let level = self.gate.account().lockout().level;
@@ -259,16 +263,31 @@ impl<'s> Runner<'s> {
         Ok(self.stopping.reason.is_none())
     }
 
-    fn start_retry_pass(&mut self) -> Result<bool> {
-        while self.queue.advance() {
+    /// Whether there is another phase with something to ask; everything before it is on disk.
+    fn start_next_phase(&mut self) -> Result<bool> {
+        loop {
+            if let Some(pass) = self.queue.pass() {
+                self.job
+                    .store
+                    .passes()
+                    .close(pass.id, self.clock.wall_now())?;
+            }
+            let Some(phase) = self.queue.advance() else {
+                self.stopping.reason = Some(StopReason::Finished);
+                return Ok(false);
+            };
             let due = self.queue.next_due(self.job.store, self.clock.now())?;
             if due.is_some() {
-                self.reports.report(&RunEvent::RetryPassStarted);
+                self.reports.report(&match phase {
+                    NextPhase::Pass(pass) => RunEvent::PassStarted {
+                        origin: pass.origin,
+                        subjects: pass.left(),
+                    },
+                    NextPhase::RetryPass => RunEvent::RetryPassStarted,
+                });
                 return Ok(true);
             }
         }
-        self.stopping.reason = Some(StopReason::Finished);
-        Ok(false)
     }
 
     /// The one commit: writes completed calls to the ledger and charges those that are wanted, then
@@ -281,14 +300,10 @@ impl<'s> Runner<'s> {
         let exchanged = self.job.ledger.exchange(account, want, &reading)?;
         let progress = self.progress();
         let lowest = self.calls.lowest(self.queue.lowest());
-        let watermark = self
-            .queue
-            .is_first_pass()
-            .then(|| self.pending.advance(lowest))
-            .flatten();
+        let cursor = self.pending.advance(self.queue.cursor(lowest));
         let batch = Batch {
+            cursor,
             settled: self.pending.sorted(),
-            watermark,
             progress: (self.job.run, &progress),
         };
         let charged = Charged {
@@ -297,12 +312,18 @@ impl<'s> Runner<'s> {
             deltas: &exchanged.written,
         };
         self.job.store.commit(&batch, &charged)?;
+        self.queue.asked(self.pending.answers() as u64);
         self.pending.committed();
         Ok(exchanged.paid.map(|paid| {
             if paid.calls() > 0 {
                 self.pending.paid_mut().add(paid);
             }
         }))
+    }
+
+    /// Subjects still to be asked: queued, or due in a pass as far as is known.
+    fn left(&self) -> u64 {
+        self.job.store.tally().of(State::Queued) + self.queue.left_in_passes()
     }
 
     /// Forgets charges that no window counts any more.
@@ -334,6 +355,8 @@ impl<'s> Runner<'s> {
                 at: self.clock.wall_now(),
                 windows,
                 tally: self.job.store.tally(),
+                left: self.left(),
+                pass: self.queue.pass().map(PassProgress::of),
                 calls: self.gate.account().completed(),
                 in_flight: self.calls.lookups(),
                 concurrency: self.gate.concurrency(),

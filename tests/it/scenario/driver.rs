@@ -239,6 +239,7 @@ fn word(event: &RunEvent) -> Option<String> {
         RunEvent::Reconnected => "reached again".into(),
         RunEvent::TicketRejected => "ticket dead".into(),
         RunEvent::Draining { .. } => "draining".into(),
+        RunEvent::PassStarted { origin, .. } => format!("pass {}", origin.as_str()),
         RunEvent::RetryPassStarted => "second try".into(),
     })
 }

@@ -213,7 +213,7 @@ fn no_answer_was_asked_for_twice(scenario: &Scenario) {
             continue;
         };
         if let Some((process, before)) = answered.get(&*call.subject)
-            && !scenario.requeued
+            && !scenario.asks_again
         {
             let killed = call_log.kills.get(process).copied();
             let lost = killed.is_some_and(|at| at.since(*before) <= interval);

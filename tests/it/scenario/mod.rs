@@ -55,8 +55,8 @@ pub(crate) struct Scenario {
     kills: KillSchedule,
     /// Sent instead of the right one.
     pub(crate) secret: Option<String>,
-    /// Subjects were put back in the queue, so that answers may be asked for again.
-    pub(crate) requeued: bool,
+    /// Answers are asked for again.
+    pub(crate) asks_again: bool,
     /// Clocks that can be set.
     pub(crate) skew: Option<&'static ClockSkew>,
     session: Option<Session>,
@@ -127,7 +127,7 @@ impl Scenario {
             actions: Vec::new(),
             kills: KillSchedule::Never,
             secret: None,
-            requeued: false,
+            asks_again: false,
             skew: None,
             session: None,
         }

@@ -218,6 +218,7 @@ fn text(event: &RunEvent) -> String {
         RunEvent::Reconnected => write!(text, "reconnected"),
         RunEvent::TicketRejected => write!(text, "ticket rejected"),
         RunEvent::Draining { in_flight } => write!(text, "draining {in_flight}"),
+        RunEvent::PassStarted { origin, .. } => write!(text, "pass {}", origin.as_str()),
         RunEvent::RetryPassStarted => write!(text, "retry pass"),
     };
     written.unwrap();
