@@ -2,11 +2,11 @@
 
 use std::{io::Write, net::SocketAddr, time::Duration};
 
-use super::values::duration;
+use super::values::{duration, share};
 use crate::{
     job::{Error, Exit},
     model::{Limits, WindowKind},
-    sim::{self, Faults, Latency, Simulator},
+    sim::{self, Faults, Latency, Simulator, WorldOptions},
 };
 
 #[derive(clap::Args)]
@@ -39,6 +39,9 @@ pub(super) struct Args {
     /// Lookups a second by other systems of the same corp.
     #[arg(long, default_value_t = 0.0, value_name = "RATE")]
     others: f64,
+    /// The share of its people who change dealers on a day.
+    #[arg(long, default_value_t = 0.0, value_name = "F", value_parser = share)]
+    changing: f64,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
@@ -51,6 +54,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
         concurrent: (args.concurrent > 0).then_some(args.concurrent),
         token_life: args.token_life,
         other_traffic: args.others,
+        world: WorldOptions {
+            changing: args.changing,
+            ..WorldOptions::default()
+        },
         ..sim::SimOptions::default()
     };
     let simulator = Simulator::start(args.addr, options)

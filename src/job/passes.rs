@@ -102,7 +102,7 @@ fn in_order(mut passes: Vec<Pass>) -> Vec<Pass> {
 
 impl Session {
     /// For a resync: opens the passes over answers that have grown old.
-    pub(crate) fn open_passes(&mut self) -> Result<(), Error> {
+    pub(super) fn open_passes(&mut self) -> Result<(), Error> {
         match self.settings.refresh {
             Some(refresh) => refresh.open(&mut self.store, self.clock.now()),
             None => Ok(()),

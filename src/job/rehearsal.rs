@@ -151,7 +151,6 @@ impl Rehearsal {
             let settings = self.settings(self.kill_every, kills);
             let mut session = Session::open(JobFiles::beside(path), settings, clock)?;
             session.disable_fsync()?;
-            session.open_passes()?;
             let run = session.begin("rehearse")?;
             let mut operator = Rehearsing {
                 observer,

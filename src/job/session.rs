@@ -136,12 +136,14 @@ impl Session {
         results::publish_invalid_lines(&self.store.reader(), path)
     }
 
-    /// Records the beginning of the run `command`, with the quota it respects.
+    /// Records the beginning of the run `command`, with the quota it respects, and opens the passes of a
+    /// resync.
     ///
     /// # Errors
     ///
     /// Those of the store.
-    pub fn begin(&self, command: &str) -> Result<RunId, Error> {
+    pub fn begin(&mut self, command: &str) -> Result<RunId, Error> {
+        self.open_passes()?;
         let quota = QuotaRecord::of(&self.settings.quota).to_json();
         let run = self
             .store

@@ -92,7 +92,7 @@ impl SimulatedRemote {
             return Err(errcode);
         }
         let wanted = |place: &usize| only.is_none_or(|only| only == *place);
-        let places = self.world.corps_of(person).filter(wanted);
+        let places = self.world.corps_of(person, now).filter(wanted);
         Ok(Reply::success(ok, |body| {
             self.write_links(body, person, places)
         }))

@@ -38,7 +38,7 @@ impl SimulatedRemote {
             return Err(86_001);
         }
         let found = ids.iter().filter_map(|id| {
-            let (person, place) = self.world.read_external_userid(id)?;
+            let (person, place) = self.world.read_external_userid(id, now)?;
             let visible = bearer == Bearer::Upstream || bearer == Bearer::Downstream(place);
             (visible && self.pending_ids.exists(now, person)).then(|| PendingEntry {
                 external_userid: id,

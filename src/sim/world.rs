@@ -1,4 +1,4 @@
-//! Who is whose customer: a pure function of the seed.
+//! Who is whose customer: a pure function of the seed and of the day.
 //!
 //! Nothing is stored per person. An external_userid carries its person and corp under a mask, so
 //! that it can be read back; a person with two openids is one person.
@@ -7,6 +7,7 @@ use serde::Serialize;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::id::Id;
+use crate::clock::Timestamp;
 
 /// How many people are customers of the downstream corps.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,6 +20,9 @@ pub struct WorldOptions {
     pub several: f64,
     /// The share of subjects refused for good with 610014, 40073 or 610018, 0 to 1.
     pub rejected: f64,
+    /// The share of people who on a day leave the corps that they were customers of and join others, or
+    /// none, 0 to 1.
+    pub changing: f64,
     /// The form of a reply without links.
     pub empty_list: EmptyListForm,
 }
@@ -30,6 +34,7 @@ impl Default for WorldOptions {
             linked: 0.62,
             several: 0.15,
             rejected: 0.0,
+            changing: 0.0,
             empty_list: EmptyListForm::Varies,
         }
     }
@@ -64,6 +69,9 @@ pub struct Corp {
 /// One person, whatever openid they came with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Person(u64);
+
+/// In milliseconds.
+const DAY: i64 = 86_400_000;
 
 const CITIES: [&str; 12] = [
     "杭州", "苏州", "成都", "武汉", "西安", "青岛", "长沙", "郑州", "厦门", "沈阳", "昆明", "合肥",
@@ -119,9 +127,9 @@ impl World {
         (share(chance) < self.options.rejected).then(|| codes[(chance % 3) as usize])
     }
 
-    /// Returns the places of the corps whose customer `person` is, at most four.
-    pub fn corps_of(&self, person: Person) -> impl Iterator<Item = usize> {
-        let chance = mix(person.0, self.seed ^ 3);
+    /// Returns the places of the corps whose customer `person` is at `now`, at most four.
+    pub fn corps_of(&self, person: Person, now: Timestamp) -> impl Iterator<Item = usize> {
+        let chance = mix(person.0 ^ self.changes(person, now), self.seed ^ 3);
         let count = self.corps.len();
         let known = if share(chance) < self.options.linked {
             self.how_many(mix(chance, 4)).min(count)
@@ -130,6 +138,17 @@ impl World {
         };
         let first = (mix(chance, 5) % count as u64) as usize;
         (0..known).map(move |next| (first + next) % count)
+    }
+
+    /// How often `person` has changed corps until `now`: at even intervals of days, which end for
+    /// everybody on another day.
+    fn changes(&self, person: Person, now: Timestamp) -> u64 {
+        if self.options.changing <= 0.0 {
+            return 0;
+        }
+        let days = now.as_millis().div_euclid(DAY) as f64;
+        let phase = share(mix(person.0, self.seed ^ 14));
+        (days * self.options.changing + phase) as u64
     }
 
     fn how_many(&self, chance: u64) -> usize {
@@ -151,14 +170,14 @@ impl World {
     }
 
     /// Returns the person of an external_userid and the place of the corp; `None` if this world
-    /// did not make it.
+    /// did not make it, or the person is no customer there at `now`.
     #[must_use]
-    pub fn read_external_userid(&self, text: &str) -> Option<(Person, usize)> {
+    pub fn read_external_userid(&self, text: &str, now: Timestamp) -> Option<(Person, usize)> {
         let payload = Id::payload(text)?;
         let tag = (payload as u64) >> 16;
         let place = ((payload as u64 ^ mix(tag, 6)) & 0xffff) as usize;
         let person = Person((payload >> 64) as u64 ^ mix(tag, self.seed));
-        let known = self.corps_of(person).any(|known| known == place);
+        let known = self.corps_of(person, now).any(|known| known == place);
         (known && self.external_userid(person, place).as_str() == text).then_some((person, place))
     }
 
@@ -221,10 +240,12 @@ fn share(hash: u64) -> f64 {
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_millis(20_000 * DAY);
+
     fn people(world: &World, count: usize) -> Vec<(Person, Vec<usize>)> {
         (0..count)
             .map(|number| world.person(&format!("oUnion{number:022}")))
-            .map(|person| (person, world.corps_of(person).collect()))
+            .map(|person| (person, world.corps_of(person, NOW).collect()))
             .collect()
     }
 
@@ -266,17 +287,35 @@ mod tests {
                 assert!(id.as_str().starts_with("wm") && id.as_str().len() == 32);
                 assert!(seen.insert(id));
                 assert_eq!(
-                    world.read_external_userid(id.as_str()),
+                    world.read_external_userid(id.as_str(), NOW),
                     Some((person, place))
                 );
             }
         }
         assert_eq!(
-            world.read_external_userid("wm000000000000000000000000000000"),
+            world.read_external_userid("wm000000000000000000000000000000", NOW),
             None
         );
-        assert_eq!(world.read_external_userid("wm"), None);
-        assert_eq!(world.read_external_userid("wméééééééééééééééé"), None);
+        assert_eq!(world.read_external_userid("wm", NOW), None);
+        assert_eq!(world.read_external_userid("wméééééééééééééééé", NOW), None);
+    }
+
+    #[test]
+    fn a_share_of_the_people_changes_corps_every_day() {
+        let options = WorldOptions {
+            changing: 0.02,
+            ..WorldOptions::default()
+        };
+        let world = World::new(1, options);
+        let at = |day: i64| Timestamp::from_millis((20_000 + day) * DAY);
+        let corps = |person, day| world.corps_of(person, at(day)).collect::<Vec<_>>();
+        let people: Vec<_> = (0..5_000).map(|n| world.person(&format!("o{n}"))).collect();
+        for day in 0..10 {
+            let changed = |person: &&Person| corps(**person, day) != corps(**person, day + 1);
+            let changed = people.iter().filter(changed).count();
+            // Some of those who change end up where they were.
+            assert!((40..=130).contains(&changed), "{changed}");
+        }
     }
 
     #[test]

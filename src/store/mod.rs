@@ -31,6 +31,7 @@
 //! in the file, and everything committed before is. Opening and [`Store::bind_corp`] have errors of
 //! their own, which are named there.
 
+mod changes;
 mod commit;
 mod corps;
 mod counters;
@@ -52,6 +53,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
+pub use changes::{Change, CorpChanges};
 pub use commit::{Batch, Cursor, Settled};
 pub use counters::Charged;
 pub use error::{FileKind, Result, StoreError};

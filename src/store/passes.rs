@@ -171,7 +171,7 @@ impl<'s> Passes<'s> {
     }
 
     /// Closes a pass: nothing is due in it any more, or nobody wants it any more.
-    pub(crate) fn close(&self, id: PassId, now: Timestamp) -> Result<()> {
+    pub fn close(&self, id: PassId, now: Timestamp) -> Result<()> {
         let sql = "UPDATE passes SET closed_at = ?2 WHERE id = ?1";
         self.db.execute(sql, (id.0, now.as_millis()))?;
         Ok(())

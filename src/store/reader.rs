@@ -25,11 +25,11 @@ use crate::{
 
 /// The job file, open for reading.
 pub struct Reader<'s> {
-    db: ReadConnection<'s>,
+    pub(super) db: ReadConnection<'s>,
 }
 
 /// A connection of its own, or that of a writer.
-enum ReadConnection<'s> {
+pub(super) enum ReadConnection<'s> {
     Own(Connection),
     Writers(&'s Connection),
 }

@@ -14,6 +14,7 @@ mod corp;
 mod eta;
 mod faults;
 mod house;
+mod passes;
 mod quota;
 mod resume;
 mod scenario;

@@ -166,7 +166,10 @@ async fn both_endpoints_answer_over_the_same_client() {
         let world = simulator.world();
         let person = world.person(&subject(None).unionid);
         let pending_id = world.pending_id(person).as_str().to_owned();
-        (world.corps_of(person).count(), pending_id)
+        (
+            world.corps_of(person, Timestamp::default()).count(),
+            pending_id,
+        )
     };
     // Whatever corp the row names: this API has no such field.
     let elsewhere = subject(Some("wpNoSuchCorp"));

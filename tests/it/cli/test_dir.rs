@@ -13,6 +13,7 @@ use std::{
 };
 
 use idferry::{
+    clock::Timestamp,
     sim::{LaneStats, Latency, SimOptions, Simulator},
     wecom::Endpoint,
 };
@@ -458,7 +459,10 @@ pub(super) fn expected<'a>(
             format!("{},{}", world.corps()[place].corpid, id.as_str())
         };
         // In the order of the corpids: that of the replies may change.
-        let mut links: Vec<_> = world.corps_of(person).map(link).collect();
+        let mut links: Vec<_> = world
+            .corps_of(person, Timestamp::default())
+            .map(link)
+            .collect();
         links.sort();
         if links.is_empty() {
             csv += &format!("{unionid},{openid},,,,unlinked,0\n");

@@ -180,7 +180,7 @@ fn has_the_right_links(answer: &SubjectRecord, remote: &SimulatedRemote) {
     let world = remote.world();
     let person = world.person(&answer.unionid);
     assert_eq!(world.rejection(person, &answer.openid), None, "answered");
-    let known = world.corps_of(person).filter(|place| {
+    let known = world.corps_of(person, answer.at.unwrap()).filter(|place| {
         let corp = &world.corps()[*place].corpid;
         answer.corpid.as_ref().is_none_or(|only| only == corp)
     });
