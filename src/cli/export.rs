@@ -6,7 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::{args::StateFile, console::say, outputs, signals::Signals, values::outcome};
 use crate::{
-    export::{Filter, Format, Target},
+    export::{Filter, Format, Target, file_stem},
     format::counted,
     job::{self, Error, Exit, stem},
     model::State,
@@ -22,12 +22,15 @@ pub(super) struct Args {
     /// Replace an existing file that this job did not write; never an input or the job file.
     #[arg(long)]
     overwrite: bool,
-    /// The format of the results.
-    #[arg(long, value_parser = format(), default_value_t = Format::ALL[0])]
-    format: Format,
+    /// The format of the results [default: that of FILE's suffix, else csv].
+    #[arg(long, value_parser = format())]
+    format: Option<Format>,
     /// Only subjects with this outcome: queued, linked, unlinked, rejected or parked (repeatable).
     #[arg(long = "outcome", value_name = "OUTCOME", value_parser = outcome)]
     outcomes: Vec<State>,
+    /// Only the lines of this downstream corp.
+    #[arg(long, value_name = "ID")]
+    corpid: Option<String>,
     #[command(flatten)]
     state: StateFile,
     /// Use the sandbox's job file, sandbox.db.
@@ -52,8 +55,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     outputs::guard(&args.state, &file, &files, args.overwrite)?.admit_results(&target)?;
     let filter = Filter {
         states: args.outcomes.clone(),
+        corpid: args.corpid.clone(),
     };
-    let lines = job::export(&reader, &target, args.format, &filter)?;
+    let format = args.format.unwrap_or_else(|| Format::of(&target));
+    let lines = job::export(&reader, &target, format, &filter)?;
     if let Some(lines) = lines
         && target != Target::Stdout
     {
@@ -65,12 +70,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
 impl Args {
     /// All results go where a run writes them; a part of them never replaces them.
     fn default_output(&self, reader: &Reader) -> Result<PathBuf, Error> {
-        let names: Vec<_> = self.outcomes.iter().map(|state| state.as_str()).collect();
+        let outcomes = self.outcomes.iter().map(|state| state.as_str().to_owned());
+        let corpid = self.corpid.as_deref().map(file_stem);
+        let names: Vec<_> = corpid.into_iter().chain(outcomes).collect();
         let part = match &*names {
             [] => "links".to_owned(),
             names => names.join("-"),
         };
-        let suffix = format!("{part}.{}", self.format);
+        let format = self.format.unwrap_or(Format::ALL[0]);
+        let suffix = format!("{part}.{format}");
         Ok(outputs::default_name(&stem(reader)?, self.sandbox, &suffix))
     }
 }

@@ -101,6 +101,31 @@ fn the_results_can_be_had_at_any_time() {
 }
 
 #[test]
+fn a_part_of_the_results_has_a_name_of_its_own() {
+    let (dir, _simulator) = finished();
+    let whole = dir.read("fans.links.csv");
+    let linked = |line: &&str| line.contains(",linked,");
+    let corpid = whole.lines().find(linked).unwrap().split(',').nth(2).unwrap();
+    let of_corp: Vec<_> = whole.lines().filter(|line| line.contains(corpid)).collect();
+
+    dir.idferry("export --corpid").arg(corpid).exits(0);
+    let part = dir.read(&format!("fans.{corpid}.csv"));
+    assert_eq!(part.lines().skip(1).collect::<Vec<_>>(), of_corp);
+    dir.idferry("export -o x.jsonl --outcome rejected --outcome parked")
+        .exits(0)
+        .says("x.jsonl: 3 lines");
+    assert_eq!(dir.read("x.jsonl").matches("\"corpid\":null").count(), 3);
+    dir.idferry("export --format jsonl").exits(0);
+    let json = dir.read("fans.links.jsonl");
+    assert_eq!(json.lines().count(), whole.lines().count() - 1);
+    // Results are no input, whatever their format.
+    dir.idferry("run fans.links.jsonl --budget 0")
+        .exits(2)
+        .says("fans.links.jsonl is a results file of idferry");
+    assert_eq!(dir.read("fans.links.csv"), whole);
+}
+
+#[test]
 fn without_a_state_file_there_is_nothing_to_tell() {
     let dir = TestDir::new();
     for command in [
