@@ -152,8 +152,8 @@ fn json_lines_say_what_the_table_says() {
     let target = Target::File(folder.path().join("x.jsonl"));
     assert_eq!(Format::of(&target), Format::Jsonl);
     let filter = Filter::default();
-    let lines = publish_results(&store.reader(), &target, Format::Jsonl, &filter).unwrap();
-    assert_eq!(lines, 8);
+    let file = publish_results(&store.reader(), &target, Format::Jsonl, &filter, false).unwrap();
+    assert_eq!(file.lines, 8);
     let text = fs::read_to_string(folder.path().join("x.jsonl")).unwrap();
     insta::assert_snapshot!(text.lines().step_by(3).collect::<Vec<_>>().join("\n"), @r#"
     {"unionid":"u1","openid":"o\"x\"","corpid":"wwA","external_userid":"wmA","pending_id":null,"state":"linked","errcode":0,"resolved_at":"2026-11-22T12:00:00+08:00"}
@@ -172,8 +172,8 @@ fn exporting_twice_gives_the_same_bytes() {
     let paths = ["one.csv", "two.csv"].map(|name| folder.path().join(name));
     for path in &paths {
         let target = Target::File(path.clone());
-        let lines = publish_results(&reader, &target, Format::Csv, &Filter::default());
-        assert_eq!(lines.unwrap(), 8);
+        let lines = publish_results(&reader, &target, Format::Csv, &Filter::default(), false);
+        assert_eq!(lines.unwrap().lines, 8);
     }
     let [one, two] = paths.map(|path| fs::read(path).unwrap());
     assert_eq!(one, two);
