@@ -6,7 +6,6 @@ use super::{
     error::ExportError,
     filter::Filter,
     format::{Format, FormattedLines},
-    line::for_each_line,
     manifest::ExportedFile,
     partition::{Part, Partition},
     publish::Target,
@@ -37,7 +36,7 @@ pub(crate) fn publish_by_corp(
         let lines = format.lines(partition.part(), buffer)?;
         parts.insert(file.corpid.clone(), CorpLines { lines, count: 0 });
     }
-    for_each_line(reader, filter, |line| match parts.get_mut(line.corpid) {
+    filter.for_each_line(reader, |line| match parts.get_mut(line.corpid) {
         Some(part) if !line.external_userid.is_empty() => {
             part.count += 1;
             part.lines.line(line)

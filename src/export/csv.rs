@@ -7,7 +7,7 @@ use csv::{Terminator, Writer, WriterBuilder};
 use super::{
     error::ExportError,
     filter::Filter,
-    line::{ResultLine, TimestampText, for_each_line},
+    line::{ResultLine, TimestampText},
 };
 use crate::{
     intake::{RESULTS_COLUMNS, escaped},
@@ -25,7 +25,7 @@ pub(super) const BUFFER: usize = 128 * 1024;
 /// [`ExportError::Store`] for the job file.
 pub fn write_csv(reader: &Reader, out: impl Write, filter: &Filter) -> Result<u64, ExportError> {
     let mut table = CsvLines::begin(out, BUFFER)?;
-    let lines = for_each_line(reader, filter, |line| table.line(line))?;
+    let lines = filter.for_each_line(reader, |line| table.line(line))?;
     table.csv.flush()?;
     Ok(lines)
 }

@@ -2,9 +2,8 @@
 
 use std::{fmt, io::Write, str::FromStr};
 
-use super::{
-    csv::CsvLines, error::ExportError, jsonl::JsonLines, line::ResultLine, publish::Target,
-};
+use super::csv::CsvLines;
+use super::{error::ExportError, jsonl::JsonLines, line::ResultLine, publish::Target};
 
 /// The format of a results file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +45,7 @@ impl Format {
         buffer: usize,
     ) -> Result<FormattedLines<W>, ExportError> {
         Ok(match self {
-            Self::Csv => FormattedLines::Csv(CsvLines::begin(out, buffer)?),
+            Self::Csv => FormattedLines::Csv(CsvLines::begin(out, buffer)?.into()),
             Self::Jsonl => FormattedLines::Jsonl(JsonLines::new(out, buffer)),
         })
     }
@@ -54,7 +53,7 @@ impl Format {
 
 /// Writes lines of the results in a format.
 pub(super) enum FormattedLines<W: Write> {
-    Csv(CsvLines<W>),
+    Csv(Box<CsvLines<W>>),
     Jsonl(JsonLines<W>),
 }
 

@@ -19,7 +19,7 @@ pub(super) struct JsonLines<W: Write> {
 
 /// The columns, in their order.
 #[derive(Serialize)]
-struct JsonLine<'a> {
+struct ResultObject<'a> {
     unionid: &'a str,
     openid: &'a str,
     corpid: Option<&'a str>,
@@ -41,7 +41,7 @@ impl<W: Write> JsonLines<W> {
 
     pub(super) fn line(&mut self, line: &ResultLine<'_>) -> Result<(), ExportError> {
         let present = |text| Some(text).filter(|text: &&str| !text.is_empty());
-        let object = JsonLine {
+        let object = ResultObject {
             unionid: line.unionid,
             openid: line.openid,
             corpid: present(line.corpid),

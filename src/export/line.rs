@@ -3,12 +3,8 @@
 //! One line per link, in order of first appearance and, within a subject, by corpid and
 //! external_userid. A subject without a link has one line.
 
-use super::{error::ExportError, filter::Filter};
-use crate::{
-    clock::Timestamp,
-    model::State,
-    store::{Reader, SubjectRecord},
-};
+use super::error::ExportError;
+use crate::{clock::Timestamp, model::State, store::SubjectRecord};
 
 /// A line of the results; what there is not is empty.
 pub(super) struct ResultLine<'a> {
@@ -54,26 +50,6 @@ pub(super) fn lines_of(
         ))?;
     }
     Ok(())
-}
-
-/// Passes every line that `filter` selects to `each`, until an error of `each`. Returns their
-/// number.
-pub(super) fn for_each_line(
-    reader: &Reader,
-    filter: &Filter,
-    mut each: impl FnMut(&ResultLine<'_>) -> Result<(), ExportError>,
-) -> Result<u64, ExportError> {
-    let mut lines = 0;
-    reader.for_each_subject(|subject| {
-        lines_of(subject, |line| {
-            if filter.selects(line) {
-                lines += 1;
-                each(line)?;
-            }
-            Ok(())
-        })
-    })?;
-    Ok(lines)
 }
 
 /// The text of the timestamp that was formatted last: hundreds of subjects in a row were answered

@@ -29,7 +29,8 @@ pub(crate) use manifest::{ExportedFile, publish_manifest};
 pub(crate) use part::folder_of;
 pub(crate) use publish::{Target, file_mark};
 
-use self::{csv::BUFFER, line::for_each_line, rejects::write_rejects};
+use self::csv::BUFFER;
+use self::rejects::write_rejects;
 use crate::store::Reader;
 
 /// Writes the results to `target`. After an error a file that was there before is unchanged. With
@@ -42,7 +43,7 @@ pub(crate) fn publish_results(
     hashed: bool,
 ) -> Result<ExportedFile, ExportError> {
     let mut results = format.lines(target.open(hashed)?, BUFFER)?;
-    let lines = for_each_line(reader, filter, |line| results.line(line))?;
+    let lines = filter.for_each_line(reader, |line| results.line(line))?;
     Ok(ExportedFile {
         target: target.clone(),
         corpid: filter.corpid.clone(),

@@ -157,6 +157,7 @@ impl Write for Publication {
 }
 
 /// What was written, as it lies there: compressed, if it is.
+#[derive(Debug)]
 pub(crate) struct WrittenBytes {
     pub(crate) bytes: u64,
     /// In hexadecimal, if the target was opened for it.
