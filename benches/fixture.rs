@@ -14,7 +14,7 @@ use idferry::{
     ledger::{Ledger, LedgerAccount},
     model::{Api, Limits, Link, Outcome, Row, State, SubjectId, WindowKind},
     quota::{Account, CallKind, Quota, WriterId},
-    store::{Batch, Charged, RunId, RunProgress, Settled, Store},
+    store::{Batch, Charged, Cursor, RunId, RunProgress, Settled, Store},
 };
 
 /// A CSV table of `rows` rows.
@@ -144,7 +144,7 @@ impl Fixture {
         let progress = RunProgress::default();
         let batch = Batch {
             settled,
-            watermark: settled.last().map(|settled| settled.subject),
+            cursor: settled.last().map(|settled| Cursor::Queue(settled.subject)),
             progress: (self.run, &progress),
         };
         let want = Some((CallKind::Standard, calls));

@@ -48,6 +48,7 @@ pub(crate) struct WecomSection {
 }
 
 /// `[run]`
+// fields: one for each flag.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RunSection {
@@ -80,6 +81,10 @@ pub(crate) struct RunSection {
     pub(crate) delimiter: Option<String>,
     /// `--corpid`
     pub(crate) corpid: Option<String>,
+    /// `--unlinked-after`
+    pub(crate) unlinked_after: Option<String>,
+    /// `--linked-after`
+    pub(crate) linked_after: Option<String>,
 }
 
 /// A configuration that cannot be used.

@@ -145,6 +145,9 @@ pub(super) struct FileFlags {
     /// .sandbox.rejects.csv].
     #[arg(long, value_name = "FILE")]
     pub(super) rejects: Option<PathBuf>,
+    /// Write the links that this run gained and lost to FILE, with a column change.
+    #[arg(long, value_name = "FILE")]
+    pub(super) changes: Option<PathBuf>,
     /// Replace existing files that this job did not write; never an input or the job file.
     #[arg(long)]
     pub(super) overwrite: bool,

@@ -1,11 +1,15 @@
 //! `idferry export`: the results so far, during a run or after it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::{args::StateFile, console::say, outputs, signals::Signals, values::outcome};
 use crate::{
+    clock::Timestamp,
     export::{Filter, Format, Target, file_stem},
     format::counted,
     job::{Error, Exit, HandOver, OutputGuard, default_manifest, stem},
@@ -31,6 +35,10 @@ pub(super) struct Args {
     /// Only the lines of this downstream corp.
     #[arg(long, value_name = "ID")]
     corpid: Option<String>,
+    /// Only links gained or lost since the latest run began, since the run of a number (`idferry runs`),
+    /// or since a moment such as 2026-11-20T00:00+08:00; the column change says added or removed.
+    #[arg(long, value_name = "last|RUN|TIME")]
+    changed_since: Option<Since>,
     /// A file for each downstream corp, named by its corpid, with its own links and nothing else.
     #[arg(long, value_name = "COLUMN", value_parser = ["corpid"], requires = "dir", conflicts_with = "output")]
     by: Option<String>,
@@ -46,6 +54,44 @@ pub(super) struct Args {
     /// Use the sandbox's job file, sandbox.db.
     #[arg(long)]
     sandbox: bool,
+}
+
+/// Since when links are compared.
+#[derive(Clone, Copy)]
+enum Since {
+    LatestRun,
+    Run(i64),
+    Moment(Timestamp),
+}
+
+impl FromStr for Since {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        if word == "last" {
+            return Ok(Self::LatestRun);
+        }
+        let moment = || Timestamp::parse(word).map(Self::Moment);
+        let run = word.parse().map(Self::Run);
+        run.or_else(|_| moment()).map_err(|_| {
+            "last, the number of a run, or a time such as 2026-11-20T00:00+08:00".into()
+        })
+    }
+}
+
+impl Since {
+    fn moment(self, reader: &Reader) -> Result<Timestamp, Error> {
+        let (number, found) = match self {
+            Self::Moment(at) => return Ok(at),
+            Self::Run(number) => (number.to_string(), reader.run_began(Some(number))?),
+            Self::LatestRun => ("any number".to_owned(), reader.run_began(None)?),
+        };
+        found.ok_or_else(|| {
+            Error::usage(format!(
+                "the job file has no run of {number}; `idferry runs` lists them"
+            ))
+        })
+    }
 }
 
 /// Reads a name that [`Format`] lists.
@@ -127,6 +173,10 @@ impl Args {
             filter: Filter {
                 states: self.outcomes.clone(),
                 corpid: self.corpid.clone(),
+                changed_since: self
+                    .changed_since
+                    .map(|since| since.moment(reader))
+                    .transpose()?,
             },
             manifest,
         })
@@ -136,7 +186,9 @@ impl Args {
     fn default_output(&self, reader: &Reader) -> Result<PathBuf, Error> {
         let outcomes = self.outcomes.iter().map(|state| state.as_str().to_owned());
         let corpid = self.corpid.as_deref().map(file_stem);
-        let names: Vec<_> = corpid.into_iter().chain(outcomes).collect();
+        let changes = self.changed_since.map(|_| "changes".to_owned());
+        let names = corpid.into_iter().chain(outcomes).chain(changes);
+        let names: Vec<_> = names.collect();
         let part = match &*names {
             [] => "links".to_owned(),
             names => names.join("-"),

@@ -1,7 +1,7 @@
 //! The command line: parses, calls [`job`](crate::job), prints what [`report`](crate::report) says.
 //!
 //! One file for each command. Beside them: `args` and `values` (flags that commands
-//! share, and how they are read), `operator` (prompts and progress), `outputs` (which files are inputs, which are replaced), `progress` (which reporter), `console` (standard error), `signals`, `open_files` (the limit of them),
+//! share, and how they are read), `operator` (prompts and progress), `outputs` (which files are inputs, which are replaced), `progress` (which reporter), `console` (standard error), `signals`, `open_files` (the limit of them), `refresh` (how old answers may get),
 //! `next_command` (the command to type next).
 
 mod args;
@@ -15,7 +15,9 @@ mod outputs;
 mod plan;
 mod progress;
 mod quota;
+mod refresh;
 mod rehearse;
+mod resync;
 mod retry;
 mod run;
 mod signals;
@@ -45,13 +47,15 @@ struct Cli {
 enum Command {
     /// Import the inputs, look every subject up, export. Re-run the same command to resume.
     Run(Box<run::Args>),
+    /// As run, and ask again for answers that have grown old; for a nightly cron job.
+    Resync(Box<resync::Args>),
     /// Estimate how long a run takes, with and without a ticket. Sends nothing, changes nothing.
-    Plan(plan::Args),
+    Plan(Box<plan::Args>),
     /// Run against an in-memory simulator in virtual time: weeks in seconds.
     Rehearse(Box<rehearse::Args>),
     /// Show what the job does, why it waits, and how much quota is left, also during a run.
     Status(status::Args),
-    /// Put subjects with chosen outcomes back in the queue.
+    /// Ask for chosen answers again with the next run; old ones stay until new ones come.
     Retry(retry::Args),
     /// Write the results so far, also during a run.
     Export(export::Args),
@@ -80,6 +84,7 @@ pub fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Run(args) => run::run(*args, &cli.output, &next),
+        Command::Resync(args) => resync::run(*args, &cli.output, &next),
         Command::Plan(args) => plan::run(&args, &next),
         Command::Rehearse(args) => rehearse::run(&args, &next),
         Command::Status(args) => status::run(&args),
@@ -102,9 +107,11 @@ fn parse() -> Result<(Cli, NextCommand), clap::Error> {
     // Global flags become arguments of every subcommand.
     command.build();
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
-    let (_, given) = matches.subcommand().unwrap_or(("", &matches));
-    let next = match command.find_subcommand("run") {
-        Some(run) => NextCommand::of(run, given),
+    let (name, given) = matches.subcommand().unwrap_or(("", &matches));
+    // Whatever else was typed, the job goes on by a run.
+    let resumed = if name == "resync" { name } else { "run" };
+    let next = match command.find_subcommand(resumed) {
+        Some(resumed) => NextCommand::of(resumed, given),
         None => NextCommand::default(),
     };
     Ok((Cli::from_arg_matches(&matches)?, next))

@@ -7,9 +7,12 @@ use clap::{Arg, ArgAction, ArgMatches, Command, parser::ValueSource};
 /// The flags that name the job file, by their ids.
 const JOB_FILE: [&str; 3] = ["state", "config", "sandbox"];
 
-/// The arguments given on the command line that `idferry run` takes too, in their order.
+/// The command that goes on with the job, and those arguments given on the command line that it takes,
+/// in their order.
 #[derive(Default)]
 pub(super) struct NextCommand {
+    /// `run` or `resync`.
+    name: String,
     given: Vec<Given>,
 }
 
@@ -23,7 +26,7 @@ struct Given {
 }
 
 impl NextCommand {
-    /// What `matches`, of any subcommand, has in common with `run`.
+    /// What `matches`, of any subcommand, has in common with `run`, the command that goes on.
     pub(super) fn of(run: &Command, matches: &ArgMatches) -> Self {
         let ids: Vec<_> = matches.ids().collect();
         let common = run.get_arguments().filter(|arg| {
@@ -32,12 +35,13 @@ impl NextCommand {
         });
         let mut given: Vec<_> = common.flat_map(|arg| given(arg, matches)).collect();
         given.sort_by_key(|given| given.place);
-        Self { given }
+        let name = run.get_name().to_owned();
+        Self { name, given }
     }
 
     /// `idferry run` with the arguments.
     pub(super) fn run(&self) -> String {
-        joined(["idferry run".to_owned(), self.arguments()])
+        joined([format!("idferry {}", self.name), self.arguments()])
     }
 
     /// `idferry run INPUT` with the arguments, for commands without inputs of their own.
@@ -142,7 +146,7 @@ mod tests {
             "encoding" => "gb18030",
             "delimiter" => ";",
             "corpid" => "wpDealer",
-            "state" | "ledger" | "config" | "output" | "rejects" => "a b.file",
+            "state" | "ledger" | "config" | "output" | "rejects" | "changes" => "a b.file",
             "base-url" => "http://127.0.0.1:1",
             "ticket" => "stored",
             "quota" => "business.hour=5",

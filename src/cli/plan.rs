@@ -5,6 +5,7 @@ use super::{
     console::{print, print_json, say},
     next_command::NextCommand,
     outputs::without_own_files,
+    refresh::RefreshFlags,
 };
 use crate::{
     clock::Clock,
@@ -12,11 +13,35 @@ use crate::{
     format::counted,
     job::{Error, Exit, JobFiles, OutputGuard, ScratchCopy, ScratchUse, Session, SessionSettings},
     model::State,
-    plan::{Plan, PlannedSubjects, render},
+    plan::{Plan, PlannedSubjects, ResyncPlan, ResyncWork, render},
+    store::{PassOrigin, Reader, StoreError},
 };
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    of: Option<PlanOf>,
+    #[command(flatten)]
+    planned: PlanArgs,
+}
+
+#[derive(clap::Subcommand)]
+enum PlanOf {
+    /// What tonight's resync costs, and how old answers get.
+    Resync {
+        #[command(flatten)]
+        planned: PlanArgs,
+        #[command(flatten)]
+        refresh: RefreshFlags,
+        /// Calls of one night [default: what a day's quota allows].
+        #[arg(long, value_name = "N")]
+        budget: Option<u64>,
+    },
+}
+
+#[derive(clap::Args)]
+struct PlanArgs {
     #[command(flatten)]
     inputs: Inputs,
     #[command(flatten)]
@@ -29,34 +54,85 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
-    let file = args.state.file()?.run;
-    let copy = scratch_copy(&args.inputs, &args.state, &file, ScratchUse::Plan)?;
-    let settings = SessionSettings {
-        quota: args.quota.quota(&file)?,
-        concurrency: args.quota.concurrency(&file),
-        ..SessionSettings::default()
-    };
-    let clock = Clock::system();
-    let files = JobFiles {
-        job: copy.folder.job_file(),
-        ..args.state.files(&file, false)?
-    };
-    let session = Session::open(files, settings, clock)?;
-    let tally = PlannedSubjects {
-        lines: copy.lines,
-        rejected: copy.invalid,
-        subjects: copy.tally.total(),
-        answered: copy.tally.answered(),
-        calls: copy.tally.of(State::Queued),
-    };
-    let now = clock.now();
-    let plan = Plan::compute(tally, &session.forecast_input()?, now, &next.arguments());
-    // A reader who closed the pipe has read enough.
-    let _ = match args.json {
-        true => print_json(&plan),
-        false => print(&render(&plan, now)),
-    };
-    Ok(Exit::Done)
+    match &args.of {
+        None => args.planned.run(next),
+        Some(PlanOf::Resync {
+            planned,
+            refresh,
+            budget,
+        }) => planned.resync(refresh, *budget),
+    }
+}
+
+impl PlanArgs {
+    fn run(&self, next: &NextCommand) -> Result<Exit, Error> {
+        let (copy, session, clock) = self.scratch()?;
+        let tally = PlannedSubjects {
+            lines: copy.lines,
+            rejected: copy.invalid,
+            subjects: copy.tally.total(),
+            answered: copy.tally.answered(),
+            calls: copy.left,
+        };
+        let now = clock.now();
+        let plan = Plan::compute(tally, &session.forecast_input()?, now, &next.arguments());
+        // A reader who closed the pipe has read enough.
+        let _ = match self.json {
+            true => print_json(&plan),
+            false => print(&render(&plan, now)),
+        };
+        Ok(Exit::Done)
+    }
+
+    fn resync(&self, refresh: &RefreshFlags, budget: Option<u64>) -> Result<Exit, Error> {
+        let file = self.state.file()?.run;
+        let refresh = refresh.refresh(&file)?;
+        let (copy, session, clock) = self.scratch()?;
+        let due = match Reader::open(&self.state.path(&file, false)) {
+            Ok(reader) => refresh.due(&reader, clock.now())?,
+            Err(StoreError::Missing { .. }) => Vec::new(),
+            Err(why) => return Err(why.into()),
+        };
+        let of = |origin| {
+            due.iter()
+                .filter(|(pass, _)| *pass == origin)
+                .map(|(_, due)| due)
+                .sum()
+        };
+        let work = ResyncWork {
+            new: copy.tally.of(State::Queued),
+            retried: of(PassOrigin::Retry),
+            parked: of(PassOrigin::Parked),
+            unlinked: of(PassOrigin::Unlinked),
+            linked: of(PassOrigin::Linked),
+            all_unlinked: (copy.tally.of(State::Unlinked), refresh.unlinked_after),
+            all_linked: (copy.tally.of(State::Linked), refresh.linked_after),
+        };
+        let plan = ResyncPlan::compute(&work, &session.forecast_input()?, budget);
+        let _ = match self.json {
+            true => print_json(&plan),
+            false => print(&plan.render()),
+        };
+        Ok(Exit::Done)
+    }
+
+    /// A scratch copy of the job with the inputs imported, and a session of it.
+    fn scratch(&self) -> Result<(ScratchCopy, Session, Clock), Error> {
+        let file = self.state.file()?.run;
+        let copy = scratch_copy(&self.inputs, &self.state, &file, ScratchUse::Plan)?;
+        let settings = SessionSettings {
+            quota: self.quota.quota(&file)?,
+            concurrency: self.quota.concurrency(&file),
+            ..SessionSettings::default()
+        };
+        let clock = Clock::system();
+        let files = JobFiles {
+            job: copy.folder.job_file(),
+            ..self.state.files(&file, false)?
+        };
+        let session = Session::open(files, settings, clock)?;
+        Ok((copy, session, clock))
+    }
 }
 
 /// Makes a scratch job as if the inputs were imported, and says how many of its lines are invalid.

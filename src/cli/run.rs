@@ -12,17 +12,19 @@ use super::{
     operator::{Consent, TerminalOperator},
     outputs,
     progress::{self, ProgressMode},
+    refresh::RefreshFlags,
     signals::Signals,
     values::{environment, in_file, or_file},
 };
 use crate::{
     clock::Clock,
-    config::{self, ConfigFile, WecomSection},
+    config::{self, ConfigFile, RunSection, WecomSection},
     export::Target,
     gate::Concurrency,
     intake::{Input, ReadOptions},
     job::{
-        Connection, Credentials, Error, Exit, JobFiles, RunOutcome, Session, SessionSettings, stem,
+        Connection, Credentials, Error, Exit, JobFiles, Refresh, RunOutcome, Session,
+        SessionSettings, stem,
     },
     report::{Summary, phrases},
     runner::RunOptions,
@@ -60,18 +62,52 @@ pub(super) struct Args {
     yes: bool,
 }
 
+/// What a run is for.
+pub(super) enum RunKind {
+    /// What is new.
+    Run,
+    /// What is new, and answers that have grown old.
+    Resync(RefreshFlags),
+}
+
+impl RunKind {
+    const fn command(&self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Resync(_) => "resync",
+        }
+    }
+
+    fn refresh(&self, file: &RunSection) -> Result<Option<Refresh>, Error> {
+        match self {
+            Self::Run => Ok(None),
+            Self::Resync(flags) => flags.refresh(file).map(Some),
+        }
+    }
+}
+
 pub(super) fn run(args: Args, output: &OutputFlags, next: &NextCommand) -> Result<Exit, Error> {
+    execute(args, RunKind::Run, output, next)
+}
+
+/// Imports, makes the calls, exports.
+pub(super) fn execute(
+    args: Args,
+    kind: RunKind,
+    output: &OutputFlags,
+    next: &NextCommand,
+) -> Result<Exit, Error> {
     // Before anything else opens files.
     open_files::bounded(Concurrency::Fixed(1), false)?;
     let signals = Signals::listen()?;
     let file = args.state.file()?;
     let reporter = progress::start(args.progress(&file)?, output);
-    let settings = RunSettings::resolve(args, file, output.quiet)?;
+    let settings = RunSettings::resolve(args, file, &kind, output.quiet)?;
     let mut operator = TerminalOperator::new(reporter, signals, settings.consent);
     let mut session = settings.open_session()?;
     import(&mut session, &settings, output)?;
 
-    let run = session.begin("run")?;
+    let run = session.begin(kind.command())?;
     let driven = drive(&mut session, run, &settings, &mut operator);
     // Recorded before the export: an interrupt of that finds a run that has ended.
     let exit = driven
@@ -81,14 +117,14 @@ pub(super) fn run(args: Args, output: &OutputFlags, next: &NextCommand) -> Resul
     operator.calls_finished();
     let outcome = driven?;
 
-    let exported = session.export(&settings.files.results);
+    let exported = settings.files.export(&session, run);
     let exit = exported.as_ref().map_or_else(|error| error.exit, |_| exit);
     if exit != outcome.exit {
         recorded = session.end(run, exit);
     }
     // The counts are printed before why the results are missing.
     let lines = exported.as_ref().ok().copied().flatten();
-    let summary = settings.summary(&session, outcome, lines, next)?;
+    let summary = settings.summary(&session, run, outcome, lines, next)?;
     console::summarise(&Summary { exit, ..summary }, output);
     exported?;
     recorded?;
@@ -148,7 +184,7 @@ struct RunSettings {
 }
 
 impl RunSettings {
-    fn resolve(args: Args, file: ConfigFile, quiet: bool) -> Result<Self, Error> {
+    fn resolve(args: Args, file: ConfigFile, kind: &RunKind, quiet: bool) -> Result<Self, Error> {
         let input_options = args.inputs.options(&file.run)?;
         let job = args.state.files(&file.run, args.sandbox)?;
         let clock = Clock::system();
@@ -171,7 +207,7 @@ impl RunSettings {
                 seed: fastrand::u64(..),
                 ..args.stop.options(&file.run, clock.now())?
             },
-            refresh: None,
+            refresh: kind.refresh(&file.run)?,
             crash_after: None,
         };
         Ok(Self {
@@ -217,6 +253,7 @@ impl RunSettings {
     fn summary(
         &self,
         session: &Session,
+        run: RunId,
         outcome: RunOutcome,
         lines: Option<u64>,
         next: &NextCommand,
@@ -229,6 +266,7 @@ impl RunSettings {
                 self.files.rejects.display().to_string(),
                 outcome.invalid_lines,
             )),
+            changes: session.changes(run)?,
             refusals: session.reader().refusals()?,
             lookup: errcode::lookup,
             windows: outcome.windows,
@@ -246,6 +284,7 @@ impl RunSettings {
 struct RunFiles {
     inputs: Vec<Input>,
     results: Target,
+    changes: Option<Target>,
     rejects: PathBuf,
 }
 
@@ -272,13 +311,29 @@ impl RunFiles {
         let results = Target::parse(&named(&flags.output, "links.csv"));
         let rejects = named(&flags.rejects, "rejects.csv");
         guard.protect_inputs(&inputs);
+        let changes = flags.changes.as_deref().map(Target::parse);
         guard.admit_results(&results)?;
+        if let Some(changes) = &changes {
+            guard.admit_changes(changes)?;
+        }
         guard.admit_rejects(&rejects, options)?;
         Ok(Self {
             inputs,
             results,
+            changes,
             rejects,
         })
+    }
+}
+
+impl RunFiles {
+    /// Writes the results, and what `run` has changed of them. Returns the lines of the results.
+    fn export(&self, session: &Session, run: RunId) -> Result<Option<u64>, Error> {
+        let lines = session.export(&self.results)?;
+        if let Some(changes) = &self.changes {
+            session.export_changes(run, changes)?;
+        }
+        Ok(lines)
     }
 }
 

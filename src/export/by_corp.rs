@@ -33,7 +33,7 @@ pub(crate) fn publish_by_corp(
     let buffer = (IN_MEMORY / files.len().max(1)).clamp(FEWEST, MOST);
     let mut parts = HashMap::new();
     for file in &files {
-        let lines = format.lines(partition.part(), buffer)?;
+        let lines = format.lines(partition.part(), buffer, filter)?;
         parts.insert(file.corpid.clone(), CorpLines { lines, count: 0 });
     }
     filter.for_each_line(reader, |line| match parts.get_mut(line.corpid) {

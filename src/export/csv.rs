@@ -10,7 +10,7 @@ use super::{
     line::{ResultLine, TimestampText},
 };
 use crate::{
-    intake::{RESULTS_COLUMNS, escaped},
+    intake::{CHANGE_COLUMN, RESULTS_COLUMNS, escaped},
     store::Reader,
 };
 
@@ -24,7 +24,7 @@ pub(super) const BUFFER: usize = 128 * 1024;
 /// [`ExportError::ClosedPipe`], [`ExportError::Full`] or [`ExportError::Write`] for `out`,
 /// [`ExportError::Store`] for the job file.
 pub fn write_csv(reader: &Reader, out: impl Write, filter: &Filter) -> Result<u64, ExportError> {
-    let mut table = CsvLines::begin(out, BUFFER)?;
+    let mut table = CsvLines::begin(out, BUFFER, filter)?;
     let lines = filter.for_each_line(reader, |line| table.line(line))?;
     table.csv.flush()?;
     Ok(lines)
@@ -46,9 +46,10 @@ pub(super) struct CsvLines<W: Write> {
 
 impl<W: Write> CsvLines<W> {
     /// Writes the header; `buffer` bytes are written at once.
-    pub(super) fn begin(out: W, buffer: usize) -> Result<Self, ExportError> {
+    pub(super) fn begin(out: W, buffer: usize, filter: &Filter) -> Result<Self, ExportError> {
         let mut csv = lf_writer().buffer_capacity(buffer).from_writer(out);
-        csv.write_record(RESULTS_COLUMNS)?;
+        let change = filter.changed_since.map(|_| CHANGE_COLUMN);
+        csv.write_record(RESULTS_COLUMNS.into_iter().chain(change))?;
         Ok(Self {
             csv,
             errcode: Vec::new(),
@@ -70,6 +71,9 @@ impl<W: Write> CsvLines<W> {
         csv.write_field(line.state.as_str())?;
         csv.write_field(&self.errcode)?;
         csv.write_field(self.resolved_at.of(line.at))?;
+        if let Some(change) = line.change {
+            csv.write_field(change)?;
+        }
         csv.write_record(None::<&[u8]>)?;
         Ok(())
     }

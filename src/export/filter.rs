@@ -2,11 +2,11 @@
 
 use super::{
     error::ExportError,
-    line::{ResultLine, lines_of},
+    line::{ResultLine, line_of_change, lines_of},
 };
-use crate::{model::State, store::Reader};
+use crate::{clock::Timestamp, model::State, store::Reader};
 
-/// Selects lines by the state of their subject and by their downstream corp.
+/// Selects lines by the state of their subject, by their downstream corp, and by what has changed.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// The states of the subjects to export; empty for all.
@@ -14,6 +14,8 @@ pub struct Filter {
     /// The only downstream corp whose lines are exported: its links, and the subjects that were
     /// looked for there only; `None` for all.
     pub corpid: Option<String>,
+    /// Only links that were gained or lost since this moment; `None` for what stands now.
+    pub changed_since: Option<Timestamp>,
 }
 
 impl Filter {
@@ -30,15 +32,19 @@ impl Filter {
         mut each: impl FnMut(&ResultLine<'_>) -> Result<(), ExportError>,
     ) -> Result<u64, ExportError> {
         let mut lines = 0;
-        reader.for_each_subject(|subject| {
-            lines_of(subject, |line| {
-                if self.selects(line) {
-                    lines += 1;
-                    each(line)?;
-                }
-                Ok(())
-            })
-        })?;
+        let mut selected = |line: &ResultLine<'_>| {
+            if self.selects(line) {
+                lines += 1;
+                each(line)?;
+            }
+            Ok(())
+        };
+        match self.changed_since {
+            Some(since) => {
+                reader.for_each_change(since, |change| selected(&line_of_change(change)))?;
+            }
+            None => reader.for_each_subject(|subject| lines_of(subject, &mut selected))?,
+        }
         Ok(lines)
     }
 }

@@ -3,7 +3,9 @@
 use std::{fmt, io::Write, str::FromStr};
 
 use super::csv::CsvLines;
-use super::{error::ExportError, jsonl::JsonLines, line::ResultLine, publish::Target};
+use super::{
+    error::ExportError, filter::Filter, jsonl::JsonLines, line::ResultLine, publish::Target,
+};
 
 /// The format of a results file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,14 +40,15 @@ impl Format {
         suffix.unwrap_or(Self::ALL[0])
     }
 
-    /// Returns a writer of lines in this format, which writes about `buffer` bytes at once.
+    /// Returns a writer of lines that `filter` selects in this format, which writes about `buffer` bytes at once.
     pub(super) fn lines<W: Write>(
         self,
         out: W,
         buffer: usize,
+        filter: &Filter,
     ) -> Result<FormattedLines<W>, ExportError> {
         Ok(match self {
-            Self::Csv => FormattedLines::Csv(CsvLines::begin(out, buffer)?.into()),
+            Self::Csv => FormattedLines::Csv(CsvLines::begin(out, buffer, filter)?.into()),
             Self::Jsonl => FormattedLines::Jsonl(JsonLines::new(out, buffer)),
         })
     }

@@ -28,6 +28,8 @@ struct ResultObject<'a> {
     state: &'static str,
     errcode: Option<i64>,
     resolved_at: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<&'static str>,
 }
 
 impl<W: Write> JsonLines<W> {
@@ -50,6 +52,7 @@ impl<W: Write> JsonLines<W> {
             state: line.state.as_str(),
             errcode: line.errcode,
             resolved_at: Some(self.resolved_at.of(line.at)).filter(|text| !text.is_empty()),
+            change: line.change,
         };
         serde_json::to_writer(&mut self.out, &object).map_err(io::Error::from)?;
         self.out.write_all(b"\n")?;

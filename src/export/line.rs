@@ -4,7 +4,11 @@
 //! external_userid. A subject without a link has one line.
 
 use super::error::ExportError;
-use crate::{clock::Timestamp, model::State, store::SubjectRecord};
+use crate::{
+    clock::Timestamp,
+    model::State,
+    store::{Change, SubjectRecord},
+};
 
 /// A line of the results; what there is not is empty.
 pub(super) struct ResultLine<'a> {
@@ -16,6 +20,8 @@ pub(super) struct ResultLine<'a> {
     pub(super) state: State,
     pub(super) errcode: Option<i64>,
     pub(super) at: Option<Timestamp>,
+    /// Whether the link was `added` or `removed`, in an export of changes.
+    pub(super) change: Option<&'static str>,
 }
 
 impl<'a> ResultLine<'a> {
@@ -29,7 +35,23 @@ impl<'a> ResultLine<'a> {
             state: subject.state,
             errcode: subject.errcode,
             at: subject.at,
+            change: None,
         }
+    }
+}
+
+/// The line of a link that was gained or lost.
+pub(super) fn line_of_change(change: &Change) -> ResultLine<'_> {
+    ResultLine {
+        unionid: &change.unionid,
+        openid: &change.openid,
+        corpid: &change.link.corpid,
+        external_userid: &change.link.external_userid,
+        pending_id: "",
+        state: change.state,
+        errcode: change.errcode,
+        at: change.at,
+        change: Some(if change.added { "added" } else { "removed" }),
     }
 }
 

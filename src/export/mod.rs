@@ -42,7 +42,7 @@ pub(crate) fn publish_results(
     filter: &Filter,
     hashed: bool,
 ) -> Result<ExportedFile, ExportError> {
-    let mut results = format.lines(target.open(hashed)?, BUFFER)?;
+    let mut results = format.lines(target.open(hashed)?, BUFFER, filter)?;
     let lines = filter.for_each_line(reader, |line| results.line(line))?;
     Ok(ExportedFile {
         target: target.clone(),

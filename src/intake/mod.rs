@@ -47,6 +47,7 @@ pub(crate) use input::Compression;
 pub use input::Input;
 pub(crate) use options::parse_delimiter;
 pub use options::{Columns, ReadOptions};
+pub(crate) use own_file::CHANGE_COLUMN;
 pub use own_file::RESULTS_COLUMNS;
 pub(crate) use own_file::{OwnFile, REJECTS_COLUMNS, escaped};
 pub(crate) use read_ahead::ReadAhead;

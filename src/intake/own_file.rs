@@ -17,6 +17,9 @@ pub const RESULTS_COLUMNS: [&str; 8] = [
     "resolved_at",
 ];
 
+/// The column after these in a file of changes.
+pub(crate) const CHANGE_COLUMN: &str = "change";
+
 /// The first columns of a rejects file, in their order; the other fields of the lines follow.
 pub(crate) const REJECTS_COLUMNS: [&str; 7] = [
     "source", "line", "column", "reason", "unionid", "openid", "corpid",
@@ -73,7 +76,7 @@ impl OwnFile {
         let more = names.get(RESULTS_COLUMNS.len()..).unwrap_or_default();
         match more {
             [] if begins_with(&RESULTS_COLUMNS) => Some(Self::Results),
-            [change] if change.as_ref() == "change" && begins_with(&RESULTS_COLUMNS) => {
+            [change] if change.as_ref() == CHANGE_COLUMN && begins_with(&RESULTS_COLUMNS) => {
                 Some(Self::Results)
             }
             _ if begins_with(&REJECTS_COLUMNS) => Some(Self::Rejects),

@@ -111,6 +111,19 @@ impl OutputGuard {
         self.admit(target, elsewhere, Some(OwnFile::Results))
     }
 
+    /// The same for links gained and lost.
+    ///
+    /// # Errors
+    ///
+    /// As of [`admit_results`](Self::admit_results).
+    pub(crate) fn admit_changes(&mut self, target: &Target) -> Result<(), Error> {
+        self.admit(
+            target,
+            "another file with --changes",
+            Some(OwnFile::Results),
+        )
+    }
+
     /// The same for a file of the folder in which each downstream corp has one.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{error::Error, session::Session};
+use super::error::Error;
 use crate::{
     clock::Timestamp,
     model::State,
@@ -100,28 +100,27 @@ fn in_order(mut passes: Vec<Pass>) -> Vec<Pass> {
     passes
 }
 
-impl Session {
-    /// For a resync: opens the passes over answers that have grown old.
-    pub(super) fn open_passes(&mut self) -> Result<(), Error> {
-        match self.settings.refresh {
-            Some(refresh) => refresh.open(&mut self.store, self.clock.now()),
-            None => Ok(()),
-        }
-    }
+/// For a resync: opens the passes over answers that have grown old.
+pub(super) fn open(
+    store: &mut Store,
+    refresh: Option<Refresh>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    refresh.map_or(Ok(()), |refresh| refresh.open(store, now))
+}
 
-    /// The passes that this run works off, in order: a run those that an operator asked for, a resync
-    /// all.
-    pub(super) fn passes(&self) -> Result<Vec<Pass>, Error> {
-        let mut passes = in_order(self.store.passes().unfinished()?);
-        if self.settings.refresh.is_none() {
-            passes.retain(|pass| pass.origin == PassOrigin::Retry);
-        }
-        Ok(passes)
+/// The passes that a run works off, in order: a resync all, another run those that an operator asked
+/// for.
+pub(super) fn of_run(store: &Store, refresh: Option<Refresh>) -> Result<Vec<Pass>, Error> {
+    let mut passes = in_order(store.passes().unfinished()?);
+    if refresh.is_none() {
+        passes.retain(|pass| pass.origin == PassOrigin::Retry);
     }
+    Ok(passes)
+}
 
-    /// How many subjects the run has to ask: the queued, and those of its passes.
-    pub(crate) fn left(&self) -> Result<u64, Error> {
-        let in_passes: u64 = self.passes()?.iter().map(Pass::left).sum();
-        Ok(self.store.tally().of(State::Queued) + in_passes)
-    }
+/// How many subjects such a run has to ask: the queued, and those of its passes.
+pub(super) fn left(store: &Store, refresh: Option<Refresh>) -> Result<u64, Error> {
+    let in_passes: u64 = of_run(store, refresh)?.iter().map(Pass::left).sum();
+    Ok(store.tally().of(State::Queued) + in_passes)
 }

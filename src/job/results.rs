@@ -4,6 +4,7 @@ use std::{fs, io, path::Path};
 
 use super::{error::Error, outputs};
 use crate::{
+    clock::Timestamp,
     export::{ExportError, Filter, Format, Target, file_mark, publish_rejects, publish_results},
     intake::Input,
     model::State,
@@ -38,6 +39,25 @@ pub(super) fn publish(store: &Store, target: &Target) -> Result<Option<u64>, Err
         store.journal().record_published(&path, &mark, lines)?;
     }
     Ok(lines)
+}
+
+/// Writes the links gained and lost since a moment.
+pub(super) fn publish_changes(
+    reader: &Reader,
+    target: &Target,
+    since: Timestamp,
+) -> Result<(), Error> {
+    let filter = Filter {
+        changed_since: Some(since),
+        ..Filter::default()
+    };
+    record(reader, &[target], false);
+    match publish_results(reader, target, Format::of(target), &filter, false) {
+        Err(why) if why.is_closed_pipe() => return Ok(()),
+        written => written?,
+    };
+    record(reader, &[target], true);
+    Ok(())
 }
 
 fn has_content(target: &Target) -> bool {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{error::Error, files::JobFiles, import::digest_of};
+use super::{error::Error, files::JobFiles, import::digest_of, passes};
 use crate::{
     clock::Clock,
     intake::{Input, InputLine, ReadAhead, ReadOptions, RowReader},
@@ -80,6 +80,8 @@ pub(crate) struct ScratchCopy {
     pub(crate) invalid: u64,
     /// The subjects.
     pub(crate) tally: Tally,
+    /// Those that a run has to ask.
+    pub(crate) left: u64,
 }
 
 impl ScratchCopy {
@@ -108,6 +110,7 @@ impl ScratchCopy {
         };
         let mut tally = store.tally();
         tally.add(State::Queued, read.new.count());
+        let left = passes::left(&store, None)? + read.new.count();
         if purpose == ScratchUse::Rehearsal {
             read.new.append_to(&mut store)?;
         }
@@ -115,6 +118,7 @@ impl ScratchCopy {
             lines: read.sources.iter().map(|source| source.lines).sum(),
             invalid: read.sources.iter().map(|source| source.invalid).sum(),
             tally,
+            left,
             folder,
         })
     }

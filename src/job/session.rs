@@ -11,7 +11,7 @@ use super::{
     files::JobFiles,
     import::{self, ImportedInput},
     operator::Operator,
-    passes::Refresh,
+    passes::{self, Refresh},
     quota_record::QuotaRecord,
     results,
     ticket::{self, TicketContext, TicketDecision, TicketPolicy},
@@ -22,7 +22,7 @@ use crate::{
     gate::{Concurrency, Gate},
     intake::{Input, ReadOptions},
     ledger::{Ledger, LedgerAccount, Tickets},
-    model::{Api, State, SubjectId},
+    model::{Api, CorpChanges, State, SubjectId},
     quota::{CallKind, ForecastInput, Quota},
     runner::{
         RunOptions, Runner, RunningJob, Stop,
@@ -67,10 +67,10 @@ pub struct RunOutcome {
 
 /// A job file, held for one run.
 pub struct Session {
-    pub(super) store: Store,
+    store: Store,
     files: JobFiles,
-    pub(super) settings: SessionSettings,
-    pub(super) clock: Clock,
+    settings: SessionSettings,
+    clock: Clock,
     /// Nothing of it is kept, so the disk is not waited for.
     is_scratch: bool,
 }
@@ -143,7 +143,7 @@ impl Session {
     ///
     /// Those of the store.
     pub fn begin(&mut self, command: &str) -> Result<RunId, Error> {
-        self.open_passes()?;
+        passes::open(&mut self.store, self.settings.refresh, self.clock.now())?;
         let quota = QuotaRecord::of(&self.settings.quota).to_json();
         let run = self
             .store
@@ -177,6 +177,11 @@ impl Session {
                 .due_for_retry(SubjectId(0), 1, ATTEMPTS, &codes)
         };
         Ok(tally.of(State::Parked) > 0 && !due()?.is_empty())
+    }
+
+    /// How many subjects the run has to ask: the queued, and those of its passes.
+    pub(crate) fn left(&self) -> Result<u64, Error> {
+        passes::left(&self.store, self.settings.refresh)
     }
 
     /// Drives `run` to its end: binds the corp, opens the gate, decides on the ticket, makes the
@@ -227,7 +232,7 @@ impl Session {
         let options = self.settings.options.clone();
         let job = RunningJob {
             ledger: self.account(&ledger, client.corp_id(), run)?,
-            passes: self.passes()?,
+            passes: passes::of_run(&self.store, self.settings.refresh)?,
             store: &mut self.store,
             run,
         };
@@ -260,6 +265,22 @@ impl Session {
     /// have; `None` if the reader of a pipe has left.
     pub(crate) fn export(&self, target: &Target) -> Result<Option<u64>, Error> {
         results::publish(&self.store, target)
+    }
+
+    /// Writes the links that `run` has gained and lost to `target`.
+    pub(crate) fn export_changes(&self, run: RunId, target: &Target) -> Result<(), Error> {
+        let since = self.store.journal().began(run)?;
+        results::publish_changes(&self.store.reader(), target, since)
+    }
+
+    /// The links that a resync has gained and lost at each downstream corp; `None` for another run, whose
+    /// results are all new.
+    pub(crate) fn changes(&self, run: RunId) -> Result<Option<Vec<CorpChanges>>, Error> {
+        if self.settings.refresh.is_none() {
+            return Ok(None);
+        }
+        let since = self.store.journal().began(run)?;
+        Ok(Some(self.store.reader().changes_by_corp(since)?))
     }
 
     /// The job file, for reading.
@@ -333,6 +354,7 @@ impl Session {
         let report = RunReport {
             reason,
             tally: self.store.tally(),
+            left: self.left()?,
             calls: 0,
             took: std::time::Duration::ZERO,
         };

@@ -1,6 +1,7 @@
 //! The nouns. No I/O, no clock of their own, nothing of ours imported.
 
 mod api;
+mod corp_changes;
 mod failure;
 mod link;
 mod outcome;
@@ -8,6 +9,7 @@ mod subject;
 mod window;
 
 pub use api::Api;
+pub use corp_changes::CorpChanges;
 pub use failure::{Failure, NoConnection};
 pub use link::Link;
 pub use outcome::{Outcome, State, Tally};

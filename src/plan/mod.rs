@@ -6,6 +6,7 @@ mod chart;
 mod forecast;
 mod ideal;
 mod render;
+mod resync;
 mod simulation;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use serde::Serialize;
 pub use forecast::forecast;
 pub use ideal::ideal_seconds;
 pub(crate) use render::render;
+pub(crate) use resync::{ResyncPlan, ResyncWork};
 pub use simulation::Forecast;
 
 use crate::{

@@ -162,8 +162,7 @@ pub(super) struct StopWords {
 
 /// The words for the reason why a run stopped.
 pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
-    let queued = context.report.tally.of(State::Queued);
-    let left = format!("{} left", counted(queued, "subject"));
+    let left = format!("{} left", counted(context.report.left, "subject"));
     let words = |headline, next| StopWords { headline, next };
     let stopped = |why: String, next: String| words(format!("Stopped: {why}, {left}."), vec![next]);
     match &context.report.reason {

@@ -11,7 +11,7 @@ use crate::{
     clock::Timestamp,
     format::{count, counted, duration, moment_and_wait, rate, share},
     job::Exit,
-    model::State,
+    model::{CorpChanges, State},
     runner::event::{RunReport, StopReason},
 };
 
@@ -31,6 +31,8 @@ pub(crate) struct Summary {
     pub(crate) results: Option<(String, u64)>,
     /// The rejects file and its lines, of which there may be none.
     pub(crate) rejects: Option<(String, u64)>,
+    /// What a resync has changed, by downstream corp; `None` for another run.
+    pub(crate) changes: Option<Vec<CorpChanges>>,
     /// How often each errcode led to a state that is not an answer.
     pub(crate) refusals: Vec<(State, Option<i64>, u64)>,
     pub(crate) lookup: fn(i64) -> &'static Entry,
@@ -41,7 +43,7 @@ pub(crate) struct Summary {
     pub(crate) address: String,
     /// The command that resumes.
     pub(crate) command: String,
-    /// The command that puts parked subjects back in the queue.
+    /// The command that lets the next run ask the parked subjects again.
     pub(crate) retry_command: String,
     pub(crate) exit: Exit,
     pub(crate) paint: Paint,
@@ -53,6 +55,7 @@ impl fmt::Display for Summary {
         self.headline(&headline, f)?;
         self.states(f)?;
         self.facts(f)?;
+        self.changes(f)?;
         self.refusals(f)?;
         let advice = self.advice(next);
         if !advice.is_empty() {
@@ -93,7 +96,7 @@ impl Summary {
         } else if self.report.tally.of(State::Parked) > 0 {
             let retry = &self.retry_command;
             next.push(format!(
-                "`{retry}` puts the parked subjects back in the queue; then"
+                "`{retry}` lets the next run ask the parked subjects again; then"
             ));
             next.push(command);
         }
@@ -157,6 +160,36 @@ impl Summary {
             writeln!(f, "  {name:8}  {fact}")?;
         }
         Ok(())
+    }
+
+    /// Links gained and lost, in all and at the corps where most has changed.
+    fn changes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(changes) = &self.changes else {
+            return Ok(());
+        };
+        let moved = |corp: &CorpChanges| corp.gained + corp.lost + corp.changed;
+        let sum = |of: fn(&CorpChanges) -> u64| count(changes.iter().map(of).sum());
+        let (gained, lost) = (sum(|corp| corp.gained), sum(|corp| corp.lost));
+        let changed = sum(|corp| corp.changed);
+        writeln!(
+            f,
+            "\n  links     {gained} gained, {lost} lost, {changed} changed"
+        )?;
+        let mut corps: Vec<_> = changes.iter().collect();
+        corps.sort_by_key(|corp| (std::cmp::Reverse(moved(corp)), &corp.corpid));
+        for corp in corps.iter().take(MOST) {
+            let (gained, lost, changed) =
+                (count(corp.gained), count(corp.lost), count(corp.changed));
+            writeln!(
+                f,
+                "  {:8}  {}  +{gained} -{lost} ~{changed}",
+                "", corp.corpid
+            )?;
+        }
+        match corps.len().saturating_sub(MOST) {
+            0 => Ok(()),
+            more => writeln!(f, "  {:8}  and {}", "", counted(more as u64, "other corp")),
+        }
     }
 
     pub(super) fn bad_lines(&self) -> Option<(&str, u64)> {

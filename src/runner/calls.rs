@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin};
 
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 
-use super::{decide::SentCall, queue::Claim, rate::RateEstimator};
+use super::{claim::Claim, decide::SentCall, rate::RateEstimator};
 use crate::{
     clock::Timestamp,
     model::SubjectId,

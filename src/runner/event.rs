@@ -197,6 +197,8 @@ pub struct RunReport {
     pub reason: StopReason,
     /// The subjects at the end.
     pub tally: Tally,
+    /// Subjects still to be asked: queued, or due in a pass as far as is known.
+    pub left: u64,
     /// Calls completed.
     pub calls: u64,
     /// How long it took.

@@ -2,9 +2,9 @@
 //!
 //! | file | |
 //! | --- | --- |
-//! | `run_loop` | the loop; what is sent (`dispatch`), what completed (`completion`) |
+//! | `run_loop` | the loop; what is sent (`dispatch`), what completed (`completion`), what comes next (`phases`) |
 //! | [`decide`] | the table of decisions |
-//! | `queue`, `calls`, `pending` | subjects to ask, calls in flight, the commit to come |
+//! | `queue`, `claim`, `calls`, `pending` | subjects to ask, one of them, calls in flight, the commit to come |
 //! | `tokens`, `ticket_trial` | access token, ticket |
 //! | `health` | `service`, `outage`, circuit breaker: whether to go on |
 //! | `clock`, `rate`, `progress` | ledger time, the rate, reports |
@@ -13,6 +13,7 @@
 
 pub mod breaker;
 mod calls;
+mod claim;
 mod clock;
 pub mod decide;
 pub mod event;

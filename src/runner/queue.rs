@@ -7,116 +7,17 @@ use std::{
     time::Duration,
 };
 
-use super::decide::{ATTEMPTS, SentCall};
+use super::{claim::Claim, decide::ATTEMPTS};
 use crate::{
     clock::Timestamp,
-    model::{Outcome, State, Subject, SubjectId},
-    quota::CallKind,
-    store::{Cursor, Pass, Result, Settled, Store},
+    model::{State, Subject, SubjectId},
+    store::{Cursor, Pass, Result, Store},
 };
 
 /// Subjects read at once.
 const PAGE: u32 = 4096;
 /// Subjects looked at in one go.
 const SCAN: i64 = 200_000;
-
-/// One subject on its way through its attempts.
-#[derive(Debug)]
-pub(super) struct Claim {
-    subject: Subject,
-    /// Its state on disk.
-    was: State,
-    /// The attempt that comes next; 1 is the first.
-    attempt: u8,
-    last_attempt: u8,
-    /// The errcode it met with the ticket: it is asked without, to try the ticket.
-    refused_with_ticket: Option<i64>,
-    /// Calls about it that the service failed, and when the last did.
-    failures: u8,
-    failed_at: Option<Timestamp>,
-    /// When it may be sent.
-    due: Timestamp,
-}
-
-impl Claim {
-    pub(super) const fn id(&self) -> SubjectId {
-        self.subject.id
-    }
-
-    pub(super) const fn subject(&self) -> &Subject {
-        &self.subject
-    }
-
-    /// Returns how its next attempt is sent.
-    pub(super) const fn sent(
-        &self,
-        at: Timestamp,
-        kind: CallKind,
-        token_generation: u32,
-    ) -> SentCall {
-        SentCall {
-            at,
-            kind,
-            token_generation,
-            attempt: self.attempt,
-            last_attempt: self.last_attempt,
-        }
-    }
-
-    /// When a call about it failed before; long ago for one that was parked.
-    pub(super) const fn failed_at(&self) -> Option<Timestamp> {
-        self.failed_at
-    }
-
-    /// The service failed a call about it. Returns how many it has failed by now.
-    pub(super) const fn fail(&mut self, now: Timestamp) -> u8 {
-        self.failures = self.failures.saturating_add(1);
-        self.failed_at = Some(now);
-        self.failures
-    }
-
-    /// The service failed a call about it while others were answered: an attempt is used up. The
-    /// failure before this one is held against it from now on. Returns whether any are left.
-    pub(super) fn count_attempt(&mut self, last_attempt: u8) -> bool {
-        self.attempt = (self.attempt + 1).min(last_attempt);
-        self.attempt < last_attempt
-    }
-
-    /// It was refused with `errcode` on a call with the ticket.
-    pub(super) const fn put_on_trial(&mut self, errcode: i64) {
-        self.refused_with_ticket = Some(errcode);
-    }
-
-    /// Whether it is asked without the ticket to try the ticket.
-    pub(super) const fn is_on_trial(&self) -> bool {
-        self.refused_with_ticket.is_some()
-    }
-
-    /// Returns the outcome of one whose refusal had nothing to do with the ticket.
-    pub(super) const fn parked(&self) -> Outcome {
-        self.parked_with(self.refused_with_ticket)
-    }
-
-    /// Returns the outcome of one that is given up; `None` if no reply could be read.
-    pub(super) const fn parked_with(&self, errcode: Option<i64>) -> Outcome {
-        Outcome {
-            state: State::Parked,
-            errcode,
-            attempts: self.attempt,
-            links: Vec::new(),
-        }
-    }
-
-    /// Returns its answer, to be committed; `at` is wall time.
-    pub(super) const fn settled(&self, outcome: Outcome, at: Timestamp) -> Settled {
-        Settled {
-            subject: self.subject.id,
-            was: self.was,
-            outcome,
-            at,
-        }
-    }
-}
 
 /// Where the next claim comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    model::{Link, State},
+    model::{CorpChanges, Link, State},
 };
 
 /// A link that was gained or lost, and how its subject stands now. It holds personal ids and therefore
@@ -29,19 +29,6 @@ pub struct Change {
     pub errcode: Option<i64>,
     /// When its answer was known, to the second.
     pub at: Option<Timestamp>,
-}
-
-/// Links gained and lost at one downstream corp.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct CorpChanges {
-    /// The downstream corp.
-    pub corpid: String,
-    /// Links of subjects that had none there.
-    pub gained: u64,
-    /// Subjects that have none there any more.
-    pub lost: u64,
-    /// Subjects with another external_userid there than before.
-    pub changed: u64,
 }
 
 impl Reader<'_> {

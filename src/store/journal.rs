@@ -78,6 +78,21 @@ impl<'s> Journal<'s> {
         Ok(WriterId::from_code(code))
     }
 
+    /// Returns when a run began.
+    pub(crate) fn began(&self, run: RunId) -> Result<Timestamp> {
+        let sql = "SELECT started_at FROM runs WHERE id = ?1";
+        let at = self.db.query_row(sql, [run.0], |row| row.get(0))?;
+        Ok(Timestamp::from_millis(at))
+    }
+
+    /// Returns when the run numbered `number` began, or the latest one without a number; `None` if there
+    /// is no such run.
+    pub(super) fn began_by_number(&self, number: Option<i64>) -> Result<Option<Timestamp>> {
+        let sql = "SELECT started_at FROM runs WHERE id = coalesce(?1, (SELECT max(id) FROM runs))";
+        let at = self.db.query_row(sql, [number], |row| row.get(0));
+        Ok(at.optional()?.map(Timestamp::from_millis))
+    }
+
     /// Replaces the progress of a run.
     pub(crate) fn save_progress(&self, run: RunId, progress: &RunProgress) -> Result<()> {
         let mut update = self.db.prepare_cached(

@@ -53,7 +53,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-pub use changes::{Change, CorpChanges};
+pub use changes::Change;
 pub use commit::{Batch, Cursor, Settled};
 pub use counters::Charged;
 pub use error::{FileKind, Result, StoreError};

@@ -182,6 +182,12 @@ impl<'s> Reader<'s> {
         Journal::of(&self.db).latest_run()
     }
 
+    /// Returns when the run numbered `number` began, or the latest one without a number; `None` if there
+    /// is no such run.
+    pub(crate) fn run_began(&self, number: Option<i64>) -> Result<Option<Timestamp>> {
+        Journal::of(&self.db).began_by_number(number)
+    }
+
     /// Returns the passes over subjects that were answered.
     pub(crate) fn passes(&self) -> Passes<'_> {
         Passes::of(&self.db)

@@ -85,6 +85,7 @@ fn exported(states: &[State]) -> (u64, String) {
     filtered(&Filter {
         states: states.to_vec(),
         corpid: None,
+        ..Filter::default()
     })
 }
 
@@ -131,6 +132,7 @@ fn filter_selects_lines_of_one_downstream_corp() {
         filtered(&Filter {
             states: states.to_vec(),
             corpid: Some(corpid.to_owned()),
+            ..Filter::default()
         })
     };
     let (lines, text) = of("wwB", &[]);

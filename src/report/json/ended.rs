@@ -6,6 +6,7 @@ use super::{SubjectCounts, WindowJson};
 use crate::{
     clock::Timestamp,
     job::stop_code,
+    model::CorpChanges,
     report::{Summary, phrases::StopWords},
     runner::event::{RunReport, StopReason},
 };
@@ -21,6 +22,8 @@ use crate::{
 /// | `subjects`, `calls`, `seconds`, `windows` | as in `progress`; how long it took |
 /// | `ticket_until` | until when the ticket works, or null |
 /// | `results`, `rejects` | `path` and `lines`, or null if there are none |
+/// | `left` | subjects still to be asked, those of passes included |
+/// | `changes` | of a resync `corpid`, `gained`, `lost`, `changed` of each downstream corp, else null |
 /// | `refusals` | `state`, `errcode` or null, `subjects`, `text`, `next_step` of each code |
 /// | `come_back_at` | when there is quota again, or null |
 /// | `next` | what to do next, line by line; empty if nothing |
@@ -37,12 +40,14 @@ struct Ended<'a> {
     exit_code: u8,
     text: String,
     subjects: SubjectCounts,
+    left: u64,
     calls: u64,
     seconds: f64,
     windows: Vec<WindowJson>,
     ticket_until: Option<String>,
     results: Option<FileJson<'a>>,
     rejects: Option<FileJson<'a>>,
+    changes: Option<&'a [CorpChanges]>,
     refusals: Vec<RefusalJson>,
     come_back_at: Option<String>,
     next: Vec<String>,
@@ -70,6 +75,7 @@ impl<'a> Ended<'a> {
         let RunReport {
             reason,
             tally,
+            left,
             calls,
             took,
         } = &summary.report;
@@ -83,12 +89,14 @@ impl<'a> Ended<'a> {
             exit_code: summary.exit.code(),
             text: headline,
             subjects: SubjectCounts::of(*tally),
+            left: *left,
             calls: *calls,
             seconds: took.as_secs_f64(),
             windows: summary.windows.iter().map(WindowJson::of).collect(),
             ticket_until: summary.ticket_until.map(Timestamp::rfc3339),
             results: results.map(|(path, lines)| written((path, *lines))),
             rejects: summary.bad_lines().map(written),
+            changes: summary.changes.as_deref(),
             refusals: summary
                 .refusals
                 .iter()

@@ -48,7 +48,9 @@ fn summary(ending: StopReason, exit: Exit, queued: u64) -> Summary {
         limit,
     };
     Summary {
+        changes: None,
         report: RunReport {
+            left: queued,
             reason: ending,
             tally,
             calls: 99_412,
@@ -114,7 +116,7 @@ fn run_with_parked_subjects_names_retry() {
         (State::Parked, Some(610_101), 1),
         (State::Parked, Some(610_102), 1),
     ];
-    insta::assert_snapshot!(summary, @"
+    insta::assert_snapshot!(summary, @r"
     Finished, but 612 subjects rejected, 82 subjects parked, 1 input line invalid. (exit 3)
 
       linked     61,204   61.2 %
@@ -144,8 +146,8 @@ fn run_with_parked_subjects_names_retry() {
       and 1 other code
 
     Next:
-      `idferry retry --outcome parked` puts the parked subjects back in the queue;
-      then
+      `idferry retry --outcome parked` lets the next run ask the parked subjects
+      again; then
         idferry run crm.csv
       crm.rejects.csv says what is wrong with each invalid line; correct them in the
       input and run it again

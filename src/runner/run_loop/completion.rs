@@ -9,11 +9,11 @@ use crate::{
     quota::{CallKind, QuotaRefusal, Trouble},
     runner::{
         calls::Completion,
+        claim::Claim,
         decide::{Decision, SentCall, Snooze, backoff, decide, halt},
         event::{RunEvent, StopReason},
         health::{FailedSubject, Judgement},
         outage::FailedCall,
-        queue::Claim,
         tokens::TokenError,
     },
     store::Result,

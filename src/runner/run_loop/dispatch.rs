@@ -4,7 +4,7 @@ use super::Runner;
 use crate::{
     model::State,
     quota::{CallKind, Hold, HoldReason, PaidCalls},
-    runner::{event::StopReason, queue::Claim, ticket_trial::Candidates},
+    runner::{claim::Claim, event::StopReason, ticket_trial::Candidates},
     store::Result,
     wecom::{Endpoint, Token},
 };

@@ -2,6 +2,7 @@
 
 mod completion;
 mod dispatch;
+mod phases;
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::{
     health::Health,
     pending::PendingCommit,
     progress::{Listener, ProgressReports},
-    queue::{NextPhase, WorkQueue},
+    queue::WorkQueue,
     ticket_trial::TicketTrial,
     tokens::Tokens,
 };
@@ -22,7 +23,6 @@ use crate::{
     clock::LedgerClock,
     gate::Gate,
     ledger::LedgerAccount,
-    model::State,
     quota::{CallKind, ForecastInput, Hold, LockoutLevel},
     store::{Batch, Charged, Cursor, Pass, Result, RunId, RunProgress, Store},
     wecom::{Client, Ticket, Token, errcode},
@@ -263,33 +263,6 @@ impl<'s> Runner<'s> {
         Ok(self.stopping.reason.is_none())
     }
 
-    /// Whether there is another phase with something to ask; everything before it is on disk.
-    fn start_next_phase(&mut self) -> Result<bool> {
-        loop {
-            if let Some(pass) = self.queue.pass() {
-                self.job
-                    .store
-                    .passes()
-                    .close(pass.id, self.clock.wall_now())?;
-            }
-            let Some(phase) = self.queue.advance() else {
-                self.stopping.reason = Some(StopReason::Finished);
-                return Ok(false);
-            };
-            let due = self.queue.next_due(self.job.store, self.clock.now())?;
-            if due.is_some() {
-                self.reports.report(&match phase {
-                    NextPhase::Pass(pass) => RunEvent::PassStarted {
-                        origin: pass.origin,
-                        subjects: pass.left(),
-                    },
-                    NextPhase::RetryPass => RunEvent::RetryPassStarted,
-                });
-                return Ok(true);
-            }
-        }
-    }
-
     /// The one commit: writes completed calls to the ledger and charges those that are wanted, then
     /// settles answers. The inner error is the hold if none of the wanted calls fits.
     ///
@@ -319,11 +292,6 @@ impl<'s> Runner<'s> {
                 self.pending.paid_mut().add(paid);
             }
         }))
-    }
-
-    /// Subjects still to be asked: queued, or due in a pass as far as is known.
-    fn left(&self) -> u64 {
-        self.job.store.tally().of(State::Queued) + self.queue.left_in_passes()
     }
 
     /// Forgets charges that no window counts any more.
@@ -398,6 +366,7 @@ impl<'s> Runner<'s> {
         Ok(RunReport {
             reason: self.stopping.reason.take().unwrap_or(StopReason::Finished),
             tally: self.job.store.tally(),
+            left: self.left(),
             calls: self.gate.account().completed(),
             took: self.clock.took(),
         })

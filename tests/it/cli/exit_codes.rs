@@ -118,7 +118,7 @@ fn a_slip_in_the_corp_id_does_not_spoil_the_file() {
     let status = dir.idferry("status").exits(0).out;
     assert!(status.contains(simulator.corp_id()), "{status}");
     // From here the file is that corp's.
-    dir.idferry("retry --outcome linked --outcome unlinked")
+    dir.idferry("retry --outcome linked --outcome unlinked --yes")
         .exits(0);
     dir.idferry("run fans.csv")
         .at(&simulator)

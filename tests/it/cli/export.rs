@@ -31,9 +31,9 @@ fn finished() -> (TestDir, Simulator) {
 #[test]
 fn the_parked_are_asked_again() {
     let (dir, simulator) = finished();
-    dir.idferry("retry --outcome parked")
-        .exits(0)
-        .says("1 subject put back in the queue, 1 queued now; `idferry run` looks them up");
+    dir.idferry("retry --outcome parked").exits(0).says(
+        "1 subject to be asked again, 0 wait for their first answer; `idferry run` asks them",
+    );
     dir.idferry("run fans.csv").at(&simulator).exits(3);
     assert_eq!(lookups(&simulator).calls, 31);
     let results = dir.read("fans.links.csv");
@@ -44,17 +44,20 @@ fn the_parked_are_asked_again() {
 #[test]
 fn a_code_brings_back_those_who_had_it() {
     let (dir, simulator) = finished();
-    for (errcode, subjects) in [(610_014, 2), (610_014, 0), (-1, 0)] {
-        dir.idferry(&format!("retry --errcode {errcode}"))
-            .exits(0)
-            .says(&format!("{subjects} subjects put back"));
+    let none = "no subject has such an outcome";
+    for (errcode, words) in [(610_014, "2 subjects to be asked again"), (-1, none)] {
+        let retry = format!("retry --errcode {errcode}");
+        dir.idferry(&retry).exits(0).says(words);
     }
     dir.idferry("run fans.csv").at(&simulator).exits(3);
     assert_eq!(lookups(&simulator).calls, 32);
     // Code and state together are those who have both.
-    dir.idferry("retry --errcode 0 --outcome parked")
+    dir.idferry("retry --errcode 610014 --outcome parked")
         .exits(0)
-        .says("0 subjects put back");
+        .says(none);
+    dir.idferry("retry --errcode 0")
+        .exits(2)
+        .says("--errcode 0 is success (成功)");
 }
 
 #[test]

@@ -153,7 +153,7 @@ fn an_unlisted_code_parks_the_subject() {
         .exits(3)
         .says("Finished, but 1 subject parked. (exit 3)")
         .says("errcode 987654")
-        .says("`idferry retry --outcome parked` puts the parked subjects back in the queue");
+        .says("`idferry retry --outcome parked` lets the next run ask the parked");
     assert_eq!(server.lookups(), 5);
     assert!(dir.read("fans.links.csv").contains(",parked,987654,"));
 }

@@ -24,7 +24,9 @@ fn second_writer_learns_the_holder_and_readers_get_in() {
         .exits(9)
         .says(&pid)
         .says("another process holds the job file idferry.db");
-    dir.idferry("retry --outcome linked").exits(9).says(&pid);
+    dir.idferry("retry --outcome linked --yes")
+        .exits(9)
+        .says(&pid);
     dir.write("more.csv", fans(20..30));
     dir.idferry("run more.csv --budget 0").exits(9);
 
@@ -40,5 +42,5 @@ fn second_writer_learns_the_holder_and_readers_get_in() {
     let status = dir.idferry("status").exits(0);
     status.prints("Broke off: the run of ");
     // The lock ends with its holder.
-    dir.idferry("retry --outcome linked").exits(0);
+    dir.idferry("retry --outcome linked --yes").exits(0);
 }

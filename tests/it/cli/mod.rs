@@ -24,6 +24,7 @@ mod progress;
 mod readme;
 mod rejects;
 mod results;
+mod resync;
 mod secrets;
 mod server;
 mod settings;

@@ -66,7 +66,7 @@ fn whatever_was_learned_is_written() {
     let asked = file(&dir);
     assert_ne!(asked, queued);
     // And one that is asked a second time.
-    idferry("retry --outcome unlinked");
+    idferry("retry --outcome unlinked --yes");
     idferry("run fans.csv");
     assert_ne!(file(&dir), asked);
 }

@@ -260,7 +260,7 @@ fn help_is_short() {
         assert_eq!(done.err, "");
         done.out
     };
-    assert_snapshot!(help(""), @"
+    assert_snapshot!(help(""), @r"
     Converts WeChat (unionid, openid) pairs to WeCom external_userids, within every quota and without
     losing an answer. Re-run the same command to resume
 
@@ -268,10 +268,11 @@ fn help_is_short() {
 
     Commands:
       run       Import the inputs, look every subject up, export. Re-run the same command to resume
+      resync    As run, and ask again for answers that have grown old; for a nightly cron job
       plan      Estimate how long a run takes, with and without a ticket. Sends nothing, changes nothing
       rehearse  Run against an in-memory simulator in virtual time: weeks in seconds
       status    Show what the job does, why it waits, and how much quota is left, also during a run
-      retry     Put subjects with chosen outcomes back in the queue
+      retry     Ask for chosen answers again with the next run; old ones stay until new ones come
       export    Write the results so far, also during a run
       quota     Show the corp's quota over all jobs and processes; note calls made elsewhere
       backup    Copy the job file, also during a run
@@ -285,7 +286,7 @@ fn help_is_short() {
       -h, --help                     Print help (see more with '--help')
       -V, --version                  Print version
     ");
-    assert_snapshot!(help("run"), @"
+    assert_snapshot!(help("run"), @r"
     Import the inputs, look every subject up, export. Re-run the same command to resume
 
     Usage: idferry run [OPTIONS] [INPUT]...
@@ -312,6 +313,8 @@ fn help_is_short() {
                                      .sandbox.links.csv]
           --rejects <FILE>           Where invalid lines go [default: INPUT's stem + .rejects.csv, with
                                      --sandbox .sandbox.rejects.csv]
+          --changes <FILE>           Write the links that this run gained and lost to FILE, with a
+                                     column change
           --overwrite                Replace existing files that this job did not write; never an input
                                      or the job file
           --sandbox                  Call a simulator inside this process: real HTTP, no credentials
@@ -363,15 +366,18 @@ fn help_is_short() {
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
       -h, --help                     Print help (see more with '--help')
     ");
-    assert_snapshot!(help("retry"), @"
-    Put subjects with chosen outcomes back in the queue
+    assert_snapshot!(help("retry"), @r"
+    Ask for chosen answers again with the next run; old ones stay until new ones come
 
     Usage: idferry retry [OPTIONS]
 
     Options:
-          --outcome <OUTCOME>        Look subjects with this outcome up again: parked, rejected,
-                                     unlinked or linked (repeatable)
+          --outcome <OUTCOME>        Ask subjects with this outcome again: parked, rejected, unlinked or
+                                     linked (repeatable) [default with --errcode: parked and rejected]
           --errcode <CODE>           Only outcomes with this errcode (repeatable)
+          --older-than <DURATION>    Only answers that are older than this, such as 30d or 12h
+          --limit <N>                No more than so many subjects, the first ones
+          --cancel                   Take back what earlier retries asked for and no run has worked off
           --state <FILE>             The job file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
           --ledger <FILE>            The ledger of calls, one for all jobs of a corp [env:
@@ -380,43 +386,51 @@ fn help_is_short() {
                                      sandbox.ledger.db]
           --config <FILE>            The configuration file [default: idferry.toml, if there is one]
           --sandbox                  Use the sandbox's job file, sandbox.db
+          --yes                      Assume yes to all prompts
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
       -h, --help                     Print help (see more with '--help')
     ");
-    assert_snapshot!(help("export"), @"
+    assert_snapshot!(help("export"), @r"
     Write the results so far, also during a run
 
     Usage: idferry export [OPTIONS]
 
     Options:
-      -o, --output <FILE>            Where the results go; - is standard output, .gz and .zst are
-                                     compressed [default: the first input's stem + .links.csv]
-          --overwrite                Replace an existing file that this job did not write; never an
-                                     input or the job file
-          --format <FORMAT>          The format of the results [default: that of FILE's suffix, else
-                                     csv] [possible values: csv, jsonl]
-          --outcome <OUTCOME>        Only subjects with this outcome: queued, linked, unlinked, rejected
-                                     or parked (repeatable)
-          --corpid <ID>              Only the lines of this downstream corp
-          --by <COLUMN>              A file for each downstream corp, named by its corpid, with its own
-                                     links and nothing else [possible values: corpid]
-          --dir <DIR>                The folder of these files; made if it is not there
-          --manifest <FILE>          Where a list of the files goes, as JSON: lines, bytes and SHA-256
-                                     of each [default: none, with --by DIR/manifest.json]
-          --state <FILE>             The job file [env: IDFERRY_STATE] [default: idferry.db, with
-                                     --sandbox sandbox.db]
-          --ledger <FILE>            The ledger of calls, one for all jobs of a corp [env:
-                                     IDFERRY_LEDGER] [default: ledger.db in $STATE_DIRECTORY,
-                                     $XDG_STATE_HOME/idferry or ~/.local/state/idferry, with --sandbox
-                                     sandbox.ledger.db]
-          --config <FILE>            The configuration file [default: idferry.toml, if there is one]
-          --sandbox                  Use the sandbox's job file, sandbox.db
-      -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
-      -v, --verbose...               Log what happens; repeat for more
-          --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
-      -h, --help                     Print help (see more with '--help')
+      -o, --output <FILE>                  Where the results go; - is standard output, .gz and .zst are
+                                           compressed [default: the first input's stem + .links.csv]
+          --overwrite                      Replace an existing file that this job did not write; never
+                                           an input or the job file
+          --format <FORMAT>                The format of the results [default: that of FILE's suffix,
+                                           else csv] [possible values: csv, jsonl]
+          --outcome <OUTCOME>              Only subjects with this outcome: queued, linked, unlinked,
+                                           rejected or parked (repeatable)
+          --corpid <ID>                    Only the lines of this downstream corp
+          --changed-since <last|RUN|TIME>  Only links gained or lost since the latest run began, since
+                                           the run of a number (`idferry runs`), or since a moment such
+                                           as 2026-11-20T00:00+08:00; the column change says added or
+                                           removed
+          --by <COLUMN>                    A file for each downstream corp, named by its corpid, with
+                                           its own links and nothing else [possible values: corpid]
+          --dir <DIR>                      The folder of these files; made if it is not there
+          --manifest <FILE>                Where a list of the files goes, as JSON: lines, bytes and
+                                           SHA-256 of each [default: none, with --by DIR/manifest.json]
+          --state <FILE>                   The job file [env: IDFERRY_STATE] [default: idferry.db, with
+                                           --sandbox sandbox.db]
+          --ledger <FILE>                  The ledger of calls, one for all jobs of a corp [env:
+                                           IDFERRY_LEDGER] [default: ledger.db in $STATE_DIRECTORY,
+                                           $XDG_STATE_HOME/idferry or ~/.local/state/idferry, with
+                                           --sandbox sandbox.ledger.db]
+          --config <FILE>                  The configuration file [default: idferry.toml, if there is
+                                           one]
+          --sandbox                        Use the sandbox's job file, sandbox.db
+      -q, --quiet                          Print less: no progress, and no summary of a run that
+                                           succeeds
+      -v, --verbose...                     Log what happens; repeat for more
+          --log-format <LOG_FORMAT>        Format of log lines [default: text] [possible values: text,
+                                           json]
+      -h, --help                           Print help (see more with '--help')
     ");
     assert_snapshot!(help("backup"), @"
     Copy the job file, also during a run
@@ -440,7 +454,7 @@ fn help_is_short() {
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
       -h, --help                     Print help (see more with '--help')
     ");
-    assert_snapshot!(help("simulate"), @"
+    assert_snapshot!(help("simulate"), @r"
     Serve the simulated WeCom API on a loopback address, for any client
 
     Usage: idferry simulate [OPTIONS]
@@ -462,6 +476,7 @@ fn help_is_short() {
                                      50]
           --token-life <TOKEN_LIFE>  Lifetime of an access token [default: 7200s]
           --others <RATE>            Lookups a second by other systems of the same corp [default: 0]
+          --changing <F>             The share of its people who change dealers on a day [default: 0]
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]

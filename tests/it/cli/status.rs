@@ -84,7 +84,8 @@ fn the_sandbox_is_looked_at_by_its_name() {
     assert_eq!(export, dir.read("fans.sandbox.links.csv"));
     dir.idferry("retry --sandbox --outcome linked --outcome unlinked")
         .exits(0)
-        .says("5 subjects put back in the queue, 5 queued now; `idferry run --sandbox` looks ");
+        .says("5 subjects to be asked again")
+        .says("`idferry run --sandbox` asks them");
     assert_eq!(
         dir.names(),
         [

@@ -1,0 +1,48 @@
+//! Flags of a resync: how old answers may get.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::values::{duration, in_file};
+use crate::{
+    config::RunSection,
+    job::{Error, Refresh},
+};
+
+/// How old answers may get.
+#[derive(Args)]
+pub(super) struct RefreshFlags {
+    /// Ask unlinked subjects again once their answer is older than this; 0s for never
+    /// [default: 7d].
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    unlinked_after: Option<Duration>,
+    /// The same for linked subjects [default: 30d].
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    linked_after: Option<Duration>,
+}
+
+impl RefreshFlags {
+    pub(super) fn refresh(&self, file: &RunSection) -> Result<Refresh, Error> {
+        let usual = Refresh::default();
+        let after = |flag: Option<Duration>, file: &Option<String>, name: &str, usual| {
+            let file = file.as_deref().map(duration).transpose();
+            let file = file.map_err(|why| in_file(name, &why))?;
+            Ok::<_, Error>(flag.or(file).unwrap_or(usual))
+        };
+        Ok(Refresh {
+            unlinked_after: after(
+                self.unlinked_after,
+                &file.unlinked_after,
+                "unlinked_after",
+                usual.unlinked_after,
+            )?,
+            linked_after: after(
+                self.linked_after,
+                &file.linked_after,
+                "linked_after",
+                usual.linked_after,
+            )?,
+        })
+    }
+}
