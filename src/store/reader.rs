@@ -15,6 +15,7 @@ use super::{
     rejects::{self, Reject},
     schema, scratch, sqlite_file,
     tally::load_tally,
+    wishes::{self, Asked, Wishes},
 };
 use crate::{
     clock::Timestamp,
@@ -143,16 +144,36 @@ impl<'s> Reader<'s> {
         done
     }
 
-    /// Records that a file of this job is at `path`: an empty `mark` before it is written, its own
-    /// afterwards. The one thing that a reader writes; it leaves no log where there was none.
-    pub(crate) fn record_output(&self, path: &str, mark: &str) -> Result<()> {
+    /// Writes beside the process that holds the file, and leaves no log where there was none.
+    fn writing_beside<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let had_log = sqlite_file::keeps_log(&self.db);
-        self.writing(|db| Journal::of(db).record_output(path, mark))?;
+        let done = self.writing(work)?;
         if !had_log {
             let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
             self.writing(|db| Ok(db.query_row(checkpoint, [], |_| Ok(()))?))?;
         }
-        Ok(())
+        Ok(done)
+    }
+
+    /// Records that a file of this job is at `path`: an empty `mark` before it is written, its own
+    /// afterwards. This and the wishes are all that a reader writes.
+    pub(crate) fn record_output(&self, path: &str, mark: &str) -> Result<()> {
+        self.writing_beside(|db| Journal::of(db).record_output(path, mark))
+    }
+
+    /// Asks something of the run that holds the file, or of the next one.
+    pub(crate) fn ask(&self, asked: &Asked) -> Result<()> {
+        self.writing_beside(|db| wishes::ask(db, asked))
+    }
+
+    /// Withdraws the wishes with these [codes](super::Wish::code). Returns how many there were.
+    pub(crate) fn withdraw(&self, codes: &[&str]) -> Result<usize> {
+        self.writing_beside(|db| wishes::withdraw(db, codes))
+    }
+
+    /// Returns what operators ask of the run.
+    pub(crate) fn wishes(&self) -> Result<Wishes> {
+        wishes::load(&self.db)
     }
 
     /// Returns the files of results and rejects that the job wrote.
