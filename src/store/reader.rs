@@ -155,10 +155,16 @@ impl<'s> Reader<'s> {
         Ok(done)
     }
 
-    /// Records that a file of this job is at `path`: an empty `mark` before it is written, its own
-    /// afterwards. This and the wishes are all that a reader writes.
-    pub(crate) fn record_output(&self, path: &str, mark: &str) -> Result<()> {
-        self.writing_beside(|db| Journal::of(db).record_output(path, mark))
+    /// Records files of this job by path and mark: an empty mark before it is written, its own
+    /// afterwards. These and the wishes are all that a reader writes.
+    pub(crate) fn record_outputs(&self, files: &[(String, String)]) -> Result<()> {
+        self.writing_beside(|db| {
+            let transaction = db.unchecked_transaction()?;
+            for (path, mark) in files {
+                Journal::of(db).record_output(path, mark)?;
+            }
+            Ok(transaction.commit()?)
+        })
     }
 
     /// Asks something of the run that holds the file, or of the next one.
@@ -200,6 +206,16 @@ impl<'s> Reader<'s> {
     pub(crate) fn corp_id(&self) -> Result<Option<String>> {
         let sql = "SELECT corp_id FROM job";
         Ok(self.db.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    /// Returns the downstream corps of all links so far and of all subjects that are looked for in
+    /// one only, in the order of their names.
+    pub(crate) fn corpids(&self) -> Result<Vec<String>> {
+        let mut list = self
+            .db
+            .prepare("SELECT corpid FROM corps ORDER BY corpid")?;
+        let corpids = list.query_map([], |row| row.get(0))?;
+        Ok(corpids.collect::<std::result::Result<_, _>>()?)
     }
 
     /// Returns what every run of this job has charged.
