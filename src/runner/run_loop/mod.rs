@@ -19,7 +19,7 @@ use super::{
     tokens::Tokens,
 };
 use crate::{
-    clock::LedgerClock,
+    clock::{LedgerClock, Timestamp},
     gate::Gate,
     ledger::LedgerAccount,
     quota::{CallKind, ForecastInput, Hold, LockoutLevel},
@@ -27,11 +27,11 @@ use crate::{
     wecom::{Client, Ticket, Token, errcode},
 };
 
-/// Waits are cut to this, so that a suspended machine looks at its clock soon after it wakes.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
-
-/// The same, where other processes have calls in flight that may make room.
+/// Waits are cut to this where other processes have calls in flight that may make room.
 const LOOK_AT_OTHERS: Duration = Duration::from_secs(1);
+
+/// The time between two clearances of the charges on disk.
+const CLEARANCES: Duration = Duration::from_secs(600);
 
 /// The job that is run: its file and its row in the list of runs, and the account that pays.
 pub struct RunningJob<'s> {
@@ -66,6 +66,8 @@ pub struct Runner<'s> {
     health: Health,
     pending: PendingCommit,
     reports: ProgressReports<'s>,
+    /// When charges that no window counts are next forgotten.
+    forgets_at: Timestamp,
     stopping: Stopping,
 }
 
@@ -92,6 +94,7 @@ impl<'s> Runner<'s> {
             options,
             tokens: Tokens::default(),
             reports: ProgressReports::to(Box::new(|_| {})),
+            forgets_at: Timestamp::default(),
             stopping: Stopping::default(),
         })
     }
@@ -190,7 +193,7 @@ impl<'s> Runner<'s> {
         let next = times.into_iter().flatten().min();
         let longest = match self.gate.account().depends_on_others(now) {
             true => LOOK_AT_OTHERS,
-            false => LONGEST_SLEEP,
+            false => self.options.longest_sleep,
         };
         let sleep = next.map_or(longest, |at| at.since(now)).min(longest);
         if self.calls.is_empty() || hold.is_some_and(|hold| hold.reason.is_quota()) {
@@ -305,9 +308,13 @@ impl<'s> Runner<'s> {
         }))
     }
 
-    /// Forgets charges that no window counts any more.
-    fn forget_charges(&self) -> Result<()> {
+    /// Forgets charges that no window counts any more, if it is time.
+    fn forget_charges(&mut self) -> Result<()> {
         let now = self.clock.now();
+        if now < self.forgets_at {
+            return Ok(());
+        }
+        self.forgets_at = now.plus(CLEARANCES);
         self.job.ledger.forget(now)?;
         self.job.store.forget_counters(now)
     }
