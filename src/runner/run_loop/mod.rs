@@ -19,7 +19,7 @@ use super::{
     tokens::Tokens,
 };
 use crate::{
-    clock::{LedgerClock, Timestamp},
+    clock::LedgerClock,
     gate::Gate,
     ledger::LedgerAccount,
     quota::{CallKind, ForecastInput, Hold, LockoutLevel},
@@ -29,9 +29,6 @@ use crate::{
 
 /// Waits are cut to this where other processes have calls in flight that may make room.
 const LOOK_AT_OTHERS: Duration = Duration::from_secs(1);
-
-/// The time between two clearances of the charges on disk.
-const CLEARANCES: Duration = Duration::from_secs(600);
 
 /// The job that is run: its file and its row in the list of runs, and the account that pays.
 pub struct RunningJob<'s> {
@@ -66,8 +63,6 @@ pub struct Runner<'s> {
     health: Health,
     pending: PendingCommit,
     reports: ProgressReports<'s>,
-    /// When charges that no window counts are next forgotten.
-    forgets_at: Timestamp,
     stopping: Stopping,
 }
 
@@ -94,7 +89,6 @@ impl<'s> Runner<'s> {
             options,
             tokens: Tokens::default(),
             reports: ProgressReports::to(Box::new(|_| {})),
-            forgets_at: Timestamp::default(),
             stopping: Stopping::default(),
         })
     }
@@ -310,11 +304,10 @@ impl<'s> Runner<'s> {
 
     /// Forgets charges that no window counts any more, if it is time.
     fn forget_charges(&mut self) -> Result<()> {
-        let now = self.clock.now();
-        if now < self.forgets_at {
+        if !self.clock.clearance_is_due() {
             return Ok(());
         }
-        self.forgets_at = now.plus(CLEARANCES);
+        let now = self.clock.now();
         self.job.ledger.forget(now)?;
         self.job.store.forget_counters(now)
     }
