@@ -28,11 +28,8 @@ use crate::{
     wecom::{Client, Ticket, Token, errcode},
 };
 
-/// Waits are cut to this, so that a suspended machine looks at its clock soon after it wakes.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
-
-/// The same, where other processes have calls in flight that may make room, or operators may ask
-/// something of the run.
+/// Waits are cut to this where other processes have calls in flight that may make room, or operators
+/// may ask something of the run.
 const LOOK_AT_OTHERS: Duration = Duration::from_secs(1);
 
 /// The job that is run: its file and its row in the list of runs, and the account that pays.
@@ -204,7 +201,7 @@ impl<'s> Runner<'s> {
         let looks = self.stopping.wishes.are_looked_for();
         let longest = match looks || self.gate.account().depends_on_others(now) {
             true => LOOK_AT_OTHERS,
-            false => LONGEST_SLEEP,
+            false => self.options.longest_sleep,
         };
         let sleep = next.map_or(longest, |at| at.since(now)).min(longest);
         if self.calls.is_empty() || hold.is_some_and(|hold| hold.reason.is_quota()) {
@@ -319,8 +316,11 @@ impl<'s> Runner<'s> {
         }))
     }
 
-    /// Forgets charges that no window counts any more.
-    fn forget_charges(&self) -> Result<()> {
+    /// Forgets charges that no window counts any more, if it is time.
+    fn forget_charges(&mut self) -> Result<()> {
+        if !self.clock.clearance_is_due() {
+            return Ok(());
+        }
         let now = self.clock.now();
         self.job.ledger.forget(now)?;
         self.job.store.forget_counters(now)
