@@ -208,6 +208,7 @@ impl RunSettings {
                 ..args.stop.options(&file.run, clock.now())?
             },
             refresh: kind.refresh(&file.run)?,
+            is_steered: true,
             crash_after: None,
         };
         Ok(Self {

@@ -9,6 +9,7 @@
 //! | `outputs` | which files they may replace |
 //! | `passes` | answers that are asked for again |
 //! | `ticket` | whether a ticket is used and applied for |
+//! | `paused`, [`Steering`] | what operators ask of a run from elsewhere |
 //! | `connection` | where calls go |
 //! | `scratch`, [`Rehearsal`] | a copy of a job, and a run of it in virtual time |
 //! | [`Status`], [`quota`] | how a job and a corp's quota stand, as plain data |
@@ -26,6 +27,7 @@ mod import;
 mod operator;
 mod outputs;
 mod passes;
+mod paused;
 pub mod quota;
 mod quota_record;
 mod rehearsal;
@@ -33,6 +35,7 @@ mod results;
 mod scratch;
 mod session;
 pub(crate) mod status;
+mod steering;
 mod ticket;
 
 pub use backup::{Backup, backup};
@@ -55,4 +58,5 @@ pub use scratch::ScratchFolder;
 pub(crate) use scratch::{ScratchCopy, ScratchUse};
 pub use session::{RunOutcome, Session, SessionSettings};
 pub use status::Status;
+pub use steering::{Addressee, Steering};
 pub use ticket::TicketPolicy;

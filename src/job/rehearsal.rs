@@ -49,6 +49,8 @@ pub struct Rehearsal {
     pub start: Timestamp,
     /// Ask answers again that have grown old, as a resync does.
     pub refresh: Option<Refresh>,
+    /// Whether `idferry pause` and its like are obeyed; looking for them once a second takes time.
+    pub is_steered: bool,
     /// Die after every so many commits that settle something.
     pub kill_every: Option<u64>,
 }
@@ -64,6 +66,7 @@ impl Default for Rehearsal {
             // A Sunday, as most of these jobs begin on one.
             start: Timestamp::from_millis(1_795_309_200_000),
             refresh: None,
+            is_steered: false,
             kill_every: None,
         }
     }
@@ -186,6 +189,7 @@ impl Rehearsal {
             quota: self.quota,
             concurrency: self.concurrency,
             refresh: self.refresh,
+            is_steered: self.is_steered,
             crash_after,
             options,
             ticket: if self.ticket {

@@ -64,7 +64,9 @@ impl Reporter for Timeline {
             | RunEvent::LockoutEnded
             | RunEvent::TicketRejected
             | RunEvent::PassStarted { .. }
-            | RunEvent::RetryPassStarted => self.note(event),
+            | RunEvent::RetryPassStarted
+            | RunEvent::Asked(_)
+            | RunEvent::Withdrawn(_) => self.note(event),
             _ => {}
         }
     }

@@ -12,6 +12,7 @@ pub use crate::{
     model::{Failure, NoConnection, QuotaWindow},
     quota::{ForecastInput, HoldReason, LockoutLevel, Trouble},
     store::PassOrigin,
+    store::{Asked, Wish, Wishes},
     wecom::errcode::Entry,
 };
 
@@ -68,6 +69,10 @@ pub enum RunEvent {
     },
     /// Subjects parked after their attempts are asked once more.
     RetryPassStarted,
+    /// An operator asked something of the run from elsewhere.
+    Asked(Asked),
+    /// What an operator asked is withdrawn.
+    Withdrawn(Wish),
 }
 
 /// How a run stands.
@@ -142,6 +147,8 @@ pub enum StopReason {
     NotTheApi(Failure),
     /// Interrupted by a signal; drained.
     Interrupted,
+    /// Stopped with work left: an operator asked for it from elsewhere; drained.
+    Asked(Asked),
     /// The API says that trying will not help, or that our request is wrong.
     Refused(FatalRefusal),
     /// Several fresh tokens in a row were refused by the lookup itself.

@@ -20,4 +20,5 @@ mod resume;
 mod scenario;
 mod seeds;
 mod service;
+mod steering;
 mod ticket;

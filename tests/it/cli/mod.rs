@@ -32,5 +32,6 @@ mod signals;
 mod simulate;
 mod snapshots;
 mod status;
+mod steer;
 mod test_dir;
 mod wire;

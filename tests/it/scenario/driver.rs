@@ -241,6 +241,8 @@ fn word(event: &RunEvent) -> Option<String> {
         RunEvent::Draining { .. } => "draining".into(),
         RunEvent::PassStarted { origin, .. } => format!("pass {}", origin.as_str()),
         RunEvent::RetryPassStarted => "second try".into(),
+        RunEvent::Asked(asked) => format!("asked: {}", asked.wish.code()),
+        RunEvent::Withdrawn(wish) => format!("withdrawn: {}", wish.code()),
     })
 }
 
