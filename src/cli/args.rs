@@ -8,7 +8,8 @@ use std::{
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::values::{
-    duration, environment, in_file, or_file, share, share_or_file, time_of_day, window_limit,
+    ReadFlags, duration, environment, in_file, or_file, share, share_or_file, time_of_day,
+    window_limit,
 };
 use crate::{
     clock::Timestamp,
@@ -177,17 +178,13 @@ impl Inputs {
     }
 
     pub(super) fn options(&self, file: &RunSection) -> Result<ReadOptions, Error> {
-        let delimiter = file.delimiter.as_deref().map(parse_delimiter);
-        let delimiter = delimiter
-            .transpose()
-            .map_err(|why| in_file("delimiter", &why))?;
-        Ok(ReadOptions {
-            columns: or_file(self.columns.clone(), file.columns.as_ref(), "columns")?
-                .unwrap_or_default(),
-            encoding: or_file(self.encoding, file.encoding.as_ref(), "encoding")?,
-            delimiter: self.delimiter.or(delimiter),
-            corpid: self.corpid.clone().or_else(|| file.corpid.clone()),
-        })
+        let flags = ReadFlags {
+            columns: self.columns.clone(),
+            encoding: self.encoding,
+            delimiter: self.delimiter,
+            corpid: self.corpid.clone(),
+        };
+        flags.options(file)
     }
 }
 

@@ -67,6 +67,11 @@ impl Header {
         self.names.get(column).map_or("", |name| name.trim())
     }
 
+    /// Whether there is a column of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|column| normalized(column) == name)
+    }
+
     /// Returns an id as it was before idferry wrote it to a rejects file.
     pub(super) fn unescaped<'f>(&self, field: &'f [u8]) -> &'f [u8] {
         if self.is_rejects {

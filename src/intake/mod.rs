@@ -33,11 +33,13 @@ mod header;
 mod id;
 mod input;
 mod options;
+mod original;
 mod own_file;
 mod read_ahead;
 mod records;
 mod reject;
 mod rows;
+mod style;
 mod validate;
 
 pub(crate) use digest::digest;
@@ -47,11 +49,13 @@ pub(crate) use input::Compression;
 pub use input::Input;
 pub(crate) use options::parse_delimiter;
 pub use options::{Columns, ReadOptions};
+pub(crate) use original::OriginalLine;
 pub use own_file::RESULTS_COLUMNS;
-pub(crate) use own_file::{OwnFile, REJECTS_COLUMNS, escaped};
+pub(crate) use own_file::{JOINED_COLUMNS, OwnFile, REJECTS_COLUMNS, escaped};
 pub(crate) use read_ahead::ReadAhead;
 pub use reject::{RejectReason, RowError};
 pub use rows::{InputLine, RowReader, UnusualIds};
+pub(crate) use style::{TableStyle, encode};
 
 #[cfg(test)]
 mod tests;

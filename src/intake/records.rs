@@ -95,6 +95,34 @@ impl Records {
         self.buffer.bytes().get(range.start..range.end)
     }
 
+    /// Returns the current record as it is, without its line end.
+    pub(super) fn text(&self) -> &[u8] {
+        let record = self.whole();
+        let record = record.strip_suffix(&[self.dialect.eol]).unwrap_or(record);
+        record.strip_suffix(b"\r").unwrap_or(record)
+    }
+
+    /// Returns how the line of the current record ends, or would end if it were not the last one.
+    pub(super) fn line_end(&self) -> &'static str {
+        match self.dialect.eol {
+            b'\r' => "\r",
+            _ if self.whole().ends_with(b"\r\n") => "\r\n",
+            _ => "\n",
+        }
+    }
+
+    pub(super) const fn delimiter(&self) -> u8 {
+        self.dialect.delimiter
+    }
+
+    fn whole(&self) -> &[u8] {
+        let length = match self.unconsumed {
+            Unconsumed::Record { length, .. } => length,
+            _ => 0,
+        };
+        self.buffer.bytes().get(..length).unwrap_or_default()
+    }
+
     /// Returns the first line of the current record, as far as it is in memory.
     pub(super) fn first_line(&self) -> &[u8] {
         let bytes = self.buffer.bytes();

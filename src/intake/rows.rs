@@ -12,6 +12,7 @@ use super::{
     options::ReadOptions,
     records::{NextRecord, Records},
     reject::{RejectReason, RowError},
+    style::TableStyle,
     validate::{self, FieldError},
 };
 use crate::model::Row;
@@ -46,6 +47,7 @@ pub struct RowReader {
     source: Source,
     records: Records,
     header: Header,
+    style: TableStyle,
     corpid: Option<String>,
     lines: u64,
     valid: u64,
@@ -72,14 +74,22 @@ impl RowReader {
         let detect = || Encoding::detect(&sample);
         let encoding = options.encoding.unwrap_or_else(detect);
         let reader = std::mem::replace(&mut source.reader, Box::new(io::empty()));
+        let bom = encoding.has_bom(&sample);
         let text = decode(encoding, sample, reader);
         let records = Records::new(ReadBuffer::new(text));
         let mut records = records.map_err(|error| source.failed(0, error))?;
         let header = Header::read(&source, &mut records, options)?;
+        let style = TableStyle {
+            encoding,
+            bom,
+            delimiter: records.delimiter(),
+            line_end: records.line_end(),
+        };
         Ok(Self {
             source,
             records,
             header,
+            style,
             corpid,
             lines: 0,
             valid: 0,
@@ -137,6 +147,24 @@ impl RowReader {
     /// Returns the name of the source in messages and in the rejects file.
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.source.name
+    }
+
+    /// Returns how the source is written.
+    pub(crate) const fn style(&self) -> TableStyle {
+        self.style
+    }
+
+    pub(super) const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    pub(super) const fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// Whether the line read last is the first of several that are read again one by one.
+    pub(super) const fn is_given_up(&self) -> bool {
+        self.give_up
     }
 
     /// Returns the rows with ids of unusual length so far.

@@ -55,7 +55,7 @@ pub use commit::{Batch, Settled};
 pub use counters::Charged;
 pub use error::{FileKind, Result, StoreError};
 pub use import::{Import, ImportStats};
-pub(crate) use import::{TrialImport, TrialSubjects};
+pub(crate) use import::{SubjectMatches, TrialImport, TrialSubjects};
 pub(crate) use journal::WrittenFile;
 pub use journal::{Journal, RunId, RunProgress, RunStatus};
 pub use queue::Queue;

@@ -28,6 +28,7 @@ mod dedup;
 mod key_runs;
 mod key_sort;
 mod known_texts;
+mod lookup;
 mod merge;
 mod sources;
 mod spool;
@@ -37,6 +38,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+pub(crate) use self::lookup::{SubjectLookup, SubjectMatches};
 pub(super) use self::sources::{knows_source, undo_unfinished};
 pub(crate) use self::trial::{TrialImport, TrialSubjects};
 use self::{
