@@ -140,10 +140,13 @@ impl Args {
             options: RunOptions {
                 seed,
                 commit_policy,
+                // Nobody suspends virtual time.
+                longest_sleep: Duration::from_secs(3600),
                 ..self.stop.options(file, start)?
             },
             ticket: ticket_policy(self.ticket, file)? == TicketPolicy::Apply,
             start,
+            is_steered: false,
             kill_every: self.kill_every,
         })
     }

@@ -13,7 +13,7 @@ use crate::{
 
 /// The shortest time between two snapshots.
 const SNAPSHOTS: Duration = Duration::from_millis(100);
-/// The longest time between two forecasts, and between two clearances of the ledger on disk.
+/// The longest time between two forecasts.
 const FORECASTS: Duration = Duration::from_secs(60);
 /// Waits shorter than this are not reported.
 const SHORT: Duration = Duration::from_secs(2);
@@ -111,7 +111,7 @@ impl<'s> ProgressReports<'s> {
             // are read a moment apart.
             Some(reported) if is_short || near(reported.until, until) => Some(reported),
             // The first probe of an outage may hang.
-            None if is_short && !is_outage => None,
+            None if is_short && !is_outage && !matches!(reason, HoldReason::Paused(_)) => None,
             _ => Some(Waiting { reason, until }),
         }
     }

@@ -93,7 +93,8 @@ impl Monitor {
             RunEvent::LockoutEnded => self.lockout = None,
             _ => {}
         }
-        for (when, jump) in self.random.jumps.clone() {
+        for place in 0..self.random.jumps.len() {
+            let (when, jump) = self.random.jumps[place];
             if when == When::Event(self.events) {
                 self.jump(jump, false);
             }
@@ -219,6 +220,8 @@ fn text(event: &RunEvent) -> String {
         RunEvent::TicketRejected => write!(text, "ticket rejected"),
         RunEvent::Draining { in_flight } => write!(text, "draining {in_flight}"),
         RunEvent::RetryPassStarted => write!(text, "retry pass"),
+        RunEvent::Asked(asked) => write!(text, "asked {asked:?}"),
+        RunEvent::Withdrawn(wish) => write!(text, "withdrawn {wish:?}"),
     };
     written.unwrap();
     text
