@@ -154,7 +154,7 @@ pub(super) struct FileFlags {
 /// What to read, and how.
 #[derive(Args)]
 pub(super) struct Inputs {
-    /// CSV files (.gz and .zst too); - is standard input. Without any, a run resumes the queue.
+    /// CSV files (.gz and .zst too) and Excel workbooks (.xlsx); - is standard input. Without any, a run resumes the queue.
     #[arg(value_name = "INPUT")]
     inputs: Vec<std::ffi::OsString>,
     /// Header names of the columns, such as unionid=会员unionid,openid=小程序openid.
@@ -166,6 +166,9 @@ pub(super) struct Inputs {
     /// , ; tab or | [default: detected].
     #[arg(long, value_parser = parse_delimiter)]
     delimiter: Option<u8>,
+    /// The sheet of a workbook [default: the first].
+    #[arg(long, value_name = "NAME")]
+    sheet: Option<String>,
     /// Look in this downstream corp only.
     #[arg(long, value_name = "ID")]
     corpid: Option<String>,
@@ -183,6 +186,7 @@ impl Inputs {
             encoding: self.encoding,
             delimiter: self.delimiter,
             corpid: self.corpid.clone(),
+            sheet: self.sheet.clone(),
         };
         flags.options(file)
     }

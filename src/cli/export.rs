@@ -71,6 +71,9 @@ struct JoinFlags {
     /// , ; tab or | in INPUT [default: detected].
     #[arg(long, value_parser = parse_delimiter, requires = "join")]
     delimiter: Option<u8>,
+    /// The sheet of INPUT, if it is a workbook [default: the first].
+    #[arg(long, value_name = "NAME", requires = "join")]
+    sheet: Option<String>,
     /// The encoding of what is written: utf-8, gb18030, utf-16le or utf-16be [default: INPUT's].
     #[arg(long, requires = "join")]
     encoding: Option<Encoding>,
@@ -160,6 +163,7 @@ impl Args {
             encoding: self.joined.input_encoding,
             delimiter: self.joined.delimiter,
             corpid: self.corpid.clone(),
+            sheet: self.joined.sheet.clone(),
         };
         let options = flags.options(file)?;
         let target = match &self.output {

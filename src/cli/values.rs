@@ -92,6 +92,7 @@ pub(super) struct ReadFlags {
     pub(super) encoding: Option<Encoding>,
     pub(super) delimiter: Option<u8>,
     pub(super) corpid: Option<String>,
+    pub(super) sheet: Option<String>,
 }
 
 impl ReadFlags {
@@ -105,6 +106,7 @@ impl ReadFlags {
             encoding: or_file(self.encoding, file.encoding.as_ref(), "encoding")?,
             delimiter: self.delimiter.or(delimiter),
             corpid: self.corpid.or_else(|| file.corpid.clone()),
+            sheet: self.sheet,
         })
     }
 }

@@ -81,6 +81,17 @@ impl Header {
         }
     }
 
+    /// Returns the source and the line that the current record of a rejects file tells.
+    pub(super) fn origin(&self, records: &Records) -> Option<(String, u64)> {
+        if !self.is_rejects {
+            return None;
+        }
+        let source = self.unescaped(records.field(0)?);
+        let source = std::str::from_utf8(source).ok()?.replace("\"\"", "\"");
+        let line = std::str::from_utf8(records.field(1)?).ok()?;
+        Some((source, line.trim().parse().ok()?))
+    }
+
     /// Returns whether a column is neither that of an id nor one that idferry added.
     pub(super) fn is_other(&self, column: usize) -> bool {
         let ids = [Some(self.unionid), Some(self.openid), self.corpid];

@@ -10,7 +10,7 @@ use rusqlite::{
 use super::{
     Store, counters,
     error::{Result, StoreError},
-    import::{self, SubjectLookup, TrialImport},
+    import::{self, SourceStatus, SubjectLookup, TrialImport},
     journal::{Journal, RunStatus, WrittenFile},
     rejects::{self, Reject},
     schema, scratch, sqlite_file,
@@ -51,19 +51,6 @@ impl Drop for ReadConnection<'_> {
             sqlite_file::keep_log(db);
         }
     }
-}
-
-/// An imported source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceStatus {
-    /// Its name as it was given.
-    pub name: String,
-    /// Lines read, the header and empty ones not counted.
-    pub lines: u64,
-    /// Lines that cannot be subjects.
-    pub rejected: u64,
-    /// Subjects seen for the first time in it.
-    pub subjects: u64,
 }
 
 /// A subject and its outcome. It holds personal ids and therefore has no `Debug`.
@@ -223,6 +210,11 @@ impl<'s> Reader<'s> {
         Journal::of(&self.db).outputs()
     }
 
+    /// Returns the latest import of a source whose name differs from this one in digits at most.
+    pub(crate) fn last_alike(&self, name: &str) -> Result<Option<SourceStatus>> {
+        import::last_alike(&self.db, name)
+    }
+
     /// Whether a source with this digest was imported to its end.
     pub(crate) fn knows_source(&self, digest: &[u8]) -> Result<bool> {
         import::knows_source(&self.db, digest)
@@ -265,14 +257,7 @@ impl<'s> Reader<'s> {
             "SELECT name, lines, rejected, subjects FROM sources
              WHERE imported_at IS NOT NULL ORDER BY first_subject, id",
         )?;
-        let sources = list.query_map([], |row| {
-            Ok(SourceStatus {
-                name: row.get(0)?,
-                lines: row.get::<_, i64>(1)?.unsigned_abs(),
-                rejected: row.get::<_, i64>(2)?.unsigned_abs(),
-                subjects: row.get::<_, i64>(3)?.unsigned_abs(),
-            })
-        })?;
+        let sources = list.query_map([], import::source_status)?;
         Ok(sources.collect::<std::result::Result<_, _>>()?)
     }
 

@@ -187,15 +187,11 @@ fn each_downstream_corp_gets_its_own_links_and_no_others() {
 #[test]
 fn results_are_joined_with_the_lines_of_an_input() {
     let (dir, _simulator) = finished();
-    let lines: Vec<_> = dir
-        .read("fans.csv")
-        .lines()
-        .skip(1)
-        .rev()
-        .map(str::to_owned)
-        .collect();
+    let fans = dir.read("fans.csv");
+    let mut lines: Vec<_> = fans.lines().skip(1).collect();
+    lines.reverse();
     let crm = format!(
-        "unionid;openid;name\n{}\n",
+        "unionid;openid;name\n{};x\n",
         lines.join(";x\n").replace(',', ";")
     );
     dir.write("crm.csv", crm);
@@ -210,7 +206,7 @@ fn results_are_joined_with_the_lines_of_an_input() {
         let results = ids[2].replace(',', ";");
         let found = joined
             .lines()
-            .any(|line| line.starts_with(ids[0]) && line.ends_with(&results));
+            .any(|line| line.starts_with(ids[0]) && line.ends_with(&*results));
         assert!(found, "{line}");
     }
     let manifest: Value = serde_json::from_str(&dir.read("m.json")).unwrap();
