@@ -65,10 +65,7 @@ impl Forgetting {
         let reader = self.store.reader();
         let outputs = reader.outputs()?.into_iter().map(|file| file.path);
         let inputs = reader.sources()?.into_iter().map(|source| source.name);
-        let mut left: Vec<_> = outputs
-            .chain(inputs)
-            .filter(|path| has_content(path))
-            .collect();
+        let mut left: Vec<_> = outputs.chain(inputs).filter(has_content).collect();
         left.sort();
         left.dedup();
         drop(reader);
