@@ -3,9 +3,10 @@
 //! `idferry run`, rehearsals, tests and benches all drive their runs through a [`Session`]; they
 //! differ in the client they hand it and in the [`Operator`] who listens.
 
-use std::path::Path;
+mod exports;
 
 use super::{
+    contract::Contract,
     error::Error,
     exit::Exit,
     files::JobFiles,
@@ -19,11 +20,10 @@ use super::{
 };
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
-    export::Target,
     gate::{Concurrency, Gate},
     intake::{Input, ReadOptions},
     ledger::{Ledger, LedgerAccount, Tickets},
-    model::{Api, CorpChanges, State, SubjectId},
+    model::{Api, State, SubjectId},
     quota::{CallKind, ForecastInput, Quota},
     runner::{
         RunOptions, Runner, RunningJob, Stop,
@@ -31,7 +31,7 @@ use crate::{
         event::{RunEvent, RunReport, StopReason, WindowUse},
         open_gate,
     },
-    store::{OpeningNote, Reader, RunId, Store},
+    store::{OpeningNote, RunId, Store},
     wecom::{Client, Ticket, errcode},
 };
 
@@ -73,6 +73,7 @@ pub struct Session {
     store: Store,
     files: JobFiles,
     settings: SessionSettings,
+    contract: Contract,
     clock: Clock,
     /// Nothing of it is kept, so the disk is not waited for.
     is_scratch: bool,
@@ -103,6 +104,7 @@ impl Session {
             store: Store::open_noting(&files.job, clock.now(), note)?,
             files,
             settings,
+            contract: Contract::default(),
             clock,
             is_scratch: false,
         })
@@ -124,6 +126,11 @@ impl Session {
         Ok(self.store.check_corp(corp_id)?)
     }
 
+    /// From here on every input must meet `contract`.
+    pub(crate) fn require(&mut self, contract: Contract) {
+        self.contract = contract;
+    }
+
     /// Imports every input that the job file does not hold yet, and tells `each` of it.
     pub(crate) fn import(
         &mut self,
@@ -131,12 +138,8 @@ impl Session {
         options: &ReadOptions,
         each: &mut dyn FnMut(&ImportedInput),
     ) -> Result<(), Error> {
-        import::import(&mut self.store, inputs, options, each)
-    }
-
-    /// Writes the invalid lines of all inputs to `path`, if there are any.
-    pub(crate) fn export_rejects(&self, path: &Path) -> Result<(), Error> {
-        results::publish_invalid_lines(&self.store.reader(), path)
+        let how = (options, &self.contract);
+        import::import(&mut self.store, inputs, how, each)
     }
 
     /// Records the beginning of the run `command`, with the quota it respects, and opens the passes of a
@@ -294,33 +297,6 @@ impl Session {
             .store
             .journal()
             .end_run(run, i64::from(exit.code()), now)?)
-    }
-
-    /// Writes the results to `target`, unless they are there already. Returns how many lines they
-    /// have; `None` if the reader of a pipe has left.
-    pub(crate) fn export(&self, target: &Target) -> Result<Option<u64>, Error> {
-        results::publish(&self.store, target)
-    }
-
-    /// Writes the links that `run` has gained and lost to `target`.
-    pub(crate) fn export_changes(&self, run: RunId, target: &Target) -> Result<(), Error> {
-        let since = self.store.journal().began(run)?;
-        results::publish_changes(&self.store.reader(), target, since)
-    }
-
-    /// The links that a resync has gained and lost at each downstream corp; `None` for another run, whose
-    /// results are all new.
-    pub(crate) fn changes(&self, run: RunId) -> Result<Option<Vec<CorpChanges>>, Error> {
-        if self.settings.refresh.is_none() {
-            return Ok(None);
-        }
-        let since = self.store.journal().began(run)?;
-        Ok(Some(self.store.reader().changes_by_corp(since)?))
-    }
-
-    /// The job file, for reading.
-    pub(crate) const fn reader(&self) -> Reader<'_> {
-        self.store.reader()
     }
 
     /// What a forecast of this run needs: the account that would pay for its calls, and the stored
