@@ -140,3 +140,15 @@ async fn script_decides_about_the_next_lookups_in_order() {
     bench.with(|remote| remote.force("oUnion0000000000000000000003", None));
     assert_eq!(bench.errcode(3).await, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn burst_is_suffered_by_every_call_until_it_ends() {
+    let bench = Bench::new(SimOptions::default()).await;
+    bench.with(|remote| remote.set_faults("burst=1".parse().unwrap()));
+    let mut refused = 0;
+    for number in 0..20 {
+        let seen = bench.lookup(number).await;
+        refused += u64::from(seen.is_err() || code(&read(&seen.unwrap())) != 0);
+    }
+    assert_eq!(refused, 20);
+}
