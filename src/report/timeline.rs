@@ -63,7 +63,9 @@ impl Reporter for Timeline {
             RunEvent::LockedOut { .. }
             | RunEvent::LockoutEnded
             | RunEvent::TicketRejected
-            | RunEvent::RetryPassStarted => self.note(event),
+            | RunEvent::RetryPassStarted
+            | RunEvent::Asked(_)
+            | RunEvent::Withdrawn(_) => self.note(event),
             _ => {}
         }
     }

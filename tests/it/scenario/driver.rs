@@ -240,6 +240,8 @@ fn word(event: &RunEvent) -> Option<String> {
         RunEvent::TicketRejected => "ticket dead".into(),
         RunEvent::Draining { .. } => "draining".into(),
         RunEvent::RetryPassStarted => "second try".into(),
+        RunEvent::Asked(asked) => format!("asked: {}", asked.wish.code()),
+        RunEvent::Withdrawn(wish) => format!("withdrawn: {}", wish.code()),
     })
 }
 

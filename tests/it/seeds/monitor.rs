@@ -220,6 +220,8 @@ fn text(event: &RunEvent) -> String {
         RunEvent::TicketRejected => write!(text, "ticket rejected"),
         RunEvent::Draining { in_flight } => write!(text, "draining {in_flight}"),
         RunEvent::RetryPassStarted => write!(text, "retry pass"),
+        RunEvent::Asked(asked) => write!(text, "asked {asked:?}"),
+        RunEvent::Withdrawn(wish) => write!(text, "withdrawn {wish:?}"),
     };
     written.unwrap();
     text
