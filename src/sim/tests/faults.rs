@@ -142,13 +142,14 @@ async fn script_decides_about_the_next_lookups_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn burst_is_suffered_by_every_call_until_it_ends() {
+async fn bursts_come_and_go() {
     let bench = Bench::new(SimOptions::default()).await;
     bench.with(|remote| remote.set_faults("burst=1".parse().unwrap()));
     let mut refused = 0;
-    for number in 0..20 {
+    for number in 0..40 {
         let seen = bench.lookup(number).await;
-        refused += u64::from(seen.is_err() || code(&read(&seen.unwrap())) != 0);
+        refused += u64::from(seen.map_or(true, |body| !body.starts_with(br#"{"errcode":0"#)));
+        tokio::time::sleep(Duration::from_secs(60)).await;
     }
-    assert_eq!(refused, 20);
+    assert!((1..40).contains(&refused), "{refused}");
 }
