@@ -18,6 +18,7 @@ mod quota;
 mod rehearse;
 mod retry;
 mod run;
+mod runs;
 mod signals;
 mod simulate;
 mod status;
@@ -66,6 +67,8 @@ enum Command {
     Export(export::Args),
     /// Show the corp's quota over all jobs and processes; note calls made elsewhere.
     Quota(quota::Args),
+    /// List the runs of this job: when, calls, how they ended, what they waited for.
+    Runs(runs::Args),
     /// Copy the job file, also during a run.
     Backup(backup::Args),
     /// Serve the simulated WeCom API on a loopback address, for any client.
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Retry(args) => retry::run(&args, &next),
         Command::Export(args) => export::run(&args),
         Command::Quota(args) => quota::run(&args),
+        Command::Runs(args) => runs::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     };

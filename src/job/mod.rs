@@ -11,6 +11,7 @@
 //! | `paused`, [`Steering`] | what operators ask of a run from elsewhere |
 //! | `connection` | where calls go |
 //! | `scratch`, [`Rehearsal`] | a copy of a job, and a run of it in virtual time |
+//! | `run_record`, [`RunList`] | what is kept of a run, and the list of them |
 //! | [`Status`], [`quota`] | how a job and a corp's quota stand, as plain data |
 //! | [`Error`], [`Exit`] | what ends a command early, and the exit codes |
 //!
@@ -30,6 +31,8 @@ pub mod quota;
 mod quota_record;
 mod rehearsal;
 mod results;
+mod run_record;
+mod runs;
 mod scratch;
 mod session;
 pub(crate) mod status;
@@ -51,6 +54,8 @@ pub(crate) use outputs::OutputGuard;
 pub(crate) use rehearsal::RehearsalFindings;
 pub use rehearsal::{Rehearsal, RehearsalObserver, Rehearsed, Unobserved, invent};
 pub(crate) use results::stem;
+pub(crate) use run_record::QUESTION;
+pub use runs::{ListedRun, RunList};
 pub use scratch::ScratchFolder;
 pub(crate) use scratch::{ScratchCopy, ScratchUse};
 pub use session::{RunOutcome, Session, SessionSettings};

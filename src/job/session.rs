@@ -12,8 +12,8 @@ use super::{
     import::{self, ImportedInput},
     operator::Operator,
     paused::PausedRun,
-    quota_record::QuotaRecord,
     results,
+    run_record::AskedOnTerminal,
     ticket::{self, TicketContext, TicketDecision, TicketPolicy},
 };
 use crate::{
@@ -67,10 +67,10 @@ pub struct RunOutcome {
 
 /// A job file, held for one run.
 pub struct Session {
-    store: Store,
+    pub(super) store: Store,
     files: JobFiles,
-    settings: SessionSettings,
-    clock: Clock,
+    pub(super) settings: SessionSettings,
+    pub(super) clock: Clock,
     /// Nothing of it is kept, so the disk is not waited for.
     is_scratch: bool,
 }
@@ -134,20 +134,6 @@ impl Session {
     /// Writes the invalid lines of all inputs to `path`, if there are any.
     pub(crate) fn export_rejects(&self, path: &Path) -> Result<(), Error> {
         results::publish_invalid_lines(&self.store.reader(), path)
-    }
-
-    /// Records the beginning of the run `command`, with the quota it respects.
-    ///
-    /// # Errors
-    ///
-    /// Those of the store.
-    pub fn begin(&self, command: &str) -> Result<RunId, Error> {
-        let quota = QuotaRecord::of(&self.settings.quota).to_json();
-        let run = self
-            .store
-            .journal()
-            .begin_run(command, &quota, self.clock.now())?;
-        Ok(run)
     }
 
     /// Returns the outcome of a run that has no call to make: nothing is due, or a budget of 0.
@@ -216,7 +202,14 @@ impl Session {
             clock: self.clock,
             queued: self.store.tally().of(State::Queued),
         };
-        let (ticket, token) = match ticket::choose(self.settings.ticket, context, operator).await? {
+        let mut asked = AskedOnTerminal {
+            operator: &mut *operator,
+            journal: self.store.journal(),
+            run,
+            clock: self.clock,
+        };
+        let chosen = ticket::choose(self.settings.ticket, context, &mut asked).await?;
+        let (ticket, token) = match chosen {
             TicketDecision::Proceed(ticket, token) => (ticket, token),
             TicketDecision::Refused(refusal) => {
                 let reason = StopReason::Refused(*refusal);
@@ -271,19 +264,6 @@ impl Session {
             deadline: self.settings.options.deadline,
         };
         paused.wait(stop, operator).await
-    }
-
-    /// Records that `run` ended with `exit`; the last record counts.
-    ///
-    /// # Errors
-    ///
-    /// Those of the store.
-    pub fn end(&self, run: RunId, exit: Exit) -> Result<(), Error> {
-        let now = self.clock.now();
-        Ok(self
-            .store
-            .journal()
-            .end_run(run, i64::from(exit.code()), now)?)
     }
 
     /// Writes the results to `target`, unless they are there already. Returns how many lines they
@@ -365,6 +345,7 @@ impl Session {
             tally: self.store.tally(),
             calls: 0,
             took: std::time::Duration::ZERO,
+            waits: Vec::new(),
         };
         self.outcome(report, Vec::new(), None)
     }

@@ -32,6 +32,7 @@ pub(crate) mod phrases;
 mod progress_state;
 pub(crate) mod quota;
 pub(crate) mod rehearsal;
+pub(crate) mod runs;
 pub(crate) mod status;
 pub mod style;
 mod summary;
