@@ -65,7 +65,7 @@ pub(super) fn run(args: Args, output: &OutputFlags, next: &NextCommand) -> Resul
     open_files::bounded(Concurrency::Fixed(1), false)?;
     let signals = Signals::listen()?;
     let file = args.state.file()?;
-    let reporter = progress::start(args.progress(&file)?, output);
+    let reporter = progress::start(args.progress(&file)?, output)?;
     let settings = RunSettings::resolve(args, file, output.quiet)?;
     let mut operator = TerminalOperator::new(reporter, signals, settings.consent);
     let mut session = settings.open_session()?;
@@ -309,7 +309,7 @@ impl Args {
 
 /// Where calls go: the sandbox, or the address of the flag, `WECOM_BASE_URL`, the file, or the
 /// documentation.
-fn connection(
+pub(super) fn connection(
     sandbox: bool,
     flag: Option<BaseUrl>,
     file: &WecomSection,

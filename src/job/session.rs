@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use super::{
+    asked::AskedOnTerminal,
     error::Error,
     exit::Exit,
     files::JobFiles,
@@ -13,8 +14,7 @@ use super::{
     operator::Operator,
     paused::PausedRun,
     results,
-    run_record::AskedOnTerminal,
-    ticket::{self, TicketContext, TicketDecision, TicketPolicy},
+    ticket::{self, TicketContext, TicketPolicy},
 };
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
@@ -209,16 +209,9 @@ impl Session {
             clock: self.clock,
         };
         let chosen = ticket::choose(self.settings.ticket, context, &mut asked).await?;
-        let (ticket, token) = match chosen {
-            TicketDecision::Proceed(ticket, token) => (ticket, token),
-            TicketDecision::Refused(refusal) => {
-                let reason = StopReason::Refused(*refusal);
-                return self.outcome_before_calls(reason).map(Some);
-            }
-            TicketDecision::Unreachable(failure) => {
-                let reason = StopReason::never_reached(failure);
-                return self.outcome_before_calls(reason).map(Some);
-            }
+        let (ticket, token) = match chosen.or_stop() {
+            Ok(chosen) => chosen,
+            Err(reason) => return self.outcome_before_calls(reason).map(Some),
         };
         let ticket_until = ticket.as_ref().map(Ticket::usable_until);
         operator.calls_started();

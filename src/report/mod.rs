@@ -24,6 +24,7 @@ use crate::runner::event::{
 };
 
 mod bar;
+pub(crate) mod doctor;
 pub(crate) mod json;
 mod lines;
 pub(crate) mod log;

@@ -72,7 +72,7 @@ impl<'s> ProgressReports<'s> {
 
     /// How long it waited, by the code of the reason.
     pub(super) fn waits(&self) -> Vec<(&'static str, Duration)> {
-        let waits = self.waits.iter();
+        let waits = self.waits.iter().filter(|(_, span)| **span >= SHORT);
         waits.map(|(reason, span)| (*reason, *span)).collect()
     }
 

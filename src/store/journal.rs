@@ -140,9 +140,9 @@ impl<'s> Journal<'s> {
         Ok(())
     }
 
-    /// Returns the latest run; `None` if there was none.
+    /// Returns the latest run; `None` if there was none. The doctor's one call is no run of the job.
     pub(super) fn latest_run(&self) -> Result<Option<RunStatus>> {
-        let sql = format!("{RUNS} ORDER BY id DESC LIMIT 1");
+        let sql = format!("{RUNS} WHERE command <> 'doctor' ORDER BY id DESC LIMIT 1");
         let mut find = self.db.prepare_cached(&sql)?;
         Ok(find.query_row([], run_status).optional()?)
     }

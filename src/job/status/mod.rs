@@ -19,6 +19,7 @@ mod quota;
 
 use quota::QuotaStanding;
 
+// fields: those of the documented object.
 /// How a job stands. In JSON, times are RFC 3339 at +08:00.
 #[derive(Debug, Serialize)]
 pub struct Status {

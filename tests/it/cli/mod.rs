@@ -10,6 +10,7 @@
 )]
 
 mod disk;
+mod doctor;
 mod exit_codes;
 mod export;
 mod faults;

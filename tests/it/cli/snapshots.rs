@@ -285,26 +285,33 @@ fn help_is_short() {
     Usage: idferry [OPTIONS] <COMMAND>
 
     Commands:
-      run       Import the inputs, look every subject up, export. Re-run the same command to resume
-      plan      Estimate how long a run takes, with and without a ticket. Sends nothing, changes nothing
-      rehearse  Run against an in-memory simulator in virtual time: weeks in seconds
-      status    Show what the job does, why it waits, and how much quota is left, also during a run
-      pause     Let the run of this job, or the next one, send nothing until it is resumed
-      resume    Let a paused run go on
-      throttle  Slow the run of this job down, or lift that again
-      stop      End the run of this job with work left: calls in flight are awaited
-      retry     Put subjects with chosen outcomes back in the queue
-      export    Write the results so far, also during a run
-      quota     Show the corp's quota over all jobs and processes; note calls made elsewhere
-      runs      List the runs of this job: when, calls, how they ended, what they waited for
-      backup    Copy the job file, also during a run
-      simulate  Serve the simulated WeCom API on a loopback address, for any client
-      help      Print this message or the help of the given subcommand(s)
+      run          Import the inputs, look every subject up, export. Re-run the same command to resume
+      plan         Estimate how long a run takes, with and without a ticket. Sends nothing, changes
+                   nothing
+      rehearse     Run against an in-memory simulator in virtual time: weeks in seconds
+      status       Show what the job does, why it waits, and how much quota is left, also during a run
+      pause        Let the run of this job, or the next one, send nothing until it is resumed
+      resume       Let a paused run go on
+      throttle     Slow the run of this job down, or lift that again
+      stop         End the run of this job with work left: calls in flight are awaited
+      retry        Put subjects with chosen outcomes back in the queue
+      export       Write the results so far, also during a run
+      quota        Show the corp's quota over all jobs and processes; note calls made elsewhere
+      runs         List the runs of this job: when, calls, how they ended, what they waited for
+      backup       Copy the job file, also during a run
+      doctor       Check what a run needs, with the next step for each thing that is missing; one call
+      config       Write a configuration file with every default, or show where each value comes from
+      completions  Print the completions of a shell
+      man          Print the manual page, of idferry or of one command
+      simulate     Serve the simulated WeCom API on a loopback address, for any client
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+          --log-file <FILE>          Append log lines to this file; SIGUSR2 opens it again, for
+                                     logrotate
       -h, --help                     Print help (see more with '--help')
       -V, --version                  Print version
     ");
@@ -363,6 +370,8 @@ fn help_is_short() {
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+          --log-file <FILE>          Append log lines to this file; SIGUSR2 opens it again, for
+                                     logrotate
       -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("status"), @"
@@ -384,6 +393,8 @@ fn help_is_short() {
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+          --log-file <FILE>          Append log lines to this file; SIGUSR2 opens it again, for
+                                     logrotate
       -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("retry"), @"
@@ -406,6 +417,8 @@ fn help_is_short() {
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+          --log-file <FILE>          Append log lines to this file; SIGUSR2 opens it again, for
+                                     logrotate
       -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("export"), @"
@@ -439,6 +452,8 @@ fn help_is_short() {
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+          --log-file <FILE>          Append log lines to this file; SIGUSR2 opens it again, for
+                                     logrotate
       -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("backup"), @"
@@ -461,6 +476,8 @@ fn help_is_short() {
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+          --log-file <FILE>          Append log lines to this file; SIGUSR2 opens it again, for
+                                     logrotate
       -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("simulate"), @"
@@ -488,6 +505,8 @@ fn help_is_short() {
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+          --log-file <FILE>          Append log lines to this file; SIGUSR2 opens it again, for
+                                     logrotate
       -h, --help                     Print help (see more with '--help')
     ");
 }

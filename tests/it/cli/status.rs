@@ -117,10 +117,10 @@ fn a_run_that_failed_says_why_in_status_and_in_the_list_of_runs() {
 #[test]
 fn a_stop_for_the_quota_says_when_it_is_back_and_what_to_type() {
     let (dir, simulator) = TestDir::with_simulator(20);
-    let command = "run fans.csv --ticket none --quota business.hour=5 --margin 0 --on-quota exit";
+    let command = "run fans.csv --ticket none --quota business.hour=5 --on-quota exit";
     dir.idferry(command).at(&simulator).exits(75);
     text(&dir)
-        .prints("Stopped: business.hour is used up, 15 subjects left.")
+        .prints("Stopped: business.hour is used up, 16 subjects left.")
         .prints("Next: come back at ")
         .prints(") and re-run the same command to resume")
         .prints("input fans.csv (20 lines)")
