@@ -8,8 +8,10 @@ mod args;
 mod backup;
 mod config;
 mod console;
+mod contract;
 mod doctor;
 mod export;
+mod forget;
 mod generate;
 mod log_file;
 mod next_command;
@@ -84,6 +86,8 @@ enum Command {
     Completions(generate::CompletionsArgs),
     /// Print the manual page, of idferry or of one command.
     Man(generate::ManArgs),
+    /// Delete persons from the job file, and every byte of them; ledger and ticket stay.
+    Forget(forget::Args),
     /// Serve the simulated WeCom API on a loopback address, for any client.
     Simulate(simulate::Args),
 }
@@ -121,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::Config(args) => config::run(&args, &next),
         Command::Completions(args) => generate::completions(&args, Cli::command()),
         Command::Man(args) => generate::man(&args, Cli::command()),
+        Command::Forget(args) => forget::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     };
     let exit = done.unwrap_or_else(|error| {

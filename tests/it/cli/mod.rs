@@ -9,11 +9,13 @@
     reason = "this is how a test fails, and how it says that it could not be tried"
 )]
 
+mod contract;
 mod disk;
 mod doctor;
 mod exit_codes;
 mod export;
 mod faults;
+mod forget;
 mod held;
 mod input;
 mod job_file;
