@@ -6,12 +6,10 @@ use std::io::{self, IsTerminal};
 use super::{
     console::{self, say},
     signals::Signals,
-    supervisor::Supervisor,
-    values::environment,
 };
 use crate::{
-    job::{Operator, TicketNotice},
-    report::{Reporter, log, phrases},
+    job::Operator,
+    report::{Reporter, log},
     runner::{Stop, event::RunEvent},
 };
 
@@ -33,7 +31,6 @@ pub(super) struct TerminalOperator {
     reporter: Box<dyn Reporter>,
     signals: Signals,
     consent: Consent,
-    supervisor: Supervisor,
 }
 
 impl TerminalOperator {
@@ -42,7 +39,6 @@ impl TerminalOperator {
             reporter,
             signals,
             consent,
-            supervisor: Supervisor::at(environment("NOTIFY_SOCKET").as_deref()),
         }
     }
 
@@ -61,12 +57,7 @@ impl TerminalOperator {
 impl Operator for TerminalOperator {
     fn event(&mut self, event: &RunEvent) {
         log::event(event);
-        self.supervisor.event(event);
         self.reporter.event(event);
-    }
-
-    fn ticket(&mut self, notice: &TicketNotice) {
-        say(&phrases::ticket(notice));
     }
 
     fn agrees_to_apply(&mut self) -> bool {
@@ -80,7 +71,7 @@ impl Operator for TerminalOperator {
             return false;
         }
         say(QUESTION);
-        console::agrees("Apply for it now?")
+        console::agrees("Apply for it, once lookups are answered?")
     }
 
     fn calls_started(&mut self) {

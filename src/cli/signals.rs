@@ -14,10 +14,7 @@ use std::{
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{
-    console::{final_message, say},
-    log_file,
-};
+use super::console::{final_message, say};
 use crate::{
     job::{Error, Exit},
     report::phrases::RESUME,
@@ -82,12 +79,6 @@ impl Signals {
                     false => Some(signal(SignalKind::hangup())?),
                 },
             };
-            let mut reopening = signal(SignalKind::user_defined2())?;
-            tokio::spawn(async move {
-                while reopening.recv().await.is_some() {
-                    log_file::reopen();
-                }
-            });
             let _ = ready.send(Ok(()));
             self.obey(&mut signals).await
         })

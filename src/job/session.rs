@@ -6,7 +6,6 @@
 use std::path::Path;
 
 use super::{
-    asked::AskedOnTerminal,
     contract::Contract,
     error::Error,
     exit::Exit,
@@ -14,19 +13,20 @@ use super::{
     import::{self, ImportedInput},
     operator::Operator,
     paused::PausedRun,
+    quota_record::QuotaRecord,
     results,
     ticket::{self, TicketContext, TicketPolicy},
 };
 use crate::{
-    clock::{Clock, LedgerClock, Timestamp},
+    clock::{Clock, LedgerClock},
     export::Target,
     gate::{Concurrency, Gate},
     intake::{Input, ReadOptions},
-    ledger::{Ledger, LedgerAccount, Tickets},
+    ledger::{Ledger, LedgerAccount, TicketState, Tickets},
     model::{Api, State, SubjectId},
     quota::{CallKind, ForecastInput, Quota},
     runner::{
-        RunOptions, Runner, RunningJob, Stop,
+        RunOptions, Runner, RunningJob, Stop, TokenAccount,
         decide::ATTEMPTS,
         event::{RunEvent, RunReport, StopReason, WindowUse},
         open_gate,
@@ -58,8 +58,8 @@ pub struct RunOutcome {
     pub report: RunReport,
     /// Use of the windows at the end; empty if no call was made.
     pub windows: Vec<WindowUse>,
-    /// Until when the ticket works, if there is one.
-    pub ticket_until: Option<Timestamp>,
+    /// How it stands with the ticket; `None` if there never was one, or it was not looked at.
+    pub ticket: Option<TicketState>,
     /// Lines of all inputs that cannot be subjects.
     pub invalid_lines: u64,
     /// What the process exits with, unless the export fails.
@@ -68,11 +68,11 @@ pub struct RunOutcome {
 
 /// A job file, held for one run.
 pub struct Session {
-    pub(super) store: Store,
+    store: Store,
     files: JobFiles,
-    pub(super) settings: SessionSettings,
+    settings: SessionSettings,
     contract: Contract,
-    pub(super) clock: Clock,
+    clock: Clock,
     /// Nothing of it is kept, so the disk is not waited for.
     is_scratch: bool,
 }
@@ -145,6 +145,20 @@ impl Session {
         results::publish_invalid_lines(&self.store.reader(), path)
     }
 
+    /// Records the beginning of the run `command`, with the quota it respects.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn begin(&self, command: &str) -> Result<RunId, Error> {
+        let quota = QuotaRecord::of(&self.settings.quota).to_json();
+        let run = self
+            .store
+            .journal()
+            .begin_run(command, &quota, self.clock.now())?;
+        Ok(run)
+    }
+
     /// Returns the outcome of a run that has no call to make: nothing is due, or a budget of 0.
     pub(crate) fn outcome_without_calls(&self) -> Result<Option<RunOutcome>, Error> {
         let is_queued = self.store.tally().of(State::Queued) > 0;
@@ -207,22 +221,11 @@ impl Session {
             tickets: &tickets,
             account: gate.account(),
             now: ledger_clock.now(),
-            client: &client,
             clock: self.clock,
             queued: self.store.tally().of(State::Queued),
+            options: &self.settings.options,
         };
-        let mut asked = AskedOnTerminal {
-            operator: &mut *operator,
-            journal: self.store.journal(),
-            run,
-            clock: self.clock,
-        };
-        let chosen = ticket::choose(self.settings.ticket, context, &mut asked).await?;
-        let (ticket, token) = match chosen.or_stop() {
-            Ok(chosen) => chosen,
-            Err(reason) => return self.outcome_before_calls(reason).map(Some),
-        };
-        let ticket_until = ticket.as_ref().map(Ticket::usable_until);
+        let (ticket, source) = ticket::choose(self.settings.ticket, &context, operator)?;
         operator.calls_started();
         let mut windows = Vec::new();
         let listener = Box::new(|event: &RunEvent| {
@@ -232,22 +235,26 @@ impl Session {
             operator.event(event);
         });
         let options = self.settings.options.clone();
+        let fetches = ledger.load(client.corp_id(), Api::Token)?;
+        let fetching = self.account(&ledger, (client.corp_id(), Api::Token), run)?;
         let job = RunningJob {
-            ledger: self.account(&ledger, client.corp_id(), run)?,
+            tokens: TokenAccount::open(fetching, &self.settings.quota, &fetches.snapshot),
+            ledger: self.account(&ledger, (client.corp_id(), Api::Lookup), run)?,
             store: &mut self.store,
             run,
         };
         let runner = Runner::new(job, (gate, ledger_clock), client, options)?
             .reporting_to(listener)
             .with_ticket(ticket)
-            .with_token(token)
+            .seeking_ticket(source)
             .stopping_at(stop)
             .obeying_wishes(self.settings.is_steered)
             .crashing_after(self.settings.crash_after);
         let Some(report) = runner.drive().await? else {
             return Ok(None);
         };
-        self.outcome(report, windows, ticket_until).map(Some)
+        let ticket = ticket::state(&tickets, self.clock.now())?;
+        self.outcome(report, windows, ticket).map(Some)
     }
 
     async fn wait_while_paused(
@@ -268,6 +275,19 @@ impl Session {
         paused.wait(stop, operator).await
     }
 
+    /// Records that `run` ended with `exit`; the last record counts.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn end(&self, run: RunId, exit: Exit) -> Result<(), Error> {
+        let now = self.clock.now();
+        Ok(self
+            .store
+            .journal()
+            .end_run(run, i64::from(exit.code()), now)?)
+    }
+
     /// Writes the results to `target`, unless they are there already. Returns how many lines they
     /// have; `None` if the reader of a pipe has left.
     pub(crate) fn export(&self, target: &Target) -> Result<Option<u64>, Error> {
@@ -277,6 +297,11 @@ impl Session {
     /// The job file, for reading.
     pub(crate) const fn reader(&self) -> Reader<'_> {
         self.store.reader()
+    }
+
+    /// Whether a ticket was ever applied for or imported, so that no other can be had.
+    pub(crate) fn ticket_is_spent(&self) -> Result<bool, Error> {
+        Ok(self.files.standing(&self.store.reader())?.ticket_is_spent)
     }
 
     /// What a forecast of this run needs: the account that would pay for its calls, and the stored
@@ -307,15 +332,15 @@ impl Session {
         })
     }
 
-    /// The account that pays for the calls of `run`.
+    /// The account that pays for the calls of `run` to an API of a corp.
     fn account<'l>(
         &self,
         ledger: &'l Ledger,
-        corp: &str,
+        (corp, api): (&str, Api),
         run: RunId,
     ) -> Result<LedgerAccount<'l>, Error> {
         let writer = self.store.journal().writer(run)?;
-        let account = LedgerAccount::of(ledger, corp, Api::Lookup, writer);
+        let account = LedgerAccount::of(ledger, corp, api, writer);
         Ok(account.named(&self.files.name(), self.settings.options.call_timeout))
     }
 
@@ -347,7 +372,6 @@ impl Session {
             tally: self.store.tally(),
             calls: 0,
             took: std::time::Duration::ZERO,
-            waits: Vec::new(),
         };
         self.outcome(report, Vec::new(), None)
     }
@@ -356,14 +380,14 @@ impl Session {
         &self,
         report: RunReport,
         windows: Vec<WindowUse>,
-        ticket_until: Option<Timestamp>,
+        ticket: Option<TicketState>,
     ) -> Result<RunOutcome, Error> {
         let invalid_lines = results::invalid_lines(&self.store.reader())?;
         Ok(RunOutcome {
             exit: Exit::of(&report.reason, &report.tally, invalid_lines),
             report,
             windows,
-            ticket_until,
+            ticket,
             invalid_lines,
         })
     }

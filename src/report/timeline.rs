@@ -62,6 +62,7 @@ impl Reporter for Timeline {
             }
             RunEvent::LockedOut { .. }
             | RunEvent::LockoutEnded
+            | RunEvent::Ticket(_)
             | RunEvent::TicketRejected
             | RunEvent::RetryPassStarted
             | RunEvent::Asked(_)

@@ -21,3 +21,4 @@ mod seeds;
 mod service;
 mod steering;
 mod ticket;
+mod tokens;

@@ -11,7 +11,6 @@
 
 mod contract;
 mod disk;
-mod doctor;
 mod exit_codes;
 mod export;
 mod faults;
@@ -36,4 +35,5 @@ mod snapshots;
 mod status;
 mod steer;
 mod test_dir;
+mod ticket;
 mod wire;
