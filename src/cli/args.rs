@@ -44,6 +44,9 @@ pub(super) struct OutputFlags {
         display_order = LAST + 2
     )]
     log_format: LogFormatFlag,
+    /// Append log lines to this file; SIGUSR2 opens it again, for logrotate.
+    #[arg(long, global = true, value_name = "FILE", display_order = LAST + 3)]
+    pub(super) log_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -339,12 +342,10 @@ fn next_time_of_day(time: jiff::civil::Time, now: Timestamp) -> Timestamp {
 pub(super) enum TicketFlag {
     /// Use a stored one; apply only if today's quota cannot finish the job and you agree.
     Auto,
-    /// The same, and you agree.
+    /// Use a stored one, else apply: consent is given.
     Apply,
     /// Use a stored one; never apply.
     Stored,
-    /// The same, and switch to one that `idferry ticket apply` or `import` stores meanwhile.
-    Postpone,
     /// Never send one.
     None,
 }
@@ -366,7 +367,6 @@ pub(super) fn ticket_policy(
         Some(TicketFlag::Auto) => TicketPolicy::Auto,
         Some(TicketFlag::Apply) => TicketPolicy::Apply,
         Some(TicketFlag::Stored) => TicketPolicy::Stored,
-        Some(TicketFlag::Postpone) => TicketPolicy::Postpone,
         Some(TicketFlag::None) => TicketPolicy::None,
         None => TicketPolicy::default(),
     })

@@ -6,10 +6,12 @@ use std::io::{self, IsTerminal};
 use super::{
     console::{self, say},
     signals::Signals,
+    supervisor::Supervisor,
+    values::environment,
 };
 use crate::{
-    job::Operator,
-    report::{Reporter, log},
+    job::{Operator, TicketNotice},
+    report::{Reporter, log, phrases},
     runner::{Stop, event::RunEvent},
 };
 
@@ -31,6 +33,7 @@ pub(super) struct TerminalOperator {
     reporter: Box<dyn Reporter>,
     signals: Signals,
     consent: Consent,
+    supervisor: Supervisor,
 }
 
 impl TerminalOperator {
@@ -39,6 +42,7 @@ impl TerminalOperator {
             reporter,
             signals,
             consent,
+            supervisor: Supervisor::at(environment("NOTIFY_SOCKET").as_deref()),
         }
     }
 
@@ -57,7 +61,12 @@ impl TerminalOperator {
 impl Operator for TerminalOperator {
     fn event(&mut self, event: &RunEvent) {
         log::event(event);
+        self.supervisor.event(event);
         self.reporter.event(event);
+    }
+
+    fn ticket(&mut self, notice: &TicketNotice) {
+        say(&phrases::ticket(notice));
     }
 
     fn agrees_to_apply(&mut self) -> bool {
@@ -71,7 +80,7 @@ impl Operator for TerminalOperator {
             return false;
         }
         say(QUESTION);
-        console::agrees("Apply for it, once lookups are answered?")
+        console::agrees("Apply for it now?")
     }
 
     fn calls_started(&mut self) {

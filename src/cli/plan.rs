@@ -50,9 +50,7 @@ pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
         calls: copy.tally.of(State::Queued),
     };
     let now = clock.now();
-    let input = session.forecast_input()?;
-    let is_spent = session.ticket_is_spent()?;
-    let plan = Plan::compute(tally, &input, is_spent, now, &next.arguments());
+    let plan = Plan::compute(tally, &session.forecast_input()?, now, &next.arguments());
     // A reader who closed the pipe has read enough.
     let _ = match args.json {
         true => print_json(&plan),

@@ -6,7 +6,6 @@ use super::{
     values::{environment, window_calls},
 };
 use crate::{
-    config::ConfigFile,
     job::{self, Error, Exit, JobFiles},
     model::QuotaWindow,
     report,
@@ -27,7 +26,7 @@ pub(super) struct Args {
 
 /// Which ledger, and which corp.
 #[derive(clap::Args)]
-pub(super) struct Place {
+struct Place {
     #[command(flatten)]
     state: StateFile,
     /// Use the sandbox's ledger, sandbox.ledger.db.
@@ -118,15 +117,11 @@ fn probe(place: &Place, yes: bool) -> Result<Exit, Error> {
 }
 
 impl Place {
-    pub(super) fn config(&self) -> Result<ConfigFile, Error> {
-        self.state.file()
-    }
-
-    pub(super) fn files(&self) -> Result<JobFiles, Error> {
+    fn files(&self) -> Result<JobFiles, Error> {
         self.state.files(&self.state.file()?.run, self.sandbox)
     }
 
-    pub(super) fn corp(&self, files: &JobFiles) -> Result<String, Error> {
+    fn corp(&self, files: &JobFiles) -> Result<String, Error> {
         let of_job = || match Reader::open(&files.job) {
             Ok(reader) => Ok(reader.corp_id()?),
             Err(StoreError::Missing { .. }) => Ok(None),

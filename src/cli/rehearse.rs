@@ -144,7 +144,7 @@ impl Args {
                 longest_sleep: Duration::from_secs(3600),
                 ..self.stop.options(file, start)?
             },
-            ticket: rehearsed(ticket_policy(self.ticket, file)?),
+            ticket: ticket_policy(self.ticket, file)? == TicketPolicy::Apply,
             start,
             is_steered: false,
             kill_every: self.kill_every,
@@ -165,13 +165,5 @@ impl Args {
         let seed = rehearsal.remote.seed;
         invent(&folder.job_file(), subjects, seed, rehearsal.start)?;
         Ok(folder)
-    }
-}
-
-/// Nobody is there to agree, and nothing is stored meanwhile.
-const fn rehearsed(policy: TicketPolicy) -> TicketPolicy {
-    match policy {
-        TicketPolicy::Apply => TicketPolicy::Apply,
-        _ => TicketPolicy::Stored,
     }
 }

@@ -42,8 +42,8 @@ pub struct Rehearsal {
     pub concurrency: Concurrency,
     /// How the run is driven.
     pub options: RunOptions,
-    /// Whether a ticket is sent, and where it may come from.
-    pub ticket: TicketPolicy,
+    /// Apply for a ticket before the run, and send it.
+    pub ticket: bool,
     /// The date at which it begins.
     pub start: Timestamp,
     /// Whether `idferry pause` and its like are obeyed; looking for them once a second takes time.
@@ -59,7 +59,7 @@ impl Default for Rehearsal {
             quota: Quota::default(),
             concurrency: Concurrency::default(),
             options: RunOptions::default(),
-            ticket: TicketPolicy::Stored,
+            ticket: false,
             // A Sunday, as most of these jobs begin on one.
             start: Timestamp::from_millis(1_795_309_200_000),
             is_steered: false,
@@ -187,7 +187,11 @@ impl Rehearsal {
             is_steered: self.is_steered,
             crash_after,
             options,
-            ticket: self.ticket,
+            ticket: if self.ticket {
+                TicketPolicy::ApplyOnce
+            } else {
+                TicketPolicy::Stored
+            },
         }
     }
 
@@ -264,7 +268,7 @@ impl RehearsalFindings {
         let lane = lane.cloned().unwrap_or_default();
         let after = &rehearsed.report.tally;
         let subjects = before.of(State::Queued);
-        let kind = if rehearsal.ticket == TicketPolicy::Apply {
+        let kind = if rehearsal.ticket {
             CallKind::WithTicket
         } else {
             CallKind::Standard

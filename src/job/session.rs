@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use super::{
+    asked::AskedOnTerminal,
     contract::Contract,
     error::Error,
     exit::Exit,
@@ -13,20 +14,19 @@ use super::{
     import::{self, ImportedInput},
     operator::Operator,
     paused::PausedRun,
-    quota_record::QuotaRecord,
     results,
     ticket::{self, TicketContext, TicketPolicy},
 };
 use crate::{
-    clock::{Clock, LedgerClock},
+    clock::{Clock, LedgerClock, Timestamp},
     export::Target,
     gate::{Concurrency, Gate},
     intake::{Input, ReadOptions},
-    ledger::{Ledger, LedgerAccount, TicketState, Tickets},
+    ledger::{Ledger, LedgerAccount, Tickets},
     model::{Api, State, SubjectId},
     quota::{CallKind, ForecastInput, Quota},
     runner::{
-        RunOptions, Runner, RunningJob, Stop, TokenAccount,
+        RunOptions, Runner, RunningJob, Stop,
         decide::ATTEMPTS,
         event::{RunEvent, RunReport, StopReason, WindowUse},
         open_gate,
@@ -58,8 +58,8 @@ pub struct RunOutcome {
     pub report: RunReport,
     /// Use of the windows at the end; empty if no call was made.
     pub windows: Vec<WindowUse>,
-    /// How it stands with the ticket; `None` if there never was one, or it was not looked at.
-    pub ticket: Option<TicketState>,
+    /// Until when the ticket works, if there is one.
+    pub ticket_until: Option<Timestamp>,
     /// Lines of all inputs that cannot be subjects.
     pub invalid_lines: u64,
     /// What the process exits with, unless the export fails.
@@ -68,11 +68,11 @@ pub struct RunOutcome {
 
 /// A job file, held for one run.
 pub struct Session {
-    store: Store,
+    pub(super) store: Store,
     files: JobFiles,
-    settings: SessionSettings,
+    pub(super) settings: SessionSettings,
     contract: Contract,
-    clock: Clock,
+    pub(super) clock: Clock,
     /// Nothing of it is kept, so the disk is not waited for.
     is_scratch: bool,
 }
@@ -145,20 +145,6 @@ impl Session {
         results::publish_invalid_lines(&self.store.reader(), path)
     }
 
-    /// Records the beginning of the run `command`, with the quota it respects.
-    ///
-    /// # Errors
-    ///
-    /// Those of the store.
-    pub fn begin(&self, command: &str) -> Result<RunId, Error> {
-        let quota = QuotaRecord::of(&self.settings.quota).to_json();
-        let run = self
-            .store
-            .journal()
-            .begin_run(command, &quota, self.clock.now())?;
-        Ok(run)
-    }
-
     /// Returns the outcome of a run that has no call to make: nothing is due, or a budget of 0.
     pub(crate) fn outcome_without_calls(&self) -> Result<Option<RunOutcome>, Error> {
         let is_queued = self.store.tally().of(State::Queued) > 0;
@@ -221,11 +207,22 @@ impl Session {
             tickets: &tickets,
             account: gate.account(),
             now: ledger_clock.now(),
+            client: &client,
             clock: self.clock,
             queued: self.store.tally().of(State::Queued),
-            options: &self.settings.options,
         };
-        let (ticket, source) = ticket::choose(self.settings.ticket, &context, operator)?;
+        let mut asked = AskedOnTerminal {
+            operator: &mut *operator,
+            journal: self.store.journal(),
+            run,
+            clock: self.clock,
+        };
+        let chosen = ticket::choose(self.settings.ticket, context, &mut asked).await?;
+        let (ticket, token) = match chosen.or_stop() {
+            Ok(chosen) => chosen,
+            Err(reason) => return self.outcome_before_calls(reason).map(Some),
+        };
+        let ticket_until = ticket.as_ref().map(Ticket::usable_until);
         operator.calls_started();
         let mut windows = Vec::new();
         let listener = Box::new(|event: &RunEvent| {
@@ -235,26 +232,22 @@ impl Session {
             operator.event(event);
         });
         let options = self.settings.options.clone();
-        let fetches = ledger.load(client.corp_id(), Api::Token)?;
-        let fetching = self.account(&ledger, (client.corp_id(), Api::Token), run)?;
         let job = RunningJob {
-            tokens: TokenAccount::open(fetching, &self.settings.quota, &fetches.snapshot),
-            ledger: self.account(&ledger, (client.corp_id(), Api::Lookup), run)?,
+            ledger: self.account(&ledger, client.corp_id(), run)?,
             store: &mut self.store,
             run,
         };
         let runner = Runner::new(job, (gate, ledger_clock), client, options)?
             .reporting_to(listener)
             .with_ticket(ticket)
-            .seeking_ticket(source)
+            .with_token(token)
             .stopping_at(stop)
             .obeying_wishes(self.settings.is_steered)
             .crashing_after(self.settings.crash_after);
         let Some(report) = runner.drive().await? else {
             return Ok(None);
         };
-        let ticket = ticket::state(&tickets, self.clock.now())?;
-        self.outcome(report, windows, ticket).map(Some)
+        self.outcome(report, windows, ticket_until).map(Some)
     }
 
     async fn wait_while_paused(
@@ -275,19 +268,6 @@ impl Session {
         paused.wait(stop, operator).await
     }
 
-    /// Records that `run` ended with `exit`; the last record counts.
-    ///
-    /// # Errors
-    ///
-    /// Those of the store.
-    pub fn end(&self, run: RunId, exit: Exit) -> Result<(), Error> {
-        let now = self.clock.now();
-        Ok(self
-            .store
-            .journal()
-            .end_run(run, i64::from(exit.code()), now)?)
-    }
-
     /// Writes the results to `target`, unless they are there already. Returns how many lines they
     /// have; `None` if the reader of a pipe has left.
     pub(crate) fn export(&self, target: &Target) -> Result<Option<u64>, Error> {
@@ -297,11 +277,6 @@ impl Session {
     /// The job file, for reading.
     pub(crate) const fn reader(&self) -> Reader<'_> {
         self.store.reader()
-    }
-
-    /// Whether a ticket was ever applied for or imported, so that no other can be had.
-    pub(crate) fn ticket_is_spent(&self) -> Result<bool, Error> {
-        Ok(self.files.standing(&self.store.reader())?.ticket_is_spent)
     }
 
     /// What a forecast of this run needs: the account that would pay for its calls, and the stored
@@ -332,15 +307,15 @@ impl Session {
         })
     }
 
-    /// The account that pays for the calls of `run` to an API of a corp.
+    /// The account that pays for the calls of `run`.
     fn account<'l>(
         &self,
         ledger: &'l Ledger,
-        (corp, api): (&str, Api),
+        corp: &str,
         run: RunId,
     ) -> Result<LedgerAccount<'l>, Error> {
         let writer = self.store.journal().writer(run)?;
-        let account = LedgerAccount::of(ledger, corp, api, writer);
+        let account = LedgerAccount::of(ledger, corp, Api::Lookup, writer);
         Ok(account.named(&self.files.name(), self.settings.options.call_timeout))
     }
 
@@ -372,6 +347,7 @@ impl Session {
             tally: self.store.tally(),
             calls: 0,
             took: std::time::Duration::ZERO,
+            waits: Vec::new(),
         };
         self.outcome(report, Vec::new(), None)
     }
@@ -380,14 +356,14 @@ impl Session {
         &self,
         report: RunReport,
         windows: Vec<WindowUse>,
-        ticket: Option<TicketState>,
+        ticket_until: Option<Timestamp>,
     ) -> Result<RunOutcome, Error> {
         let invalid_lines = results::invalid_lines(&self.store.reader())?;
         Ok(RunOutcome {
             exit: Exit::of(&report.reason, &report.tally, invalid_lines),
             report,
             windows,
-            ticket,
+            ticket_until,
             invalid_lines,
         })
     }

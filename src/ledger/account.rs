@@ -9,7 +9,6 @@ use super::{
     head,
     rows::{self, AccountKey},
     ticket::Tickets,
-    token::TokenRefusals,
 };
 use crate::{
     clock::{ClockReading, Timestamp},
@@ -81,12 +80,6 @@ impl<'l> LedgerAccount<'l> {
     #[must_use]
     pub fn tickets(&self) -> Tickets<'l> {
         Tickets::of(self.ledger, &self.key.corp)
-    }
-
-    /// The refusals of `gettoken` to the corp.
-    #[must_use]
-    pub fn token_refusals(&self) -> TokenRefusals<'l> {
-        TokenRefusals::of(self.ledger, &self.key.corp)
     }
 
     /// Whether an exchange is due at `now` although nothing is to be paid for: others have changed

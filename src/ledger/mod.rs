@@ -18,7 +18,6 @@
 //! | `head` | its one row of the last change |
 //! | `rows` | the rows of accounts and writers |
 //! | `ticket` | the `mass_call_ticket` of a corp |
-//! | `token` | refusals of `gettoken` |
 //!
 //! # Errors
 //!
@@ -34,11 +33,9 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod ticket;
-mod token;
 
 pub use account::{Exchanged, LedgerAccount};
 pub use file::Ledger;
 pub use overview::WriterStatus;
 pub use rows::StoredAccount;
-pub use ticket::{Origin, TicketRecord, TicketState, Tickets};
-pub use token::{TokenRefusal, TokenRefusals};
+pub use ticket::{Application, Tickets};

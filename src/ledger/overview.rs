@@ -116,7 +116,7 @@ impl Ledger {
     }
 
     /// One change that every process of the corp is to notice.
-    pub(super) fn change(
+    fn change(
         &self,
         work: impl FnOnce(&Transaction<'_>, i64) -> rusqlite::Result<()>,
     ) -> Result<()> {

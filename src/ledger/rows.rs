@@ -330,14 +330,13 @@ pub(super) fn save_lockout(
         .map(drop)
 }
 
-/// Whether the latest ticket of `corp` is in doubt or was found not to work.
-pub(super) fn is_ticket_in_doubt(db: &Connection, corp: &str) -> rusqlite::Result<bool> {
+/// Whether a ticket of `corp` is in doubt or was found not to work.
+fn is_ticket_in_doubt(db: &Connection, corp: &str) -> rusqlite::Result<bool> {
     let mut find = db.prepare_cached(
-        "SELECT dead_at IS NOT NULL OR doubted_at IS NOT NULL FROM tickets
-         WHERE corp = ?1 ORDER BY id DESC LIMIT 1",
+        "SELECT EXISTS (SELECT 1 FROM tickets
+             WHERE corp = ?1 AND (dead_at IS NOT NULL OR doubted_at IS NOT NULL))",
     )?;
-    let found = find.query_row([corp], |row| row.get(0)).optional()?;
-    Ok(found.unwrap_or(false))
+    find.query_row([corp], |row| row.get(0))
 }
 
 /// Copies the rows of `corp` in the attached ledger `origin` as those of `copy`.
@@ -351,11 +350,9 @@ pub(super) fn copy_from_origin(db: &Connection, corp: &str, copy: &str) -> rusql
              revision FROM origin.charges WHERE corp = ?1",
         "INSERT OR IGNORE INTO lockouts SELECT ?2, api, level, until, days, probe_until
          FROM origin.lockouts WHERE corp = ?1",
-        "INSERT INTO tickets (corp, is_imported, obtained_at, status, reply, errcode, ticket,
-             expires_at, doubted_at, without, dead_at)
-         SELECT ?2, is_imported, obtained_at, status, reply, errcode, ticket, expires_at,
-             doubted_at, without, dead_at
-         FROM origin.tickets WHERE corp = ?1 ORDER BY id",
+        "INSERT INTO tickets (corp, applied_at, ticket, expires_at, doubted_at, dead_at)
+         SELECT ?2, applied_at, ticket, expires_at, doubted_at, dead_at FROM origin.tickets
+         WHERE corp = ?1 ORDER BY id",
     ];
     for sql in COPIES {
         db.execute(sql, [corp, copy])?;

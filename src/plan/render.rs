@@ -57,9 +57,7 @@ fn without_ticket(text: &mut String, plan: &Plan) {
 }
 
 fn with_ticket(text: &mut String, plan: &Plan) {
-    let Some(scenario) = &plan.with_ticket else {
-        return;
-    };
+    let scenario = &plan.with_ticket;
     finish(text, "With a ticket", scenario.seconds, &scenario.finish);
     bound(text, &scenario.forecast);
     let usable = scenario
@@ -117,11 +115,9 @@ fn drawn(text: &mut String, plan: &Plan) {
             points,
         }
     };
-    let with = plan.with_ticket.as_ref();
-    let with = with.map(|with| series("with a ticket", '░', &with.forecast));
+    let with = series("with a ticket", '░', &plan.with_ticket.forecast);
     let without = series("no ticket", '█', &plan.without_ticket.forecast);
-    let drawn: Vec<_> = with.into_iter().chain([without]).collect();
-    let drawn = chart(&drawn);
+    let drawn = chart(&[with, without]);
     if !drawn.is_empty() {
         let _ = write!(text, "\ncalls\n{drawn}");
     }

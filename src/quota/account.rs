@@ -26,8 +26,6 @@ pub struct Account {
     in_flight: CallCount,
     others_in_flight: CallCount,
     ticket_in_doubt: bool,
-    /// A trial of the ticket is under way here.
-    tries_ticket: bool,
     /// Calls completed since the account was restored.
     completed: u64,
     lockout: Lockout,
@@ -56,7 +54,6 @@ impl Account {
             in_flight: CallCount::default(),
             others_in_flight: CallCount::default(),
             ticket_in_doubt: false,
-            tries_ticket: false,
             completed: 0,
             lockout: Lockout::default(),
             probes: false,
@@ -109,32 +106,8 @@ impl Account {
     pub(crate) fn doubt_ticket(&mut self, is_in_doubt: bool) {
         self.ticket_in_doubt = is_in_doubt;
         for window in &mut self.windows {
-            window.doubt_ticket(is_in_doubt && !self.tries_ticket);
+            window.doubt_ticket(is_in_doubt);
         }
-    }
-
-    /// Whether this account tries the ticket, a call at a time: calls with it do not stand in the way
-    /// of the trial.
-    pub(crate) fn try_ticket(&mut self, tries: bool) {
-        self.tries_ticket = tries;
-        self.doubt_ticket(self.ticket_in_doubt);
-    }
-
-    /// Whether nothing but a ticket that the remote ignores explains a 45009 at `now`: the windows that
-    /// count every call are far from full, and with the calls with a ticket a business window is full.
-    pub(crate) fn is_ticket_to_blame(&self, now: Timestamp) -> bool {
-        let mut counted = self.clone();
-        counted.tries_ticket = false;
-        counted.doubt_ticket(true);
-        let mut is_used = |window, percent| {
-            let limit = counted.remote_limits.of(window);
-            limit.is_some_and(|limit| counted.used(now, window) * 100 >= limit * percent)
-        };
-        let (business, basic): (Vec<_>, Vec<_>) = QuotaWindow::ALL
-            .into_iter()
-            .partition(|window| window.is_business());
-        !basic.into_iter().any(|window| is_used(window, 80))
-            && business.into_iter().any(|window| is_used(window, 99))
     }
 
     /// Whether the ticket is in doubt.

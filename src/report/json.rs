@@ -6,11 +6,11 @@ use serde::Serialize;
 
 mod ended;
 
-pub(crate) use ended::ended;
+pub(crate) use ended::{ended, failed};
 
 use super::{
-    Asked, Eta, HoldReason, LineWriter, QuotaWindow, Reporter, RunEvent, Snapshot, TicketNews,
-    Waiting, WindowUse, progress_state::ProgressState,
+    Asked, Eta, HoldReason, LineWriter, QuotaWindow, Reporter, RunEvent, Snapshot, Waiting,
+    WindowUse, progress_state::ProgressState,
 };
 use crate::{
     clock::Timestamp,
@@ -29,8 +29,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// | `started` | `subjects`: how many in all, and in each state |
 /// | `progress` | `subjects`; `calls` completed in this run, `in_flight`, `width` (the most in flight), `calls_per_second` while nothing holds, `finish_at` or null if that is not foreseeable; `windows`: `window`, `used`, `limit` of each; `waiting` or null: `reason` (`pace`, `window`, `block`, `width`, `retry`, `token`, `ticket`, `outage`, `paused`), `window` or null, `text`, `until` or null |
 /// | `outlook` | `finish_at` or null |
-/// | `token_fetched`, `tokens_contested`, `unblocked`, `reached_again`, `ticket_dead`, `second_try` | |
-/// | `ticket` | `what` (`obtained`, `found`, `refused`, `unanswered`, `unreadable`, `spent`, `not_needed`), `until` or null, `errcode` or null |
+/// | `token_fetched`, `unblocked`, `reached_again`, `ticket_dead`, `second_try` | |
 /// | `blocked` | `limit` (`minute`, `hour`, `day`, `month`), `until` |
 /// | `narrowed` | `width` |
 /// | `unreachable` | the service is out of order or cannot be reached: `failure`, `since`, `until` |
@@ -115,7 +114,6 @@ impl Reporter for Json {
                 finish_at: self.state.finish().map(Timestamp::rfc3339),
             },
             RunEvent::TokenFetched => JsonEvent::TokenFetched,
-            RunEvent::TokensContested => JsonEvent::TokensContested,
             RunEvent::LockedOut { level, until } => JsonEvent::LockedOut {
                 limit: level.code(),
                 until: until.rfc3339(),
@@ -130,7 +128,6 @@ impl Reporter for Json {
                 until: until.rfc3339(),
             },
             RunEvent::Reconnected => JsonEvent::Reconnected,
-            RunEvent::Ticket(news) => JsonEvent::ticket(news),
             RunEvent::TicketRejected => JsonEvent::TicketRejected,
             RunEvent::Draining { in_flight } => JsonEvent::Draining {
                 in_flight: *in_flight,
@@ -182,7 +179,6 @@ enum JsonEvent {
         finish_at: Option<String>,
     },
     TokenFetched,
-    TokensContested,
     #[serde(rename = "blocked")]
     LockedOut {
         limit: &'static str,
@@ -201,11 +197,6 @@ enum JsonEvent {
     },
     #[serde(rename = "reached_again")]
     Reconnected,
-    Ticket {
-        what: &'static str,
-        until: Option<String>,
-        errcode: Option<i64>,
-    },
     #[serde(rename = "ticket_dead")]
     TicketRejected,
     Draining {
@@ -229,33 +220,6 @@ enum JsonEvent {
 }
 
 impl JsonEvent {
-    fn ticket(news: &TicketNews) -> Self {
-        let (mut until, mut errcode) = (None, None);
-        let what = match news {
-            TicketNews::Obtained { until: at } => {
-                until = Some(at.rfc3339());
-                "obtained"
-            }
-            TicketNews::Found { until: at } => {
-                until = Some(at.rfc3339());
-                "found"
-            }
-            TicketNews::Refused(refusal) => {
-                errcode = Some(refusal.errcode);
-                "refused"
-            }
-            TicketNews::Unanswered(_) => "unanswered",
-            TicketNews::Unreadable => "unreadable",
-            TicketNews::Spent(_) => "spent",
-            TicketNews::NotNeeded => "not_needed",
-        };
-        Self::Ticket {
-            what,
-            until,
-            errcode,
-        }
-    }
-
     fn progress(snapshot: &Snapshot, state: &ProgressState) -> Self {
         let per_second = state.per_second();
         Self::Progress {

@@ -20,10 +20,11 @@ use std::{fmt, io::Write, time::Duration};
 // What events are made of; the files below take it from here.
 use crate::runner::event::{
     Asked, Entry, Failure, ForecastInput, HoldReason, LockoutLevel, NoConnection, QuotaWindow,
-    RunEvent, Snapshot, TicketNews, TicketState, Waiting, WindowUse, Wish,
+    RunEvent, Snapshot, Waiting, WindowUse, Wish,
 };
 
 mod bar;
+pub(crate) mod doctor;
 pub(crate) mod json;
 mod lines;
 pub(crate) mod log;
@@ -32,10 +33,10 @@ pub(crate) mod phrases;
 mod progress_state;
 pub(crate) mod quota;
 pub(crate) mod rehearsal;
+pub(crate) mod runs;
 pub(crate) mod status;
 pub mod style;
 mod summary;
-pub(crate) mod ticket;
 mod timeline;
 
 pub(crate) use bar::{Bar, BarWriter};

@@ -2,12 +2,12 @@
 
 use super::{
     Asked, Entry, Failure, HoldReason, LockoutLevel, QuotaWindow, RunEvent, Snapshot, Waiting,
-    WindowUse, Wish, next_steps, style::printable, ticket,
+    WindowUse, Wish, next_steps, style::printable,
 };
 use crate::{
     clock::Timestamp,
     format::{count, counted, moment, moment_and_wait, share_of},
-    job::ImportedInput,
+    job::{ImportedInput, TicketNotice},
     model::State,
     runner::event::{BreakerTrip, FatalRefusal, RunReport, StopReason},
 };
@@ -21,12 +21,8 @@ pub(crate) const RESUME: &str = "re-run the same command to resume";
 /// The end of a pause.
 pub(super) const RESUMES_BY_COMMAND: &str = "`idferry resume` goes on";
 
-const TOKENS_REFUSED: &str =
+pub(super) const TOKENS_REFUSED: &str =
     "Halted: the API issues access tokens and then refuses every one of them.";
-
-const TOKENS_CONTESTED: &str = "access tokens end early again and again: another program probably \
-    fetches tokens of this app. They are fetched less often and few calls are risked with each; give \
-    that program an app of its own";
 
 /// Whether people are told of an event at once.
 pub(super) const fn is_notable(event: &RunEvent) -> bool {
@@ -53,7 +49,6 @@ pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<Strin
             format!("the run starts, {subjects}")
         }
         RunEvent::TokenFetched => "access token fetched".into(),
-        RunEvent::TokensContested => TOKENS_CONTESTED.into(),
         RunEvent::LockedOut { level, until } => {
             format!("{}: one probe at {}", lockout(*level), when(*until))
         }
@@ -65,7 +60,6 @@ pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<Strin
             format!("{trouble}, next try at {}", when(*until))
         }
         RunEvent::Reconnected => "the API answers again".into(),
-        RunEvent::Ticket(news) => ticket::news(news, when),
         RunEvent::TicketRejected => {
             "the ticket no longer works: business limits apply from here".into()
         }
@@ -123,7 +117,7 @@ pub(super) fn lockout(level: LockoutLevel) -> String {
 
 /// `waiting: business.hour is used up, resumes at 12:41:02 (in 30 min 31 s)`, with `between`
 /// instead of the comma.
-pub(super) fn waiting(wait: &Waiting, now: Timestamp, between: &str) -> String {
+pub(crate) fn waiting(wait: &Waiting, now: Timestamp, between: &str) -> String {
     let end = match wait.reason {
         HoldReason::Paused(_) => RESUMES_BY_COMMAND.to_owned(),
         _ => wait_end(wait.until.map(|until| moment_and_wait(until, now))),
@@ -224,7 +218,7 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
             words(headline, then_resume(next))
         }
         StopReason::Refused(refusal) => words(
-            format!("Halted: {}.", refused(refusal, context.now)),
+            format!("Halted: {}.", refused(refusal)),
             then_resume(next_steps::after_refusal(refusal)),
         ),
         StopReason::TokensRefused => StopWords {
@@ -261,17 +255,9 @@ fn then_resume(mut steps: Vec<String>) -> Vec<String> {
     steps
 }
 
-fn refused(refusal: &FatalRefusal, now: Timestamp) -> String {
+pub(super) fn refused(refusal: &FatalRefusal) -> String {
     let code = errcode(refusal.errcode, refusal.entry);
-    let mut text = format!("the API refused {} with {code}", refusal.call);
-    if let Some((at, until)) = refusal.remembered {
-        let (at, until) = (moment(at, now), moment_and_wait(until, now));
-        text += &format!(
-            " at {at}; the same secret is not tried again before {until}, as repeating a wrong one \
-             gets the address banned for an hour (D90313)"
-        );
-    }
-    text
+    format!("the API refused {} with {code}", refusal.call)
 }
 
 fn unreachable(failure: &Failure) -> String {
@@ -336,4 +322,19 @@ pub(crate) fn imported(input: &ImportedInput) -> Vec<String> {
         ));
     }
     said
+}
+
+/// What is said of an application for a ticket.
+pub(crate) fn ticket(notice: &TicketNotice) -> String {
+    match notice {
+        TicketNotice::Obtained { until, now } => format!(
+            "mass_call_ticket (大批量调用凭据) obtained and stored; used until {}",
+            moment(*until, *now)
+        ),
+        TicketNotice::Unanswered(failure) => format!(
+            "the application for a mass_call_ticket (大批量调用凭据) was not answered ({failure}); \
+             the one chance may be used up, so it is not repeated. The run continues without; \
+             --ticket apply tries once more"
+        ),
+    }
 }

@@ -3,14 +3,13 @@
 use std::fmt;
 
 use super::{
-    Entry, QuotaWindow, TicketState, WindowUse,
+    Entry, QuotaWindow, WindowUse,
     phrases::{StopContext, StopWords, errcode, stop_words},
     style::{Paint, folded},
-    ticket,
 };
 use crate::{
     clock::Timestamp,
-    format::{count, counted, duration, rate, share},
+    format::{count, counted, duration, moment_and_wait, rate, share},
     job::Exit,
     model::State,
     runner::event::{RunReport, StopReason},
@@ -37,8 +36,8 @@ pub(crate) struct Summary {
     pub(crate) lookup: fn(i64) -> &'static Entry,
     /// Use of the windows at the end.
     pub(crate) windows: Vec<WindowUse>,
-    /// How it stands with the ticket, if there ever was one.
-    pub(crate) ticket: Option<TicketState>,
+    /// Until when the stored ticket works, if there is one.
+    pub(crate) ticket_until: Option<Timestamp>,
     pub(crate) address: String,
     /// The command that resumes.
     pub(crate) command: String,
@@ -142,8 +141,9 @@ impl Summary {
         let mut facts = vec![("calls", self.calls())];
         let names = std::iter::once("quota").chain(std::iter::repeat(""));
         facts.extend(names.zip(self.windows()));
-        if let Some(state) = self.ticket {
-            facts.push(("ticket", ticket::state(state, self.ended_at)));
+        if let Some(until) = self.ticket_until {
+            let until = moment_and_wait(until, self.ended_at);
+            facts.push(("ticket", format!("works until {until}")));
         }
         if let Some((path, lines)) = &self.results {
             facts.push(("results", format!("{path} ({})", counted(*lines, "line"))));

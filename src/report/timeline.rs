@@ -62,7 +62,6 @@ impl Reporter for Timeline {
             }
             RunEvent::LockedOut { .. }
             | RunEvent::LockoutEnded
-            | RunEvent::Ticket(_)
             | RunEvent::TicketRejected
             | RunEvent::RetryPassStarted
             | RunEvent::Asked(_)

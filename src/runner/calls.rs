@@ -7,16 +7,14 @@ use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use super::{decide::SentCall, queue::Claim, rate::RateEstimator};
 use crate::{
     clock::Timestamp,
-    model::{Failure, SubjectId},
-    wecom::{ApplicationReply, CallError, Token, Verdict},
+    model::SubjectId,
+    wecom::{CallError, Token, Verdict},
 };
 
 /// What completed.
 pub(super) enum Completion {
     /// The fetch of a token that was sent at this time.
     Token(Timestamp, Result<Token, CallError>),
-    /// The application for a ticket.
-    Application(Result<ApplicationReply, Failure>),
     /// A lookup: its claim, how it was sent, and the verdict.
     Lookup(Box<(Claim, SentCall, Verdict)>),
 }
@@ -68,15 +66,6 @@ impl InFlightCalls {
         fetch: impl Future<Output = Result<Token, CallError>> + 'static,
     ) {
         let call = async move { Completion::Token(at, fetch.await) };
-        self.futures.push(Box::pin(call));
-    }
-
-    /// Applies for a ticket.
-    pub(super) fn apply(
-        &mut self,
-        application: impl Future<Output = Result<ApplicationReply, Failure>> + 'static,
-    ) {
-        let call = async move { Completion::Application(application.await) };
         self.futures.push(Box::pin(call));
     }
 

@@ -5,10 +5,10 @@
 //! | `run_loop` | the loop; what is sent (`dispatch`), what completed (`completion`) |
 //! | [`decide`] | the table of decisions |
 //! | `queue`, `calls`, `pending` | subjects to ask, calls in flight, the commit to come |
-//! | `tokens`, `token_account`, `ticket_trial` | access token and what it costs, ticket |
+//! | `tokens`, `ticket_trial` | access token, ticket |
 //! | `health` | `service`, `outage`, circuit breaker: whether to go on |
 //! | `clock`, `rate`, `progress` | ledger time, the rate, reports |
-//! | [`ticket`] | the one application for a ticket |
+//! | [`ticket`] | the one application for a ticket, before the loop |
 //! | [`event`] | what is reported |
 
 pub mod breaker;
@@ -27,7 +27,6 @@ mod service;
 mod stop;
 pub mod ticket;
 mod ticket_trial;
-mod token_account;
 mod tokens;
 
 use std::time::Duration;
@@ -37,7 +36,6 @@ pub use self::{
     rate::CommitPolicy,
     run_loop::{Runner, RunningJob},
     stop::Stop,
-    token_account::TokenAccount,
 };
 use crate::{
     clock::{LedgerClock, Timestamp},

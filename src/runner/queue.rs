@@ -27,10 +27,8 @@ pub(super) struct Claim {
     was: State,
     /// The attempt that comes next; 1 is the first.
     attempt: u8,
-    /// It is asked without the ticket, to try the ticket.
-    is_on_trial: bool,
-    /// It was refused with a ticket that works for others.
-    was_on_trial: bool,
+    /// The errcode it met with the ticket: it is asked without, to try the ticket.
+    refused_with_ticket: Option<i64>,
     /// Calls about it that the service failed, and when the last did.
     failures: u8,
     failed_at: Option<Timestamp>,
@@ -86,25 +84,19 @@ impl Claim {
         self.attempt < last_attempt
     }
 
-    /// It was refused on a call with the ticket.
-    pub(super) const fn put_on_trial(&mut self) {
-        self.is_on_trial = true;
-    }
-
-    /// The trial is over: it is asked as others are.
-    pub(super) const fn end_trial(&mut self) {
-        self.is_on_trial = false;
-        self.was_on_trial = true;
+    /// It was refused with `errcode` on a call with the ticket.
+    pub(super) const fn put_on_trial(&mut self, errcode: i64) {
+        self.refused_with_ticket = Some(errcode);
     }
 
     /// Whether it is asked without the ticket to try the ticket.
     pub(super) const fn is_on_trial(&self) -> bool {
-        self.is_on_trial
+        self.refused_with_ticket.is_some()
     }
 
-    /// Whether it was refused with a ticket, and the trial is over.
-    pub(super) const fn was_on_trial(&self) -> bool {
-        self.was_on_trial
+    /// Returns the outcome of one whose refusal had nothing to do with the ticket.
+    pub(super) const fn parked(&self) -> Outcome {
+        self.parked_with(self.refused_with_ticket)
     }
 
     /// Returns the outcome of one that is given up; `None` if no reply could be read.
@@ -220,8 +212,7 @@ impl WorkQueue {
             subject,
             was,
             attempt,
-            is_on_trial: false,
-            was_on_trial: false,
+            refused_with_ticket: None,
             failures: 0,
             failed_at,
             due: now,

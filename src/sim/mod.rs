@@ -17,7 +17,6 @@ mod api;
 mod arrivals;
 mod call;
 mod count;
-mod credential_script;
 mod credentials;
 mod downstream;
 mod fault_script;

@@ -8,7 +8,6 @@ use super::{
     api::SimEndpoint,
     arrivals::Arrivals,
     call::{ApiAnswer, ApiCall, Reply, ResponseBody},
-    credential_script::CredentialScript,
     credentials::AppCredentials,
     fault_script::{FaultScript, Forced},
     faults::{Fault, Faults},
@@ -43,7 +42,6 @@ pub struct SimulatedRemote {
     pub(super) ticket: TicketRegistry,
     pub(super) pending_ids: PendingIds,
     pub(super) script: FaultScript,
-    pub(super) orders: CredentialScript,
     pub(super) stats: Stats,
     arrivals: Arrivals,
     rate_limiter: RateLimiter,
@@ -75,7 +73,6 @@ impl SimulatedRemote {
             ticket: TicketRegistry::new(options.ticket_again),
             pending_ids: PendingIds::default(),
             script: FaultScript::default(),
-            orders: CredentialScript::default(),
             stats: Stats {
                 seed,
                 ..Stats::default()
@@ -161,9 +158,7 @@ impl SimulatedRemote {
             self.stats.not_found += 1;
             return uncounted(ResponseBody::Reply(Reply::page(404)), back);
         };
-        let ordered = self.orders.draw(api);
-        let drawn = |script: &mut FaultScript, rng| script.draw(api, &self.options.faults, rng);
-        let forced = ordered.unwrap_or_else(|| drawn(&mut self.script, &mut self.rng));
+        let forced = self.script.draw(api, &self.options.faults, &mut self.rng);
         if forced.fault() == Some(Fault::ResetBefore) {
             return uncounted(ResponseBody::Reset, back);
         }
@@ -189,8 +184,7 @@ impl SimulatedRemote {
         let request = ParsedRequest::read(api, incoming.call);
         let has_ticket = request
             .ticket()
-            .is_some_and(|ticket| self.ticket.check(now, ticket).is_ok())
-            && !self.orders.ignores_ticket;
+            .is_some_and(|ticket| self.ticket.check(now, ticket).is_ok());
         if self.rate_limiter.arrive(now, api, has_ticket) == Admission::Refused {
             return self.error(api, 45_009, now);
         }
@@ -294,13 +288,8 @@ impl SimulatedRemote {
         self.kill_token_at(self.arrivals.latest());
     }
 
-    pub(super) fn kill_token_at(&mut self, now: Timestamp) {
+    fn kill_token_at(&mut self, now: Timestamp) {
         self.stats.tokens_killed += u64::from(self.tokens.kill(now));
-    }
-
-    /// Returns the corp's ticket, as if it had been applied for now or before.
-    pub fn issue_ticket(&mut self) -> String {
-        self.ticket.issue(self.arrivals.latest(), &mut self.rng)
     }
 
     /// Returns the lookups that `window` counts now, those of other systems included: what a
@@ -338,39 +327,6 @@ impl SimulatedRemote {
     /// Sets how likely each fault is from now on.
     pub const fn set_faults(&mut self, faults: Faults) {
         self.options.faults = faults;
-    }
-}
-
-/// For tests: what happens to tokens and ticket.
-impl SimulatedRemote {
-    /// Orders what happens to the next fetches of a token, one each.
-    pub fn script_fetches(&mut self, forced: impl IntoIterator<Item = Forced>) {
-        self.orders.fetches.extend(forced);
-    }
-
-    /// Orders what happens to the next application for a ticket.
-    pub const fn script_application(&mut self, forced: Forced) {
-        self.orders.application = Some(forced);
-    }
-
-    /// Answers applications with `body`, in which `{}` stands for the ticket.
-    pub fn answer_application(&mut self, body: &str) {
-        self.orders.application_body = Some(body.to_owned());
-    }
-
-    /// Refuses every lookup with a ticket with `errcode` from now on; none if `None`.
-    pub const fn refuse_ticket(&mut self, errcode: Option<i64>) {
-        self.orders.ticket_errcode = errcode;
-    }
-
-    /// Sets whether tickets lift no limit.
-    pub const fn ignore_ticket(&mut self, ignores: bool) {
-        self.orders.ignores_ticket = ignores;
-    }
-
-    /// Sets how many lookups a token is good for.
-    pub const fn limit_token_uses(&mut self, uses: Option<u32>) {
-        self.orders.token_uses = uses;
     }
 }
 

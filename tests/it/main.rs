@@ -21,4 +21,3 @@ mod seeds;
 mod service;
 mod steering;
 mod ticket;
-mod tokens;

@@ -53,6 +53,7 @@ fn summary(ending: StopReason, exit: Exit, queued: u64) -> Summary {
             tally,
             calls: 99_412,
             took: Duration::from_secs(603),
+            waits: vec![("window", Duration::from_secs(90))],
         },
         ended_at: at("12:14:03"),
         results: Some(("crm.links.csv".into(), 101_304)),
@@ -65,7 +66,7 @@ fn summary(ending: StopReason, exit: Exit, queued: u64) -> Summary {
             window(QuotaWindow::BusinessDay, 99_412, 470_400),
             window(QuotaWindow::BusinessMonth, 0, 7_350_000),
         ],
-        ticket: None,
+        ticket_until: None,
         address: "https://qyapi.weixin.qq.com".into(),
         command: "idferry run crm.csv".into(),
         retry_command: "idferry retry --outcome parked".into(),
@@ -159,9 +160,7 @@ fn run_out_of_quota_names_the_time_to_resume() {
         until: Some(at("17:54:03")),
     });
     let mut summary = summary(ending, Exit::WorkLeft, 52_000);
-    summary.ticket = Some(TicketState::Works(
-        Timestamp::parse("2026-11-29T12:00+08:00").unwrap(),
-    ));
+    summary.ticket_until = Some(Timestamp::parse("2026-11-29T12:00+08:00").unwrap());
     insta::assert_snapshot!(summary, @"
     Stopped: business.day is used up, 52,000 subjects left. (exit 75)
 
@@ -274,7 +273,6 @@ fn refusal_quotes_server_and_names_seen_address() {
         errmsg: "not allow to access from your ip, hint: [1], from ip: 203.0.113.7, more info \
                  at https://open.work.weixin.qq.com/devtool/query?e=60020\x1b[31m"
             .into(),
-        remembered: None,
         bug: false,
         call: "gettoken",
     };
@@ -295,7 +293,6 @@ fn refusal_without_term_or_words_is_a_sentence() {
         entry: lookup(123),
         errcode: 123,
         errmsg: String::new(),
-        remembered: None,
         bug: false,
         call: "unionid_to_external_userid",
     };

@@ -38,13 +38,7 @@ impl Runner<'_> {
                 }
                 Some(_) => {}
             }
-            if self.tokens.needs_refresh(now) {
-                self.fetch_token()?;
-            }
             match self.dispatch_one() {
-                Err(hold) if hold.reason == HoldReason::Token && self.tokens.needs_fetch(now) => {
-                    self.fetch_token()?;
-                }
                 Ok(None) => {}
                 Ok(Some((kind, calls))) => return Ok(DispatchOutcome::Charge(kind, calls)),
                 Err(hold) => return Ok(DispatchOutcome::Wait(Some(hold))),
@@ -68,7 +62,9 @@ impl Runner<'_> {
             self.gate.check_quota(now, kind)?;
         }
         // Only now: a run that cannot send a call needs no token.
-        let (token, generation) = self.tokens.get(now)?;
+        let (calls, client) = (&mut self.calls, &self.client);
+        let fetch = || calls.fetch_token(now, client.fetch_token());
+        let (token, generation) = self.tokens.get(now, fetch)?;
         if unpaid {
             return Ok(Some((kind, self.calls_to_charge())));
         }
@@ -122,13 +118,6 @@ impl Runner<'_> {
         }
         self.gate.pace(now)?;
         let control = self.queue.take_control(now);
-        if control.is_none() && self.trial.asks_with_ticket() {
-            let control = self.queue.take_on_trial(now);
-            return control.map(Some).ok_or_else(|| Hold {
-                until: self.queue.trial_due(),
-                reason: HoldReason::Ticket,
-            });
-        }
         if control.is_none() {
             // There is no other subject: those on trial wait for their windows.
             self.gate.check_quota(now, CallKind::Standard)?;
@@ -146,7 +135,7 @@ impl Runner<'_> {
         calls.min(ready).min(left).max(1)
     }
 
-    pub(super) fn budget_left(&self) -> Option<u64> {
+    fn budget_left(&self) -> Option<u64> {
         let budget = self.options.budget?;
         Some(budget.saturating_sub(self.calls.sent()))
     }
@@ -154,6 +143,10 @@ impl Runner<'_> {
     /// Whether the operator's limits end the run here, with work left.
     fn is_at_its_limit(&mut self) -> Result<bool> {
         let reason = if self.budget_left() == Some(0) {
+            if self.calls.lookups() > 0 {
+                // What the last calls meet may be a reason of more weight.
+                return Ok(true);
+            }
             StopReason::Budget
         } else if self.clock.is_past_deadline() {
             StopReason::Time
@@ -183,12 +176,9 @@ impl Runner<'_> {
             self.queue.put_back(claim, now);
             return;
         };
-        let Some(endpoint) = Endpoint::of(self.gate.api()) else {
-            return self.queue.put_back(claim, now);
-        };
         let sent = claim.sent(now, paid.kind(), token_generation);
         let ticket = self.trial.ticket(sent.kind);
-        self.tokens.sent();
+        let endpoint = Endpoint::of(self.gate.api());
         let subject = claim.subject();
         let call = self.client.call(endpoint, subject, token, ticket, paid);
         self.calls.send(claim, sent, call);

@@ -2,8 +2,6 @@
 
 mod completion;
 mod dispatch;
-mod ticket;
-mod token;
 mod wishes;
 
 use std::time::Duration;
@@ -19,7 +17,6 @@ use super::{
     progress::{Listener, ProgressReports},
     queue::WorkQueue,
     ticket_trial::TicketTrial,
-    token_account::TokenAccount,
     tokens::Tokens,
 };
 use crate::{
@@ -28,7 +25,7 @@ use crate::{
     ledger::LedgerAccount,
     quota::{CallKind, ForecastInput, Hold, LockoutLevel},
     store::{Batch, Charged, Result, RunId, RunProgress, Store},
-    wecom::{Client, errcode},
+    wecom::{Client, Ticket, Token, errcode},
 };
 
 /// Waits are cut to this where other processes have calls in flight that may make room, or operators
@@ -41,8 +38,6 @@ pub struct RunningJob<'s> {
     pub store: &'s mut Store,
     /// The corp's account.
     pub ledger: LedgerAccount<'s>,
-    /// What fetches of tokens cost.
-    pub tokens: TokenAccount<'s>,
     /// The run.
     pub run: RunId,
 }
@@ -108,6 +103,26 @@ impl<'s> Runner<'s> {
         self
     }
 
+    /// Sends this ticket with every call until an hour before it expires.
+    #[must_use]
+    pub fn with_ticket(mut self, ticket: Option<Ticket>) -> Self {
+        let wall = self.clock.wall_now();
+        if let Some(ticket) = ticket.filter(|ticket| ticket.usable_until() > wall) {
+            let until = self.clock.ledger_time_of(ticket.usable_until());
+            self.trial.begin(ticket, until);
+        }
+        self
+    }
+
+    /// Begins with a token that is at hand.
+    #[must_use]
+    pub fn with_token(mut self, token: Option<Token>) -> Self {
+        if let Some(token) = token {
+            self.tokens.fetched(token, self.clock.now());
+        }
+        self
+    }
+
     /// Stops when `stop` asks for it.
     #[must_use]
     pub fn stopping_at(mut self, stop: Stop) -> Self {
@@ -143,7 +158,6 @@ impl<'s> Runner<'s> {
             self.trial.expire(self.clock.now());
             self.obey_wishes()?;
             self.work_off_completed()?;
-            self.seek_ticket()?;
             let mut want = None;
             let mut hold = None;
             match self.dispatch()? {
@@ -182,12 +196,7 @@ impl<'s> Runner<'s> {
     async fn wait(&mut self, hold: Option<Hold>) {
         let now = self.clock.now();
         let until = hold.and_then(|hold| hold.until);
-        let times = [
-            until,
-            self.pending.due(),
-            self.clock.deadline_ahead(),
-            self.trial.search.looks_after(now),
-        ];
+        let times = [until, self.pending.due(), self.clock.deadline_ahead()];
         let next = times.into_iter().flatten().min();
         let looks = self.stopping.wishes.are_looked_for();
         let longest = match looks || self.gate.account().depends_on_others(now) {
@@ -382,6 +391,7 @@ impl<'s> Runner<'s> {
             tally: self.job.store.tally(),
             calls: self.gate.account().completed(),
             took: self.clock.took(),
+            waits: self.reports.waits(),
         })
     }
 }

@@ -152,8 +152,7 @@ async fn life_of_a_ticket_is_counted_from_the_request() {
     let (memory, client) =
         Memory::replying(r#"{"errcode":0,"errmsg":"ok","mass_call_ticket":"tick"}"#);
     let now = Timestamp::from_millis(1_000);
-    let reply = client.apply_ticket(&token()).await.unwrap();
-    let ticket = client.read_ticket(&reply, now, &token()).unwrap();
+    let ticket = client.apply_ticket(&token(), now).await.unwrap();
     assert_eq!(ticket.obtained_at(), now);
     assert_eq!(
         memory.requests.borrow()[0].path,
@@ -191,9 +190,8 @@ async fn errors_do_not_repeat_what_a_credential_call_sent() {
     let errmsg = format!("secret {SECRET} and token {TOKEN}, from ip: 203.0.113.9");
     let (_, client) = Memory::replying(&format!(r#"{{"errcode":60020,"errmsg":"{errmsg}"}}"#));
     let at = Timestamp::from_millis(0);
-    let reply = client.apply_ticket(&token()).await.unwrap();
     let errors = [
-        client.read_ticket(&reply, at, &token()).unwrap_err(),
+        client.apply_ticket(&token(), at).await.unwrap_err(),
         Memory::replying(&format!(
             r#"{{"errcode":40001,"errmsg":"secret {SECRET}"}}"#
         ))

@@ -11,6 +11,7 @@
 
 mod contract;
 mod disk;
+mod doctor;
 mod exit_codes;
 mod export;
 mod faults;
@@ -35,5 +36,4 @@ mod snapshots;
 mod status;
 mod steer;
 mod test_dir;
-mod ticket;
 mod wire;

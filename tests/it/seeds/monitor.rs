@@ -209,7 +209,6 @@ fn text(event: &RunEvent) -> String {
         RunEvent::ForecastInput(input) => {
             write!(text, "forecast {:?} {:?}", input.now, input.per_second)
         }
-        RunEvent::TokensContested => write!(text, "tokens contested"),
         RunEvent::TokenFetched => write!(text, "token fetched"),
         RunEvent::LockedOut { level, until } => write!(text, "locked out {level:?} {until}"),
         RunEvent::LockoutEnded => write!(text, "lockout ended"),
@@ -218,7 +217,6 @@ fn text(event: &RunEvent) -> String {
             write!(text, "unreachable {trouble:?} {trouble} {until}")
         }
         RunEvent::Reconnected => write!(text, "reconnected"),
-        RunEvent::Ticket(news) => write!(text, "ticket {news:?}"),
         RunEvent::TicketRejected => write!(text, "ticket rejected"),
         RunEvent::Draining { in_flight } => write!(text, "draining {in_flight}"),
         RunEvent::RetryPassStarted => write!(text, "retry pass"),

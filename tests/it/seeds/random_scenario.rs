@@ -6,7 +6,6 @@ use fastrand::Rng;
 use idferry::{
     clock::Timestamp,
     gate::Concurrency,
-    job::TicketPolicy,
     model::{Limits, QuotaWindow, WindowKind},
     quota::Quota,
     runner::{CommitPolicy, OnQuota, RunOptions},
@@ -221,9 +220,7 @@ impl RandomScenario {
                 window_kind: counting,
             };
             setup.concurrency = self.concurrency;
-            if self.ticket {
-                setup.ticket = TicketPolicy::Apply;
-            }
+            setup.ticket = self.ticket;
             setup.start = self.start;
         })
     }
