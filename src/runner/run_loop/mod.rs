@@ -391,6 +391,7 @@ impl<'s> Runner<'s> {
             tally: self.job.store.tally(),
             calls: self.gate.account().completed(),
             took: self.clock.took(),
+            waits: self.reports.waits(),
         })
     }
 }
