@@ -39,6 +39,12 @@ impl NextCommand {
         Self { name, given }
     }
 
+    /// The value of the flag for the setting `key`, if it was given.
+    pub(super) fn value(&self, key: &str) -> Option<String> {
+        let given = self.given.iter().find(|given| given.id == key)?;
+        given.words.last().cloned()
+    }
+
     /// `idferry run` with the arguments.
     pub(super) fn run(&self) -> String {
         joined([format!("idferry {}", self.name), self.arguments()])
@@ -146,7 +152,10 @@ mod tests {
             "encoding" => "gb18030",
             "delimiter" => ";",
             "corpid" => "wpDealer",
-            "state" | "ledger" | "config" | "output" | "rejects" | "changes" => "a b.file",
+            "state" | "ledger" | "config" | "output" | "rejects" | "changes" | "contract" => {
+                "a b.file"
+            }
+            "sheet" => "Sheet 1",
             "base-url" => "http://127.0.0.1:1",
             "ticket" => "stored",
             "quota" => "business.hour=5",
@@ -158,6 +167,7 @@ mod tests {
             "max-duration" => "90m",
             "progress" => "lines",
             "log-format" => "json",
+            "log-file" => "run.log",
             other => panic!("give --{other} a value in this test"),
         }
     }

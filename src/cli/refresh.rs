@@ -46,3 +46,27 @@ impl RefreshFlags {
         })
     }
 }
+
+/// What a run is for.
+pub(super) enum RunKind {
+    /// What is new.
+    Run,
+    /// What is new, and answers that have grown old.
+    Resync(RefreshFlags),
+}
+
+impl RunKind {
+    pub(super) const fn command(&self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Resync(_) => "resync",
+        }
+    }
+
+    pub(super) fn refresh(&self, file: &RunSection) -> Result<Option<Refresh>, Error> {
+        match self {
+            Self::Run => Ok(None),
+            Self::Resync(flags) => flags.refresh(file).map(Some),
+        }
+    }
+}

@@ -4,8 +4,8 @@
 use super::{
     args::OutputFlags,
     next_command::NextCommand,
-    refresh::RefreshFlags,
-    run::{self, RunKind},
+    refresh::{RefreshFlags, RunKind},
+    run,
 };
 use crate::job::{Error, Exit};
 

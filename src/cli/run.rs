@@ -13,21 +13,21 @@ use super::{
     operator::{Consent, TerminalOperator},
     outputs,
     progress::{self, ProgressMode},
-    refresh::RefreshFlags,
+    refresh::RunKind,
     signals::Signals,
     values::{environment, in_file, or_file},
 };
 use crate::{
     clock::Clock,
-    config::{self, ConfigFile, RunSection, WecomSection},
+    config::{self, ConfigFile, WecomSection},
     export::Target,
     gate::Concurrency,
     intake::{Input, ReadOptions},
     job::{
-        Connection, Contract, Credentials, Error, Exit, JobFiles, Refresh, RunOutcome, Session,
+        Connection, Contract, Credentials, Error, Exit, JobFiles, RunOutcome, Session,
         SessionSettings, stem,
     },
-    report::{Summary, phrases},
+    report::{Summary, json, phrases},
     runner::RunOptions,
     store::{Reader, RunId, StoreError},
     wecom::{BaseUrl, Client, errcode},
@@ -67,30 +67,6 @@ pub(super) struct Args {
     yes: bool,
 }
 
-/// What a run is for.
-pub(super) enum RunKind {
-    /// What is new.
-    Run,
-    /// What is new, and answers that have grown old.
-    Resync(RefreshFlags),
-}
-
-impl RunKind {
-    const fn command(&self) -> &'static str {
-        match self {
-            Self::Run => "run",
-            Self::Resync(_) => "resync",
-        }
-    }
-
-    fn refresh(&self, file: &RunSection) -> Result<Option<Refresh>, Error> {
-        match self {
-            Self::Run => Ok(None),
-            Self::Resync(flags) => flags.refresh(file).map(Some),
-        }
-    }
-}
-
 pub(super) fn run(args: Args, output: &OutputFlags, next: &NextCommand) -> Result<Exit, Error> {
     execute(args, RunKind::Run, output, next)
 }
@@ -106,13 +82,15 @@ pub(super) fn execute(
     open_files::bounded(Concurrency::Fixed(1), false)?;
     let signals = Signals::listen()?;
     let file = args.state.file()?;
-    let reporter = progress::start(args.progress(&file)?, output);
+    let reporter = progress::start(args.progress(&file)?, output)?;
     let settings = RunSettings::resolve(args, file, &kind, output.quiet)?;
     let mut operator = TerminalOperator::new(reporter, signals, settings.consent);
     let mut session = settings.open_session()?;
-    import(&mut session, &settings, output)?;
-
     let run = session.begin(kind.command())?;
+    session.record_next_command(run, &next.run())?;
+    if let Err(error) = import(&mut session, run, &settings, output) {
+        return Err(failed(&session, run, error));
+    }
     let driven = drive(&mut session, run, &settings, &mut operator);
     // Recorded before the export: an interrupt of that finds a run that has ended.
     let exit = driven
@@ -120,7 +98,7 @@ pub(super) fn execute(
         .map_or_else(|error| error.exit, |outcome| outcome.exit);
     let mut recorded = session.end(run, exit);
     operator.calls_finished();
-    let outcome = driven?;
+    let outcome = driven.map_err(|error| failed(&session, run, error))?;
 
     let exported = settings.files.export(&session, run);
     let exit = exported.as_ref().map_or_else(|error| error.exit, |_| exit);
@@ -129,19 +107,34 @@ pub(super) fn execute(
     }
     // The counts are printed before why the results are missing.
     let lines = exported.as_ref().ok().copied().flatten();
-    let summary = settings.summary(&session, run, outcome, lines, next)?;
-    console::summarise(&Summary { exit, ..summary }, output);
+    let summary = Summary {
+        exit,
+        ..settings.summary(&session, run, outcome, lines, next)?
+    };
+    recorded = recorded.and(session.record_summary(run, &json::ended(&summary)));
+    console::summarise(&summary, output);
     exported?;
     recorded?;
     Ok(exit)
 }
 
+/// Records how a run failed, as far as that is possible, for `status`.
+fn failed(session: &Session, run: RunId, error: Error) -> Error {
+    let _ = session.end(run, error.exit);
+    let _ = session.record_summary(run, &json::failed(&error));
+    error
+}
+
 /// Imports the inputs; their invalid lines become a file, even if a later input cannot be read.
 fn import(
     session: &mut Session,
+    run: RunId,
     settings: &RunSettings,
     output: &OutputFlags,
 ) -> Result<(), Error> {
+    let names: Vec<_> = settings.files.inputs.iter().map(Input::name).collect();
+    let activity = format!("importing {}", names.join(", "));
+    session.record_activity(run, (!names.is_empty()).then_some(activity.as_str()))?;
     let imported = session.import(
         &settings.files.inputs,
         &settings.input_options,
@@ -152,7 +145,8 @@ fn import(
         },
     );
     let published = session.export_rejects(&settings.files.rejects);
-    imported.and(published)
+    imported.and(published)?;
+    session.record_activity(run, None)
 }
 
 /// Makes the calls, if there are any to make.
@@ -358,7 +352,7 @@ impl Args {
 
 /// Where calls go: the sandbox, or the address of the flag, `WECOM_BASE_URL`, the file, or the
 /// documentation.
-fn connection(
+pub(super) fn connection(
     sandbox: bool,
     flag: Option<BaseUrl>,
     file: &WecomSection,

@@ -6,6 +6,7 @@
 mod exports;
 
 use super::{
+    asked::AskedOnTerminal,
     contract::Contract,
     error::Error,
     exit::Exit,
@@ -14,9 +15,8 @@ use super::{
     operator::Operator,
     passes::{self, Refresh},
     paused::PausedRun,
-    quota_record::QuotaRecord,
     results,
-    ticket::{self, TicketContext, TicketDecision, TicketPolicy},
+    ticket::{self, TicketContext, TicketPolicy},
 };
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
@@ -70,11 +70,11 @@ pub struct RunOutcome {
 
 /// A job file, held for one run.
 pub struct Session {
-    store: Store,
+    pub(super) store: Store,
     files: JobFiles,
-    settings: SessionSettings,
+    pub(super) settings: SessionSettings,
     contract: Contract,
-    clock: Clock,
+    pub(super) clock: Clock,
     /// Nothing of it is kept, so the disk is not waited for.
     is_scratch: bool,
 }
@@ -140,22 +140,6 @@ impl Session {
     ) -> Result<(), Error> {
         let how = (options, &self.contract);
         import::import(&mut self.store, inputs, how, each)
-    }
-
-    /// Records the beginning of the run `command`, with the quota it respects, and opens the passes of a
-    /// resync.
-    ///
-    /// # Errors
-    ///
-    /// Those of the store.
-    pub fn begin(&mut self, command: &str) -> Result<RunId, Error> {
-        passes::open(&mut self.store, self.settings.refresh, self.clock.now())?;
-        let quota = QuotaRecord::of(&self.settings.quota).to_json();
-        let run = self
-            .store
-            .journal()
-            .begin_run(command, &quota, self.clock.now())?;
-        Ok(run)
     }
 
     /// Returns the outcome of a run that has no call to make: nothing is due, or a budget of 0.
@@ -228,16 +212,16 @@ impl Session {
             clock: self.clock,
             queued: self.left()?,
         };
-        let (ticket, token) = match ticket::choose(self.settings.ticket, context, operator).await? {
-            TicketDecision::Proceed(ticket, token) => (ticket, token),
-            TicketDecision::Refused(refusal) => {
-                let reason = StopReason::Refused(*refusal);
-                return self.outcome_before_calls(reason).map(Some);
-            }
-            TicketDecision::Unreachable(failure) => {
-                let reason = StopReason::never_reached(failure);
-                return self.outcome_before_calls(reason).map(Some);
-            }
+        let mut asked = AskedOnTerminal {
+            operator: &mut *operator,
+            journal: self.store.journal(),
+            run,
+            clock: self.clock,
+        };
+        let chosen = ticket::choose(self.settings.ticket, context, &mut asked).await?;
+        let (ticket, token) = match chosen.or_stop() {
+            Ok(chosen) => chosen,
+            Err(reason) => return self.outcome_before_calls(reason).map(Some),
         };
         let ticket_until = ticket.as_ref().map(Ticket::usable_until);
         operator.calls_started();
@@ -284,19 +268,6 @@ impl Session {
             deadline: self.settings.options.deadline,
         };
         paused.wait(stop, operator).await
-    }
-
-    /// Records that `run` ended with `exit`; the last record counts.
-    ///
-    /// # Errors
-    ///
-    /// Those of the store.
-    pub fn end(&self, run: RunId, exit: Exit) -> Result<(), Error> {
-        let now = self.clock.now();
-        Ok(self
-            .store
-            .journal()
-            .end_run(run, i64::from(exit.code()), now)?)
     }
 
     /// What a forecast of this run needs: the account that would pay for its calls, and the stored
@@ -368,6 +339,7 @@ impl Session {
             left: self.left()?,
             calls: 0,
             took: std::time::Duration::ZERO,
+            waits: Vec::new(),
         };
         self.outcome(report, Vec::new(), None)
     }

@@ -210,4 +210,6 @@ pub struct RunReport {
     pub calls: u64,
     /// How long it took.
     pub took: Duration,
+    /// How long it waited, by the [codes](HoldReason::code) of the reasons, of waits of seconds and more.
+    pub waits: Vec<(&'static str, Duration)>,
 }

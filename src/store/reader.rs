@@ -242,6 +242,11 @@ impl<'s> Reader<'s> {
         Passes::of(&self.db)
     }
 
+    /// Returns every run, the latest last.
+    pub(crate) fn runs(&self) -> Result<Vec<RunStatus>> {
+        Journal::of(&self.db).runs()
+    }
+
     /// Returns the corp that the file is bound to.
     pub(crate) fn corp_id(&self) -> Result<Option<String>> {
         let sql = "SELECT corp_id FROM job";

@@ -383,6 +383,7 @@ impl<'s> Runner<'s> {
             left: self.left(),
             calls: self.gate.account().completed(),
             took: self.clock.took(),
+            waits: self.reports.waits(),
         })
     }
 }

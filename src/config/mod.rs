@@ -3,6 +3,9 @@
 //! A setting is taken from the flag, else the environment, else this file, else the default that
 //! the module it belongs to declares.
 
+pub(crate) mod settings;
+mod words;
+
 use std::{
     collections::BTreeMap,
     io::{self, ErrorKind, Read},
@@ -165,10 +168,10 @@ impl ConfigFile {
         };
         let file: Self = toml::from_str(&text).map_err(|error| {
             // The message alone: the excerpt that toml would print may show a secret.
+            let (line, place) = place(&text, error.span());
             invalid(format!(
-                "{} ({})",
-                error.message(),
-                place(&text, error.span())
+                "{} ({place})",
+                words::in_words(error.message(), line)
             ))
         })?;
         match &file.run.state {
@@ -198,12 +201,15 @@ fn read_bounded(path: &Path, most: u64) -> io::Result<String> {
     Ok(text)
 }
 
-fn place(text: &str, span: Option<std::ops::Range<usize>>) -> String {
+/// The line of an error, and its number in words.
+fn place(text: &str, span: Option<std::ops::Range<usize>>) -> (&str, String) {
     let before = span.and_then(|span| text.get(..span.start));
-    before.map_or_else(
-        || "somewhere".to_owned(),
-        |before| format!("line {}", before.matches('\n').count() + 1),
-    )
+    let Some(before) = before else {
+        return ("", "somewhere".to_owned());
+    };
+    let number = before.matches('\n').count();
+    let line = text.lines().nth(number).unwrap_or_default();
+    (line, format!("line {}", number + 1))
 }
 
 /// Returns the credentials in `environment`, else those in the file.
@@ -257,73 +263,4 @@ fn read_secret(path: &Path) -> Result<String, ConfigError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn environment<'a>(pairs: &'a [(&str, &str)]) -> impl Fn(&str) -> Option<String> + 'a {
-        move |name| {
-            let found = pairs.iter().find(|(key, _)| *key == name);
-            found.map(|(_, value)| (*value).to_owned())
-        }
-    }
-
-    #[test]
-    fn credentials_are_trimmed_and_come_from_either_place() {
-        let file: ConfigFile = toml::from_str("[wecom]\ncorp_secret = 'in the file'").unwrap();
-        let ours = environment(&[("WECOM_CORP_ID", " ww1\r\n")]);
-        let found = credentials(ours, &file.wecom).unwrap();
-        assert_eq!(found.corp_id, "ww1");
-        assert_eq!(found.corp_secret.expose(), "in the file");
-    }
-
-    #[test]
-    fn two_credentials_must_agree() {
-        let file: ConfigFile =
-            toml::from_str("[wecom]\ncorp_id = 'ww1'\ncorp_secret = 'hunter1'").unwrap();
-        let same = environment(&[("WECOM_CORP_ID", "ww1"), ("WECOM_CORP_SECRET", "hunter1\n")]);
-        assert!(credentials(same, &file.wecom).is_ok());
-        for pair in [("WECOM_CORP_ID", "ww2"), ("WECOM_CORP_SECRET", "hunter2")] {
-            let pairs = [pair];
-            let error = credentials(environment(&pairs), &file.wecom).err().unwrap();
-            let error = error.to_string();
-            assert!(error.contains("two different"), "{error}");
-            assert!(!error.contains("hunter"), "{error}");
-        }
-    }
-
-    #[test]
-    fn missing_credential_is_named() {
-        let only_id = environment(&[("WECOM_CORP_ID", "ww1"), ("WECOM_CORP_SECRET", "")]);
-        let error = credentials(only_id, &WecomSection::default())
-            .err()
-            .unwrap();
-        assert!(error.to_string().contains("no corp secret"));
-    }
-
-    #[test]
-    fn bad_file_is_located_but_not_quoted() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("idferry.toml");
-        std::fs::write(&path, "[wecom]\ncorp_id = 'a'\ncorp_secret = hunter2\n").unwrap();
-        let error = ConfigFile::read(Some(&path)).err().unwrap().to_string();
-        assert!(error.contains("line 3"), "{error}");
-        assert!(!error.contains("hunter2"), "{error}");
-    }
-
-    #[test]
-    fn endless_and_large_files_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("idferry.toml");
-        let refused = |path: &Path| ConfigFile::read(Some(path)).err().unwrap().to_string();
-        assert!(refused(Path::new("/dev/zero")).contains("a pipe or a device"));
-        assert!(refused(folder.path()).contains("is a directory"));
-        std::fs::write(&path, "#".repeat(1 << 20)).unwrap();
-        assert!(ConfigFile::read(Some(&path)).is_ok());
-        std::fs::write(&path, "#".repeat((1 << 20) + 1)).unwrap();
-        assert!(refused(&path).contains("more than 1024 KiB"));
-        let secret = read_secret(&path).unwrap_err().to_string();
-        assert!(secret.contains("more than 64 KiB"), "{secret}");
-        let secret = read_secret(Path::new("/dev/zero")).unwrap_err().to_string();
-        assert!(secret.contains("a pipe or a device"), "{secret}");
-    }
-}
+mod tests;
