@@ -34,17 +34,18 @@ CREATE TABLE writers (
     PRIMARY KEY (corp, api, writer)
 ) STRICT, WITHOUT ROWID;
 
--- Calls completed in one slot of a period (1 minute, 2 hour, 3 day, 4 month).
+-- Calls completed in one slot of a period (1 minute, 2 hour, 3 day, 4 month). The sum over all corps
+-- is what counts for the IP of this machine.
 CREATE TABLE charges (
-    corp        TEXT NOT NULL COLLATE NOCASE,
     api         INTEGER NOT NULL,
     period      INTEGER NOT NULL,
     slot        INTEGER NOT NULL,           -- its start
+    corp        TEXT NOT NULL COLLATE NOCASE,
     writer      INTEGER NOT NULL,
     standard    INTEGER NOT NULL,
     with_ticket INTEGER NOT NULL,
     revision    INTEGER NOT NULL,           -- the change that it was last part of
-    PRIMARY KEY (corp, api, period, slot, writer)
+    PRIMARY KEY (api, period, slot, corp, writer)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX charges_by_revision ON charges (revision);
 

@@ -19,11 +19,13 @@ use crate::{
     clock::Clock,
     config::{self, ConfigFile, WecomSection},
     export::Target,
+    format::count,
     gate::Concurrency,
     intake::{Input, ReadOptions},
     job::{
         Connection, Credentials, Error, Exit, JobFiles, RunOutcome, Session, SessionSettings, stem,
     },
+    quota::Quota,
     report::{Summary, phrases},
     runner::RunOptions,
     store::{Reader, RunId, StoreError},
@@ -152,13 +154,12 @@ impl RunSettings {
         let input_options = args.inputs.options(&file.run)?;
         let job = args.state.files(&file.run, args.sandbox)?;
         let clock = Clock::system();
-        let quota = args.quota.quota(&file.run)?;
+        let mut quota = args.quota.quota(&file.run)?;
         let connection = connection(args.sandbox, args.base_url.clone(), &file.wecom)?;
-        if quota.limits.is_none() && !connection.is_loopback() {
-            return Err(Error::usage(
-                "--quota none is for loopback addresses only: the real API locks callers out for \
-                 up to thirty days (D90454)",
-            ));
+        if connection.is_loopback() {
+            quota.remote = quota.limits;
+        } else {
+            check_published(&quota)?;
         }
         let concurrency = args.quota.concurrency(&file.run);
         let concurrency = open_files::bounded(concurrency, connection.is_sandbox())?;
@@ -286,6 +287,22 @@ impl Args {
         let mode = or_file(self.progress, file.run.progress.as_ref(), "progress")?;
         Ok(mode.unwrap_or_default())
     }
+}
+
+/// # Errors
+///
+/// If a window is allowed more calls than published.
+fn check_published(quota: &Quota) -> Result<(), Error> {
+    let Some(window) = quota.above_published() else {
+        return Ok(());
+    };
+    let given = quota.limits.of(window);
+    let given = given.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
+    Err(Error::usage(format!(
+        "--quota {window}={given}: the API allows {} and locks callers out for up to thirty days \
+         (D90454); more is for loopback addresses and --sandbox",
+        count(window.published())
+    )))
 }
 
 /// Where calls go: the sandbox, or the address of the flag, `WECOM_BASE_URL`, the file, or the

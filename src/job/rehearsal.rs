@@ -179,7 +179,10 @@ impl Rehearsal {
         let mut options = self.options.clone();
         options.seed = options.seed.wrapping_add(kills);
         SessionSettings {
-            quota: self.quota,
+            quota: Quota {
+                remote: self.remote.limits,
+                ..self.quota
+            },
             concurrency: self.concurrency,
             crash_after,
             options,

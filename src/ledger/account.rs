@@ -4,12 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::{
-    file::Ledger,
-    head,
-    rows::{self, AccountKey},
-    ticket::Tickets,
-};
+use super::{file::Ledger, head, key::AccountKey, lockouts, rows, ticket::Tickets};
 use crate::{
     clock::{ClockReading, Timestamp},
     model::{Api, Period},
@@ -147,7 +142,10 @@ impl<'l> LedgerAccount<'l> {
         };
         rows::add(&step, &self.key, self.writer, &charge, revision)?;
         if let Some(lockout) = &deltas.lockout {
-            rows::save_lockout(&step, &self.key, lockout)?;
+            lockouts::save(&step, &self.key, lockout)?;
+            if deltas.locks_ip {
+                lockouts::save_of_ip(&step, self.key.api, lockout)?;
+            }
         }
         // A sign of life is no news to others.
         let is_news = has_landed || deltas != Deltas::default();
@@ -175,10 +173,10 @@ impl<'l> LedgerAccount<'l> {
         now: Timestamp,
         revision: i64,
     ) -> rusqlite::Result<bool> {
-        let mut open = rows::open_writers(db, &self.key, Some(self.writer))?;
+        let mut open = rows::open_writers(db, self.key.api, Some(self.writer))?;
         let before = open.len();
         for gone in open.extract_if(.., |writer| writer.lands_at <= now) {
-            rows::land(db, &self.key, &gone, now, revision)?;
+            rows::land(db, &gone, now, revision)?;
         }
         self.lands_at = open.iter().map(|writer| writer.lands_at).min();
         account.refresh(&rows::snapshot(db, &self.key, self.known, &open)?);

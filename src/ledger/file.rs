@@ -12,7 +12,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::{
     head,
-    rows::{self, AccountKey, StoredAccount},
+    key::AccountKey,
+    rows::{self, StoredAccount},
 };
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
@@ -86,8 +87,8 @@ impl Ledger {
         })
     }
 
-    /// Copies what the ledger at `origin` has of `corp`, as that of `copy`. Nothing is copied if
-    /// there is no such file.
+    /// Copies what the ledger at `origin` has of `corp`, as that of `copy`, and what other corps have
+    /// used of this machine's IP. Nothing is copied if there is no such file.
     pub(crate) fn adopt(&self, origin: &Path, corp: &str, copy: &str) -> Result<()> {
         match FORMAT.open_to_read(origin) {
             Ok(_) => {}
@@ -136,7 +137,7 @@ impl Ledger {
     pub fn load(&self, corp: &str, api: Api) -> Result<StoredAccount> {
         let key = AccountKey::of(corp, api);
         self.run(|db| {
-            let open = rows::open_writers(db, &key, None)?;
+            let open = rows::open_writers(db, api, None)?;
             Ok(StoredAccount {
                 snapshot: rows::snapshot(db, &key, -1, &open)?,
                 reading: head::reading(db)?,

@@ -2,11 +2,7 @@
 
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{
-    file::Ledger,
-    head,
-    rows::{self, AccountKey},
-};
+use super::{file::Ledger, head, key::AccountKey, rows};
 use crate::{
     clock::Timestamp,
     model::{Api, Period},

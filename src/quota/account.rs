@@ -25,12 +25,16 @@ pub struct Account {
     remote_limits: Limits,
     in_flight: CallCount,
     others_in_flight: CallCount,
+    /// Calls in flight of other corps, which use the same IP.
+    other_corps_in_flight: CallCount,
     ticket_in_doubt: bool,
     /// Calls completed since the account was restored.
     completed: u64,
     lockout: Lockout,
     /// Whether the probe of the lockout is of this account.
     probes: bool,
+    /// Whether a window of the IP explains the lockout that was imposed since the last exchange.
+    locks_ip: bool,
     /// The lockout as the last exchange left it.
     known_lockout: Lockout,
     /// What happened to the lockout since.
@@ -53,10 +57,12 @@ impl Account {
             remote_limits: limits,
             in_flight: CallCount::default(),
             others_in_flight: CallCount::default(),
+            other_corps_in_flight: CallCount::default(),
             ticket_in_doubt: false,
             completed: 0,
             lockout: Lockout::default(),
             probes: false,
+            locks_ip: false,
             known_lockout: Lockout::default(),
             refusals: Vec::new(),
             completions: Vec::new(),
@@ -83,14 +89,18 @@ impl Account {
     /// Takes over what others have changed. Calls of this account that are not on disk are to be
     /// counted in the slots of `snapshot` already.
     pub fn refresh(&mut self, snapshot: &AccountSnapshot) {
-        for update in &snapshot.slots {
-            for window in &mut self.windows {
-                if window.window().period() == update.period {
-                    window.set(update.slot, update.calls);
-                }
+        for window in &mut self.windows {
+            let slots = match window.window().is_of_ip() {
+                true => &snapshot.ip_slots,
+                false => &snapshot.slots,
+            };
+            let period = window.window().period();
+            for update in slots.iter().filter(|update| update.period == period) {
+                window.set(update.slot, update.calls);
             }
         }
         self.others_in_flight = snapshot.others_in_flight;
+        self.other_corps_in_flight = snapshot.other_corps_in_flight;
         self.doubt_ticket(snapshot.ticket_in_doubt);
         if snapshot.lockout != self.known_lockout {
             self.known_lockout = snapshot.lockout;
@@ -141,7 +151,8 @@ impl Account {
     /// are in flight, or another process probes a lockout.
     #[must_use]
     pub fn depends_on_others(&self, now: Timestamp) -> bool {
-        self.others_in_flight.total() > 0 || self.lockout.is_probed(now)
+        let others = self.others_in_flight.total() + self.other_corps_in_flight.total();
+        others > 0 || self.lockout.is_probed(now)
     }
 
     /// The lockout in force, if any is.
@@ -158,7 +169,7 @@ impl Account {
 
     /// Calls that `window` holds at `now`: completed and in flight.
     pub fn used(&mut self, now: Timestamp, window: QuotaWindow) -> u64 {
-        let in_flight = self.all_in_flight();
+        let in_flight = self.in_flight_in(window);
         let window = &mut self.windows[window as usize];
         window.expire(now);
         window.completed() + window.counted(in_flight)
@@ -249,6 +260,7 @@ impl Account {
         } else {
             self.nearly_full(refusal.now, refusal.kind)
         };
+        self.locks_ip = explained.is_some_and(QuotaWindow::is_of_ip);
         self.lockout = before.next(explained, &refusal);
         Some(self.lockout)
     }
@@ -272,6 +284,7 @@ impl Account {
             charged: self.charged,
             done: self.done,
             lockout: (self.lockout != self.known_lockout).then_some(self.lockout),
+            locks_ip: self.locks_ip,
         }
     }
 
@@ -281,6 +294,7 @@ impl Account {
         self.charged = CallCount::default();
         self.done = CallCount::default();
         self.known_lockout = self.lockout;
+        self.locks_ip = false;
         self.refusals.clear();
     }
 
@@ -295,22 +309,30 @@ impl Account {
         }
     }
 
-    fn all_in_flight(&self) -> CallCount {
+    /// The calls in flight, of whomever `window` counts.
+    fn in_flight_in(&self, window: QuotaWindow) -> CallCount {
         let mut all = self.in_flight;
         all.add(self.others_in_flight);
+        if window.is_of_ip() {
+            all.add(self.other_corps_in_flight);
+        }
         all
+    }
+
+    /// How many more calls fit in `window`.
+    fn room_in(&self, window: &SlidingWindow) -> u64 {
+        window.room(self.in_flight_in(window.window()))
     }
 
     /// How many calls of `kind` fit in every window that counts them; at least one.
     fn room(&mut self, now: Timestamp, kind: CallKind) -> Result<u64, Hold> {
-        let (in_flight, one) = (self.all_in_flight(), CallCount::of(kind, 1));
-        let mut room = u64::MAX;
+        let one = CallCount::of(kind, 1);
         for window in &mut self.windows {
-            if window.counted(one) > 0 {
-                window.expire(now);
-                room = room.min(window.room(in_flight));
-            }
+            window.expire(now);
         }
+        let counting = self.windows.iter().filter(|window| window.counted(one) > 0);
+        let room = counting.map(|window| self.room_in(window));
+        let room = room.min().unwrap_or(u64::MAX);
         if room == 0 {
             return Err(self.full(kind));
         }
@@ -350,12 +372,15 @@ impl Account {
     }
 
     fn full(&self, kind: CallKind) -> Hold {
-        let (in_flight, one) = (self.all_in_flight(), CallCount::of(kind, 1));
+        let one = CallCount::of(kind, 1);
         let full = self
             .windows
             .iter()
-            .filter(|window| window.counted(one) > 0 && window.room(in_flight) == 0);
-        let frees = full.map(|window| (window.frees_at(in_flight), window.window()));
+            .filter(|window| window.counted(one) > 0 && self.room_in(window) == 0);
+        let frees = full.map(|window| {
+            let in_flight = self.in_flight_in(window.window());
+            (window.frees_at(in_flight), window.window())
+        });
         // A window that only a completion can free does not know its time: the others may.
         let (until, window) = frees
             .max_by_key(|(until, window)| (*until, *window))

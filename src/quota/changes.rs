@@ -20,8 +20,12 @@ pub struct SlotCalls {
 pub struct AccountSnapshot {
     /// Slots, each with the completed calls of all writers.
     pub slots: Vec<SlotCalls>,
-    /// Calls in flight of other writers.
+    /// Slots of the windows of this machine's IP, each with the completed calls of all corps.
+    pub ip_slots: Vec<SlotCalls>,
+    /// Calls in flight of other writers of the corp.
     pub others_in_flight: CallCount,
+    /// Calls in flight of other corps.
+    pub other_corps_in_flight: CallCount,
     /// The lockout.
     pub lockout: Lockout,
     /// The ticket is in doubt, or was found not to work: calls with it count in the business windows
@@ -40,6 +44,8 @@ pub struct Deltas {
     pub done: CallCount,
     /// The lockout, if it was imposed or cleared.
     pub lockout: Option<Lockout>,
+    /// A window of this machine's IP explains the lockout: it is one of every corp here.
+    pub locks_ip: bool,
 }
 
 impl Deltas {

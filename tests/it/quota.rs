@@ -431,3 +431,20 @@ fn without_limits_nothing_is_held() {
     let result = scenario.run();
     assert!(result.took < Duration::from_secs(20), "{:?}", result.took);
 }
+
+#[test]
+fn windows_of_the_ip_hold_and_pace_as_those_of_the_corp_do() {
+    let mut scenario = Scenario::new(70).limits("none,ip.minute=6,ip.hour=30");
+    let result = scenario.run();
+    assert!(result.finished());
+    let windows = &result.lookups().windows;
+    assert_eq!(
+        (windows["ip.minute"].peak, windows["ip.hour"].peak),
+        (6, 30)
+    );
+    assert!(
+        result.took >= Duration::from_secs(2 * 3600),
+        "{:?}",
+        result.took
+    );
+}
