@@ -1,6 +1,10 @@
 //! Inputs without idferry's own files, and what no output may replace.
 
-use std::path::PathBuf;
+use std::{
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
 
 use super::{args::StateFile, console::say, values::environment};
 use crate::{
@@ -13,6 +17,21 @@ use crate::{
 pub(super) fn default_name(stem: &str, sandbox: bool, suffix: &str) -> PathBuf {
     let infix = if sandbox { ".sandbox" } else { "" };
     format!("{stem}{infix}.{suffix}").into()
+}
+
+/// Makes a folder that only its owner may enter, if there is none.
+///
+/// # Errors
+///
+/// A usage error if it cannot be made.
+pub(super) fn make_folder(folder: &Path) -> Result<(), Error> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|why| {
+        Error::usage(format!(
+            "cannot make the folder {}: {why}. Make it, or name another with --dir",
+            folder.display()
+        ))
+    })
 }
 
 /// The guard of a command's outputs: the job file, the ledger, the configuration and the secret's file are

@@ -1,38 +1,33 @@
-//! The results file as CSV.
-//!
-//! One line per link, in order of first appearance and, within a subject, by corpid and
-//! external_userid. A subject without a link has one line. An id that a spreadsheet would run as a
-//! formula has a `'` before it.
+//! The results as CSV. An id that a spreadsheet would run as a formula has a `'` before it.
 
 use std::io::{self, Write};
 
 use csv::{Terminator, Writer, WriterBuilder};
 
-use super::{error::ExportError, filter::Filter};
+use super::{
+    error::ExportError,
+    filter::Filter,
+    line::{ResultLine, TimestampText},
+};
 use crate::{
-    clock::Timestamp,
     intake::{RESULTS_COLUMNS, escaped},
-    store::{Reader, SubjectRecord},
+    store::Reader,
 };
 
-const BUFFER: usize = 128 * 1024;
+/// Bytes that are written at once.
+pub(super) const BUFFER: usize = 128 * 1024;
 
-/// Writes every subject that `filter` selects. Returns the number of lines, the header not counted.
+/// Writes every line that `filter` selects. Returns their number, the header not counted.
 ///
 /// # Errors
 ///
 /// [`ExportError::ClosedPipe`], [`ExportError::Full`] or [`ExportError::Write`] for `out`,
 /// [`ExportError::Store`] for the job file.
 pub fn write_csv(reader: &Reader, out: impl Write, filter: &Filter) -> Result<u64, ExportError> {
-    let mut table = ResultTable::begin(out)?;
-    reader.for_each_subject(|subject| {
-        if filter.selects(subject) {
-            table.subject(subject)?;
-        }
-        Ok::<(), ExportError>(())
-    })?;
+    let mut table = CsvLines::begin(out, BUFFER)?;
+    let lines = filter.for_each_line(reader, |line| table.line(line))?;
     table.csv.flush()?;
-    Ok(table.lines)
+    Ok(lines)
 }
 
 /// Returns the settings of a CSV writer whose lines end in LF.
@@ -42,58 +37,47 @@ pub(super) fn lf_writer() -> WriterBuilder {
     builder
 }
 
-struct ResultTable<W: Write> {
+/// Writes lines of the results as CSV.
+pub(super) struct CsvLines<W: Write> {
     csv: Writer<W>,
-    lines: u64,
     errcode: Vec<u8>,
     resolved_at: TimestampText,
 }
 
-impl<W: Write> ResultTable<W> {
-    fn begin(out: W) -> Result<Self, ExportError> {
-        let mut csv = lf_writer().buffer_capacity(BUFFER).from_writer(out);
+impl<W: Write> CsvLines<W> {
+    /// Writes the header; `buffer` bytes are written at once.
+    pub(super) fn begin(out: W, buffer: usize) -> Result<Self, ExportError> {
+        let mut csv = lf_writer().buffer_capacity(buffer).from_writer(out);
         csv.write_record(RESULTS_COLUMNS)?;
         Ok(Self {
             csv,
-            lines: 0,
             errcode: Vec::new(),
             resolved_at: TimestampText::default(),
         })
     }
 
-    fn subject(&mut self, subject: &SubjectRecord) -> Result<(), ExportError> {
+    pub(super) fn line(&mut self, line: &ResultLine<'_>) -> Result<(), ExportError> {
         self.errcode.clear();
-        if let Some(errcode) = subject.errcode {
+        if let Some(errcode) = line.errcode {
             write!(self.errcode, "{errcode}")?;
         }
-        if subject.links.is_empty() {
-            return self.line(subject, subject.corpid.as_deref().unwrap_or_default(), "");
-        }
-        for link in &subject.links {
-            self.line(subject, &link.corpid, &link.external_userid)?;
-        }
+        let csv = &mut self.csv;
+        csv.write_field(&*escaped(line.unionid))?;
+        csv.write_field(&*escaped(line.openid))?;
+        csv.write_field(&*escaped(line.corpid))?;
+        csv.write_field(&*escaped(line.external_userid))?;
+        csv.write_field(&*escaped(line.pending_id))?;
+        csv.write_field(line.state.as_str())?;
+        csv.write_field(&self.errcode)?;
+        csv.write_field(self.resolved_at.of(line.at))?;
+        csv.write_record(None::<&[u8]>)?;
         Ok(())
     }
 
-    fn line(
-        &mut self,
-        subject: &SubjectRecord,
-        corpid: &str,
-        external_userid: &str,
-    ) -> Result<(), ExportError> {
-        let pending_id = "";
-        let csv = &mut self.csv;
-        csv.write_field(&*escaped(&subject.unionid))?;
-        csv.write_field(&*escaped(&subject.openid))?;
-        csv.write_field(&*escaped(corpid))?;
-        csv.write_field(&*escaped(external_userid))?;
-        csv.write_field(&*escaped(pending_id))?;
-        csv.write_field(subject.state.as_str())?;
-        csv.write_field(&self.errcode)?;
-        csv.write_field(self.resolved_at.of(subject.at))?;
-        csv.write_record(None::<&[u8]>)?;
-        self.lines += 1;
-        Ok(())
+    /// Returns the writer, after the last line.
+    pub(super) fn finish(self) -> Result<W, ExportError> {
+        let inner = self.csv.into_inner();
+        Ok(inner.map_err(csv::IntoInnerError::into_error)?)
     }
 }
 
@@ -104,25 +88,6 @@ impl From<csv::Error> for ExportError {
             // All records have the same length, therefore no other error is expected.
             kind => Self::Write(io::Error::other(format!("{kind:?}"))),
         }
-    }
-}
-
-/// The text of the timestamp that was formatted last: hundreds of subjects in a row were answered
-/// in the same second.
-#[derive(Default)]
-struct TimestampText {
-    at: Option<Timestamp>,
-    text: String,
-}
-
-impl TimestampText {
-    /// Returns `at` in RFC 3339; empty for `None`.
-    fn of(&mut self, at: Option<Timestamp>) -> &str {
-        if at != self.at {
-            self.at = at;
-            self.text = at.map(Timestamp::rfc3339).unwrap_or_default();
-        }
-        &self.text
     }
 }
 

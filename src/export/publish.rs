@@ -17,6 +17,7 @@ use super::{
     compress::Compressor,
     error::ExportError,
     part::{PartFile, folder_of},
+    sha256::Sha256,
 };
 use crate::intake::Compression;
 
@@ -75,8 +76,9 @@ impl Target {
         }
     }
 
-    /// Begins to write. The errors are those of [`check`](Self::check).
-    pub(super) fn open(&self) -> Result<Publication, ExportError> {
+    /// Begins to write; with `hashed` the digest is known afterwards. The errors are those of
+    /// [`check`](Self::check).
+    pub(super) fn open(&self, hashed: bool) -> Result<Publication, ExportError> {
         let (name, sink) = match self {
             Self::Stdout => (
                 "standard output".to_owned(),
@@ -84,7 +86,13 @@ impl Target {
             ),
             Self::File(path) => (path.display().to_string(), file_sink(path)?),
         };
-        let out = BufWriter::with_capacity(BUFFER, NamedSink { name, sink });
+        let sink = NamedSink {
+            name,
+            sink,
+            bytes: 0,
+            hash: hashed.then(Sha256::new),
+        };
+        let out = BufWriter::with_capacity(BUFFER, sink);
         let out = Compressor::new(out, self.compression())?;
         Ok(Publication { out })
     }
@@ -121,16 +129,20 @@ pub(super) struct Publication {
 impl Publication {
     /// Gives the file its name, once its content is on the disk. After an error the file is
     /// deleted.
-    pub(super) fn publish(self) -> Result<(), ExportError> {
+    pub(super) fn publish(self) -> Result<WrittenBytes, ExportError> {
         let mut out = self.out.finish()?;
         out.flush()?;
         let sink = out.into_inner();
-        let NamedSink { name, sink } = sink.map_err(io::IntoInnerError::into_error)?;
-        let renamed = match sink {
+        let written = sink.map_err(io::IntoInnerError::into_error)?;
+        let renamed = match written.sink {
             Sink::Stream(_) => Ok(()),
             Sink::Beside(part) => part.publish(),
         };
-        Ok(renamed.map_err(|error| naming(&name, &error))?)
+        renamed.map_err(|error| naming(&written.name, &error))?;
+        Ok(WrittenBytes {
+            bytes: written.bytes,
+            sha256: written.hash.map(Sha256::hex),
+        })
     }
 }
 
@@ -142,6 +154,14 @@ impl Write for Publication {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
+}
+
+/// What was written, as it lies there: compressed, if it is.
+#[derive(Debug)]
+pub(crate) struct WrittenBytes {
+    pub(crate) bytes: u64,
+    /// In hexadecimal, if the target was opened for it.
+    pub(crate) sha256: Option<String>,
 }
 
 /// Where the bytes of a publication go.
@@ -156,6 +176,8 @@ enum Sink {
 struct NamedSink {
     name: String,
     sink: Sink,
+    bytes: u64,
+    hash: Option<Sha256>,
 }
 
 impl Write for NamedSink {
@@ -165,7 +187,12 @@ impl Write for NamedSink {
             Sink::Beside(part) => part.write(bytes),
         };
         // The kind of the error is kept: callers retry an interrupted write.
-        written.map_err(|error| naming(&self.name, &error))
+        let written = written.map_err(|error| naming(&self.name, &error))?;
+        self.bytes += written as u64;
+        if let Some(hash) = &mut self.hash {
+            hash.update(&bytes[..written]);
+        }
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -238,7 +265,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("links.csv");
         fs::write(&path, "old").unwrap();
-        let mut publication = Target::File(path.clone()).open().unwrap();
+        let mut publication = Target::File(path.clone()).open(false).unwrap();
         publication.write_all(b"new").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         publication.publish().unwrap();
@@ -253,7 +280,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let target = Target::File(folder.path().join("links.csv"));
         target.check().unwrap();
-        let mut publication = target.open().unwrap();
+        let mut publication = target.open(false).unwrap();
         publication.write_all(b"half").unwrap();
         drop(publication);
         assert_eq!(names_in(folder.path()), [""; 0]);
@@ -278,7 +305,7 @@ mod tests {
         let (real, link) = (folder.path().join("real"), folder.path().join("link"));
         fs::write(&real, "old").unwrap();
         std::os::unix::fs::symlink(&real, &link).unwrap();
-        let mut publication = Target::File(link.clone()).open().unwrap();
+        let mut publication = Target::File(link.clone()).open(false).unwrap();
         publication.write_all(b"new").unwrap();
         publication.publish().unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
@@ -292,7 +319,7 @@ mod tests {
         if !Path::new("/dev/full").exists() {
             return;
         }
-        let mut publication = Target::File("/dev/full".into()).open().unwrap();
+        let mut publication = Target::File("/dev/full".into()).open(false).unwrap();
         publication.write_all(b"x").unwrap();
         let refused = publication.publish().unwrap_err();
         assert!(matches!(refused, ExportError::Full(_)), "{refused}");
@@ -312,7 +339,7 @@ mod tests {
         for (name, format) in [("x.csv.gz", "csv"), ("x.csv.ZST", "csv"), ("x.csv", "csv")] {
             let target = Target::File(folder.path().join(name));
             assert_eq!(target.suffix(), Some(format), "{name}");
-            let mut publication = target.open().unwrap();
+            let mut publication = target.open(false).unwrap();
             publication.write_all(text.as_bytes()).unwrap();
             publication.publish().unwrap();
             let raw = fs::read(folder.path().join(name)).unwrap();

@@ -52,6 +52,9 @@ impl OwnFile {
     pub(super) fn of_line(line: &[u8]) -> Option<(Self, u8)> {
         let text = std::str::from_utf8(line).ok()?;
         let text = text.trim_start_matches('\u{feff}').trim_end_matches('\r');
+        if is_json_line(text) {
+            return Some((Self::Results, b','));
+        }
         [',', ';', '\t'].into_iter().find_map(|delimiter| {
             let names: Vec<_> = text.split(delimiter).collect();
             Some((Self::with_header(&names)?, delimiter as u8))
@@ -77,6 +80,12 @@ impl OwnFile {
             _ => None,
         }
     }
+}
+
+/// Whether `line` is one of results as JSON Lines.
+fn is_json_line(line: &str) -> bool {
+    let is_key = |key: &&str| line.contains(&format!("\"{key}\":"));
+    line.starts_with("{\"unionid\":") && RESULTS_COLUMNS.iter().all(is_key)
 }
 
 /// Returns `cell` as a spreadsheet shows it and does not run it: with a `'` before what would be a

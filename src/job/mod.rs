@@ -5,6 +5,7 @@
 //! | [`Session`] | a run, assembled in one place |
 //! | [`JobFiles`] | where the job file and the ledger lie |
 //! | `import`, `results` | its first and its last stage |
+//! | `HandOver` | results at any time, whole or by downstream corp |
 //! | `outputs` | which files they may replace |
 //! | `ticket` | whether a ticket is used and applied for |
 //! | `connection` | where calls go |
@@ -19,6 +20,7 @@ mod connection;
 mod error;
 mod exit;
 mod files;
+mod hand_over;
 mod import;
 mod operator;
 mod outputs;
@@ -39,12 +41,13 @@ pub(crate) use error::SANDBOX_FILE;
 pub use exit::Exit;
 pub(crate) use exit::stop_code;
 pub use files::JobFiles;
+pub(crate) use hand_over::{HandOver, default_manifest};
 pub use import::{ImportedInput, ImportedLines};
 pub use operator::{Operator, TicketNotice};
 pub(crate) use outputs::OutputGuard;
 pub(crate) use rehearsal::RehearsalFindings;
 pub use rehearsal::{Rehearsal, RehearsalObserver, Rehearsed, Unobserved, invent};
-pub(crate) use results::{export, stem};
+pub(crate) use results::stem;
 pub use scratch::ScratchFolder;
 pub(crate) use scratch::{ScratchCopy, ScratchUse};
 pub use session::{RunOutcome, Session, SessionSettings};

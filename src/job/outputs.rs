@@ -107,16 +107,48 @@ impl OutputGuard {
     /// A usage error if it cannot be written, is a protected file, or is a file that this job did
     /// not write.
     pub(crate) fn admit_results(&mut self, target: &Target) -> Result<(), Error> {
+        let elsewhere = "another file with --output";
+        self.admit(target, elsewhere, Some(OwnFile::Results))
+    }
+
+    /// The same for a file of the folder in which each downstream corp has one.
+    ///
+    /// # Errors
+    ///
+    /// As of [`admit_results`](Self::admit_results).
+    pub(crate) fn admit_in_folder(&mut self, target: &Target) -> Result<(), Error> {
+        self.admit(target, "another folder with --dir", Some(OwnFile::Results))
+    }
+
+    /// The same for a manifest, which its content does not tell from other files.
+    ///
+    /// # Errors
+    ///
+    /// As of [`admit_results`](Self::admit_results).
+    pub(crate) fn admit_manifest(&mut self, target: &Target) -> Result<(), Error> {
+        self.admit(target, "another file with --manifest", None)
+    }
+
+    fn admit(
+        &mut self,
+        target: &Target,
+        elsewhere: &str,
+        kind: Option<OwnFile>,
+    ) -> Result<(), Error> {
         target
             .check()
             .map_err(|why| Error::usage(why.to_string()))?;
         let Target::File(path) = target else {
             return Ok(());
         };
-        if self.may_be_replaced(path, "--output")? && !self.is_own(path, OwnFile::Results) {
-            return Err(self.not_own(path, "--output"));
+        if self.may_be_replaced(path, elsewhere)? && !self.is_own(path, kind) {
+            return Err(self.not_own(path, elsewhere));
         }
-        self.protect(path, "where the results go");
+        let role = match kind {
+            Some(_) => "where the results go",
+            None => "where the manifest goes",
+        };
+        self.protect(path, role);
         Ok(())
     }
 
@@ -131,9 +163,10 @@ impl OutputGuard {
         path: &Path,
         options: &ReadOptions,
     ) -> Result<(), Error> {
-        if self.may_be_replaced(path, "--rejects")? && !self.is_untouched(path) {
-            if !self.is_own(path, OwnFile::Rejects) {
-                return Err(self.not_own(path, "--rejects"));
+        let elsewhere = "another file with --rejects";
+        if self.may_be_replaced(path, elsewhere)? && !self.is_untouched(path) {
+            if !self.is_own(path, Some(OwnFile::Rejects)) {
+                return Err(self.not_own(path, elsewhere));
             }
             if self.was_completed(path) && !self.was_imported(path, options) {
                 return Err(Error::usage(format!(
@@ -156,7 +189,7 @@ impl OutputGuard {
     }
 
     /// Whether a file is at `path` that has to be one of the job's.
-    fn may_be_replaced(&self, path: &Path, flag: &str) -> Result<bool, Error> {
+    fn may_be_replaced(&self, path: &Path, elsewhere: &str) -> Result<bool, Error> {
         let found = fs::metadata(path).ok();
         // A pipe or a device is written to, not replaced.
         if found.as_ref().is_some_and(|found| !found.is_file()) {
@@ -166,7 +199,7 @@ impl OutputGuard {
         let same = |file: &&ProtectedFile| Some(&file.identity) == identity.as_ref();
         if let Some(file) = self.protected.iter().find(same) {
             return Err(Error::usage(format!(
-                "{} is {}, which nothing is written over: name another file with {flag}",
+                "{} is {}, which nothing is written over: name {elsewhere}",
                 path.display(),
                 file.role
             )));
@@ -176,11 +209,12 @@ impl OutputGuard {
 
     /// Whether the job wrote a file at `path`, and what is there now looks like it. Results of
     /// another job look like it too: of two jobs the one that wrote last has them.
-    fn is_own(&self, path: &Path, kind: OwnFile) -> bool {
+    fn is_own(&self, path: &Path, kind: Option<OwnFile>) -> bool {
+        let is_rejects = kind == Some(OwnFile::Rejects);
         let recorded = self
             .record_of(path)
-            .is_some_and(|record| kind == OwnFile::Rejects || is_left_there(path, &record.mark));
-        self.is_untouched(path) || (recorded && OwnFile::at(path) == Some(kind))
+            .is_some_and(|record| is_rejects || is_left_there(path, &record.mark));
+        self.is_untouched(path) || (recorded && (kind.is_none() || OwnFile::at(path) == kind))
     }
 
     fn was_completed(&self, path: &Path) -> bool {
@@ -198,13 +232,13 @@ impl OutputGuard {
         self.written.iter().find(|file| file.path == path)
     }
 
-    fn not_own(&self, path: &Path, flag: &str) -> Error {
+    fn not_own(&self, path: &Path, elsewhere: &str) -> Error {
         let what = match OwnFile::at(path) {
             Some(_) => "was written by another job than that of",
             None => "is there already and was not written by the job of",
         };
         Error::usage(format!(
-            "{} {what} {}: name another file with {flag}, or add --overwrite to replace it",
+            "{} {what} {}: name {elsewhere}, or add --overwrite to replace it",
             path.display(),
             self.job_file.display()
         ))
@@ -241,14 +275,22 @@ impl FileIdentity {
     }
 }
 
-/// Records in the job file that an output of it is at `path`, with what tells it from other files;
-/// before it is written too, so that a process that is killed meanwhile finds its own file again.
-pub(super) fn record(reader: &Reader<'_>, path: &Path, is_written: bool) -> Result<(), StoreError> {
-    let mark = is_written.then(|| file_mark(path)).flatten();
-    match recorded_path(path) {
-        Some(path) => reader.record_output(&path, &mark.unwrap_or_default()),
-        None => Ok(()),
+/// Records in the job file that outputs of it are at `paths`, with what tells them from other files;
+/// before they are written too, so that a process that is killed meanwhile finds its own files again.
+pub(super) fn record<'p>(
+    reader: &Reader<'_>,
+    paths: impl Iterator<Item = &'p Path>,
+    are_written: bool,
+) -> Result<(), StoreError> {
+    let marked = paths.filter_map(|path| {
+        let mark = are_written.then(|| file_mark(path)).flatten();
+        Some((recorded_path(path)?, mark.unwrap_or_default()))
+    });
+    let files: Vec<_> = marked.collect();
+    if files.is_empty() {
+        return Ok(());
     }
+    reader.record_outputs(&files)
 }
 
 /// Returns `path` without links, as it is recorded.

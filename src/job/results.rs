@@ -24,7 +24,16 @@ pub(super) fn publish(store: &Store, target: &Target) -> Result<Option<u64>, Err
         return Ok(None);
     }
     let filter = Filter::default();
-    let lines = export(&store.reader(), target, Format::of(target), &filter)?;
+    let reader = store.reader();
+    record(&reader, &[target], false);
+    let lines = match publish_results(&reader, target, Format::of(target), &filter, false) {
+        Err(why) if why.is_closed_pipe() => None,
+        written => {
+            let lines = written?.lines;
+            record(&reader, &[target], true);
+            Some(lines)
+        }
+    };
     if let (Some(lines), Some((path, mark))) = (lines, fingerprint(target)) {
         store.journal().record_published(&path, &mark, lines)?;
     }
@@ -35,34 +44,16 @@ fn has_content(target: &Target) -> bool {
     matches!(target, Target::File(path) if fs::metadata(path).is_ok_and(|file| file.len() > 0))
 }
 
-/// Writes the results and records that they are the job's. Returns how many lines they have, or
-/// `None` if the reader of a pipe has left.
-///
-/// # Errors
-///
-/// If they cannot be written. That they cannot be recorded is no error: a job file that may only be
-/// read can be exported too.
-pub(crate) fn export(
-    reader: &Reader,
-    target: &Target,
-    format: Format,
-    filter: &Filter,
-) -> Result<Option<u64>, Error> {
-    record(reader, target, false);
-    let lines = match publish_results(reader, target, format, filter) {
-        Err(why) if why.is_closed_pipe() => return Ok(None),
-        written => written?,
-    };
-    record(reader, target, true);
-    Ok(Some(lines))
-}
-
-fn record(reader: &Reader, target: &Target, is_written: bool) {
-    if let Target::File(path) = target
-        && let Err(why) = outputs::record(reader, path, is_written)
+/// Records `targets` as files of the job. That they cannot be recorded is no error.
+pub(super) fn record(reader: &Reader, targets: &[&Target], is_written: bool) {
+    let paths = targets.iter().filter_map(|target| match target {
+        Target::File(path) => Some(path.as_path()),
+        Target::Stdout => None,
+    });
+    if let Err(why) = outputs::record(reader, paths, is_written)
         && is_written
     {
-        tracing::warn!(%why, %target, "not recorded as a file of this job");
+        tracing::warn!(%why, "not recorded as a file of this job");
     }
 }
 
@@ -82,12 +73,12 @@ pub(super) fn publish_invalid_lines(reader: &Reader, path: &Path) -> Result<(), 
     let target = Target::File(path.to_owned());
     let has_any = invalid_lines(reader)? > 0;
     if has_any {
-        record(reader, &target, false);
+        record(reader, &[&target], false);
     }
     let reason = match publish_rejects(reader, &target) {
         Ok(_) => {
             if has_any {
-                record(reader, &target, true);
+                record(reader, &[&target], true);
             }
             return Ok(());
         }

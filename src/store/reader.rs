@@ -143,11 +143,17 @@ impl<'s> Reader<'s> {
         done
     }
 
-    /// Records that a file of this job is at `path`: an empty `mark` before it is written, its own
+    /// Records files of this job by path and mark: an empty mark before it is written, its own
     /// afterwards. The one thing that a reader writes; it leaves no log where there was none.
-    pub(crate) fn record_output(&self, path: &str, mark: &str) -> Result<()> {
+    pub(crate) fn record_outputs(&self, files: &[(String, String)]) -> Result<()> {
         let had_log = sqlite_file::keeps_log(&self.db);
-        self.writing(|db| Journal::of(db).record_output(path, mark))?;
+        self.writing(|db| {
+            let transaction = db.unchecked_transaction()?;
+            for (path, mark) in files {
+                Journal::of(db).record_output(path, mark)?;
+            }
+            Ok(transaction.commit()?)
+        })?;
         if !had_log {
             let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
             self.writing(|db| Ok(db.query_row(checkpoint, [], |_| Ok(()))?))?;
@@ -179,6 +185,16 @@ impl<'s> Reader<'s> {
     pub(crate) fn corp_id(&self) -> Result<Option<String>> {
         let sql = "SELECT corp_id FROM job";
         Ok(self.db.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    /// Returns the downstream corps of all links so far and of all subjects that are looked for in
+    /// one only, in the order of their names.
+    pub(crate) fn corpids(&self) -> Result<Vec<String>> {
+        let mut list = self
+            .db
+            .prepare("SELECT corpid FROM corps ORDER BY corpid")?;
+        let corpids = list.query_map([], |row| row.get(0))?;
+        Ok(corpids.collect::<std::result::Result<_, _>>()?)
     }
 
     /// Returns what every run of this job has charged.

@@ -2,7 +2,9 @@ use std::{fs, path::Path};
 
 use super::*;
 use crate::{
+    clock::Timestamp,
     export::{Format, Target, publish_results},
+    intake::OwnFile,
     model::{Api, Link, Outcome, Row, State, SubjectId},
     quota::{Deltas, WriterId},
     store::{Batch, Charged, RunProgress, Settled, Store},
@@ -80,14 +82,18 @@ fn store(folder: &Path) -> Store {
 }
 
 fn exported(states: &[State]) -> (u64, String) {
+    filtered(&Filter {
+        states: states.to_vec(),
+        corpid: None,
+    })
+}
+
+fn filtered(filter: &Filter) -> (u64, String) {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
     let reader = store.reader();
-    let filter = Filter {
-        states: states.to_vec(),
-    };
     let mut bytes = Vec::new();
-    let lines = write_csv(&reader, &mut bytes, &filter).unwrap();
+    let lines = write_csv(&reader, &mut bytes, filter).unwrap();
     (lines, String::from_utf8(bytes).unwrap())
 }
 
@@ -120,6 +126,45 @@ fn filter_selects_by_state() {
 }
 
 #[test]
+fn filter_selects_lines_of_one_downstream_corp() {
+    let of = |corpid: &str, states: &[State]| {
+        filtered(&Filter {
+            states: states.to_vec(),
+            corpid: Some(corpid.to_owned()),
+        })
+    };
+    let (lines, text) = of("wwB", &[]);
+    assert_eq!(lines, 2);
+    insta::assert_snapshot!(text, @r#"
+    unionid,openid,corpid,external_userid,pending_id,state,errcode,resolved_at
+    "u,2","o""x""",wwB,wm1,,linked,0,2026-11-22T12:00:00+08:00
+    "u,2","o""x""",wwB,wm2,,linked,0,2026-11-22T12:00:00+08:00
+    "#);
+    assert_eq!(of("wwDealer", &[]).0, 2, "those looked for there only");
+    assert_eq!(of("wwDealer", &[State::Queued]).0, 1);
+    assert_eq!(of("wwC", &[]).0, 0);
+}
+
+#[test]
+fn json_lines_say_what_the_table_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let target = Target::File(folder.path().join("x.jsonl"));
+    assert_eq!(Format::of(&target), Format::Jsonl);
+    let filter = Filter::default();
+    let file = publish_results(&store.reader(), &target, Format::Jsonl, &filter, false).unwrap();
+    assert_eq!(file.lines, 8);
+    let text = fs::read_to_string(folder.path().join("x.jsonl")).unwrap();
+    insta::assert_snapshot!(text.lines().step_by(3).collect::<Vec<_>>().join("\n"), @r#"
+    {"unionid":"u1","openid":"o\"x\"","corpid":"wwA","external_userid":"wmA","pending_id":null,"state":"linked","errcode":0,"resolved_at":"2026-11-22T12:00:00+08:00"}
+    {"unionid":"u,2","openid":"o\"x\"","corpid":"wwB","external_userid":"wm2","pending_id":null,"state":"linked","errcode":0,"resolved_at":"2026-11-22T12:00:00+08:00"}
+    {"unionid":"u5","openid":"o\"x\"","corpid":null,"external_userid":null,"pending_id":null,"state":"parked","errcode":null,"resolved_at":"2026-11-22T12:00:01+08:00"}
+    "#);
+    let own = OwnFile::at(&folder.path().join("x.jsonl"));
+    assert_eq!(own, Some(OwnFile::Results));
+}
+
+#[test]
 fn exporting_twice_gives_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
@@ -127,8 +172,8 @@ fn exporting_twice_gives_the_same_bytes() {
     let paths = ["one.csv", "two.csv"].map(|name| folder.path().join(name));
     for path in &paths {
         let target = Target::File(path.clone());
-        let lines = publish_results(&reader, &target, Format::Csv, &Filter::default());
-        assert_eq!(lines.unwrap(), 8);
+        let lines = publish_results(&reader, &target, Format::Csv, &Filter::default(), false);
+        assert_eq!(lines.unwrap().lines, 8);
     }
     let [one, two] = paths.map(|path| fs::read(path).unwrap());
     assert_eq!(one, two);

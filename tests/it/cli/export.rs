@@ -1,6 +1,7 @@
 //! `retry` and `export`.
 
 use idferry::sim::Simulator;
+use serde_json::Value;
 
 use super::{
     server::{Reply, Server},
@@ -98,6 +99,89 @@ fn the_results_can_be_had_at_any_time() {
     let (linked, unlinked) = (only("linked"), only("unlinked"));
     assert_eq!(linked + unlinked + 3, whole.lines().count() - 1);
     assert_eq!(lookups(&simulator).calls, 30, "an export asks nothing");
+}
+
+#[test]
+fn a_part_of_the_results_has_a_name_of_its_own() {
+    let (dir, _simulator) = finished();
+    let whole = dir.read("fans.links.csv");
+    let linked = |line: &&str| line.contains(",linked,");
+    let corpid = whole
+        .lines()
+        .find(linked)
+        .unwrap()
+        .split(',')
+        .nth(2)
+        .unwrap();
+    let of_corp: Vec<_> = whole.lines().filter(|line| line.contains(corpid)).collect();
+
+    dir.idferry("export --corpid").arg(corpid).exits(0);
+    let part = dir.read(&format!("fans.{corpid}.csv"));
+    assert_eq!(part.lines().skip(1).collect::<Vec<_>>(), of_corp);
+    dir.idferry("export -o x.jsonl --outcome rejected --outcome parked")
+        .exits(0)
+        .says("x.jsonl: 3 lines");
+    assert_eq!(dir.read("x.jsonl").matches("\"corpid\":null").count(), 3);
+    dir.idferry("export --format jsonl").exits(0);
+    let json = dir.read("fans.links.jsonl");
+    assert_eq!(json.lines().count(), whole.lines().count() - 1);
+    // Results are no input, whatever their format.
+    dir.idferry("run fans.links.jsonl --budget 0")
+        .exits(2)
+        .says("fans.links.jsonl is a results file of idferry");
+    assert_eq!(dir.read("fans.links.csv"), whole);
+}
+
+#[test]
+fn each_downstream_corp_gets_its_own_links_and_no_others() {
+    let (dir, _simulator) = finished();
+    let whole = dir.read("fans.links.csv");
+    let corpid_of = |line: &str| line.split(',').nth(2).unwrap().to_owned();
+    let links: Vec<_> = whole
+        .lines()
+        .filter(|line| line.contains(",linked,"))
+        .collect();
+    dir.idferry("export --by corpid --dir out")
+        .exits(0)
+        .says("out/manifest.json lists them");
+
+    let manifest: Value = serde_json::from_str(&dir.read("out/manifest.json")).unwrap();
+    let files = manifest["files"].as_array().unwrap();
+    let mut lines = 0;
+    for file in files {
+        let (name, corpid) = (
+            file["file"].as_str().unwrap(),
+            file["corpid"].as_str().unwrap(),
+        );
+        let text = dir.read(&format!("out/{name}"));
+        let own: Vec<_> = text.lines().skip(1).collect();
+        let expected = links.iter().filter(|line| corpid_of(line) == corpid);
+        assert_eq!(own, expected.copied().collect::<Vec<_>>(), "{corpid}");
+        assert_eq!(file["lines"], own.len());
+        assert_eq!(file["bytes"], text.len());
+        assert_eq!(dir.mode(&format!("out/{name}")), 0o600);
+        lines += own.len();
+    }
+    assert!(files.len() > 1 && lines == links.len(), "{manifest}");
+    assert_eq!(manifest["lines"], lines);
+    assert_eq!(manifest["subjects"]["rejected"], 2);
+
+    // The line of the README by which a receiver checks the files.
+    let check = r#"grep -E '"(file|sha256)"' manifest.json | cut -d'"' -f4 |
+        while read -r file && read -r sum; do echo "$sum  $file"; done | sha256sum -c --quiet"#;
+    let shell = format!("cd out && {check}");
+    dir.program("sh", ["-c", &*shell]).exits(0);
+
+    // Again: the same bytes, over its own files; not over a stranger's.
+    let before = dir.read("out/manifest.json");
+    dir.idferry("export --by corpid --dir out").exits(0);
+    assert_eq!(dir.read("out/manifest.json"), before);
+    let own = format!("out/{}", files[0]["file"].as_str().unwrap());
+    dir.write(&own, "mine");
+    dir.idferry("export --by corpid --dir out")
+        .exits(2)
+        .says("name another folder with --dir, or add --overwrite");
+    assert_eq!(dir.read(&own), "mine");
 }
 
 #[test]

@@ -395,9 +395,16 @@ fn help_is_short() {
                                      compressed [default: the first input's stem + .links.csv]
           --overwrite                Replace an existing file that this job did not write; never an
                                      input or the job file
-          --format <FORMAT>          The format of the results [default: csv] [possible values: csv]
+          --format <FORMAT>          The format of the results [default: that of FILE's suffix, else
+                                     csv] [possible values: csv, jsonl]
           --outcome <OUTCOME>        Only subjects with this outcome: queued, linked, unlinked, rejected
                                      or parked (repeatable)
+          --corpid <ID>              Only the lines of this downstream corp
+          --by <COLUMN>              A file for each downstream corp, named by its corpid, with its own
+                                     links and nothing else [possible values: corpid]
+          --dir <DIR>                The folder of these files; made if it is not there
+          --manifest <FILE>          Where a list of the files goes, as JSON: lines, bytes and SHA-256
+                                     of each [default: none, with --by DIR/manifest.json]
           --state <FILE>             The job file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
           --ledger <FILE>            The ledger of calls, one for all jobs of a corp [env:

@@ -74,6 +74,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("unicode_width", &["report/style"]),
     ("axum", &["sim/server", "report/listen"]),
     ("clap", &["cli/"]),
+    ("ring", &["export/sha256"]),
     ("toml", &["config"]),
     ("zeroize", &["secret"]),
 ];

@@ -1,0 +1,87 @@
+//! Handing results over: to a file, or to a file for each downstream corp, with a manifest.
+
+use std::path::{Path, PathBuf};
+
+use super::{error::Error, results::record};
+use crate::{
+    export::{
+        CorpFile, ExportedFile, Filter, Format, Target, file_stem, publish_by_corp,
+        publish_manifest, publish_results,
+    },
+    store::Reader,
+};
+
+/// What is handed over, and how.
+pub(crate) struct HandOver<'r> {
+    pub(crate) reader: &'r Reader<'static>,
+    pub(crate) format: Format,
+    pub(crate) filter: Filter,
+    /// Where the manifest goes; `None` for no manifest.
+    pub(crate) manifest: Option<Target>,
+}
+
+impl HandOver<'_> {
+    /// Writes all lines to `target`. Returns how many, or `None` if the reader of a pipe has left.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written. That they cannot be recorded as files of the job is no error: a
+    /// job file that may only be read can be exported too.
+    pub(crate) fn to(&self, target: &Target) -> Result<Option<u64>, Error> {
+        record(self.reader, &[target], false);
+        let hashed = self.manifest.is_some();
+        let file = match publish_results(self.reader, target, self.format, &self.filter, hashed) {
+            Err(why) if why.is_closed_pipe() => return Ok(None),
+            written => written?,
+        };
+        let lines = file.lines;
+        self.finish(&[file])?;
+        Ok(Some(lines))
+    }
+
+    /// The files that [`by_corp`](Self::by_corp) writes in `folder`: one for every downstream corp
+    /// that the job has met, those without links now among them, so that no older file is taken
+    /// for a new one.
+    pub(crate) fn corp_files(&self, folder: &Path) -> Result<Vec<CorpFile>, Error> {
+        let mut corpids = self.reader.corpids()?;
+        if let Some(only) = &self.filter.corpid {
+            corpids.retain(|corpid| corpid == only);
+        }
+        let file = |corpid: String| {
+            let name = format!("{}.{}", file_stem(&corpid), self.format);
+            let target = Target::File(folder.join(name));
+            CorpFile { corpid, target }
+        };
+        Ok(corpids.into_iter().map(file).collect())
+    }
+
+    /// Writes the links of each downstream corp to its file in `folder`. Returns how many links.
+    ///
+    /// # Errors
+    ///
+    /// As of [`to`](Self::to).
+    pub(crate) fn by_corp(&self, files: Vec<CorpFile>, folder: &Path) -> Result<u64, Error> {
+        let targets: Vec<_> = files.iter().map(|file| file.target.clone()).collect();
+        record(self.reader, &targets.iter().collect::<Vec<_>>(), false);
+        let files = publish_by_corp(self.reader, files, folder, self.format, &self.filter)?;
+        self.finish(&files)?;
+        Ok(files.iter().map(|file| file.lines).sum())
+    }
+
+    /// Writes the manifest, and records all files as those of the job.
+    fn finish(&self, files: &[ExportedFile]) -> Result<(), Error> {
+        let targets: Vec<_> = files.iter().map(|file| &file.target).collect();
+        record(self.reader, &targets, true);
+        if let Some(manifest) = &self.manifest {
+            record(self.reader, &[manifest], false);
+            publish_manifest(self.reader, manifest, &self.filter, files)?;
+            record(self.reader, &[manifest], true);
+        }
+        Ok(())
+    }
+}
+
+/// Where the manifest of files in `folder` goes, if nobody says.
+pub(crate) fn default_manifest(folder: &Path) -> PathBuf {
+    folder.join("manifest.json")
+}
