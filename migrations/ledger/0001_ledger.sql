@@ -10,7 +10,9 @@ CREATE TABLE ledger (
     read_at        INTEGER,     -- ledger time, ms,
     read_wall      INTEGER,     -- the date, ms since the epoch,
     read_boot      INTEGER,     -- which boot of the machine,
-    read_monotonic INTEGER      -- and ms since some moment of it
+    read_monotonic INTEGER,     -- and ms since some moment of it
+    read_remote    INTEGER,     -- the remote's date less ledger time, ms,
+    read_remote_boot INTEGER    -- and in which boot it was heard
 ) STRICT;
 INSERT INTO ledger (id, revision) VALUES (1, 0);
 

@@ -20,6 +20,20 @@ pub struct Exchanged {
     pub paid: std::result::Result<PaidCalls, Hold>,
     /// What was written, for the job's own counters.
     pub written: Deltas,
+    /// The ledger's clocks, if its time is ahead of the one given: nothing was exchanged, and the
+    /// caller's clock has to catch up first.
+    pub ahead: Option<ClockReading>,
+}
+
+impl Exchanged {
+    /// Nothing was exchanged with a ledger that is `ahead`.
+    fn nothing(ahead: ClockReading) -> Self {
+        Self {
+            paid: Ok(PaidCalls::empty(CallKind::Standard)),
+            written: Deltas::default(),
+            ahead: Some(ahead),
+        }
+    }
 }
 
 /// The account of one API of a corp on disk, for one writer.
@@ -83,7 +97,13 @@ impl<'l> LedgerAccount<'l> {
     pub fn is_due(&self, now: Timestamp) -> Result<bool> {
         let has_changed = self.ledger.run(head::revision)? != self.known;
         let is_to_land = self.lands_at.is_some_and(|at| at <= now);
-        Ok(has_changed || is_to_land || now.since(self.seen_at) >= SIGN_OF_LIFE)
+        Ok(has_changed || is_to_land || self.is_silent(now))
+    }
+
+    /// Whether a minute has passed without a sign of life.
+    #[must_use]
+    pub fn is_silent(&self, now: Timestamp) -> bool {
+        now.since(self.seen_at) >= SIGN_OF_LIFE
     }
 
     /// Writes what changed in `account`, takes over what others changed, charges the calls that are
@@ -99,7 +119,8 @@ impl<'l> LedgerAccount<'l> {
     ) -> Result<Exchanged> {
         self.ledger.check_in_place()?;
         let exchanged = self.transact(account, want, now);
-        match exchanged {
+        match &exchanged {
+            Ok(Exchanged { ahead: Some(_), .. }) => {}
             Ok(_) => account.committed(),
             Err(_) => account.roll_back(),
         }
@@ -113,6 +134,9 @@ impl<'l> LedgerAccount<'l> {
         now: &ClockReading,
     ) -> rusqlite::Result<Exchanged> {
         let step = Transaction::new_unchecked(&self.ledger.db, TransactionBehavior::Immediate)?;
+        if let Some(ahead) = head::reading_ahead_of(&step, now)? {
+            return Ok(Exchanged::nothing(ahead));
+        }
         let before = head::revision(&step)?;
         let revision = before + 1;
         let lands_at = now.at.plus(BLOCK + self.call_timeout);
@@ -135,18 +159,7 @@ impl<'l> LedgerAccount<'l> {
             None => Ok(Permit::nothing(CallKind::Standard)),
         };
         let deltas = account.deltas();
-        let charge = Deltas {
-            slots: Vec::new(),
-            done: CallCount::default(),
-            ..deltas.clone()
-        };
-        rows::add(&step, &self.key, self.writer, &charge, revision)?;
-        if let Some(lockout) = &deltas.lockout {
-            lockouts::save(&step, &self.key, lockout)?;
-            if deltas.locks_ip {
-                lockouts::save_of_ip(&step, self.key.api, lockout)?;
-            }
-        }
+        self.write_rest(&step, &deltas, revision)?;
         // A sign of life is no news to others.
         let is_news = has_landed || deltas != Deltas::default();
         let revision = if is_news { revision } else { before };
@@ -161,7 +174,25 @@ impl<'l> LedgerAccount<'l> {
         Ok(Exchanged {
             paid,
             written: deltas,
+            ahead: None,
         })
+    }
+
+    /// Writes what `deltas` has beside completed calls: those that were charged, and the lockout.
+    fn write_rest(&self, db: &Connection, deltas: &Deltas, revision: i64) -> rusqlite::Result<()> {
+        let charge = Deltas {
+            slots: Vec::new(),
+            done: CallCount::default(),
+            ..deltas.clone()
+        };
+        rows::add(db, &self.key, self.writer, &charge, revision)?;
+        if let Some(lockout) = &deltas.lockout {
+            lockouts::save(db, &self.key, lockout)?;
+            if deltas.locks_ip {
+                lockouts::save_of_ip(db, self.key.api, lockout)?;
+            }
+        }
+        Ok(())
     }
 
     /// Lands the calls of writers that are gone, and reads what has changed. Returns whether any

@@ -316,8 +316,10 @@ pub(super) fn copy_from_origin(db: &Connection, corp: &str, copy: &str) -> rusql
         db.execute(sql, [corp, copy])?;
     }
     db.execute(
-        "UPDATE ledger SET (revision, read_at, read_wall, read_boot, read_monotonic) =
-             (SELECT revision, read_at, read_wall, read_boot, read_monotonic FROM origin.ledger)",
+        "UPDATE ledger SET (revision, read_at, read_wall, read_boot, read_monotonic, read_remote,
+                read_remote_boot) =
+             (SELECT revision, read_at, read_wall, read_boot, read_monotonic, read_remote,
+                read_remote_boot FROM origin.ledger)",
         [],
     )
     .map(drop)

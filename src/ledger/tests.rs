@@ -17,6 +17,7 @@ fn at(second: u64) -> ClockReading {
             boot: 1,
             millis: at.as_millis(),
         },
+        remote: None,
     }
 }
 

@@ -1,10 +1,12 @@
 //! The account of one API of a corp: every window, the calls that are charged and not completed,
 //! and the lockout.
 
+mod unwritten;
+
 use std::time::Duration;
 
 use super::{
-    AccountSnapshot, CallCount, CallKind, Deltas, Hold, HoldReason, Lockout, PaidCalls, Permit,
+    AccountSnapshot, CallCount, CallKind, Hold, HoldReason, Lockout, PaidCalls, Permit,
     SlidingWindow, SlotCalls,
     limits::slot_of,
     lockout::{Probe, QuotaRefusal},
@@ -274,39 +276,6 @@ impl Account {
             self.refusals.clear();
         }
         is_over
-    }
-
-    /// What is to be added to what is on disk.
-    #[must_use]
-    pub fn deltas(&self) -> Deltas {
-        Deltas {
-            slots: self.completions.clone(),
-            charged: self.charged,
-            done: self.done,
-            lockout: (self.lockout != self.known_lockout).then_some(self.lockout),
-            locks_ip: self.locks_ip,
-        }
-    }
-
-    /// The [`deltas`](Self::deltas) are on disk.
-    pub fn committed(&mut self) {
-        self.completions.clear();
-        self.charged = CallCount::default();
-        self.done = CallCount::default();
-        self.known_lockout = self.lockout;
-        self.locks_ip = false;
-        self.refusals.clear();
-    }
-
-    /// The [`deltas`](Self::deltas) are not on disk, and calls charged since the last exchange are
-    /// never sent. Everything else stays to be written.
-    pub fn roll_back(&mut self) {
-        let unsent = std::mem::take(&mut self.charged);
-        self.in_flight = self.in_flight.minus(unsent);
-        if self.probes && unsent.total() > 0 {
-            self.lockout.probe = Probe::default();
-            self.probes = false;
-        }
     }
 
     /// The calls in flight, of whomever `window` counts.

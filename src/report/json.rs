@@ -33,6 +33,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// | `blocked` | `limit` (`minute`, `hour`, `day`, `month`), `until` |
 /// | `narrowed` | `width` |
 /// | `unreachable` | the service is out of order or cannot be reached: `failure`, `since`, `until` |
+/// | `clock_differs` | by how many `seconds` the wall clock differs from the API's, whether it is `ahead`, and the API's: `remote` |
 /// | `draining` | `in_flight` |
 /// | `message` | `text`: a line for people |
 /// | `ended` | the last one: all that the summary says, see `report/json/ended.rs` |
@@ -127,6 +128,11 @@ impl Reporter for Json {
             },
             RunEvent::Reconnected => JsonEvent::Reconnected,
             RunEvent::TicketRejected => JsonEvent::TicketRejected,
+            RunEvent::ClockDiffers(clock) => JsonEvent::ClockDiffers {
+                seconds: clock.by.as_secs(),
+                ahead: clock.is_ahead,
+                remote: clock.remote.rfc3339(),
+            },
             RunEvent::Draining { in_flight } => JsonEvent::Draining {
                 in_flight: *in_flight,
             },
@@ -195,6 +201,11 @@ enum JsonEvent {
     Reconnected,
     #[serde(rename = "ticket_dead")]
     TicketRejected,
+    ClockDiffers {
+        seconds: u64,
+        ahead: bool,
+        remote: String,
+    },
     Draining {
         in_flight: usize,
     },

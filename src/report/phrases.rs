@@ -6,10 +6,10 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    format::{count, counted, moment, moment_and_wait, share_of},
+    format::{count, counted, duration, moment, moment_and_wait, share_of},
     job::{ImportedInput, TicketNotice},
     model::State,
-    runner::event::{BreakerTrip, FatalRefusal, RunReport, StopReason},
+    runner::event::{BreakerTrip, ClockDifference, FatalRefusal, RunReport, StopReason},
 };
 
 /// What a window's use must reach to be worth showing.
@@ -60,10 +60,21 @@ pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<Strin
         RunEvent::TicketRejected => {
             "the ticket no longer works: business limits apply from here".into()
         }
+        RunEvent::ClockDiffers(clock) => clock_differs(clock),
         RunEvent::Draining { in_flight } => draining(*in_flight),
         RunEvent::RetryPassStarted => "retrying the parked subjects".into(),
     };
     Some(sentence)
+}
+
+/// What a wall clock that differs from the API's means.
+fn clock_differs(clock: &ClockDifference) -> String {
+    let by = duration(clock.by);
+    let side = if clock.is_ahead { "ahead of" } else { "behind" };
+    format!(
+        "this machine's clock is {by} {side} the API's: times shown here are wrong by that, and the \
+         quota is counted by the API's clock; set it by NTP"
+    )
 }
 
 /// The sentence of a stop: no new calls, those in flight are awaited.

@@ -53,6 +53,8 @@ pub enum RunEvent {
     Reconnected,
     /// The ticket does not work any more; business windows apply from here.
     TicketRejected,
+    /// The wall clock differs from the API's by more than a minute; told once.
+    ClockDiffers(ClockDifference),
     /// No new calls; those in flight are awaited.
     Draining {
         /// Calls in flight.
@@ -60,6 +62,17 @@ pub enum RunEvent {
     },
     /// Subjects parked after their attempts are asked once more.
     RetryPassStarted,
+}
+
+/// How far the wall clock is from the API's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockDifference {
+    /// By how much, in whole seconds.
+    pub by: Duration,
+    /// Whether the wall clock is the one ahead.
+    pub is_ahead: bool,
+    /// The API's clock.
+    pub remote: Timestamp,
 }
 
 /// How a run stands.

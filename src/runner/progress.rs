@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     clock::RunClock,
-    event::{RunEvent, Snapshot, Waiting},
+    event::{ClockDifference, RunEvent, Snapshot, Waiting},
 };
 use crate::{
     clock::Timestamp,
@@ -15,6 +15,8 @@ use crate::{
 const SNAPSHOTS: Duration = Duration::from_millis(100);
 /// The longest time between two forecasts, and between two clearances of the ledger on disk.
 const FORECASTS: Duration = Duration::from_secs(60);
+/// A wall clock that differs from the remote's by more than this is told.
+const DIFFERS: Duration = Duration::from_secs(60);
 /// Waits shorter than this are not reported.
 const SHORT: Duration = Duration::from_secs(2);
 
@@ -28,6 +30,7 @@ pub(super) struct ProgressReports<'s> {
     forecast: Timestamp,
     forecast_is_due: bool,
     hold: Option<Waiting>,
+    is_clock_told: bool,
 }
 
 /// What is to be reported now.
@@ -46,12 +49,25 @@ impl<'s> ProgressReports<'s> {
             forecast: Timestamp::default(),
             forecast_is_due: false,
             hold: None,
+            is_clock_told: false,
         }
     }
 
     /// Reports `event`.
     pub(super) fn report(&mut self, event: &RunEvent) {
         (self.listener)(event);
+    }
+
+    /// Reports, once, a wall clock that differs from the `remote`'s.
+    pub(super) fn clock(&mut self, ahead_millis: i64, remote: Timestamp) {
+        let by = Duration::from_millis(ahead_millis.unsigned_abs());
+        if by > DIFFERS && !std::mem::replace(&mut self.is_clock_told, true) {
+            self.report(&RunEvent::ClockDiffers(ClockDifference {
+                by: Duration::from_secs(by.as_secs()),
+                is_ahead: ahead_millis > 0,
+                remote,
+            }));
+        }
     }
 
     /// Reports how the run stands.

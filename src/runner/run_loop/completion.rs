@@ -227,7 +227,7 @@ impl Runner<'_> {
             sent: sent.at,
             kind: sent.kind,
             now: self.clock.now(),
-            remote: self.clock.wall_now(),
+            remote: self.clock.remote_now(),
             jitter: self.chance.f64(),
         });
         if let Some(lockout) = imposed {

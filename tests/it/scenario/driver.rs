@@ -238,6 +238,7 @@ fn word(event: &RunEvent) -> Option<String> {
         RunEvent::Unreachable { trouble, .. } => format!("unreachable: {}", trouble.failure),
         RunEvent::Reconnected => "reached again".into(),
         RunEvent::TicketRejected => "ticket dead".into(),
+        RunEvent::ClockDiffers(clock) => format!("clock {:?} ahead: {}", clock.by, clock.is_ahead),
         RunEvent::Draining { .. } => "draining".into(),
         RunEvent::RetryPassStarted => "second try".into(),
     })

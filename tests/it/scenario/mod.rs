@@ -359,6 +359,15 @@ impl Scenario {
         runtime.block_on(async { sleep(span).await });
     }
 
+    /// The machine reboots, with its wall clock off by so much more.
+    pub(crate) fn reboot(&mut self, wall_millis: i64) {
+        let session = self.session.as_mut().unwrap();
+        session.clock = session.runtime.block_on(async { session.clock.rebooted() });
+        let skew = self.skew.expect("a scenario with clocks that can be set");
+        skew.wall
+            .fetch_add(wall_millis, std::sync::atomic::Ordering::Relaxed);
+    }
+
     /// Imports nothing: the test imports its own subjects.
     pub(crate) fn bare(mut self) -> Self {
         self.prepared = true;

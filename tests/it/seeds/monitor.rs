@@ -217,6 +217,7 @@ fn text(event: &RunEvent) -> String {
         }
         RunEvent::Reconnected => write!(text, "reconnected"),
         RunEvent::TicketRejected => write!(text, "ticket rejected"),
+        RunEvent::ClockDiffers(clock) => write!(text, "clock {clock:?}"),
         RunEvent::Draining { in_flight } => write!(text, "draining {in_flight}"),
         RunEvent::RetryPassStarted => write!(text, "retry pass"),
     };
