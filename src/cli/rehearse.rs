@@ -140,6 +140,8 @@ impl Args {
             options: RunOptions {
                 seed,
                 commit_policy,
+                // Nobody suspends virtual time.
+                longest_sleep: Duration::from_secs(3600),
                 ..self.stop.options(file, start)?
             },
             ticket: ticket_policy(self.ticket, file)? == TicketPolicy::Apply,

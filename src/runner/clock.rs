@@ -10,7 +10,12 @@ pub(super) struct RunClock {
     now: Timestamp,
     started: Timestamp,
     deadline: Option<Timestamp>,
+    /// When charges on disk are next cleared.
+    clears_at: Timestamp,
 }
+
+/// The time between two clearances of the charges on disk.
+const CLEARANCES: Duration = Duration::from_secs(600);
 
 impl RunClock {
     /// Starts now; `deadline` is wall time.
@@ -21,6 +26,7 @@ impl RunClock {
             now,
             started: now,
             deadline: None,
+            clears_at: now,
         };
         clock.deadline = deadline.map(|at| clock.ledger_time_of(at));
         clock
@@ -61,6 +67,15 @@ impl RunClock {
     /// The remote's clock this turn.
     pub(super) fn remote_now(&self) -> Timestamp {
         self.ledger.to_remote_time(self.now)
+    }
+
+    /// Whether charges on disk are to be cleared now; if so, it takes them as cleared.
+    pub(super) fn clearance_is_due(&mut self) -> bool {
+        let is_due = self.now >= self.clears_at;
+        if is_due {
+            self.clears_at = self.now.plus(CLEARANCES);
+        }
+        is_due
     }
 
     /// Ledger time of this turn.

@@ -93,6 +93,8 @@ pub struct RunOptions {
     pub error_budget: f64,
     /// How long a call may take before the transport gives up.
     pub call_timeout: Duration,
+    /// Waits are cut to this, so that a suspended machine looks at its clock soon after it wakes.
+    pub longest_sleep: Duration,
     /// How often to commit.
     pub commit_policy: CommitPolicy,
     /// Seed of the jitter of backoffs and probes.
@@ -107,6 +109,7 @@ impl Default for RunOptions {
             on_quota: OnQuota::Wait,
             error_budget: 0.5,
             call_timeout: Duration::from_secs(30),
+            longest_sleep: Duration::from_secs(30),
             commit_policy: CommitPolicy::default(),
             seed: 0,
         }

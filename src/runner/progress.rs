@@ -13,7 +13,7 @@ use crate::{
 
 /// The shortest time between two snapshots.
 const SNAPSHOTS: Duration = Duration::from_millis(100);
-/// The longest time between two forecasts, and between two clearances of the ledger on disk.
+/// The longest time between two forecasts.
 const FORECASTS: Duration = Duration::from_secs(60);
 /// A wall clock that differs from the remote's by more than this is told.
 const DIFFERS: Duration = Duration::from_secs(60);

@@ -118,9 +118,9 @@ fn count(row: &Row<'_>, first: usize) -> rusqlite::Result<CallCount> {
 
 /// Deletes what every window has forgotten at `now`, in ledger time.
 pub(super) fn forget(db: &Connection, now: Timestamp) -> Result<()> {
+    let mut delete = db.prepare_cached("DELETE FROM charges WHERE period = ?1 AND slot < ?2")?;
     for period in Period::ALL {
-        let sql = "DELETE FROM charges WHERE period = ?1 AND slot < ?2";
-        db.execute(sql, [period.code(), oldest_kept(period, now).as_millis()])?;
+        delete.execute([period.code(), oldest_kept(period, now).as_millis()])?;
     }
     Ok(())
 }

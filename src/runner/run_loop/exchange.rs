@@ -45,8 +45,11 @@ impl Runner<'_> {
         }))
     }
 
-    /// Forgets charges that no window counts any more.
-    pub(super) fn forget_charges(&self) -> Result<()> {
+    /// Forgets charges that no window counts any more, if it is time.
+    pub(super) fn forget_charges(&mut self) -> Result<()> {
+        if !self.clock.clearance_is_due() {
+            return Ok(());
+        }
         let now = self.clock.now();
         self.job.ledger.forget(now)?;
         self.job.store.forget_counters(now)

@@ -28,10 +28,7 @@ use crate::{
     wecom::{Client, Ticket, Token, errcode},
 };
 
-/// Waits are cut to this, so that a suspended machine looks at its clock soon after it wakes.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
-
-/// The same, where other processes have calls in flight that may make room.
+/// Waits are cut to this where other processes have calls in flight that may make room.
 const LOOK_AT_OTHERS: Duration = Duration::from_secs(1);
 
 /// The job that is run: its file and its row in the list of runs, and the account that pays.
@@ -192,7 +189,7 @@ impl<'s> Runner<'s> {
         let next = times.into_iter().flatten().min();
         let longest = match self.gate.account().depends_on_others(now) {
             true => LOOK_AT_OTHERS,
-            false => LONGEST_SLEEP,
+            false => self.options.longest_sleep,
         };
         let sleep = next.map_or(longest, |at| at.since(now)).min(longest);
         if self.calls.is_empty() || hold.is_some_and(|hold| hold.reason.is_quota()) {

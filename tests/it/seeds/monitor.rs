@@ -93,7 +93,8 @@ impl Monitor {
             RunEvent::LockoutEnded => self.lockout = None,
             _ => {}
         }
-        for (when, jump) in self.random.jumps.clone() {
+        for place in 0..self.random.jumps.len() {
+            let (when, jump) = self.random.jumps[place];
             if when == When::Event(self.events) {
                 self.jump(jump, false);
             }

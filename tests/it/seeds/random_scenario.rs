@@ -27,6 +27,19 @@ pub(super) enum Scale {
     Month,
 }
 
+impl Scale {
+    /// Waits of days and weeks in steps of half a minute are most of what the seeds would cost.
+    fn longest_sleep(self) -> Duration {
+        Duration::from_secs(match self {
+            // Only a lockout makes these wait for days.
+            Self::Minute => 10 * MINUTE,
+            Self::Hour => 30,
+            Self::Day => 10 * MINUTE,
+            Self::Month => HOUR,
+        })
+    }
+}
+
 /// The clocks are moved, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Jump {
@@ -246,6 +259,7 @@ impl RandomScenario {
                 false => OnQuota::Wait,
             },
             call_timeout: Duration::from_secs(self.call_timeout),
+            longest_sleep: self.scale.longest_sleep(),
             commit_policy: match self.rehearsed {
                 true => CommitPolicy::rehearsed(),
                 false => CommitPolicy::default(),
