@@ -59,7 +59,24 @@ CREATE TABLE lockouts (
     until       INTEGER NOT NULL,           -- when one probe may be sent
     days        INTEGER NOT NULL,           -- natural days it was taken for one of the day
     probe_until INTEGER NOT NULL,           -- the probe under way; 0 for none
+    -- What the account held as its first call was refused; 0 for what tells nothing.
+    refused_with_ticket INTEGER NOT NULL,
+    refused_minute      INTEGER NOT NULL,
+    refused_hour        INTEGER NOT NULL,
+    refused_day         INTEGER NOT NULL,
     PRIMARY KEY (corp, api)
+) STRICT, WITHOUT ROWID;
+
+-- Windows that the remote refused to fill to their limit. Refused several times in a row at about the
+-- same number of calls, that number is the limit.
+CREATE TABLE observed_limits (
+    corp         TEXT NOT NULL COLLATE NOCASE,
+    api          INTEGER NOT NULL,
+    quota_window TEXT NOT NULL,             -- its name
+    calls        INTEGER NOT NULL,          -- at which it was refused
+    times        INTEGER NOT NULL,          -- in a row
+    seen_at      INTEGER NOT NULL,          -- the last time
+    PRIMARY KEY (corp, api, quota_window)
 ) STRICT, WITHOUT ROWID;
 
 -- The one-time mass_call_ticket. The row is written before it is applied for, so that an

@@ -73,6 +73,9 @@ pub struct Gate {
     account: Account,
     pacer: Pacer,
     concurrency: ConcurrencyLimit,
+    /// Limits lower than published that were told.
+    told: Vec<(QuotaWindow, u64)>,
+    used_elsewhere: bool,
 }
 
 impl Gate {
@@ -83,6 +86,8 @@ impl Gate {
             api,
             pacer: Pacer::new(minute_limit(&account), now),
             concurrency: ConcurrencyLimit::new(concurrency),
+            told: account.learnt().to_vec(),
+            used_elsewhere: false,
             account,
         }
     }
@@ -168,7 +173,26 @@ impl Gate {
     /// A call was refused with 45009. Returns the lockout if it is new; it must be on disk before
     /// anything else happens.
     pub(crate) fn locked_out(&mut self, refusal: QuotaRefusal) -> Option<Lockout> {
-        self.account.impose_lockout(refusal)
+        let imposed = self.account.impose_lockout(refusal);
+        self.used_elsewhere |= self.account.is_used_elsewhere();
+        imposed
+    }
+
+    /// Whether a lockout was met far below every limit of the remote.
+    pub(crate) const fn is_used_elsewhere(&self) -> bool {
+        self.used_elsewhere
+    }
+
+    /// Returns the limits lower than published that were learnt since it was last asked.
+    pub(crate) fn newly_learnt(&mut self) -> Vec<(QuotaWindow, u64)> {
+        let learnt = self.account.learnt();
+        if learnt == self.told {
+            return Vec::new();
+        }
+        let is_new = |limit: &&(QuotaWindow, u64)| !self.told.contains(limit);
+        let new = learnt.iter().filter(is_new).copied().collect();
+        self.told = learnt.to_vec();
+        new
     }
 
     /// Which API it is the gate of.

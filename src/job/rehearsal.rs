@@ -179,10 +179,7 @@ impl Rehearsal {
         let mut options = self.options.clone();
         options.seed = options.seed.wrapping_add(kills);
         SessionSettings {
-            quota: Quota {
-                remote: self.remote.limits,
-                ..self.quota
-            },
+            quota: self.quota,
             concurrency: self.concurrency,
             crash_after,
             options,

@@ -330,6 +330,7 @@ impl Session {
             tally: self.store.tally(),
             calls: 0,
             took: std::time::Duration::ZERO,
+            used_elsewhere: false,
         };
         self.outcome(report, Vec::new(), None)
     }

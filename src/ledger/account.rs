@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::{file::Ledger, head, key::AccountKey, lockouts, rows, ticket::Tickets};
+use super::{file::Ledger, head, key::AccountKey, lockouts, observed, rows, ticket::Tickets};
 use crate::{
     clock::{ClockReading, Timestamp},
     model::{Api, Period},
@@ -159,7 +159,10 @@ impl<'l> LedgerAccount<'l> {
             None => Ok(Permit::nothing(CallKind::Standard)),
         };
         let deltas = account.deltas();
-        self.write_rest(&step, &deltas, revision)?;
+        self.write_rest(&step, &deltas, (now.at, revision))?;
+        if deltas.observed.is_some() {
+            account.learn(observed::learnt(&step, &self.key)?);
+        }
         // A sign of life is no news to others.
         let is_news = has_landed || deltas != Deltas::default();
         let revision = if is_news { revision } else { before };
@@ -179,7 +182,12 @@ impl<'l> LedgerAccount<'l> {
     }
 
     /// Writes what `deltas` has beside completed calls: those that were charged, and the lockout.
-    fn write_rest(&self, db: &Connection, deltas: &Deltas, revision: i64) -> rusqlite::Result<()> {
+    fn write_rest(
+        &self,
+        db: &Connection,
+        deltas: &Deltas,
+        (now, revision): (Timestamp, i64),
+    ) -> rusqlite::Result<()> {
         let charge = Deltas {
             slots: Vec::new(),
             done: CallCount::default(),
@@ -191,6 +199,9 @@ impl<'l> LedgerAccount<'l> {
             if deltas.locks_ip {
                 lockouts::save_of_ip(db, self.key.api, lockout)?;
             }
+        }
+        if let Some(refused) = deltas.observed {
+            observed::save(db, &self.key, refused, now)?;
         }
         Ok(())
     }

@@ -57,6 +57,19 @@ impl Ledger {
         })
     }
 
+    /// Opens an existing ledger for reading alone: nothing of it is changed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Missing`] if there is none, besides those of [`open`](Self::open).
+    pub fn open_to_read(path: &Path) -> Result<Self> {
+        Ok(Self {
+            db: FORMAT.open_to_read(path)?,
+            path: path.to_owned(),
+            held: None,
+        })
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -143,6 +156,11 @@ impl Ledger {
                 reading: head::reading(db)?,
             })
         })
+    }
+
+    /// Returns the ledger's clock, and keeps nothing of it.
+    pub fn clock(&self, clock: Clock) -> Result<LedgerClock> {
+        Ok(LedgerClock::resume(clock, self.run(head::reading)?))
     }
 
     /// Resumes the ledger's clock, and makes that durable: processes that resume it after a reboot

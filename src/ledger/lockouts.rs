@@ -6,13 +6,15 @@ use super::key::AccountKey;
 use crate::{
     clock::Timestamp,
     model::Api,
-    quota::{Lockout, LockoutLevel, Probe},
+    quota::{Lockout, LockoutLevel, Probe, RefusedAt},
 };
 
 /// The lockout of an account.
 pub(super) fn find(db: &Connection, key: &AccountKey) -> rusqlite::Result<Lockout> {
     let mut find = db.prepare_cached(
-        "SELECT level, until, days, probe_until FROM lockouts WHERE corp = ?1 AND api = ?2",
+        "SELECT level, until, days, probe_until, refused_with_ticket, refused_minute, refused_hour,
+                refused_day
+         FROM lockouts WHERE corp = ?1 AND api = ?2",
     )?;
     let found = find.query_row(params![key.corp, key.api.code()], |row| {
         Ok(Lockout {
@@ -20,6 +22,12 @@ pub(super) fn find(db: &Connection, key: &AccountKey) -> rusqlite::Result<Lockou
             until: Timestamp::from_millis(row.get(1)?),
             days: row.get(2)?,
             probe: Probe::until(Timestamp::from_millis(row.get(3)?)),
+            refused_at: RefusedAt {
+                with_ticket: row.get(4)?,
+                minute: row.get::<_, i64>(5)?.unsigned_abs(),
+                hour: row.get::<_, i64>(6)?.unsigned_abs(),
+                day: row.get::<_, i64>(7)?.unsigned_abs(),
+            },
         })
     });
     Ok(found.optional()?.unwrap_or_default())
@@ -27,9 +35,11 @@ pub(super) fn find(db: &Connection, key: &AccountKey) -> rusqlite::Result<Lockou
 
 pub(super) fn save(db: &Connection, key: &AccountKey, lockout: &Lockout) -> rusqlite::Result<()> {
     let mut upsert = db.prepare_cached(
-        "INSERT OR REPLACE INTO lockouts (corp, api, level, until, days, probe_until)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR REPLACE INTO lockouts (corp, api, level, until, days, probe_until,
+             refused_with_ticket, refused_minute, refused_hour, refused_day)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
+    let refused_at = &lockout.refused_at;
     upsert
         .execute(params![
             key.corp,
@@ -38,6 +48,10 @@ pub(super) fn save(db: &Connection, key: &AccountKey, lockout: &Lockout) -> rusq
             lockout.until.as_millis(),
             lockout.days,
             lockout.probe.end().as_millis(),
+            refused_at.with_ticket,
+            refused_at.minute.cast_signed(),
+            refused_at.hour.cast_signed(),
+            refused_at.day.cast_signed(),
         ])
         .map(drop)
 }
@@ -46,8 +60,8 @@ pub(super) fn save(db: &Connection, key: &AccountKey, lockout: &Lockout) -> rusq
 /// one is in force there: the IP is locked out.
 pub(super) fn save_of_ip(db: &Connection, api: Api, lockout: &Lockout) -> rusqlite::Result<()> {
     let mut upsert = db.prepare_cached(
-        "INSERT INTO lockouts (corp, api, level, until, days, probe_until)
-         SELECT DISTINCT corp, api, ?2, ?3, ?4, 0 FROM writers WHERE api = ?1
+        "INSERT INTO lockouts SELECT DISTINCT corp, api, ?2, ?3, ?4, 0, 0, 0, 0, 0
+             FROM writers WHERE api = ?1
          ON CONFLICT (corp, api) DO UPDATE SET level = excluded.level, until = excluded.until,
              days = excluded.days, probe_until = 0
          WHERE until < excluded.until",

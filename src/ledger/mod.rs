@@ -17,6 +17,7 @@
 //! | `overview` | what an operator asks of it |
 //! | `key` | whose account it is |
 //! | `lockouts` | the lockouts of accounts |
+//! | `observed` | limits that are lower than published |
 //! | `head` | its one row of the last change |
 //! | `rows` | the rows of accounts and writers |
 //! | `ticket` | the `mass_call_ticket` of a corp |
@@ -32,6 +33,7 @@ mod file;
 mod head;
 mod key;
 mod lockouts;
+mod observed;
 mod overview;
 mod rows;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::{key::AccountKey, lockouts};
+use super::{key::AccountKey, lockouts, observed};
 use crate::{
     clock::{ClockReading, Timestamp},
     model::{Api, Period, QuotaWindow},
@@ -111,6 +111,7 @@ pub(super) fn snapshot(
         slots,
         ip_slots,
         lockout: lockouts::find(db, key)?,
+        learnt: observed::learnt(db, key)?,
         ticket_in_doubt: is_ticket_in_doubt(db, &key.corp)?,
         ..AccountSnapshot::default()
     };
@@ -299,15 +300,18 @@ fn is_ticket_in_doubt(db: &Connection, corp: &str) -> rusqlite::Result<bool> {
 /// Copies the attached ledger `origin`, the rows of `corp` as those of `copy`: counters of all
 /// corps, which use one IP, and the rest of this one alone.
 pub(super) fn copy_from_origin(db: &Connection, corp: &str, copy: &str) -> rusqlite::Result<()> {
-    const COPIES: [&str; 4] = [
+    const COPIES: [&str; 5] = [
         "INSERT OR IGNORE INTO writers SELECT iif(corp = ?1, ?2, corp), api, writer, name, pid,
              seen_at, lands_at, charged_standard, charged_with_ticket, done_standard,
              done_with_ticket, landed_standard, landed_with_ticket
          FROM origin.writers",
         "INSERT OR IGNORE INTO charges SELECT api, period, slot, iif(corp = ?1, ?2, corp), writer,
              standard, with_ticket, revision FROM origin.charges",
-        "INSERT OR IGNORE INTO lockouts SELECT ?2, api, level, until, days, probe_until
+        "INSERT OR IGNORE INTO lockouts SELECT ?2, api, level, until, days, probe_until,
+             refused_with_ticket, refused_minute, refused_hour, refused_day
          FROM origin.lockouts WHERE corp = ?1",
+        "INSERT OR IGNORE INTO observed_limits SELECT ?2, api, quota_window, calls, times, seen_at
+         FROM origin.observed_limits WHERE corp = ?1",
         "INSERT INTO tickets (corp, applied_at, ticket, expires_at, doubted_at, dead_at)
          SELECT ?2, applied_at, ticket, expires_at, doubted_at, dead_at FROM origin.tickets
          WHERE corp = ?1 ORDER BY id",

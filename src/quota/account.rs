@@ -6,10 +6,11 @@ mod unwritten;
 use std::time::Duration;
 
 use super::{
-    AccountSnapshot, CallCount, CallKind, Hold, HoldReason, Lockout, PaidCalls, Permit,
+    AccountSnapshot, CallCount, CallKind, Hold, HoldReason, Lockout, PaidCalls, Permit, RefusedAt,
     SlidingWindow, SlotCalls,
     limits::slot_of,
     lockout::{Probe, QuotaRefusal},
+    observed::kept_below,
 };
 use crate::{
     clock::Timestamp,
@@ -23,6 +24,12 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Account {
     windows: [SlidingWindow; QuotaWindow::COUNT],
+    /// The most calls that the operator allows.
+    allowed: Limits,
+    /// Limits of the remote that are lower than published.
+    learnt: Vec<(QuotaWindow, u64)>,
+    /// What the lockout that has just ended tells.
+    observed: Option<(QuotaWindow, u64)>,
     /// The remote's limits, before margin and reserve: what explains a 45009.
     remote_limits: Limits,
     in_flight: CallCount,
@@ -56,6 +63,9 @@ impl Account {
         let mut account = Self {
             windows: QuotaWindow::ALL
                 .map(|window| SlidingWindow::new(window, limits.of(window), kind)),
+            allowed: limits,
+            learnt: Vec::new(),
+            observed: None,
             remote_limits: limits,
             in_flight: CallCount::default(),
             others_in_flight: CallCount::default(),
@@ -103,6 +113,7 @@ impl Account {
         }
         self.others_in_flight = snapshot.others_in_flight;
         self.other_corps_in_flight = snapshot.other_corps_in_flight;
+        self.learn(snapshot.learnt.clone());
         self.doubt_ticket(snapshot.ticket_in_doubt);
         if snapshot.lockout != self.known_lockout {
             self.known_lockout = snapshot.lockout;
@@ -111,6 +122,35 @@ impl Account {
                 self.impose_lockout(refusal);
             }
         }
+    }
+
+    /// Keeps the windows below limits that are lower than published, and never above those allowed.
+    pub(crate) fn learn(&mut self, learnt: Vec<(QuotaWindow, u64)>) {
+        if learnt == self.learnt {
+            return;
+        }
+        self.learnt = learnt;
+        let kept = self.learnt.iter().map(|it| (it.0, kept_below(it.1)));
+        let lowest = kept.fold(self.allowed, |limits, (window, kept)| {
+            let limit = limits.of(window).map_or(kept, |limit| limit.min(kept));
+            limits.with(window, Some(limit))
+        });
+        for window in &mut self.windows {
+            window.set_limit(lowest.of(window.window()));
+        }
+    }
+
+    /// Limits of the remote that are lower than published, and how many calls were refused at.
+    #[must_use]
+    pub fn learnt(&self) -> &[(QuotaWindow, u64)] {
+        &self.learnt
+    }
+
+    /// Whether the lockout in force was met far below every limit of the remote.
+    #[must_use]
+    pub fn is_used_elsewhere(&self) -> bool {
+        let refused_at = self.lockout.refused_at;
+        self.lockout.is_active() && refused_at.is_far_below(&self.remote_limits)
     }
 
     /// While the ticket is in doubt, calls with it count in the business windows too: the remote may
@@ -175,6 +215,12 @@ impl Account {
         let window = &mut self.windows[window as usize];
         window.expire(now);
         window.completed() + window.counted(in_flight)
+    }
+
+    /// When `window` has room for one call more; `None` if only a completion can tell.
+    #[must_use]
+    pub fn frees_at(&self, window: QuotaWindow) -> Option<Timestamp> {
+        self.windows[window as usize].frees_at(self.in_flight_in(window))
     }
 
     /// Whether every window that counts a call of `kind` has room for one.
@@ -262,6 +308,12 @@ impl Account {
         } else {
             self.nearly_full(refusal.now, refusal.kind)
         };
+        let mut before = before;
+        if !before.is_active() {
+            // Without the call that was refused.
+            let used = |window: QuotaWindow| self.completed_in(refusal.now, window);
+            before.refused_at = RefusedAt::of(refusal.kind, used);
+        }
         self.locks_ip = explained.is_some_and(QuotaWindow::is_of_ip);
         self.lockout = before.next(explained, &refusal);
         Some(self.lockout)
@@ -272,6 +324,10 @@ impl Account {
     pub fn clear_lockout(&mut self, sent: Timestamp) -> bool {
         let is_over = self.lockout.is_active() && sent >= self.lockout.until;
         if is_over {
+            let Lockout {
+                level, refused_at, ..
+            } = self.lockout;
+            self.observed = refused_at.observation(level, &self.remote_limits);
             self.lockout = Lockout::default();
             self.refusals.clear();
         }
@@ -306,6 +362,13 @@ impl Account {
             return Err(self.full(kind));
         }
         Ok(room)
+    }
+
+    /// Calls completed in `window`, but for one.
+    fn completed_in(&mut self, now: Timestamp, window: QuotaWindow) -> u64 {
+        let window = &mut self.windows[window as usize];
+        window.expire(now);
+        window.completed().saturating_sub(1)
     }
 
     /// The shortest window within 1 % of the remote's limit, of those that count a call of `kind`.
@@ -346,10 +409,7 @@ impl Account {
             .windows
             .iter()
             .filter(|window| window.counted(one) > 0 && self.room_in(window) == 0);
-        let frees = full.map(|window| {
-            let in_flight = self.in_flight_in(window.window());
-            (window.frees_at(in_flight), window.window())
-        });
+        let frees = full.map(|window| (self.frees_at(window.window()), window.window()));
         // A window that only a completion can free does not know its time: the others may.
         let (until, window) = frees
             .max_by_key(|(until, window)| (*until, *window))

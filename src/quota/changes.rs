@@ -1,7 +1,10 @@
 //! What an account takes from the ledger, and gives to it.
 
 use super::{CallCount, Lockout};
-use crate::{clock::Timestamp, model::Period};
+use crate::{
+    clock::Timestamp,
+    model::{Period, QuotaWindow},
+};
 
 /// Completed calls of one slot: those of everybody in a snapshot, those that were added in
 /// [`Deltas`].
@@ -28,6 +31,8 @@ pub struct AccountSnapshot {
     pub other_corps_in_flight: CallCount,
     /// The lockout.
     pub lockout: Lockout,
+    /// Limits that are lower than published: calls beyond so many were refused again and again.
+    pub learnt: Vec<(QuotaWindow, u64)>,
     /// The ticket is in doubt, or was found not to work: calls with it count in the business windows
     /// too.
     pub ticket_in_doubt: bool,
@@ -44,6 +49,8 @@ pub struct Deltas {
     pub done: CallCount,
     /// The lockout, if it was imposed or cleared.
     pub lockout: Option<Lockout>,
+    /// A window, and how many calls it held when the remote refused another.
+    pub observed: Option<(QuotaWindow, u64)>,
     /// A window of this machine's IP explains the lockout: it is one of every corp here.
     pub locks_ip: bool,
 }

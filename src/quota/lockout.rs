@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CallKind, Hold, HoldReason};
+use super::{CallKind, Hold, HoldReason, RefusedAt};
 use crate::{
     clock::Timestamp,
     model::{Period, QuotaWindow},
@@ -129,6 +129,8 @@ pub struct Lockout {
     pub days: u8,
     /// The probe that is under way, of whichever process.
     pub probe: Probe,
+    /// What the account held as its first call was refused.
+    pub refused_at: RefusedAt,
 }
 
 impl Lockout {
@@ -193,6 +195,7 @@ impl Lockout {
             until: refusal.now.plus(length).plus(jitter),
             days: u8::from(level == LockoutLevel::Day),
             probe: Probe::default(),
+            refused_at: self.refused_at,
         }
     }
 
@@ -210,6 +213,7 @@ impl Lockout {
             return Self {
                 level: LockoutLevel::Month,
                 until: refusal.now.plus(30 * DAY),
+                refused_at: self.refused_at,
                 ..Self::default()
             };
         }

@@ -30,7 +30,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// | `progress` | `subjects`; `calls` completed in this run, `in_flight`, `width` (the most in flight), `calls_per_second` while nothing holds, `finish_at` or null if that is not foreseeable; `windows`: `window`, `used`, `limit` of each; `waiting` or null: `reason` (`pace`, `window`, `block`, `width`, `retry`, `token`, `ticket`, `outage`), `window` or null, `text`, `until` or null |
 /// | `outlook` | `finish_at` or null |
 /// | `token_fetched`, `unblocked`, `reached_again`, `ticket_dead`, `second_try` | |
-/// | `blocked` | `limit` (`minute`, `hour`, `day`, `month`), `until` |
+/// | `blocked` | `limit` (`minute`, `hour`, `day`, `month`), `until`; `elsewhere`: the ledger is far below every limit |
+/// | `limit_learnt` | `window`, and the `calls` in it beyond which the API refuses |
 /// | `narrowed` | `width` |
 /// | `unreachable` | the service is out of order or cannot be reached: `failure`, `since`, `until` |
 /// | `clock_differs` | by how many `seconds` the wall clock differs from the API's, whether it is `ahead`, and the API's: `remote` |
@@ -113,9 +114,18 @@ impl Reporter for Json {
                 finish_at: self.state.finish().map(Timestamp::rfc3339),
             },
             RunEvent::TokenFetched => JsonEvent::TokenFetched,
-            RunEvent::LockedOut { level, until } => JsonEvent::LockedOut {
+            RunEvent::LockedOut {
+                level,
+                until,
+                elsewhere,
+            } => JsonEvent::LockedOut {
                 limit: level.code(),
                 until: until.rfc3339(),
+                elsewhere: *elsewhere,
+            },
+            RunEvent::LimitLearnt { window, calls } => JsonEvent::LimitLearnt {
+                window: window.name(),
+                calls: *calls,
             },
             RunEvent::LockoutEnded => JsonEvent::LockoutEnded,
             RunEvent::ConcurrencyReduced { calls } => {
@@ -185,6 +195,11 @@ enum JsonEvent {
     LockedOut {
         limit: &'static str,
         until: String,
+        elsewhere: bool,
+    },
+    LimitLearnt {
+        window: &'static str,
+        calls: u64,
     },
     #[serde(rename = "unblocked")]
     LockoutEnded,

@@ -12,6 +12,10 @@ use crate::{
     runner::event::{BreakerTrip, ClockDifference, FatalRefusal, RunReport, StopReason},
 };
 
+/// What a refusal far below every limit of the ledger means, and what to do.
+pub(super) const ELSEWHERE: &str = "the ledger is far below every limit: another program uses this \
+     corp's quota (`idferry quota note`, `--reserve`), or the limits are lower than published";
+
 /// What a window's use must reach to be worth showing.
 const WORTH_SHOWING: f64 = 0.5;
 
@@ -46,8 +50,21 @@ pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<Strin
             format!("the run starts, {subjects}")
         }
         RunEvent::TokenFetched => "access token fetched".into(),
-        RunEvent::LockedOut { level, until } => {
-            format!("{}: one probe at {}", lockout(*level), when(*until))
+        RunEvent::LockedOut {
+            level,
+            until,
+            elsewhere,
+        } => {
+            let why = if *elsewhere {
+                format!("; {ELSEWHERE}")
+            } else {
+                String::new()
+            };
+            format!("{}: one probe at {}{why}", lockout(*level), when(*until))
+        }
+        RunEvent::LimitLearnt { window, calls } => {
+            let calls = counted(*calls, "call");
+            format!("the API allows {calls} in {window}, fewer than published: kept from here on")
         }
         RunEvent::LockoutEnded => "the lockout is over: the probe was answered".into(),
         RunEvent::ConcurrencyReduced { calls } => {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     Entry, QuotaWindow, WindowUse,
-    phrases::{StopContext, StopWords, errcode, stop_words},
+    phrases::{ELSEWHERE, StopContext, StopWords, errcode, stop_words},
     style::{Paint, folded},
 };
 use crate::{
@@ -96,6 +96,9 @@ impl Summary {
                 "`{retry}` puts the parked subjects back in the queue; then"
             ));
             next.push(command);
+        }
+        if self.report.used_elsewhere {
+            next.push(format!("Calls were refused (45009) though {}.", ELSEWHERE));
         }
         if let Some((path, _)) = self.bad_lines() {
             next.push(format!(

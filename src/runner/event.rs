@@ -34,6 +34,17 @@ pub enum RunEvent {
         level: LockoutLevel,
         /// When one probe may be sent.
         until: Timestamp,
+        /// The ledger is far below every limit: others use the corp's quota, or the limits are lower
+        /// than published.
+        elsewhere: bool,
+    },
+    /// Calls beyond so many were refused again and again: the limit is lower than published, and kept
+    /// from here on.
+    LimitLearnt {
+        /// The window.
+        window: QuotaWindow,
+        /// The calls that were answered.
+        calls: u64,
     },
     /// The lockout is over: the probe was answered.
     LockoutEnded,
@@ -181,4 +192,6 @@ pub struct RunReport {
     pub calls: u64,
     /// How long it took.
     pub took: Duration,
+    /// Calls were refused (45009) while the ledger was far below every limit.
+    pub used_elsewhere: bool,
 }

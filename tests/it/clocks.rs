@@ -133,6 +133,23 @@ fn clock_a_day_behind_at_boot_holds_nothing_back() {
     assert_eq!(scenario.sent(), 80);
 }
 
+#[test]
+fn run_gives_signs_of_life_in_an_outage() {
+    let scenario = Scenario::new(50).remote(|remote| remote.set_down(true));
+    let path = scenario.folder().join("idferry.ledger.db");
+    let seen = std::rc::Rc::new(std::cell::Cell::new(0));
+    let noted = std::rc::Rc::clone(&seen);
+    let mut scenario = scenario.after(secs(900), move |remote, _| {
+        let db = rusqlite::Connection::open(path).unwrap();
+        let sql = "SELECT max(seen_at) FROM writers";
+        let last: i64 = db.query_row(sql, [], |row| row.get(0)).unwrap();
+        noted.set(remote.now().as_millis() - last);
+        remote.set_down(false);
+    });
+    scenario.run();
+    assert!((1..=90_000).contains(&seen.get()), "{seen:?}");
+}
+
 /// The remote's midnight is at 19:00 of this machine's clock.
 #[test]
 fn natural_day_ends_by_the_remotes_clock() {

@@ -113,6 +113,8 @@ pub struct LockoutStatus {
     /// When one probe may be sent.
     #[serde(serialize_with = "rfc3339")]
     pub until: Timestamp,
+    /// The ledger was far below every limit when it was met.
+    pub elsewhere: bool,
 }
 
 /// Use of one window.
@@ -157,9 +159,11 @@ impl Status {
             running,
             run: run.map(RunSummary::from),
             waiting,
-            block: quota
-                .lockout()
-                .map(|(level, until)| LockoutStatus { level, until }),
+            block: quota.lockout().map(|(level, until)| LockoutStatus {
+                level,
+                until,
+                elsewhere: quota.is_used_elsewhere(),
+            }),
             subjects: tally,
             counting: record.kind(),
             windows: quota

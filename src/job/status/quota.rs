@@ -38,6 +38,11 @@ impl QuotaStanding {
         lockout.is_active().then_some(standing)
     }
 
+    /// Whether that lockout was met far below every limit.
+    pub(super) fn is_used_elsewhere(&self) -> bool {
+        self.account.is_used_elsewhere()
+    }
+
     /// Use of the windows that have a limit.
     pub(super) fn windows(&mut self) -> Vec<WindowUse> {
         WindowUse::of(&mut self.account, self.now)

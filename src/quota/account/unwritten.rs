@@ -16,6 +16,7 @@ impl Account {
             charged: self.charged,
             done: self.done,
             lockout: (self.lockout != self.known_lockout).then_some(self.lockout),
+            observed: self.observed,
             locks_ip: self.locks_ip,
         }
     }
@@ -27,6 +28,7 @@ impl Account {
         self.done = CallCount::default();
         self.known_lockout = self.lockout;
         self.locks_ip = false;
+        self.observed = None;
         self.refusals.clear();
     }
 

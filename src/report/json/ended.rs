@@ -47,6 +47,7 @@ struct Ended<'a> {
     come_back_at: Option<String>,
     next: Vec<String>,
     command: &'a str,
+    used_elsewhere: bool,
     at: String,
 }
 
@@ -72,6 +73,7 @@ impl<'a> Ended<'a> {
             tally,
             calls,
             took,
+            used_elsewhere,
         } = &summary.report;
         let written = |(path, lines)| FileJson { path, lines };
         let results = summary.results.as_ref();
@@ -110,6 +112,7 @@ impl<'a> Ended<'a> {
             },
             next: next.map(|line| line.trim().to_owned()).collect(),
             command: &summary.command,
+            used_elsewhere: *used_elsewhere,
             at: summary.ended_at.rfc3339(),
         }
     }

@@ -236,6 +236,7 @@ impl Runner<'_> {
             self.reports.report(&RunEvent::LockedOut {
                 level: lockout.level,
                 until: self.clock.to_wall_time(lockout.until),
+                elsewhere: self.gate.account().is_used_elsewhere(),
             });
         }
     }

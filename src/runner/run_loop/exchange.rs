@@ -6,6 +6,7 @@ use super::Runner;
 use crate::{
     ledger::Exchanged,
     quota::{CallKind, Hold},
+    runner::event::RunEvent,
     store::{Batch, Charged, Result},
 };
 
@@ -19,6 +20,7 @@ impl Runner<'_> {
         want: Option<(CallKind, u32)>,
     ) -> Result<std::result::Result<(), Hold>> {
         let exchanged = self.exchange(want)?;
+        self.report_limits();
         let progress = self.progress();
         let lowest = self.calls.lowest(self.queue.lowest());
         let watermark = self
@@ -65,6 +67,14 @@ impl Runner<'_> {
             };
             let advanced = self.clock.catch_up(&ahead);
             self.clock_moved(advanced);
+        }
+    }
+
+    /// Tells of limits that have turned out to be lower than published.
+    fn report_limits(&mut self) {
+        for (window, calls) in self.gate.newly_learnt() {
+            self.reports
+                .report(&RunEvent::LimitLearnt { window, calls });
         }
     }
 

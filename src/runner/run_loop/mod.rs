@@ -326,6 +326,7 @@ impl<'s> Runner<'s> {
             tally: self.job.store.tally(),
             calls: self.gate.account().completed(),
             took: self.clock.took(),
+            used_elsewhere: self.gate.is_used_elsewhere(),
         })
     }
 }

@@ -51,6 +51,20 @@ fn deleted_job_file_costs_no_quota() {
 }
 
 #[test]
+fn quota_is_shown_without_a_change_to_the_ledger() {
+    let simulator = fifty_an_hour();
+    let dir = TestDir::with_fans(80);
+    dir.idferry("quota")
+        .exits(0)
+        .prints("No call has been charged");
+    assert!(!dir.ledger().exists());
+    run(&dir, "a.db").at(&simulator).exits(75);
+    let before = std::fs::read(dir.ledger()).unwrap();
+    dir.idferry("quota").exits(0).prints("ip.hour");
+    assert_eq!(std::fs::read(dir.ledger()).unwrap(), before);
+}
+
+#[test]
 fn deleted_ledger_is_rebuilt_from_the_job_file() {
     let simulator = fifty_an_hour();
     let dir = TestDir::with_fans(80);

@@ -233,6 +233,7 @@ fn word(event: &RunEvent) -> Option<String> {
         RunEvent::Started { .. } => "started".into(),
         RunEvent::TokenFetched => "token fetched".into(),
         RunEvent::LockedOut { level, .. } => format!("blocked {level:?}"),
+        RunEvent::LimitLearnt { window, calls } => format!("learnt {window} {calls}"),
         RunEvent::LockoutEnded => "unblocked".into(),
         RunEvent::ConcurrencyReduced { calls } => format!("narrowed to {calls}"),
         RunEvent::Unreachable { trouble, .. } => format!("unreachable: {}", trouble.failure),

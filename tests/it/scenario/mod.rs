@@ -171,6 +171,7 @@ impl Scenario {
 
     pub(crate) fn remote_limits(mut self, limits: &str) -> Self {
         self.setup.remote.limits = limits.parse().unwrap();
+        self.setup.quota.remote = self.setup.remote.limits;
         self
     }
 
