@@ -127,6 +127,15 @@ CREATE TABLE runs (
     hold_until  INTEGER             -- ms since the epoch, by the wall
 ) STRICT;
 
+-- What operators ask of a run while it goes on, written beside it; at most one of a kind.
+CREATE TABLE wishes (
+    wish     TEXT PRIMARY KEY,  -- pause, rate, concurrency, stop
+    number   INTEGER,           -- calls a minute, or calls in flight
+    asked_by TEXT NOT NULL,     -- user@host
+    pid      INTEGER NOT NULL,
+    asked_at INTEGER NOT NULL   -- ms since the epoch
+) STRICT, WITHOUT ROWID;
+
 -- Results that were written, and as what they were left: a run that changed nothing leaves them
 -- where they are, for ten million lines take seconds.
 CREATE TABLE published (

@@ -21,6 +21,7 @@ mod run;
 mod signals;
 mod simulate;
 mod status;
+mod steer;
 mod values;
 
 use std::process::ExitCode;
@@ -51,6 +52,14 @@ enum Command {
     Rehearse(Box<rehearse::Args>),
     /// Show what the job does, why it waits, and how much quota is left, also during a run.
     Status(status::Args),
+    /// Let the run of this job, or the next one, send nothing until it is resumed.
+    Pause(steer::Args),
+    /// Let a paused run go on.
+    Resume(steer::Args),
+    /// Slow the run of this job down, or lift that again.
+    Throttle(steer::ThrottleArgs),
+    /// End the run of this job with work left: calls in flight are awaited.
+    Stop(steer::Args),
     /// Put subjects with chosen outcomes back in the queue.
     Retry(retry::Args),
     /// Write the results so far, also during a run.
@@ -83,6 +92,10 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => plan::run(&args, &next),
         Command::Rehearse(args) => rehearse::run(&args, &next),
         Command::Status(args) => status::run(&args),
+        Command::Pause(args) => steer::pause(&args, &next),
+        Command::Resume(args) => steer::resume(&args),
+        Command::Throttle(args) => steer::throttle(&args, &next),
+        Command::Stop(args) => steer::stop(&args),
         Command::Retry(args) => retry::run(&args, &next),
         Command::Export(args) => export::run(&args),
         Command::Quota(args) => quota::run(&args),

@@ -147,6 +147,7 @@ impl Args {
             },
             ticket: ticket_policy(self.ticket, file)? == TicketPolicy::Apply,
             start,
+            is_steered: false,
             kill_every: self.kill_every,
         })
     }

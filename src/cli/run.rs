@@ -172,6 +172,7 @@ impl RunSettings {
                 seed: fastrand::u64(..),
                 ..args.stop.options(&file.run, clock.now())?
             },
+            is_steered: true,
             crash_after: None,
         };
         Ok(Self {

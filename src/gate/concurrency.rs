@@ -59,6 +59,8 @@ impl fmt::Display for Concurrency {
 pub(super) struct ConcurrencyLimit {
     calls: u16,
     most: u16,
+    /// What the operator has throttled it to.
+    cap: u16,
     /// Answers since the limit last changed: one round of them increases it by one.
     good: u16,
     /// Calls sent before the last decrease, whose answers say nothing about the new limit.
@@ -78,6 +80,7 @@ impl ConcurrencyLimit {
         Self {
             calls,
             most,
+            cap: u16::MAX,
             good: 0,
             stale: 0,
             overloads: 0,
@@ -86,8 +89,13 @@ impl ConcurrencyLimit {
     }
 
     /// Calls that may be in flight.
-    pub(super) const fn calls(&self) -> u16 {
-        self.calls
+    pub(super) fn calls(&self) -> u16 {
+        self.calls.min(self.cap)
+    }
+
+    /// Allows at most so many calls until told otherwise.
+    pub(super) fn cap(&mut self, calls: Option<u16>) {
+        self.cap = calls.unwrap_or(u16::MAX);
     }
 
     /// # Errors
@@ -100,7 +108,7 @@ impl ConcurrencyLimit {
                 reason: HoldReason::Concurrency,
             });
         }
-        if in_flight >= usize::from(self.calls) {
+        if in_flight >= usize::from(self.calls()) {
             return Err(Hold {
                 until: None,
                 reason: HoldReason::Concurrency,
@@ -144,8 +152,8 @@ impl ConcurrencyLimit {
             self.stale -= 1;
             return None;
         }
-        let fewer = (self.calls / 2).max(1);
-        let reduced = fewer < self.calls;
+        let fewer = (self.calls() / 2).max(1);
+        let reduced = fewer < self.calls();
         self.calls = fewer;
         self.good = 0;
         self.stale = u16::try_from(in_flight).unwrap_or(u16::MAX);

@@ -131,6 +131,14 @@ impl Gate {
         by_rate.max(u32::try_from(free).unwrap_or(u32::MAX))
     }
 
+    /// Sends at most `rate` calls a minute and has at most `concurrency` in flight, until told
+    /// otherwise; never more than the limits allow.
+    pub(crate) fn throttle(&mut self, rate: Option<u64>, concurrency: Option<u16>, now: Timestamp) {
+        let limit = self.account.limits().of(QuotaWindow::BasicMinute);
+        self.pacer = Pacer::new(limit.into_iter().chain(rate).min(), now);
+        self.concurrency.cap(concurrency);
+    }
+
     /// The account, for the exchange with the ledger on disk.
     pub(crate) const fn account_mut(&mut self) -> &mut Account {
         &mut self.account
@@ -207,7 +215,7 @@ impl Gate {
     }
 
     /// The most calls in flight just now.
-    pub(crate) const fn concurrency(&self) -> u16 {
+    pub(crate) fn concurrency(&self) -> u16 {
         self.concurrency.calls()
     }
 

@@ -76,6 +76,7 @@ pub(crate) const fn stop_code(reason: &StopReason) -> (&'static str, Exit) {
         StopReason::Unreachable(_) => ("unreachable", Exit::WorkLeft),
         StopReason::NotTheApi(_) => ("not_the_api", Exit::Halted),
         StopReason::Interrupted => ("interrupted", Exit::Interrupted),
+        StopReason::Asked(_) => ("asked", Exit::WorkLeft),
         StopReason::Refused(refusal) if refusal.bug => ("refused", Exit::Internal),
         StopReason::Refused(_) => ("refused", Exit::Halted),
         StopReason::TokensRefused => ("tokens_refused", Exit::Halted),

@@ -8,6 +8,7 @@
 //! | `HandOver` | results at any time, whole or by downstream corp |
 //! | `outputs` | which files they may replace |
 //! | `ticket` | whether a ticket is used and applied for |
+//! | `paused`, [`Steering`] | what operators ask of a run from elsewhere |
 //! | `connection` | where calls go |
 //! | `scratch`, [`Rehearsal`] | a copy of a job, and a run of it in virtual time |
 //! | [`Status`], [`quota`] | how a job and a corp's quota stand, as plain data |
@@ -24,6 +25,7 @@ mod hand_over;
 mod import;
 mod operator;
 mod outputs;
+mod paused;
 pub mod quota;
 mod quota_record;
 mod rehearsal;
@@ -31,6 +33,7 @@ mod results;
 mod scratch;
 mod session;
 pub(crate) mod status;
+mod steering;
 mod ticket;
 
 pub use backup::{Backup, backup};
@@ -52,4 +55,5 @@ pub use scratch::ScratchFolder;
 pub(crate) use scratch::{ScratchCopy, ScratchUse};
 pub use session::{RunOutcome, Session, SessionSettings};
 pub use status::Status;
+pub use steering::{Addressee, Steering};
 pub use ticket::TicketPolicy;

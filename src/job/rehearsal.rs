@@ -46,6 +46,8 @@ pub struct Rehearsal {
     pub ticket: bool,
     /// The date at which it begins.
     pub start: Timestamp,
+    /// Whether `idferry pause` and its like are obeyed; looking for them once a second takes time.
+    pub is_steered: bool,
     /// Die after every so many commits that settle something.
     pub kill_every: Option<u64>,
 }
@@ -60,6 +62,7 @@ impl Default for Rehearsal {
             ticket: false,
             // A Sunday, as most of these jobs begin on one.
             start: Timestamp::from_millis(1_795_309_200_000),
+            is_steered: false,
             kill_every: None,
         }
     }
@@ -181,6 +184,7 @@ impl Rehearsal {
         SessionSettings {
             quota: self.quota,
             concurrency: self.concurrency,
+            is_steered: self.is_steered,
             crash_after,
             options,
             ticket: if self.ticket {

@@ -11,6 +11,7 @@ use super::{
     files::JobFiles,
     import::{self, ImportedInput},
     operator::Operator,
+    paused::PausedRun,
     quota_record::QuotaRecord,
     results,
     ticket::{self, TicketContext, TicketDecision, TicketPolicy},
@@ -44,6 +45,8 @@ pub struct SessionSettings {
     pub options: RunOptions,
     /// Whether a ticket is used and applied for.
     pub ticket: TicketPolicy,
+    /// Obey `idferry pause` and its like.
+    pub is_steered: bool,
     /// For rehearsals: the process is killed after so many commits that settled something.
     pub crash_after: Option<u64>,
 }
@@ -189,6 +192,19 @@ impl Session {
         operator: &mut dyn Operator,
     ) -> Result<Option<RunOutcome>, Error> {
         self.store.bind_corp(client.corp_id())?;
+        match self.wait_while_paused(run, &stop, operator).await? {
+            Some(reason) => self.outcome_before_calls(reason).map(Some),
+            None => self.drive_calls(run, client, stop, operator).await,
+        }
+    }
+
+    async fn drive_calls(
+        &mut self,
+        run: RunId,
+        client: Client,
+        stop: Stop,
+        operator: &mut dyn Operator,
+    ) -> Result<Option<RunOutcome>, Error> {
         let ledger = self.open_ledger()?;
         let (gate, ledger_clock) = self.open_gate(&ledger, client.corp_id())?;
         let tickets = Tickets::of(&ledger, client.corp_id());
@@ -231,11 +247,30 @@ impl Session {
             .with_ticket(ticket)
             .with_token(token)
             .stopping_at(stop)
+            .obeying_wishes(self.settings.is_steered)
             .crashing_after(self.settings.crash_after);
         let Some(report) = runner.drive().await? else {
             return Ok(None);
         };
         self.outcome(report, windows, ticket_until).map(Some)
+    }
+
+    async fn wait_while_paused(
+        &self,
+        run: RunId,
+        stop: &Stop,
+        operator: &mut dyn Operator,
+    ) -> Result<Option<StopReason>, Error> {
+        if !self.settings.is_steered {
+            return Ok(None);
+        }
+        let paused = PausedRun {
+            store: &self.store,
+            run,
+            clock: self.clock,
+            deadline: self.settings.options.deadline,
+        };
+        paused.wait(stop, operator).await
     }
 
     /// Records that `run` ended with `exit`; the last record counts.

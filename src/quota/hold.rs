@@ -62,6 +62,8 @@ pub enum HoldReason {
     Ticket,
     /// The service is out of order, or cannot be reached.
     Outage(Trouble),
+    /// An operator has paused the run, at this wall time; it goes on when that is withdrawn.
+    Paused(Timestamp),
 }
 
 /// What is wrong with the service, and since when.
@@ -96,6 +98,7 @@ impl HoldReason {
             Self::Token => "token",
             Self::Ticket => "ticket",
             Self::Outage(_) => "outage",
+            Self::Paused(_) => "paused",
         }
     }
 
@@ -138,6 +141,7 @@ impl fmt::Display for HoldReason {
             Self::Token => f.write_str("access token"),
             Self::Ticket => f.write_str("checking the ticket"),
             Self::Outage(trouble) => trouble.fmt(f),
+            Self::Paused(since) => write!(f, "paused since {}", time_of_day(*since)),
         }
     }
 }

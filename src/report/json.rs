@@ -9,8 +9,8 @@ mod ended;
 pub(crate) use ended::ended;
 
 use super::{
-    Eta, HoldReason, LineWriter, QuotaWindow, Reporter, RunEvent, Snapshot, Waiting, WindowUse,
-    progress_state::ProgressState,
+    Asked, Eta, HoldReason, LineWriter, QuotaWindow, Reporter, RunEvent, Snapshot, Waiting,
+    WindowUse, progress_state::ProgressState,
 };
 use crate::{
     clock::Timestamp,
@@ -27,7 +27,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// | `event` | Further fields |
 /// | --- | --- |
 /// | `started` | `subjects`: how many in all, and in each state |
-/// | `progress` | `subjects`; `calls` completed in this run, `in_flight`, `width` (the most in flight), `calls_per_second` while nothing holds, `finish_at` or null if that is not foreseeable; `windows`: `window`, `used`, `limit` of each; `waiting` or null: `reason` (`pace`, `window`, `block`, `width`, `retry`, `token`, `ticket`, `outage`), `window` or null, `text`, `until` or null |
+/// | `progress` | `subjects`; `calls` completed in this run, `in_flight`, `width` (the most in flight), `calls_per_second` while nothing holds, `finish_at` or null if that is not foreseeable; `windows`: `window`, `used`, `limit` of each; `waiting` or null: `reason` (`pace`, `window`, `block`, `width`, `retry`, `token`, `ticket`, `outage`, `paused`), `window` or null, `text`, `until` or null |
 /// | `outlook` | `finish_at` or null |
 /// | `token_fetched`, `unblocked`, `reached_again`, `ticket_dead`, `second_try` | |
 /// | `blocked` | `limit` (`minute`, `hour`, `day`, `month`), `until`; `elsewhere`: the ledger is far below every limit |
@@ -36,6 +36,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// | `unreachable` | the service is out of order or cannot be reached: `failure`, `since`, `until` |
 /// | `clock_differs` | by how many `seconds` the wall clock differs from the API's, whether it is `ahead`, and the API's: `remote` |
 /// | `draining` | `in_flight` |
+/// | `asked` | an operator asked something by `idferry pause`, `throttle` or `stop`: `wish` (`pause`, `rate` a minute, `concurrency`, `stop`), `number` or null, `by` (`user@host`), `pid`, `since` |
+/// | `withdrawn` | `wish` |
 /// | `message` | `text`: a line for people |
 /// | `ended` | the last one: all that the summary says, see `report/json/ended.rs` |
 ///
@@ -147,6 +149,8 @@ impl Reporter for Json {
                 in_flight: *in_flight,
             },
             RunEvent::RetryPassStarted => JsonEvent::RetryPassStarted,
+            RunEvent::Asked(asked) => JsonEvent::asked(asked),
+            RunEvent::Withdrawn(wish) => JsonEvent::Withdrawn { wish: wish.code() },
         };
         self.write(event);
     }
@@ -226,6 +230,16 @@ enum JsonEvent {
     },
     #[serde(rename = "second_try")]
     RetryPassStarted,
+    Asked {
+        wish: &'static str,
+        number: Option<u64>,
+        by: String,
+        pid: u32,
+        since: String,
+    },
+    Withdrawn {
+        wish: &'static str,
+    },
     Message {
         text: String,
     },
@@ -243,6 +257,16 @@ impl JsonEvent {
             finish_at: state.finish().map(Timestamp::rfc3339),
             windows: snapshot.windows.iter().map(WindowJson::of).collect(),
             waiting: snapshot.hold.as_ref().map(WaitJson::of),
+        }
+    }
+
+    fn asked(asked: &Asked) -> Self {
+        Self::Asked {
+            wish: asked.wish.code(),
+            number: asked.wish.number(),
+            by: asked.by.clone(),
+            pid: asked.pid,
+            since: asked.at.rfc3339(),
         }
     }
 }

@@ -19,8 +19,8 @@ use std::{fmt, io::Write, time::Duration};
 
 // What events are made of; the files below take it from here.
 use crate::runner::event::{
-    Entry, Failure, ForecastInput, HoldReason, LockoutLevel, NoConnection, QuotaWindow, RunEvent,
-    Snapshot, Waiting, WindowUse,
+    Asked, Entry, Failure, ForecastInput, HoldReason, LockoutLevel, NoConnection, QuotaWindow,
+    RunEvent, Snapshot, Waiting, WindowUse, Wish,
 };
 
 mod bar;

@@ -12,6 +12,10 @@ const WORDS: usize = 400;
 pub(super) const CHECK_SECRET: &str = "check that the secret is that of the upstream app \
     (上游应用) shared with the downstream corps, and that WECOM_CORP_ID is the upstream corp's";
 
+/// After the job file was deleted, moved or replaced.
+pub(super) const PUT_BACK: &str = "put it back before you run again: without it every subject is \
+    asked again, and every call counted twice";
+
 /// After the breaker tripped.
 pub(super) const CHECK_INPUT: &str = "the input is probably not what it should be: see the \
     refusals above, and check that unionid and openid of a line belong to one person and one mini \

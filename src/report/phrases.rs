@@ -1,8 +1,8 @@
 //! The sentences: one for each event, reason to stop and import.
 
 use super::{
-    Entry, Failure, HoldReason, LockoutLevel, QuotaWindow, RunEvent, Snapshot, Waiting, WindowUse,
-    next_steps, style::printable,
+    Asked, Entry, Failure, HoldReason, LockoutLevel, QuotaWindow, RunEvent, Snapshot, Waiting,
+    WindowUse, Wish, next_steps, style::printable,
 };
 use crate::{
     clock::Timestamp,
@@ -21,6 +21,9 @@ const WORTH_SHOWING: f64 = 0.5;
 
 /// How to resume, as a clause.
 pub(crate) const RESUME: &str = "re-run the same command to resume";
+
+/// The end of a pause.
+pub(super) const RESUMES_BY_COMMAND: &str = "`idferry resume` goes on";
 
 const TOKENS_REFUSED: &str =
     "Halted: the API issues access tokens and then refuses every one of them.";
@@ -80,6 +83,8 @@ pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<Strin
         RunEvent::ClockDiffers(clock) => clock_differs(clock),
         RunEvent::Draining { in_flight } => draining(*in_flight),
         RunEvent::RetryPassStarted => "retrying the parked subjects".into(),
+        RunEvent::Asked(asked) => wish(asked, now),
+        RunEvent::Withdrawn(wish) => withdrawn(*wish).into(),
     };
     Some(sentence)
 }
@@ -92,6 +97,38 @@ fn clock_differs(clock: &ClockDifference) -> String {
         "this machine's clock is {by} {side} the API's: times shown here are wrong by that, and the \
          quota is counted by the API's clock; set it by NTP"
     )
+}
+
+/// `alice@host (pid 7) asked at 12:03:10: pause, nothing is sent until idferry resume`
+pub(super) fn wish(asked: &Asked, now: Option<Timestamp>) -> String {
+    let at = now.map_or_else(|| asked.at.to_string(), |now| moment(asked.at, now));
+    let asker = asker(&asked.by, asked.pid);
+    format!("{asker} asked at {at}: {}", wish_meaning(asked.wish))
+}
+
+/// `alice@host (pid 7)`
+pub(super) fn asker(by: &str, pid: u32) -> String {
+    format!("{by} (pid {pid})")
+}
+
+pub(super) fn wish_meaning(wish: Wish) -> String {
+    match wish {
+        Wish::Pause => "pause, nothing is sent until `idferry resume`".into(),
+        Wish::Rate(calls) => format!("at most {} a minute", counted(calls, "call")),
+        Wish::Concurrency(calls) => {
+            format!("at most {} in flight", counted(u64::from(calls), "call"))
+        }
+        Wish::Stop => "stop".into(),
+    }
+}
+
+const fn withdrawn(wish: Wish) -> &'static str {
+    match wish {
+        Wish::Pause => "the pause is over",
+        Wish::Rate(_) => "the rate is no longer throttled",
+        Wish::Concurrency(_) => "the number of calls in flight is no longer throttled",
+        Wish::Stop => "the stop is withdrawn",
+    }
 }
 
 /// The sentence of a stop: no new calls, those in flight are awaited.
@@ -109,7 +146,10 @@ pub(super) fn lockout(level: LockoutLevel) -> String {
 /// `waiting: business.hour is used up, resumes at 12:41:02 (in 30 min 31 s)`, with `between`
 /// instead of the comma.
 pub(super) fn waiting(wait: &Waiting, now: Timestamp, between: &str) -> String {
-    let end = wait_end(wait.until.map(|until| moment_and_wait(until, now)));
+    let end = match wait.reason {
+        HoldReason::Paused(_) => RESUMES_BY_COMMAND.to_owned(),
+        _ => wait_end(wait.until.map(|until| moment_and_wait(until, now))),
+    };
     format!("waiting: {}{between}{end}", wait.reason)
 }
 
@@ -190,18 +230,21 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
         }
         StopReason::Budget => stopped("the budget of calls is used up".into(), RESUME.into()),
         StopReason::Time => stopped("the time is up".into(), RESUME.into()),
+        StopReason::Asked(by) => stopped(
+            format!("{} asked for it", asker(&by.by, by.pid)),
+            RESUME.into(),
+        ),
         StopReason::Interrupted => words(
             format!("Interrupted: every answer is saved, {left}."),
             vec![RESUME.into()],
         ),
-        StopReason::Unreachable(failure) => StopWords {
-            headline: format!("Stopped: {}, {left}.", unreachable(failure)),
-            next: then_resume(vec![next_steps::unreachable(failure, context.address)]),
-        },
-        StopReason::NotTheApi(failure) => StopWords {
-            headline: format!("Halted: {}, {left}.", unreachable(failure)),
-            next: then_resume(vec![next_steps::unreachable(failure, context.address)]),
-        },
+        reason @ (StopReason::Unreachable(failure) | StopReason::NotTheApi(failure)) => {
+            let passes = matches!(reason, StopReason::Unreachable(_));
+            let verb = if passes { "Stopped" } else { "Halted" };
+            let next = vec![next_steps::unreachable(failure, context.address)];
+            let headline = format!("{verb}: {}, {left}.", unreachable(failure));
+            words(headline, then_resume(next))
+        }
         StopReason::Refused(refusal) => words(
             format!("Halted: {}.", refused(refusal)),
             then_resume(next_steps::after_refusal(refusal)),
@@ -210,24 +253,20 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
             headline: TOKENS_REFUSED.into(),
             next: then_resume(vec![next_steps::CHECK_SECRET.into()]),
         },
-        StopReason::JobFileMoved(path) => StopWords {
-            headline: format!(
+        StopReason::JobFileMoved(path) => words(
+            format!(
                 "Halted: the job file {} was deleted, moved or replaced under the run, {left}.",
                 path.display()
             ),
-            next: vec![
-                "put it back before you run again: without it every subject is asked again, and \
-                 every call counted twice"
-                    .into(),
-            ],
-        },
-        StopReason::Breaker(trip) => StopWords {
-            headline: format!("Halted: {}, {left}.", tripped(trip, context.lookup)),
-            next: vec![
+            vec![next_steps::PUT_BACK.into()],
+        ),
+        StopReason::Breaker(trip) => words(
+            format!("Halted: {}, {left}.", tripped(trip, context.lookup)),
+            vec![
                 next_steps::CHECK_INPUT.into(),
                 format!("with the input corrected, {RESUME}"),
             ],
-        },
+        ),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::{Eta, RunEvent, Snapshot, Waiting};
+use super::{Eta, HoldReason, RunEvent, Snapshot, Waiting};
 use crate::{
     clock::Timestamp,
     model::{State, Tally},
@@ -121,7 +121,9 @@ impl ProgressState {
     }
 }
 
-/// Whether a wait lasts at least `span` from `now`; one whose end is not known does not.
+/// Whether a wait lasts at least `span` from `now`; one whose end is not known does not, but for a
+/// pause.
 pub(super) fn lasts(hold: &Waiting, now: Timestamp, span: Duration) -> bool {
-    hold.until.is_some_and(|until| until.since(now) >= span)
+    let is_pause = matches!(hold.reason, HoldReason::Paused(_));
+    is_pause || hold.until.is_some_and(|until| until.since(now) >= span)
 }

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::{phrases, style::folded};
+use super::{Wish, phrases, style::folded};
 use crate::{
     clock::Timestamp,
     format::{about, count, counted, date, duration, moment, moment_and_wait, share, time_of_day},
     job::{
         Exit,
-        status::{LockoutStatus, RunState, RunSummary, Status},
+        status::{LockoutStatus, RunState, RunSummary, Status, WishStatus},
     },
     model::State,
 };
@@ -22,6 +22,11 @@ pub(crate) fn render(status: &Status) -> String {
     let mut text = format!("{file} · {corp} · {date} {time} (UTC+8)\n");
     for line in folded(&activity(status), WIDTH) {
         let _ = writeln!(text, "{line}");
+    }
+    for wish in &status.wishes {
+        for line in folded(&asked(wish, status.now), WIDTH) {
+            let _ = writeln!(text, "{line}");
+        }
     }
     states(&mut text, status);
     quota(&mut text, status);
@@ -67,6 +72,12 @@ fn process(run: &RunSummary, now: Timestamp) -> String {
 }
 
 fn wait(status: &Status) -> String {
+    let mut wishes = status.wishes.iter();
+    if let Some(pause) = wishes.find(|wish| wish.wish == Wish::Pause) {
+        let (since, by) = (moment(pause.since, status.now), &pause.by);
+        let (pid, end) = (pause.pid, phrases::RESUMES_BY_COMMAND);
+        return format!("paused at {since} by {by} (pid {pid}), {end}");
+    }
     let Some(wait) = &status.waiting else {
         return String::new();
     };
@@ -78,6 +89,13 @@ fn wait(status: &Status) -> String {
         }
     });
     format!("{}, {}", wait.reason, phrases::wait_end(until))
+}
+
+/// What an operator asks, with a full stop.
+fn asked(wish: &WishStatus, now: Timestamp) -> String {
+    let asker = phrases::asker(&wish.by, wish.pid);
+    let (at, what) = (moment(wish.since, now), phrases::wish_meaning(wish.wish));
+    format!("{asker} asked at {at}: {what}.")
 }
 
 fn states(text: &mut String, status: &Status) {

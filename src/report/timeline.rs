@@ -64,7 +64,9 @@ impl Reporter for Timeline {
             | RunEvent::LimitLearnt { .. }
             | RunEvent::LockoutEnded
             | RunEvent::TicketRejected
-            | RunEvent::RetryPassStarted => self.note(event),
+            | RunEvent::RetryPassStarted
+            | RunEvent::Asked(_)
+            | RunEvent::Withdrawn(_) => self.note(event),
             _ => {}
         }
     }

@@ -11,6 +11,7 @@ pub use crate::{
     gate::WindowUse,
     model::{Failure, NoConnection, QuotaWindow},
     quota::{ForecastInput, HoldReason, LockoutLevel, Trouble},
+    store::{Asked, Wish, Wishes},
     wecom::errcode::Entry,
 };
 
@@ -73,6 +74,10 @@ pub enum RunEvent {
     },
     /// Subjects parked after their attempts are asked once more.
     RetryPassStarted,
+    /// An operator asked something of the run from elsewhere.
+    Asked(Asked),
+    /// What an operator asked is withdrawn.
+    Withdrawn(Wish),
 }
 
 /// How far the wall clock is from the API's.
@@ -133,6 +138,8 @@ pub enum StopReason {
     NotTheApi(Failure),
     /// Interrupted by a signal; drained.
     Interrupted,
+    /// Stopped with work left: an operator asked for it from elsewhere; drained.
+    Asked(Asked),
     /// The API says that trying will not help, or that our request is wrong.
     Refused(FatalRefusal),
     /// Several fresh tokens in a row were refused by the lookup itself.

@@ -127,7 +127,7 @@ impl<'s> ProgressReports<'s> {
             // are read a moment apart.
             Some(reported) if is_short || near(reported.until, until) => Some(reported),
             // The first probe of an outage may hang.
-            None if is_short && !is_outage => None,
+            None if is_short && !is_outage && !matches!(reason, HoldReason::Paused(_)) => None,
             _ => Some(Waiting { reason, until }),
         }
     }

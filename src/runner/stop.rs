@@ -22,7 +22,7 @@ impl Stop {
     }
 
     /// Returns once a stop was requested.
-    pub(super) async fn requested(&self) {
+    pub(crate) async fn requested(&self) {
         while !self.asked.load(Relaxed) {
             self.notify.notified().await;
         }

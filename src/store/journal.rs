@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::error::Result;
+use super::{error::Result, wishes};
 use crate::{clock::Timestamp, quota::WriterId};
 
 /// The number of a run.
@@ -59,8 +59,10 @@ impl<'s> Journal<'s> {
         Self { db }
     }
 
-    /// Adds a run of this process that obeys `quota`, which is JSON.
+    /// Adds a run of this process that obeys `quota`, which is JSON. That an earlier run was asked to
+    /// stop is forgotten.
     pub fn begin_run(&self, command: &str, quota: &str, now: Timestamp) -> Result<RunId> {
+        wishes::withdraw(self.db, &["stop"])?;
         let (writer, pid) = (WriterId::random(), std::process::id());
         let run = self.db.query_row(
             "INSERT INTO runs (writer, command, pid, started_at, seen_at, quota)

@@ -46,6 +46,7 @@ mod schema;
 mod scratch;
 mod sqlite_file;
 mod tally;
+mod wishes;
 
 use std::path::Path;
 
@@ -63,6 +64,7 @@ pub use reader::{Reader, SourceStatus, SubjectRecord};
 pub use rejects::Reject;
 pub use schema::OpeningNote;
 pub(crate) use sqlite_file::{HeldFile, SqliteFormat};
+pub use wishes::{Asked, Wish, Wishes};
 
 use self::{corps::Corps, import::JobParts, local_disk::has_log};
 use crate::{
@@ -212,6 +214,11 @@ impl Store {
     /// Returns the record of runs and result files.
     pub const fn journal(&self) -> Journal<'_> {
         Journal::of(&self.db)
+    }
+
+    /// Returns what operators ask of the run.
+    pub fn wishes(&self) -> Result<Wishes> {
+        wishes::load(&self.db)
     }
 
     /// Returns what every run of this job has charged.

@@ -15,6 +15,7 @@ use super::{
     rejects::{self, Reject},
     schema, scratch, sqlite_file,
     tally::load_tally,
+    wishes::{self, Asked, Wishes},
 };
 use crate::{
     clock::Timestamp,
@@ -143,22 +144,42 @@ impl<'s> Reader<'s> {
         done
     }
 
-    /// Records files of this job by path and mark: an empty mark before it is written, its own
-    /// afterwards. The one thing that a reader writes; it leaves no log where there was none.
-    pub(crate) fn record_outputs(&self, files: &[(String, String)]) -> Result<()> {
+    /// Writes beside the process that holds the file, and leaves no log where there was none.
+    fn writing_beside<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let had_log = sqlite_file::keeps_log(&self.db);
-        self.writing(|db| {
+        let done = self.writing(work)?;
+        if !had_log {
+            let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+            self.writing(|db| Ok(db.query_row(checkpoint, [], |_| Ok(()))?))?;
+        }
+        Ok(done)
+    }
+
+    /// Records files of this job by path and mark: an empty mark before it is written, its own
+    /// afterwards. These and the wishes are all that a reader writes.
+    pub(crate) fn record_outputs(&self, files: &[(String, String)]) -> Result<()> {
+        self.writing_beside(|db| {
             let transaction = db.unchecked_transaction()?;
             for (path, mark) in files {
                 Journal::of(db).record_output(path, mark)?;
             }
             Ok(transaction.commit()?)
-        })?;
-        if !had_log {
-            let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
-            self.writing(|db| Ok(db.query_row(checkpoint, [], |_| Ok(()))?))?;
-        }
-        Ok(())
+        })
+    }
+
+    /// Asks something of the run that holds the file, or of the next one.
+    pub(crate) fn ask(&self, asked: &Asked) -> Result<()> {
+        self.writing_beside(|db| wishes::ask(db, asked))
+    }
+
+    /// Withdraws the wishes with these [codes](super::Wish::code). Returns how many there were.
+    pub(crate) fn withdraw(&self, codes: &[&str]) -> Result<usize> {
+        self.writing_beside(|db| wishes::withdraw(db, codes))
+    }
+
+    /// Returns what operators ask of the run.
+    pub(crate) fn wishes(&self) -> Result<Wishes> {
+        wishes::load(&self.db)
     }
 
     /// Returns the files of results and rejects that the job wrote.

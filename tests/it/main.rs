@@ -19,4 +19,5 @@ mod resume;
 mod scenario;
 mod seeds;
 mod service;
+mod steering;
 mod ticket;

@@ -11,7 +11,7 @@ use crate::{
     model::{QuotaWindow, State, Tally, WindowKind},
     quota::LockoutLevel,
     runner::event::WindowUse,
-    store::{Reader, RunStatus},
+    store::{Asked, Reader, RunStatus, Wish},
 };
 
 mod quota;
@@ -33,6 +33,8 @@ pub struct Status {
     pub run: Option<RunSummary>,
     /// Why it waits, if it does.
     pub waiting: Option<WaitStatus>,
+    /// What operators ask of this run and of later ones.
+    pub wishes: Vec<WishStatus>,
     /// The lockout by the API (45009), which outlasts the run that met it.
     pub block: Option<LockoutStatus>,
     /// How many subjects are in each state.
@@ -104,6 +106,23 @@ pub struct WaitStatus {
     pub until: Option<Timestamp>,
 }
 
+/// What an operator asks by `idferry pause`, `throttle` or `stop`.
+#[derive(Debug, Serialize)]
+pub struct WishStatus {
+    /// What: `pause`, `rate`, `concurrency` or `stop`.
+    #[serde(serialize_with = "wish_code")]
+    pub wish: Wish,
+    /// Calls a minute, or in flight.
+    pub number: Option<u64>,
+    /// Who, as `user@host`.
+    pub by: String,
+    /// The process by which.
+    pub pid: u32,
+    /// Since when.
+    #[serde(serialize_with = "rfc3339")]
+    pub since: Timestamp,
+}
+
 /// A lockout by the API (45009).
 #[derive(Debug, Serialize)]
 pub struct LockoutStatus {
@@ -159,6 +178,7 @@ impl Status {
             running,
             run: run.map(RunSummary::from),
             waiting,
+            wishes: wishes(&reader, running)?,
             block: quota.lockout().map(|(level, until)| LockoutStatus {
                 level,
                 until,
@@ -189,7 +209,7 @@ fn run_state(run: Option<&RunStatus>, running: bool, waits: bool) -> RunState {
     }
 }
 
-fn is_running(run: &RunStatus) -> bool {
+pub(super) fn is_running(run: &RunStatus) -> bool {
     // In a container pids begin anew: another process may have had the pid of this one.
     if run.ended.is_some() || run.pid == std::process::id() {
         return false;
@@ -208,6 +228,25 @@ fn waiting(run: &RunStatus) -> Option<WaitStatus> {
         reason: run.progress.hold.clone()?,
         until: run.progress.hold_until,
     })
+}
+
+/// The wishes in force; that a run which is gone was to stop is none.
+fn wishes(reader: &Reader<'_>, running: bool) -> Result<Vec<WishStatus>, Error> {
+    let wishes = reader.wishes()?.0.into_iter();
+    let in_force = wishes.filter(|asked| running || asked.wish != Wish::Stop);
+    Ok(in_force.map(WishStatus::from).collect())
+}
+
+impl From<Asked> for WishStatus {
+    fn from(asked: Asked) -> Self {
+        Self {
+            wish: asked.wish,
+            number: asked.wish.number(),
+            by: asked.by,
+            pid: asked.pid,
+            since: asked.at,
+        }
+    }
 }
 
 impl From<WindowUse> for WindowStatus {
@@ -257,6 +296,10 @@ fn kind_name<S: Serializer>(kind: &WindowKind, serializer: S) -> Result<S::Ok, S
 
 fn window_name<S: Serializer>(window: &QuotaWindow, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(window.name())
+}
+
+fn wish_code<S: Serializer>(wish: &Wish, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(wish.code())
 }
 
 fn level_code<S: Serializer>(level: &LockoutLevel, serializer: S) -> Result<S::Ok, S::Error> {

@@ -15,7 +15,7 @@ use crate::{
 /// | field | |
 /// | --- | --- |
 /// | `event`, `at` | `ended`, and when |
-/// | `ending` | `finished`, `quota`, `budget`, `time`, `unreachable`, `interrupted`, `refused`, `tokens_refused`, `breaker` |
+/// | `ending` | `finished`, `quota`, `budget`, `time`, `unreachable`, `interrupted`, `asked`, `refused`, `tokens_refused`, `breaker` |
 /// | `exit_code` | what the process exits with |
 /// | `text` | the headline |
 /// | `subjects`, `calls`, `seconds`, `windows` | as in `progress`; how long it took |

@@ -25,8 +25,11 @@ impl Runner<'_> {
                 return Ok(DispatchOutcome::Wait(None));
             }
             let now = self.clock.now();
-            match self.queue.next_due(self.job.store, now)? {
+            let due = self.queue.next_due(self.job.store, now)?;
+            let paused = self.stopping.wishes.hold();
+            match due {
                 None => return Ok(DispatchOutcome::Wait(None)),
+                Some(_) if paused.is_some() => return Ok(DispatchOutcome::Wait(paused)),
                 Some(due) if due > now && !self.health.is_out_of_order() => {
                     return Ok(DispatchOutcome::Wait(Some(Hold {
                         until: Some(due),
@@ -170,7 +173,7 @@ impl Runner<'_> {
     }
 
     /// Whether anything is left to ask beside what is in flight or has just been answered.
-    fn has_work_left(&mut self) -> Result<bool> {
+    pub(super) fn has_work_left(&mut self) -> Result<bool> {
         if self.queue.is_first_pass() {
             let queued = self.job.store.tally().of(State::Queued);
             let asked = self.calls.lookups() + self.pending.answers();

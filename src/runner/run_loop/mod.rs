@@ -3,10 +3,11 @@
 mod completion;
 mod dispatch;
 mod exchange;
+mod wishes;
 
 use std::time::Duration;
 
-use self::dispatch::DispatchOutcome;
+use self::{dispatch::DispatchOutcome, wishes::ObeyedWishes};
 use super::{
     OnQuota, RunOptions, Stop,
     calls::InFlightCalls,
@@ -28,7 +29,8 @@ use crate::{
     wecom::{Client, Ticket, Token, errcode},
 };
 
-/// Waits are cut to this where other processes have calls in flight that may make room.
+/// Waits are cut to this where other processes have calls in flight that may make room, or operators
+/// may ask something of the run.
 const LOOK_AT_OTHERS: Duration = Duration::from_secs(1);
 
 /// The job that is run: its file and its row in the list of runs, and the account that pays.
@@ -41,10 +43,11 @@ pub struct RunningJob<'s> {
     pub run: RunId,
 }
 
-/// When to stop, and why it does.
+/// When to stop or to pause, and why it does.
 #[derive(Default)]
 struct Stopping {
     signal: Stop,
+    wishes: ObeyedWishes,
     /// Set once no more calls are to be sent.
     reason: Option<StopReason>,
 }
@@ -128,6 +131,15 @@ impl<'s> Runner<'s> {
         self
     }
 
+    /// Obeys what operators ask by rows in the job file.
+    #[must_use]
+    pub const fn obeying_wishes(mut self, is_obeying: bool) -> Self {
+        if is_obeying {
+            self.stopping.wishes.obey(self.clock.now());
+        }
+        self
+    }
+
     /// For rehearsals: forgets everything that is not on disk after so many commits that settled
     /// something, as a killed process does.
     #[must_use]
@@ -146,6 +158,7 @@ impl<'s> Runner<'s> {
             self.clock.tick();
             self.hear_date();
             self.trial.expire(self.clock.now());
+            self.obey_wishes()?;
             self.work_off_completed()?;
             let mut want = None;
             let mut hold = None;
@@ -187,7 +200,8 @@ impl<'s> Runner<'s> {
         let until = hold.and_then(|hold| hold.until);
         let times = [until, self.pending.due(), self.clock.deadline_ahead()];
         let next = times.into_iter().flatten().min();
-        let longest = match self.gate.account().depends_on_others(now) {
+        let looks = self.stopping.wishes.are_looked_for();
+        let longest = match looks || self.gate.account().depends_on_others(now) {
             true => LOOK_AT_OTHERS,
             false => self.options.longest_sleep,
         };
@@ -302,7 +316,7 @@ impl<'s> Runner<'s> {
             self.reports
                 .report(&RunEvent::ForecastInput(Box::new(input)));
         }
-        if due.hold_changed {
+        if due.hold_changed || due.forecast {
             let progress = self.progress();
             let journal = self.job.store.journal();
             journal.save_progress(self.job.run, &progress)?;

@@ -31,5 +31,6 @@ mod signals;
 mod simulate;
 mod snapshots;
 mod status;
+mod steer;
 mod test_dir;
 mod wire;

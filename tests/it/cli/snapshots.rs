@@ -189,7 +189,8 @@ fn the_story_of_a_run() {
           "used": 3,
           "window": "business.month"
         }
-      ]
+      ],
+      "wishes": []
     }
     "#);
 }
@@ -271,6 +272,10 @@ fn help_is_short() {
       plan      Estimate how long a run takes, with and without a ticket. Sends nothing, changes nothing
       rehearse  Run against an in-memory simulator in virtual time: weeks in seconds
       status    Show what the job does, why it waits, and how much quota is left, also during a run
+      pause     Let the run of this job, or the next one, send nothing until it is resumed
+      resume    Let a paused run go on
+      throttle  Slow the run of this job down, or lift that again
+      stop      End the run of this job with work left: calls in flight are awaited
       retry     Put subjects with chosen outcomes back in the queue
       export    Write the results so far, also during a run
       quota     Show the corp's quota over all jobs and processes; note calls made elsewhere

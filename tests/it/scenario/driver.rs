@@ -242,6 +242,8 @@ fn word(event: &RunEvent) -> Option<String> {
         RunEvent::ClockDiffers(clock) => format!("clock {:?} ahead: {}", clock.by, clock.is_ahead),
         RunEvent::Draining { .. } => "draining".into(),
         RunEvent::RetryPassStarted => "second try".into(),
+        RunEvent::Asked(asked) => format!("asked: {}", asked.wish.code()),
+        RunEvent::Withdrawn(wish) => format!("withdrawn: {}", wish.code()),
     })
 }
 

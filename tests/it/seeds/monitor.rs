@@ -222,6 +222,8 @@ fn text(event: &RunEvent) -> String {
         RunEvent::ClockDiffers(clock) => write!(text, "clock {clock:?}"),
         RunEvent::Draining { in_flight } => write!(text, "draining {in_flight}"),
         RunEvent::RetryPassStarted => write!(text, "retry pass"),
+        RunEvent::Asked(asked) => write!(text, "asked {asked:?}"),
+        RunEvent::Withdrawn(wish) => write!(text, "withdrawn {wish:?}"),
     };
     written.unwrap();
     text

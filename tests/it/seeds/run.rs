@@ -159,6 +159,7 @@ fn next(
         | StopReason::NotTheApi(_)
         | StopReason::JobFileMoved(_)
         | StopReason::TokensRefused
+        | StopReason::Asked(_)
         | StopReason::Refused(_)
         | StopReason::Breaker(_) => idle(random.faults != Faults::none()),
     }
