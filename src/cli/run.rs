@@ -308,7 +308,7 @@ fn check_published(quota: &Quota) -> Result<(), Error> {
 
 /// Where calls go: the sandbox, or the address of the flag, `WECOM_BASE_URL`, the file, or the
 /// documentation.
-fn connection(
+pub(super) fn connection(
     sandbox: bool,
     flag: Option<BaseUrl>,
     file: &WecomSection,

@@ -144,14 +144,3 @@ pub fn note(
     let noted = (window.period(), calls);
     Ok(ledger.note((corp, Api::Lookup), by, noted, now)?)
 }
-
-/// Lets the next call be the probe of a lockout. Returns whether there is one.
-///
-/// # Errors
-///
-/// If the ledger cannot be written.
-pub fn probe(path: &Path, corp: &str) -> Result<bool, Error> {
-    let ledger = Ledger::open(path)?;
-    let now = ledger.resume_clock(Clock::system())?.now();
-    Ok(ledger.probe_now(corp, Api::Lookup, now)?)
-}

@@ -17,6 +17,25 @@ use crate::{
     model::{Limits, Period, QuotaWindow, WindowKind},
 };
 
+/// The limits of an account, from which those of its windows follow.
+#[derive(Debug, Clone)]
+struct AccountLimits {
+    /// The most calls that the operator allows.
+    allowed: Limits,
+    /// The remote's limits, before margin and reserve: what explains a 45009.
+    remote: Limits,
+    /// Limits of the remote that are lower than published.
+    learnt: Vec<(QuotaWindow, u64)>,
+}
+
+/// Calls in flight of other writers.
+#[derive(Debug, Clone, Copy, Default)]
+struct OthersInFlight {
+    of_corp: CallCount,
+    /// Those of other corps, which use the same IP.
+    of_other_corps: CallCount,
+}
+
 /// Every window of one API, the calls in flight and the lockout.
 ///
 /// Calls in flight count in every window of their kind for as long as they are: the remote counts
@@ -24,18 +43,11 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Account {
     windows: [SlidingWindow; QuotaWindow::COUNT],
-    /// The most calls that the operator allows.
-    allowed: Limits,
-    /// Limits of the remote that are lower than published.
-    learnt: Vec<(QuotaWindow, u64)>,
+    limits: AccountLimits,
     /// What the lockout that has just ended tells.
     observed: Option<(QuotaWindow, u64)>,
-    /// The remote's limits, before margin and reserve: what explains a 45009.
-    remote_limits: Limits,
     in_flight: CallCount,
-    others_in_flight: CallCount,
-    /// Calls in flight of other corps, which use the same IP.
-    other_corps_in_flight: CallCount,
+    others_in_flight: OthersInFlight,
     ticket_in_doubt: bool,
     /// Calls completed since the account was restored.
     completed: u64,
@@ -63,13 +75,14 @@ impl Account {
         let mut account = Self {
             windows: QuotaWindow::ALL
                 .map(|window| SlidingWindow::new(window, limits.of(window), kind)),
-            allowed: limits,
-            learnt: Vec::new(),
+            limits: AccountLimits {
+                allowed: limits,
+                remote: limits,
+                learnt: Vec::new(),
+            },
             observed: None,
-            remote_limits: limits,
             in_flight: CallCount::default(),
-            others_in_flight: CallCount::default(),
-            other_corps_in_flight: CallCount::default(),
+            others_in_flight: OthersInFlight::default(),
             ticket_in_doubt: false,
             completed: 0,
             lockout: Lockout::default(),
@@ -94,7 +107,7 @@ impl Account {
     /// Sets the remote's own limits, where the account keeps below them.
     #[must_use]
     pub const fn under(mut self, remote_limits: Limits) -> Self {
-        self.remote_limits = remote_limits;
+        self.limits.remote = remote_limits;
         self
     }
 
@@ -111,8 +124,10 @@ impl Account {
                 window.set(update.slot, update.calls);
             }
         }
-        self.others_in_flight = snapshot.others_in_flight;
-        self.other_corps_in_flight = snapshot.other_corps_in_flight;
+        self.others_in_flight = OthersInFlight {
+            of_corp: snapshot.others_in_flight,
+            of_other_corps: snapshot.other_corps_in_flight,
+        };
         self.learn(snapshot.learnt.clone());
         self.doubt_ticket(snapshot.ticket_in_doubt);
         if snapshot.lockout != self.known_lockout {
@@ -164,8 +179,8 @@ impl Account {
     /// are in flight, or another process probes a lockout.
     #[must_use]
     pub fn depends_on_others(&self, now: Timestamp) -> bool {
-        let others = self.others_in_flight.total() + self.other_corps_in_flight.total();
-        others > 0 || self.lockout.is_probed(now)
+        let others = self.others_in_flight;
+        others.of_corp.total() + others.of_other_corps.total() > 0 || self.lockout.is_probed(now)
     }
 
     /// The lockout in force, if any is.
@@ -266,9 +281,9 @@ impl Account {
     /// The calls in flight, of whomever `window` counts.
     fn in_flight_in(&self, window: QuotaWindow) -> CallCount {
         let mut all = self.in_flight;
-        all.add(self.others_in_flight);
+        all.add(self.others_in_flight.of_corp);
         if window.is_of_ip() {
-            all.add(self.other_corps_in_flight);
+            all.add(self.others_in_flight.of_other_corps);
         }
         all
     }

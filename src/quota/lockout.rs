@@ -65,6 +65,17 @@ impl LockoutLevel {
         }
     }
 
+    /// The period of the limit that it is taken for; `None` without a lockout.
+    pub(super) const fn period(self) -> Option<Period> {
+        match self {
+            Self::Clear => None,
+            Self::Minute => Some(Period::Minute),
+            Self::Hour => Some(Period::Hour),
+            Self::Day => Some(Period::Day),
+            Self::Month => Some(Period::Month),
+        }
+    }
+
     const fn next(self) -> Self {
         match self {
             Self::Clear => Self::Minute,

@@ -1,7 +1,7 @@
 //! What refusals tell of the remote's limits.
 
-use super::{CallKind, LockoutLevel};
-use crate::model::{Limits, QuotaWindow};
+use super::CallKind;
+use crate::model::{Limits, Period, QuotaWindow};
 
 /// What the account held when the first call of a lockout was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,49 +24,55 @@ impl RefusedAt {
             with_ticket,
             ..Self::default()
         };
-        let mut count = |level| held.window(level).map_or(0, &mut used);
-        let (minute, hour) = (count(LockoutLevel::Minute), count(LockoutLevel::Hour));
-        let day = count(LockoutLevel::Day);
+        let mut count = |period| held.window(period).map_or(0, &mut used);
+        let (minute, hour) = (count(Period::Minute), count(Period::Hour));
+        let day = count(Period::Day);
         (held.minute, held.hour, held.day) = (minute, hour, day);
         held
     }
 
-    /// The narrowest window that a lockout of `level` may be of.
-    const fn window(&self, level: LockoutLevel) -> Option<QuotaWindow> {
-        match level {
-            LockoutLevel::Minute => Some(QuotaWindow::BasicMinute),
-            LockoutLevel::Hour if self.with_ticket => Some(QuotaWindow::BasicHour),
-            LockoutLevel::Hour => Some(QuotaWindow::BusinessHour),
-            LockoutLevel::Day if !self.with_ticket => Some(QuotaWindow::BusinessDay),
+    /// The narrowest window of `period` that counts such a call; `None` for a month, which no lockout
+    /// is first taken for.
+    const fn window(&self, period: Period) -> Option<QuotaWindow> {
+        match period {
+            Period::Minute => Some(QuotaWindow::BasicMinute),
+            Period::Hour if self.with_ticket => Some(QuotaWindow::BasicHour),
+            Period::Hour => Some(QuotaWindow::BusinessHour),
+            Period::Day if !self.with_ticket => Some(QuotaWindow::BusinessDay),
             _ => None,
         }
     }
 
-    const fn calls(&self, level: LockoutLevel) -> u64 {
-        match level {
-            LockoutLevel::Minute => self.minute,
-            LockoutLevel::Hour => self.hour,
-            LockoutLevel::Day => self.day,
-            LockoutLevel::Clear | LockoutLevel::Month => 0,
+    const fn calls(&self, period: Period) -> u64 {
+        match period {
+            Period::Minute => self.minute,
+            Period::Hour => self.hour,
+            Period::Day => self.day,
+            Period::Month => 0,
         }
     }
 
     /// Whether the account held less than half of each of `limits`: it does not explain the refusal.
     #[must_use]
     pub fn is_far_below(&self, limits: &Limits) -> bool {
-        let levels = [LockoutLevel::Minute, LockoutLevel::Hour, LockoutLevel::Day];
-        levels.into_iter().all(|level| {
-            let limit = self.window(level).and_then(|window| limits.of(window));
-            limit.is_none_or(|limit| self.calls(level) < limit / 2)
+        let periods = [Period::Minute, Period::Hour, Period::Day];
+        periods.into_iter().all(|period| {
+            let limit = self.window(period).and_then(|window| limits.of(window));
+            limit.is_none_or(|limit| self.calls(period) < limit / 2)
         })
     }
 
-    /// Returns what a lockout that ended at `level` tells: which window was crossed, and at how many
+    /// Returns what a lockout tells that lasted for `period`: which window was crossed, and at how many
     /// calls. `None` if that was near the window's limit.
     #[must_use]
-    pub fn observation(&self, level: LockoutLevel, limits: &Limits) -> Option<(QuotaWindow, u64)> {
-        let window = self.window(level)?;
-        let calls = self.calls(level);
+    pub fn observation(
+        &self,
+        period: Option<Period>,
+        limits: &Limits,
+    ) -> Option<(QuotaWindow, u64)> {
+        let period = period?;
+        let window = self.window(period)?;
+        let calls = self.calls(period);
         let is_near = |limit: u64| calls >= limit - limit / 20;
         (calls > 0 && !limits.of(window).is_some_and(is_near)).then_some((window, calls))
     }
@@ -94,7 +100,7 @@ mod tests {
         assert!(held(49, 499).is_far_below(&limits));
         assert!(!held(50, 499).is_far_below(&limits));
         assert!(!held(0, 500).is_far_below(&limits));
-        let hour = |hour| held(9, hour).observation(LockoutLevel::Hour, &limits);
+        let hour = |hour| held(9, hour).observation(Some(Period::Hour), &limits);
         assert_eq!(hour(500), Some((QuotaWindow::BusinessHour, 500)));
         assert_eq!(hour(950), None);
         assert_eq!(hour(0), None);

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     model::{State, Tally},
+    runner::event::ClockDifference,
 };
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -140,11 +141,7 @@ impl Reporter for Json {
             },
             RunEvent::Reconnected => JsonEvent::Reconnected,
             RunEvent::TicketRejected => JsonEvent::TicketRejected,
-            RunEvent::ClockDiffers(clock) => JsonEvent::ClockDiffers {
-                seconds: clock.by.as_secs(),
-                ahead: clock.is_ahead,
-                remote: clock.remote.rfc3339(),
-            },
+            RunEvent::ClockDiffers(clock) => JsonEvent::clock(clock),
             RunEvent::Draining { in_flight } => JsonEvent::Draining {
                 in_flight: *in_flight,
             },
@@ -246,6 +243,14 @@ enum JsonEvent {
 }
 
 impl JsonEvent {
+    fn clock(clock: &ClockDifference) -> Self {
+        Self::ClockDiffers {
+            seconds: clock.by.as_secs(),
+            ahead: clock.is_ahead,
+            remote: clock.remote.rfc3339(),
+        }
+    }
+
     fn progress(snapshot: &Snapshot, state: &ProgressState) -> Self {
         let per_second = state.per_second();
         Self::Progress {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::phrases;
 use crate::{
     format::{count, counted},
-    job::quota::AccountStatus,
+    job::{Exit, Probed, quota::AccountStatus},
 };
 
 /// The accounts as text.
@@ -56,4 +56,17 @@ fn account(account: &AccountStatus) -> String {
         let _ = writeln!(text, ", last at {}", user.seen_at);
     }
     text
+}
+
+/// What a probe found, and what the command exits with.
+pub(crate) fn probed(probed: &Probed) -> (String, Exit) {
+    match probed {
+        Probed::NotLockedOut => ("it is not locked out, nothing was sent".into(), Exit::Done),
+        Probed::Over(reply) => (format!("{reply}: the lockout is over"), Exit::Done),
+        Probed::Refused(level, until) => {
+            let words = format!("{}: one probe at {until}", phrases::lockout(*level));
+            (words, Exit::WorkLeft)
+        }
+        Probed::Unknown(reply) => (format!("{reply}: the lockout stands"), Exit::WorkLeft),
+    }
 }

@@ -83,7 +83,7 @@ pub enum RunEvent {
 /// How far the wall clock is from the API's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockDifference {
-    /// By how much, in whole seconds.
+    /// By how much, in whole minutes.
     pub by: Duration,
     /// Whether the wall clock is the one ahead.
     pub is_ahead: bool,

@@ -63,7 +63,7 @@ impl<'s> ProgressReports<'s> {
         let by = Duration::from_millis(ahead_millis.unsigned_abs());
         if by > DIFFERS && !std::mem::replace(&mut self.is_clock_told, true) {
             self.report(&RunEvent::ClockDiffers(ClockDifference {
-                by: Duration::from_secs(by.as_secs()),
+                by: Duration::from_secs((by.as_secs() + 30) / 60 * 60),
                 is_ahead: ahead_millis > 0,
                 remote,
             }));

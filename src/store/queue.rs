@@ -133,7 +133,8 @@ fn list(numbers: &[i64]) -> String {
     numbers.join(", ")
 }
 
-fn subject(row: &Row<'_>) -> rusqlite::Result<Subject> {
+/// The subject of a row of id, unionid, openid and corpid.
+pub(super) fn subject(row: &Row<'_>) -> rusqlite::Result<Subject> {
     Ok(Subject {
         id: SubjectId(row.get(0)?),
         unionid: row.get(1)?,

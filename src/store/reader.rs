@@ -3,7 +3,7 @@
 use std::{ops::Deref, path::Path};
 
 use rusqlite::{
-    Connection, Rows,
+    Connection, OptionalExtension, Rows,
     types::{ToSqlOutput, ValueRef},
 };
 
@@ -12,6 +12,7 @@ use super::{
     error::{Result, StoreError},
     import::{self, TrialImport},
     journal::{Journal, RunStatus, WrittenFile},
+    queue,
     rejects::{self, Reject},
     schema, scratch, sqlite_file,
     tally::load_tally,
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    model::{Link, State, Tally},
+    model::{Link, State, Subject, Tally},
     quota::WriterCounters,
 };
 
@@ -200,6 +201,18 @@ impl<'s> Reader<'s> {
     /// Returns the latest run; `None` if there was none.
     pub(crate) fn latest_run(&self) -> Result<Option<RunStatus>> {
         Journal::of(&self.db).latest_run()
+    }
+
+    /// Returns a subject to try a call with: one that was answered, or else one that is queued.
+    pub(crate) fn subject_to_ask(&self) -> Result<Option<Subject>> {
+        const ANSWERED: &str = "SELECT s.id, unionid, openid, corpid FROM outcomes o
+            JOIN subjects s ON s.id = o.subject LEFT JOIN corps c ON c.id = corp
+            WHERE errcode = 0 LIMIT 1";
+        const QUEUED: &str = "SELECT s.id, unionid, openid, corpid FROM subjects s
+            LEFT JOIN corps c ON c.id = corp
+            WHERE NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.subject = s.id) LIMIT 1";
+        let find = |sql| self.db.query_row(sql, [], queue::subject).optional();
+        Ok(find(ANSWERED)?.map_or_else(|| find(QUEUED), |subject| Ok(Some(subject)))?)
     }
 
     /// Returns the corp that the file is bound to.

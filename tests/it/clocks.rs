@@ -110,7 +110,7 @@ fn clock_eight_hours_ahead_at_boot_opens_nothing_early() {
     assert_eq!(scenario.sent(), 40, "the hour is still full");
     assert_eq!(result.times("clock 28800s ahead: true"), 1, "told once");
     // In the same boot, and after another, the remote's clock opens it.
-    scenario.idle(secs(3000));
+    scenario.idle(secs(3100));
     scenario.run();
     assert_eq!(scenario.sent(), 80);
     scenario.reboot(-8 * H);
@@ -135,7 +135,8 @@ fn clock_a_day_behind_at_boot_holds_nothing_back() {
 
 #[test]
 fn run_gives_signs_of_life_in_an_outage() {
-    let scenario = Scenario::new(50).remote(|remote| remote.set_down(true));
+    let scenario = Scenario::new(300).limits("none,basic.minute=60");
+    let scenario = scenario.after(secs(60), |remote, _| remote.set_down(true));
     let path = scenario.folder().join("idferry.ledger.db");
     let seen = std::rc::Rc::new(std::cell::Cell::new(0));
     let noted = std::rc::Rc::clone(&seen);

