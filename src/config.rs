@@ -31,6 +31,8 @@ pub(crate) struct ConfigFile {
     pub(crate) wecom: WecomSection,
     /// What `run` would take as flags.
     pub(crate) run: RunSection,
+    /// `--contract`: a table of measure to the rest of its rule.
+    pub(crate) contract: BTreeMap<String, String>,
 }
 
 /// `[wecom]`

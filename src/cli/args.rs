@@ -8,7 +8,8 @@ use std::{
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::values::{
-    duration, environment, in_file, or_file, share, share_or_file, time_of_day, window_limit,
+    ReadFlags, duration, environment, in_file, or_file, share, share_or_file, time_of_day,
+    window_limit,
 };
 use crate::{
     clock::Timestamp,
@@ -153,7 +154,7 @@ pub(super) struct FileFlags {
 /// What to read, and how.
 #[derive(Args)]
 pub(super) struct Inputs {
-    /// CSV files (.gz and .zst too); - is standard input. Without any, a run resumes the queue.
+    /// CSV files (.gz and .zst too) and Excel workbooks (.xlsx); - is standard input. Without any, a run resumes the queue.
     #[arg(value_name = "INPUT")]
     inputs: Vec<std::ffi::OsString>,
     /// Header names of the columns, such as unionid=会员unionid,openid=小程序openid.
@@ -165,6 +166,9 @@ pub(super) struct Inputs {
     /// , ; tab or | [default: detected].
     #[arg(long, value_parser = parse_delimiter)]
     delimiter: Option<u8>,
+    /// The sheet of a workbook [default: the first].
+    #[arg(long, value_name = "NAME")]
+    sheet: Option<String>,
     /// Look in this downstream corp only.
     #[arg(long, value_name = "ID")]
     corpid: Option<String>,
@@ -177,17 +181,14 @@ impl Inputs {
     }
 
     pub(super) fn options(&self, file: &RunSection) -> Result<ReadOptions, Error> {
-        let delimiter = file.delimiter.as_deref().map(parse_delimiter);
-        let delimiter = delimiter
-            .transpose()
-            .map_err(|why| in_file("delimiter", &why))?;
-        Ok(ReadOptions {
-            columns: or_file(self.columns.clone(), file.columns.as_ref(), "columns")?
-                .unwrap_or_default(),
-            encoding: or_file(self.encoding, file.encoding.as_ref(), "encoding")?,
-            delimiter: self.delimiter.or(delimiter),
-            corpid: self.corpid.clone().or_else(|| file.corpid.clone()),
-        })
+        let flags = ReadFlags {
+            columns: self.columns.clone(),
+            encoding: self.encoding,
+            delimiter: self.delimiter,
+            corpid: self.corpid.clone(),
+            sheet: self.sheet.clone(),
+        };
+        flags.options(file)
     }
 }
 

@@ -4,10 +4,18 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::{args::StateFile, console::say, outputs, signals::Signals, values::outcome};
+use super::{
+    args::StateFile,
+    console::say,
+    outputs,
+    signals::Signals,
+    values::{ReadFlags, outcome},
+};
 use crate::{
-    export::{Filter, Format, Target, file_stem},
-    format::counted,
+    config::RunSection,
+    export::{Filter, Format, JoinStats, JoinedInput, Target, file_stem},
+    format::{count, counted},
+    intake::{Columns, Encoding, Input, parse_delimiter},
     job::{Error, Exit, HandOver, OutputGuard, default_manifest, stem},
     model::State,
     store::Reader,
@@ -28,7 +36,7 @@ pub(super) struct Args {
     /// Only subjects with this outcome: queued, linked, unlinked, rejected or parked (repeatable).
     #[arg(long = "outcome", value_name = "OUTCOME", value_parser = outcome)]
     outcomes: Vec<State>,
-    /// Only the lines of this downstream corp.
+    /// Only the lines of this downstream corp; with --join as the run had it.
     #[arg(long, value_name = "ID")]
     corpid: Option<String>,
     /// A file for each downstream corp, named by its corpid, with its own links and nothing else.
@@ -41,11 +49,37 @@ pub(super) struct Args {
     /// with --by DIR/manifest.json].
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
+    /// Every row and column of this input, in order, with the results behind them: one line per link
+    /// [default output: INPUT's stem + .joined.csv].
+    #[arg(long, value_name = "INPUT", conflicts_with_all = ["by", "format", "outcomes"])]
+    join: Option<PathBuf>,
+    #[command(flatten)]
+    joined: JoinFlags,
     #[command(flatten)]
     state: StateFile,
     /// Use the sandbox's job file, sandbox.db.
     #[arg(long)]
     sandbox: bool,
+}
+
+/// How the input of `--join` is read, and written again.
+#[derive(clap::Args)]
+struct JoinFlags {
+    /// Header names of INPUT's columns, as for run.
+    #[arg(long, value_name = "NAME=HEADER,…", requires = "join")]
+    columns: Option<Columns>,
+    /// , ; tab or | in INPUT [default: detected].
+    #[arg(long, value_parser = parse_delimiter, requires = "join")]
+    delimiter: Option<u8>,
+    /// The sheet of INPUT, if it is a workbook [default: the first].
+    #[arg(long, value_name = "NAME", requires = "join")]
+    sheet: Option<String>,
+    /// The encoding of what is written: utf-8, gb18030, utf-16le or utf-16be [default: INPUT's].
+    #[arg(long, requires = "join")]
+    encoding: Option<Encoding>,
+    /// The encoding of INPUT [default: detected].
+    #[arg(long, value_name = "ENCODING", requires = "join")]
+    input_encoding: Option<Encoding>,
 }
 
 /// Reads a name that [`Format`] lists.
@@ -59,9 +93,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     let files = args.state.files(&file.run, args.sandbox)?;
     let reader = Reader::open(&files.job)?;
     let guard = outputs::guard(&args.state, &file, &files, args.overwrite)?;
-    match &args.dir {
-        Some(folder) => args.by_corp(&reader, guard, folder)?,
-        None => args.whole(&reader, guard)?,
+    match (&args.dir, &args.join) {
+        (Some(folder), _) => args.by_corp(&reader, guard, folder)?,
+        (None, Some(input)) => args.join(&reader, guard, input, &file.run)?,
+        (None, None) => args.whole(&reader, guard)?,
     }
     Ok(Exit::Done)
 }
@@ -111,6 +146,49 @@ impl Args {
         Ok(())
     }
 
+    fn join(
+        &self,
+        reader: &Reader<'static>,
+        mut guard: OutputGuard,
+        input: &Path,
+        file: &RunSection,
+    ) -> Result<(), Error> {
+        let input = Input::parse(input.as_os_str());
+        if input.is_stream() {
+            let why = "--join reads its input twice, which a pipe does not allow: name a file";
+            return Err(Error::usage(why));
+        }
+        let flags = ReadFlags {
+            columns: self.joined.columns.clone(),
+            encoding: self.joined.input_encoding,
+            delimiter: self.joined.delimiter,
+            corpid: self.corpid.clone(),
+            sheet: self.joined.sheet.clone(),
+        };
+        let options = flags.options(file)?;
+        let target = match &self.output {
+            Some(output) => Target::parse(output),
+            None => Target::File(outputs::default_name(
+                &input.stem(),
+                self.sandbox,
+                "joined.csv",
+            )),
+        };
+        guard.protect_inputs(std::slice::from_ref(&input));
+        guard.admit_results(&target)?;
+        let manifest = self.manifest.as_deref().map(Target::parse);
+        let hand_over = self.hand_over(reader, &mut guard, Format::Csv, manifest)?;
+        let joined = JoinedInput {
+            input: &input,
+            options: &options,
+            encoding: self.joined.encoding,
+        };
+        if let Some(stats) = hand_over.join(&joined, &target)? {
+            say_joined(&target, &stats);
+        }
+        Ok(())
+    }
+
     fn hand_over<'r>(
         &self,
         reader: &'r Reader<'static>,
@@ -144,5 +222,22 @@ impl Args {
         let format = self.format.unwrap_or(Format::ALL[0]);
         let suffix = format!("{part}.{format}");
         Ok(outputs::default_name(&stem(reader)?, self.sandbox, &suffix))
+    }
+}
+
+/// Says how many rows are subjects of the job; if none are, what may be the reason.
+fn say_joined(target: &Target, stats: &JoinStats) {
+    let rows = counted(stats.rows, "row");
+    let found = count(stats.found);
+    if target != &Target::Stdout {
+        say(&format!(
+            "{target}: {rows}, {found} of them subjects of this job"
+        ));
+    }
+    if stats.found == 0 {
+        say(
+            "no row is a subject of this job: was the input imported with --corpid or --columns, or \
+             into another --state?",
+        );
     }
 }

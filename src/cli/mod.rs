@@ -7,7 +7,9 @@
 mod args;
 mod backup;
 mod console;
+mod contract;
 mod export;
+mod forget;
 mod next_command;
 mod open_files;
 mod operator;
@@ -68,6 +70,8 @@ enum Command {
     Quota(quota::Args),
     /// Copy the job file, also during a run.
     Backup(backup::Args),
+    /// Delete persons from the job file, and every byte of them; ledger and ticket stay.
+    Forget(forget::Args),
     /// Serve the simulated WeCom API on a loopback address, for any client.
     Simulate(simulate::Args),
 }
@@ -100,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Export(args) => export::run(&args),
         Command::Quota(args) => quota::run(&args),
         Command::Backup(args) => backup::run(&args),
+        Command::Forget(args) => forget::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     };
     let exit = done.unwrap_or_else(|error| {

@@ -7,6 +7,7 @@ use super::{
         FileFlags, Inputs, OutputFlags, QuotaFlags, StateFile, StopFlags, TicketFlag, ticket_policy,
     },
     console::{self, say},
+    contract::contract,
     next_command::NextCommand,
     open_files,
     operator::{Consent, TerminalOperator},
@@ -23,7 +24,8 @@ use crate::{
     gate::Concurrency,
     intake::{Input, ReadOptions},
     job::{
-        Connection, Credentials, Error, Exit, JobFiles, RunOutcome, Session, SessionSettings, stem,
+        Connection, Contract, Credentials, Error, Exit, JobFiles, RunOutcome, Session,
+        SessionSettings, stem,
     },
     quota::Quota,
     report::{Summary, phrases},
@@ -57,6 +59,10 @@ pub(super) struct Args {
     /// How progress is shown [default: auto].
     #[arg(long, value_enum, value_name = "HOW")]
     progress: Option<ProgressMode>,
+    /// What an input must look like, a rule a line, such as rows >= 0.8 x last; one that does not is
+    /// refused before the first call [default: [contract] of the configuration].
+    #[arg(long, value_name = "FILE")]
+    contract: Option<PathBuf>,
     /// Assume yes to all prompts.
     #[arg(long)]
     yes: bool,
@@ -142,6 +148,7 @@ struct RunSettings {
     job: JobFiles,
     files: RunFiles,
     input_options: ReadOptions,
+    contract: Contract,
     connection: Connection,
     wecom: WecomSection,
     session: SessionSettings,
@@ -179,6 +186,7 @@ impl RunSettings {
             job,
             files,
             input_options,
+            contract: contract(args.contract.as_deref(), &file)?,
             consent: if args.yes || connection.is_sandbox() {
                 Consent::Given
             } else {
@@ -195,7 +203,8 @@ impl RunSettings {
     /// it.
     fn open_session(&self) -> Result<Session, Error> {
         let (settings, note) = (self.session.clone(), &mut |note| say(&format!("{note}")));
-        let session = Session::open_noting(self.job.clone(), settings, self.clock, note)?;
+        let mut session = Session::open_noting(self.job.clone(), settings, self.clock, note)?;
+        session.require(self.contract.clone());
         if let Ok(credentials) = self.credentials() {
             session.check_corp(&credentials.corp_id)?;
         }
@@ -273,6 +282,9 @@ impl RunFiles {
         let results = Target::parse(&named(&flags.output, "links.csv"));
         let rejects = named(&flags.rejects, "rejects.csv");
         guard.protect_inputs(&inputs);
+        if let Some(contract) = &args.contract {
+            guard.protect(contract, "the contract");
+        }
         guard.admit_results(&results)?;
         guard.admit_rejects(&rejects, options)?;
         Ok(Self {

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 
 use crate::{
+    config::RunSection,
+    intake::{Columns, Encoding, ReadOptions, parse_delimiter},
     job::Error,
     model::{QuotaWindow, State},
 };
@@ -81,6 +83,31 @@ pub(super) fn window_calls(word: &str, form: &str) -> Result<(QuotaWindow, u64),
     match calls.parse() {
         Ok(calls @ 1..) => Ok((window, calls)),
         _ => Err(form.to_owned()),
+    }
+}
+
+/// How an input is read, as far as flags say.
+pub(super) struct ReadFlags {
+    pub(super) columns: Option<Columns>,
+    pub(super) encoding: Option<Encoding>,
+    pub(super) delimiter: Option<u8>,
+    pub(super) corpid: Option<String>,
+    pub(super) sheet: Option<String>,
+}
+
+impl ReadFlags {
+    pub(super) fn options(self, file: &RunSection) -> Result<ReadOptions, Error> {
+        let delimiter = file.delimiter.as_deref().map(parse_delimiter);
+        let delimiter = delimiter
+            .transpose()
+            .map_err(|why| in_file("delimiter", &why))?;
+        Ok(ReadOptions {
+            columns: or_file(self.columns, file.columns.as_ref(), "columns")?.unwrap_or_default(),
+            encoding: or_file(self.encoding, file.encoding.as_ref(), "encoding")?,
+            delimiter: self.delimiter.or(delimiter),
+            corpid: self.corpid.or_else(|| file.corpid.clone()),
+            sheet: self.sheet,
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::store::StoreError;
+use crate::{intake::IntakeError, store::StoreError};
 
 /// Why a file could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,9 @@ pub enum ExportError {
          `idferry export` writes them without a call"
     )]
     Write(io::Error),
+    /// The input that the results are joined with could not be read.
+    #[error(transparent)]
+    Input(#[from] IntakeError),
     /// The job file could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),

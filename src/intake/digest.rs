@@ -60,6 +60,7 @@ fn hash_options(hash: &mut Xxh3, options: &ReadOptions) {
         options.encoding.map(Encoding::as_str),
         delimiter.as_deref(),
         options.corpid.as_deref(),
+        options.sheet.as_deref(),
     ];
     for part in parts {
         // The length of an absent option is one that no present option can have.

@@ -32,6 +32,11 @@ impl Encoding {
         }
     }
 
+    /// Whether a source that begins with `sample` has the byte order mark of this encoding.
+    pub(super) fn has_bom(self, sample: &[u8]) -> bool {
+        Bom::of(sample).is_some_and(|bom| bom.encoding == self)
+    }
+
     /// Returns the encoding of a source that begins with `sample`: that of a BOM, else UTF-8 if the
     /// bytes are valid, else GB18030.
     pub(super) fn detect(sample: &[u8]) -> Self {

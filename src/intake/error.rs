@@ -35,6 +35,16 @@ pub enum IntakeError {
     },
     #[error("{name} is {kind}, not CSV; save it as \"CSV UTF-8\" and give that file")]
     NotText { name: String, kind: &'static str },
+    #[error(
+        "{name} cannot be read as an Excel workbook: {reason}. Open it in Excel and save it again, or save the sheet as \"CSV UTF-8\" and give that file"
+    )]
+    Workbook { name: String, reason: String },
+    #[error("{name} has no sheet '{wanted}'; its sheets are {found}: name one with --sheet")]
+    NoSheet {
+        name: String,
+        wanted: String,
+        found: String,
+    },
     #[error("{name} is a results file of idferry, not an input")]
     OwnResults { name: String },
     #[error("{name} is empty; it needs a header line such as unionid,openid and rows below it")]

@@ -67,6 +67,11 @@ impl Header {
         self.names.get(column).map_or("", |name| name.trim())
     }
 
+    /// Whether there is a column of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|column| normalized(column) == name)
+    }
+
     /// Returns an id as it was before idferry wrote it to a rejects file.
     pub(super) fn unescaped<'f>(&self, field: &'f [u8]) -> &'f [u8] {
         if self.is_rejects {
@@ -74,6 +79,17 @@ impl Header {
         } else {
             field
         }
+    }
+
+    /// Returns the source and the line that the current record of a rejects file tells.
+    pub(super) fn origin(&self, records: &Records) -> Option<(String, u64)> {
+        if !self.is_rejects {
+            return None;
+        }
+        let source = self.unescaped(records.field(0)?);
+        let source = std::str::from_utf8(source).ok()?.replace("\"\"", "\"");
+        let line = std::str::from_utf8(records.field(1)?).ok()?;
+        Some((source, line.trim().parse().ok()?))
     }
 
     /// Returns whether a column is neither that of an id nor one that idferry added.

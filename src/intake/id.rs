@@ -81,6 +81,13 @@ const fn is_letter(byte: u8) -> bool {
         | (byte == b'-')
 }
 
+/// Returns what may be ids in `line`, whatever stands between them.
+pub(crate) fn ids_in(line: &[u8]) -> impl Iterator<Item = &str> {
+    let words = line.split(|byte| !is_letter(*byte));
+    let words = words.filter(|word| ID_LENGTHS.contains(&word.len()));
+    words.filter_map(|word| std::str::from_utf8(word).ok())
+}
+
 const fn is_id_char(letter: char) -> bool {
     letter.is_ascii() && is_letter(letter as u8)
 }

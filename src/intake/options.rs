@@ -13,6 +13,8 @@ pub struct ReadOptions {
     pub encoding: Option<Encoding>,
     /// `--delimiter`: `None` detects it.
     pub delimiter: Option<u8>,
+    /// `--sheet`: the sheet of a workbook; `None` for the first. Other inputs have none.
+    pub sheet: Option<String>,
     /// `--corpid`: the only downstream corp to look in; a row that names another one is rejected.
     pub corpid: Option<String>,
 }

@@ -1,9 +1,16 @@
 //! Files that idferry itself writes, told by their header line: a glob such as `*.csv` names them
 //! too.
 
-use std::{borrow::Cow, path::Path};
+use std::{
+    borrow::Cow,
+    io::{self, Read},
+    path::Path,
+};
 
-use super::input::{Input, Source, read_up_to};
+use super::{
+    encoding::{Encoding, decode},
+    input::{Input, Source, read_up_to},
+};
 
 /// The columns of a results file, in their order.
 pub const RESULTS_COLUMNS: [&str; 8] = [
@@ -17,13 +24,24 @@ pub const RESULTS_COLUMNS: [&str; 8] = [
     "resolved_at",
 ];
 
+/// The columns that follow those of an input with which the results were joined; one that the input
+/// has too begins with `idferry_`.
+pub(crate) const JOINED_COLUMNS: [&str; 6] = [
+    "corpid",
+    "external_userid",
+    "pending_id",
+    "state",
+    "errcode",
+    "resolved_at",
+];
+
 /// The first columns of a rejects file, in their order; the other fields of the lines follow.
 pub(crate) const REJECTS_COLUMNS: [&str; 7] = [
     "source", "line", "column", "reason", "unionid", "openid", "corpid",
 ];
 
-/// More bytes than the header line of results has.
-const HEADER_BYTES: u64 = 4 * 1024;
+/// More bytes than the header line of most tables has.
+const HEADER_BYTES: u64 = 64 * 1024;
 
 /// What a file is that idferry wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +62,10 @@ impl OwnFile {
         }
         let mut source = Source::open(&input).ok()?;
         let head = read_up_to(&mut source.reader, HEADER_BYTES).ok()?;
-        let line = head.split(|byte| *byte == b'\n').next()?;
+        let mut text = Vec::new();
+        let mut decoded = decode(Encoding::detect(&head), head, Box::new(io::empty()));
+        decoded.read_to_end(&mut text).ok()?;
+        let line = text.split(|byte| *byte == b'\n').next()?;
         Self::of_line(line).map(|(own, _)| own)
     }
 
@@ -55,7 +76,7 @@ impl OwnFile {
         if is_json_line(text) {
             return Some((Self::Results, b','));
         }
-        [',', ';', '\t'].into_iter().find_map(|delimiter| {
+        [',', ';', '\t', '|'].into_iter().find_map(|delimiter| {
             let names: Vec<_> = text.split(delimiter).collect();
             Some((Self::with_header(&names)?, delimiter as u8))
         })
@@ -76,10 +97,23 @@ impl OwnFile {
             [change] if change.as_ref() == "change" && begins_with(&RESULTS_COLUMNS) => {
                 Some(Self::Results)
             }
+            _ if is_joined(names) => Some(Self::Results),
             _ if begins_with(&REJECTS_COLUMNS) => Some(Self::Rejects),
             _ => None,
         }
     }
+}
+
+/// Whether a table with these columns is an input with which results were joined.
+fn is_joined(names: &[impl AsRef<str>]) -> bool {
+    let before = names.len().checked_sub(JOINED_COLUMNS.len());
+    let Some(ours) = before.and_then(|before| names.get(before..)) else {
+        return false;
+    };
+    JOINED_COLUMNS.iter().zip(ours).all(|(column, name)| {
+        let name = name.as_ref();
+        name.strip_prefix("idferry_").unwrap_or(name) == *column
+    })
 }
 
 /// Whether `line` is one of results as JSON Lines.
@@ -138,6 +172,8 @@ mod tests {
         // As a spreadsheet saves it again.
         let saved = format!("\u{feff}{}\r\n", RESULTS_COLUMNS.join(";"));
         assert_eq!(told(&saved), Some(OwnFile::Results));
+        let joined = "会员,unionid,corpid,openid,idferry_corpid,external_userid,pending_id,state,errcode,resolved_at\r\n";
+        assert_eq!(told(joined), Some(OwnFile::Results));
         let rejects = REJECTS_COLUMNS.join(",");
         assert_eq!(told(&rejects), Some(OwnFile::Rejects));
         assert_eq!(

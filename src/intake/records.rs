@@ -49,6 +49,8 @@ pub(super) struct Records {
     ranges: Vec<ByteRange>,
     unconsumed: Unconsumed,
     line: u64,
+    /// Whether a record is one line, whatever line breaks are in its quotes.
+    is_sheet: bool,
     /// Up to this offset in the source, records end with their line.
     scanned_to: u64,
 }
@@ -69,6 +71,7 @@ impl Records {
             ranges: Vec::new(),
             unconsumed: Unconsumed::Nothing,
             line: 1,
+            is_sheet: false,
             scanned_to: 0,
         };
         records.skip_blank()?;
@@ -78,6 +81,15 @@ impl Records {
 
     pub(super) fn set_delimiter(&mut self, delimiter: u8) {
         self.dialect = Dialect::new(delimiter, self.dialect.eol);
+    }
+
+    /// From here on a record counts as one line: it is the row of a sheet.
+    pub(super) const fn set_sheet(&mut self) {
+        self.is_sheet = true;
+    }
+
+    pub(super) const fn is_sheet(&self) -> bool {
+        self.is_sheet
     }
 
     /// Returns the physical line on which the current record begins, from 1.
@@ -93,6 +105,34 @@ impl Records {
     pub(super) fn field(&self, index: usize) -> Option<&[u8]> {
         let range = self.ranges.get(index)?;
         self.buffer.bytes().get(range.start..range.end)
+    }
+
+    /// Returns the current record as it is, without its line end.
+    pub(super) fn text(&self) -> &[u8] {
+        let record = self.whole();
+        let record = record.strip_suffix(&[self.dialect.eol]).unwrap_or(record);
+        record.strip_suffix(b"\r").unwrap_or(record)
+    }
+
+    /// Returns how the line of the current record ends, or would end if it were not the last one.
+    pub(super) fn line_end(&self) -> &'static str {
+        match self.dialect.eol {
+            b'\r' => "\r",
+            _ if self.whole().ends_with(b"\r\n") => "\r\n",
+            _ => "\n",
+        }
+    }
+
+    pub(super) const fn delimiter(&self) -> u8 {
+        self.dialect.delimiter
+    }
+
+    fn whole(&self) -> &[u8] {
+        let length = match self.unconsumed {
+            Unconsumed::Record { length, .. } => length,
+            _ => 0,
+        };
+        self.buffer.bytes().get(..length).unwrap_or_default()
     }
 
     /// Returns the first line of the current record, as far as it is in memory.
@@ -177,6 +217,7 @@ impl Records {
             Unconsumed::Record { length, breaks } => {
                 let last = self.buffer.bytes().get(length.wrapping_sub(1));
                 let ended = last == Some(&self.dialect.eol);
+                let breaks = if self.is_sheet { 0 } else { breaks };
                 self.line += breaks + u64::from(ended);
                 self.buffer.consume(length);
             }

@@ -1,6 +1,11 @@
 //! The rows of a source, lent one at a time.
 
-use std::{fmt, io, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    io::{self, Cursor, Read},
+    sync::Arc,
+};
 
 use super::{
     buffer::ReadBuffer,
@@ -12,7 +17,9 @@ use super::{
     options::ReadOptions,
     records::{NextRecord, Records},
     reject::{RejectReason, RowError},
+    style::TableStyle,
     validate::{self, FieldError},
+    xlsx::{column_letters, is_zip, read_sheet},
 };
 use crate::model::Row;
 
@@ -46,10 +53,12 @@ pub struct RowReader {
     source: Source,
     records: Records,
     header: Header,
+    style: TableStyle,
     corpid: Option<String>,
     lines: u64,
     valid: u64,
     unusual_ids: UnusualIds,
+    origins: BTreeMap<String, Vec<u64>>,
     first_invalid: Option<String>,
     /// The current record is invalid and spans lines that are to be read again.
     give_up: bool,
@@ -68,22 +77,47 @@ impl RowReader {
         let mut source = Source::open(input)?;
         let sample = read_up_to(&mut source.reader, SAMPLE);
         let sample = sample.map_err(|error| source.failed(0, error))?;
-        refuse_other_formats(&source, &sample)?;
-        let detect = || Encoding::detect(&sample);
-        let encoding = options.encoding.unwrap_or_else(detect);
         let reader = std::mem::replace(&mut source.reader, Box::new(io::empty()));
-        let text = decode(encoding, sample, reader);
-        let records = Records::new(ReadBuffer::new(text));
+        let is_sheet = is_zip(&sample);
+        let text = if is_sheet {
+            sheet_text(&mut source, sample, reader, options)?
+        } else {
+            refuse_other_formats(&source, &sample)?;
+            plain_text(sample, reader, options)
+        };
+        let records = Records::new(ReadBuffer::new(text.reader));
         let mut records = records.map_err(|error| source.failed(0, error))?;
-        let header = Header::read(&source, &mut records, options)?;
+        let header = if is_sheet {
+            records.set_sheet();
+            let delimiter = Some(b',');
+            let options = options.clone();
+            Header::read(
+                &source,
+                &mut records,
+                &ReadOptions {
+                    delimiter,
+                    ..options
+                },
+            )?
+        } else {
+            Header::read(&source, &mut records, options)?
+        };
+        let style = TableStyle {
+            encoding: text.encoding,
+            bom: text.bom,
+            delimiter: records.delimiter(),
+            line_end: records.line_end(),
+        };
         Ok(Self {
             source,
             records,
             header,
+            style,
             corpid,
             lines: 0,
             valid: 0,
             unusual_ids: UnusualIds::default(),
+            origins: BTreeMap::new(),
             first_invalid: None,
             give_up: false,
             ended: false,
@@ -101,6 +135,9 @@ impl RowReader {
             return Ok(InputLine::End);
         };
         self.lines += 1;
+        if let Some((source, line)) = self.header.origin(&self.records) {
+            self.origins.entry(source).or_default().push(line);
+        }
         let validated = match error {
             Some(error) => Err(error),
             None => validate::row(&self.records, &self.header, self.corpid.as_deref()),
@@ -116,7 +153,9 @@ impl RowReader {
                 Ok(InputLine::Row(row))
             }
             Err(error) => {
-                self.give_up = breaks > 0 && spans_lines(&self.records, &self.header);
+                self.give_up = breaks > 0
+                    && !self.records.is_sheet()
+                    && spans_lines(&self.records, &self.header);
                 let error = row_error(&self.source.name, &self.records, &self.header, &error);
                 self.first_invalid.get_or_insert_with(|| error.describe());
                 Ok(InputLine::Invalid(error))
@@ -137,6 +176,30 @@ impl RowReader {
     /// Returns the name of the source in messages and in the rejects file.
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.source.name
+    }
+
+    /// Returns where the lines of a rejects file were before, as far as it was read: the names of
+    /// sources, and lines of them.
+    pub(crate) const fn origins(&self) -> &BTreeMap<String, Vec<u64>> {
+        &self.origins
+    }
+
+    /// Returns how the source is written.
+    pub(crate) const fn style(&self) -> TableStyle {
+        self.style
+    }
+
+    pub(super) const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    pub(super) const fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// Whether the line read last is the first of several that are read again one by one.
+    pub(super) const fn is_given_up(&self) -> bool {
+        self.give_up
     }
 
     /// Returns the rows with ids of unusual length so far.
@@ -198,6 +261,42 @@ impl fmt::Debug for RowReader {
     }
 }
 
+/// The text of a source as UTF-8, and how it was written.
+struct SourceText {
+    reader: Box<dyn Read + Send>,
+    encoding: Encoding,
+    bom: bool,
+}
+
+fn plain_text(sample: Vec<u8>, rest: Box<dyn Read + Send>, options: &ReadOptions) -> SourceText {
+    let encoding = options
+        .encoding
+        .unwrap_or_else(|| Encoding::detect(&sample));
+    SourceText {
+        bom: encoding.has_bom(&sample),
+        reader: decode(encoding, sample, rest),
+        encoding,
+    }
+}
+
+/// The text of a sheet, which is named beside its workbook from here on. Excel reads UTF-8 by its
+/// byte order mark.
+fn sheet_text(
+    source: &mut Source,
+    sample: Vec<u8>,
+    rest: Box<dyn Read + Send>,
+    options: &ReadOptions,
+) -> Result<SourceText, IntakeError> {
+    let bytes = Cursor::new(sample).chain(rest);
+    let sheet = read_sheet(&source.name, bytes, options.sheet.as_deref())?;
+    source.name = format!("{} [{}]", source.name, sheet.name).into();
+    Ok(SourceText {
+        reader: Box::new(sheet.csv),
+        encoding: Encoding::Utf8,
+        bom: true,
+    })
+}
+
 fn check_corpid(corpid: Option<&str>) -> Result<(), IntakeError> {
     let Some(corpid) = corpid else { return Ok(()) };
     let reason = match parse_corpid(corpid) {
@@ -216,8 +315,7 @@ fn refuse_other_formats(source: &Source, sample: &[u8]) -> Result<(), IntakeErro
     let name = source.name.to_string();
     let kind = match sample {
         [] => return Err(IntakeError::EmptyFile { name }),
-        [b'P', b'K', 3, 4, ..] => "a zip archive or an Excel workbook (.xlsx)",
-        [0xd0, 0xcf, 0x11, 0xe0, ..] => "an old Excel workbook (.xls)",
+        [0xd0, 0xcf, 0x11, 0xe0, ..] => "an Excel workbook that is old (.xls) or has a password",
         [b'P', b'A', b'R', b'1', ..] => "a Parquet file",
         [b'S', b'Q', b'L', b'i', b't', b'e', ..] => "an SQLite database",
         _ => return Ok(()),
@@ -240,7 +338,17 @@ fn row_error(
     header: &Header,
     error: &FieldError,
 ) -> RowError {
-    let column = error.column.map_or("", |column| header.name(column));
+    let column = match error.column {
+        None => String::new(),
+        Some(column) if records.is_sheet() => {
+            format!(
+                "{} (column {})",
+                header.name(column),
+                column_letters(column)
+            )
+        }
+        Some(column) => header.name(column).to_owned(),
+    };
     let text = |column: usize| {
         let field = header.unescaped(records.field(column).unwrap_or_default());
         beginning(field).replace("\"\"", "\"")
@@ -256,7 +364,7 @@ fn row_error(
     RowError {
         source: Arc::clone(source),
         line: records.line(),
-        column: column.to_owned(),
+        column,
         reason: error.reason,
         fields,
     }

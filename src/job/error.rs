@@ -70,7 +70,11 @@ impl From<IntakeError> for Error {
 
 impl From<ExportError> for Error {
     fn from(error: ExportError) -> Self {
-        Self::internal(error.to_string())
+        match error {
+            ExportError::Input(error) => error.into(),
+            ExportError::Store(error) => error.into(),
+            error => Self::internal(error.to_string()),
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{error::Error, results::record};
 use crate::{
     export::{
-        CorpFile, ExportedFile, Filter, Format, Target, file_stem, publish_by_corp,
-        publish_manifest, publish_results,
+        CorpFile, ExportedFile, Filter, Format, JoinStats, JoinedInput, Target, file_stem,
+        folder_of, publish_by_corp, publish_joined, publish_manifest, publish_results,
     },
     store::Reader,
 };
@@ -66,6 +66,32 @@ impl HandOver<'_> {
         let files = publish_by_corp(self.reader, files, folder, self.format, &self.filter)?;
         self.finish(&files)?;
         Ok(files.iter().map(|file| file.lines).sum())
+    }
+
+    /// Writes every line of an input with the results of its row. Returns `None` if the reader of a
+    /// pipe has left.
+    ///
+    /// # Errors
+    ///
+    /// As of [`to`](Self::to), and if the input cannot be read.
+    pub(crate) fn join(
+        &self,
+        input: &JoinedInput<'_>,
+        target: &Target,
+    ) -> Result<Option<JoinStats>, Error> {
+        record(self.reader, &[target], false);
+        let temporary = std::env::temp_dir();
+        let folder = match target {
+            Target::File(path) => folder_of(path),
+            Target::Stdout => &temporary,
+        };
+        let hashed = self.manifest.is_some();
+        let (file, stats) = match publish_joined(self.reader, input, folder, target, hashed) {
+            Err(why) if why.is_closed_pipe() => return Ok(None),
+            written => written?,
+        };
+        self.finish(&[file])?;
+        Ok(Some(stats))
     }
 
     /// Writes the manifest, and records all files as those of the job.

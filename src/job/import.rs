@@ -1,13 +1,13 @@
 //! The first stage of a run: inputs become subjects, invalid lines are kept beside them.
 
-use super::error::Error;
+use super::{contract::Contract, error::Error};
 use crate::{
     clock::Clock,
     intake::{
         Input, InputLine, IntakeError, ReadAhead, ReadOptions, RowError, RowReader, UnusualIds,
         digest,
     },
-    store::{Import, Reject, Store},
+    store::{Import, Reject, SourceStatus, Store},
 };
 
 /// An input that was read.
@@ -41,18 +41,18 @@ pub struct ImportedLines {
 pub(super) fn import(
     store: &mut Store,
     inputs: &[Input],
-    options: &ReadOptions,
+    (options, contract): (&ReadOptions, &Contract),
     each: &mut dyn FnMut(&ImportedInput),
 ) -> Result<(), Error> {
     inputs
         .iter()
-        .try_for_each(|input| import_one(store, input, options, each))
+        .try_for_each(|input| import_one(store, input, (options, contract), each))
 }
 
 fn import_one(
     store: &mut Store,
     input: &Input,
-    options: &ReadOptions,
+    (options, contract): (&ReadOptions, &Contract),
     each: &mut dyn FnMut(&ImportedInput),
 ) -> Result<(), Error> {
     let name = input.name();
@@ -63,12 +63,28 @@ fn import_one(
         each(&ImportedInput { name, lines: None });
         return Ok(());
     }
+    let last = store.reader().last_alike(&name)?;
     let mut lines = ReadAhead::of(RowReader::open(input, options)?)?;
     let mut import = store.import(&name, digest.as_ref().map(<[u8; 16]>::as_slice))?;
     let (invalid, broken) = read_all(&mut lines, &mut import)?;
     let rows = lines.finish();
+    for (source, lines) in rows.origins() {
+        import.supersede(source, lines);
+    }
+    if let Some(why) = broken.as_ref().filter(|_| !contract.is_empty()) {
+        return Err(not_kept(&name, &why.to_string()));
+    }
     if broken.is_none() {
         rows.ensure_any_row()?;
+        let stats = import.count()?;
+        let input = SourceStatus {
+            name: name.clone(),
+            lines: rows.lines(),
+            rejected: invalid,
+            subjects: stats.new,
+        };
+        let checked = contract.check(&input, last.as_ref());
+        checked.map_err(|why| not_kept(&name, &why))?;
     } else {
         // Whole, it has more to say: its digest must not make it a known source.
         import.forget_digest()?;
@@ -85,6 +101,14 @@ fn import_one(
         }),
     });
     broken.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// An input that does not meet the contract: no call is made, and it is as if it had not been given.
+fn not_kept(name: &str, why: &str) -> Error {
+    Error::usage(format!(
+        "{name} does not meet the contract: {why}. Nothing of it was kept and nothing was sent; \
+         correct the file, or run without --contract"
+    ))
 }
 
 /// The digest of a file; a stream has none.

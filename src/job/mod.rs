@@ -18,9 +18,11 @@
 
 mod backup;
 mod connection;
+mod contract;
 mod error;
 mod exit;
 mod files;
+mod forget;
 mod hand_over;
 mod import;
 mod operator;
@@ -40,11 +42,13 @@ mod ticket;
 pub use backup::{Backup, backup};
 pub(crate) use connection::Connection;
 pub use connection::Credentials;
+pub(crate) use contract::Contract;
 pub use error::Error;
 pub(crate) use error::SANDBOX_FILE;
 pub use exit::Exit;
 pub(crate) use exit::stop_code;
 pub use files::JobFiles;
+pub(crate) use forget::{ForgetWhom, Forgetting};
 pub(crate) use hand_over::{HandOver, default_manifest};
 pub use import::{ImportedInput, ImportedLines};
 pub use operator::{Operator, TicketNotice};

@@ -82,7 +82,7 @@ pub(super) fn publish_invalid_lines(reader: &Reader, path: &Path) -> Result<(), 
             }
             return Ok(());
         }
-        Err(ExportError::Store(why)) => return Err(why.into()),
+        Err(why @ (ExportError::Store(_) | ExportError::Input(_))) => return Err(why.into()),
         Err(ExportError::Folder { why, .. } | ExportError::Full(why) | ExportError::Write(why)) => {
             why
         }

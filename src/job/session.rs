@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use super::{
+    contract::Contract,
     error::Error,
     exit::Exit,
     files::JobFiles,
@@ -70,6 +71,7 @@ pub struct Session {
     store: Store,
     files: JobFiles,
     settings: SessionSettings,
+    contract: Contract,
     clock: Clock,
     /// Nothing of it is kept, so the disk is not waited for.
     is_scratch: bool,
@@ -100,6 +102,7 @@ impl Session {
             store: Store::open_noting(&files.job, clock.now(), note)?,
             files,
             settings,
+            contract: Contract::default(),
             clock,
             is_scratch: false,
         })
@@ -121,6 +124,11 @@ impl Session {
         Ok(self.store.check_corp(corp_id)?)
     }
 
+    /// From here on every input must meet `contract`.
+    pub(crate) fn require(&mut self, contract: Contract) {
+        self.contract = contract;
+    }
+
     /// Imports every input that the job file does not hold yet, and tells `each` of it.
     pub(crate) fn import(
         &mut self,
@@ -128,7 +136,8 @@ impl Session {
         options: &ReadOptions,
         each: &mut dyn FnMut(&ImportedInput),
     ) -> Result<(), Error> {
-        import::import(&mut self.store, inputs, options, each)
+        let how = (options, &self.contract);
+        import::import(&mut self.store, inputs, how, each)
     }
 
     /// Writes the invalid lines of all inputs to `path`, if there are any.

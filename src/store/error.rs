@@ -25,6 +25,15 @@ impl fmt::Display for FileKind {
 /// Why the job file, or another SQLite file of idferry's, could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// Its log cannot be emptied while another process reads the file.
+    #[error(
+        "what was deleted from {path} is still in its log, because another process reads the file: \
+         wait until it has ended, then type the same command again"
+    )]
+    LogInUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// Another process has it open for writing.
     #[error(
         "another process holds the job file {path}: {holder}. \

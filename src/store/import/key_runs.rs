@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use tempfile::{SpooledTempFile, spooled_tempfile_in};
 
 use super::merge::{Merge, Pair, SortedStream};
@@ -84,6 +84,36 @@ impl SortedStream for StoredRun<'_> {
             let bytes = row.get_ref(1)?.as_blob().unwrap_or_default();
             let pairs: Vec<Pair> = bytes.chunks_exact(PAIR).map(unpack).collect();
             self.pairs = pairs.into_iter();
+        }
+    }
+}
+
+/// Deletes the keys of subjects that are in the table `forgotten`.
+pub(in crate::store) fn delete_keys(db: &Connection) -> Result<()> {
+    let mut is_forgotten = db.prepare("SELECT 1 FROM forgotten WHERE subject = ?1")?;
+    let mut next =
+        db.prepare("SELECT id, pairs FROM key_chunks WHERE id > ?1 ORDER BY id LIMIT 1")?;
+    let mut chunk = 0;
+    loop {
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let Some((id, pairs)) = next.query_row([chunk], read).optional()? else {
+            return Ok(());
+        };
+        chunk = id;
+        let pairs: Vec<u8> = pairs;
+        let mut kept = Vec::with_capacity(pairs.len());
+        for pair in pairs.chunks_exact(PAIR) {
+            if !is_forgotten.exists([unpack(pair).1])? {
+                kept.extend_from_slice(pair);
+            }
+        }
+        if kept.is_empty() {
+            db.execute("DELETE FROM key_chunks WHERE id = ?1", [chunk])?;
+        } else if kept.len() < pairs.len() {
+            db.execute(
+                "UPDATE key_chunks SET pairs = ?2 WHERE id = ?1",
+                params![chunk, kept],
+            )?;
         }
     }
 }

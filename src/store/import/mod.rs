@@ -28,6 +28,7 @@ mod dedup;
 mod key_runs;
 mod key_sort;
 mod known_texts;
+mod lookup;
 mod merge;
 mod sources;
 mod spool;
@@ -37,11 +38,14 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-pub(super) use self::sources::{knows_source, undo_unfinished};
+pub(super) use self::key_runs::delete_keys;
+pub(crate) use self::lookup::{SubjectLookup, SubjectMatches};
+pub use self::sources::SourceStatus;
+pub(super) use self::sources::{knows_source, last_alike, source_status, undo_unfinished};
 pub(crate) use self::trial::{TrialImport, TrialSubjects};
 use self::{
     append::append,
-    dedup::find_duplicates,
+    dedup::{Duplicates, find_duplicates},
     key_sort::{KeySorter, key_of},
     spool::RowSpool,
 };
@@ -89,6 +93,9 @@ pub struct Import<'s> {
     next: i64,
     sorter: KeySorter,
     spool: RowSpool,
+    found: Option<Duplicates>,
+    /// Lines of other sources that this one has again, by the names of those.
+    superseded: Vec<(String, Vec<u64>)>,
 }
 
 impl<'s> Import<'s> {
@@ -111,6 +118,8 @@ impl<'s> Import<'s> {
             next: first,
             sorter,
             spool,
+            found: None,
+            superseded: Vec::new(),
         })
     }
 
@@ -142,13 +151,38 @@ impl<'s> Import<'s> {
         sources::forget_digest(self.job.db, self.source)
     }
 
+    /// Notes that invalid lines of another source are in this one again, mended or not: they count as
+    /// lines of this one from its import on.
+    pub(crate) fn supersede(&mut self, source: &str, lines: &[u64]) {
+        self.superseded.push((source.to_owned(), lines.to_vec()));
+    }
+
+    /// Finds the duplicates. Returns what the source will have come to once it is finished.
+    pub(crate) fn count(&mut self) -> Result<ImportStats> {
+        let found = self.find()?;
+        let rows = u64::try_from(self.next - self.first).unwrap_or_default();
+        let duplicates = found.duplicates.count();
+        self.found = Some(found);
+        Ok(ImportStats {
+            new: rows - duplicates,
+            duplicates,
+        })
+    }
+
+    fn find(&mut self) -> Result<Duplicates> {
+        if let Some(found) = self.found.take() {
+            return Ok(found);
+        }
+        let ids = self.first..self.next;
+        find_duplicates(self.job.db, &mut self.sorter, &mut self.spool, ids)
+    }
+
     /// Drops duplicates, appends the other rows as subjects, and marks the source as imported.
     /// `lines` and `rejected` are what was read of it.
     pub fn finish(mut self, lines: u64, rejected: u64, now: Timestamp) -> Result<ImportStats> {
         let (db, ids) = (self.job.db, self.first..self.next);
-        let rows = u64::try_from(self.next - self.first).unwrap_or_default();
-        let found = find_duplicates(db, &mut self.sorter, &mut self.spool, ids.clone())?;
-        let duplicates = found.duplicates.count();
+        let stats = self.count()?;
+        let found = self.find()?;
         db.pragma_update(None, "wal_autocheckpoint", 0)?;
         append(db, self.job.path, &mut self.spool, ids, &found.duplicates)?;
         db.pragma_update(None, "wal_autocheckpoint", 4000)?;
@@ -157,10 +191,6 @@ impl<'s> Import<'s> {
 
         db.execute_batch("BEGIN IMMEDIATE")?;
         found.save_keys(db)?;
-        let stats = ImportStats {
-            new: rows - duplicates,
-            duplicates,
-        };
         let mut tally = *self.job.tally;
         tally.add(State::Queued, stats.new);
         save_tally(db, &tally)?;
@@ -168,6 +198,9 @@ impl<'s> Import<'s> {
             db.execute("UPDATE job SET revision = revision + 1", [])?;
         }
         sources::mark_imported(db, self.source, (lines, rejected, stats.new), now)?;
+        for (name, lines) in &self.superseded {
+            sources::supersede_rejects(db, self.source, name, lines)?;
+        }
         if self.is_file {
             sources::replace_earlier(db, self.source)?;
         }

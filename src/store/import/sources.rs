@@ -64,6 +64,78 @@ pub(super) fn replace_earlier(db: &Connection, source: i64) -> Result<()> {
     Ok(())
 }
 
+/// Deletes the rejects on these lines of the source called `name`: `source` has the lines again,
+/// mended or as rejects of its own.
+pub(super) fn supersede_rejects(
+    db: &Connection,
+    source: i64,
+    name: &str,
+    lines: &[u64],
+) -> Result<()> {
+    let mut list = String::from("[");
+    for (index, line) in lines.iter().enumerate() {
+        list += if index > 0 { "," } else { "" };
+        list += &line.to_string();
+    }
+    list.push(']');
+    let earlier = "SELECT id FROM sources WHERE imported_at IS NOT NULL AND name = ?1 AND id <> ?2";
+    let delete = format!(
+        "DELETE FROM rejects WHERE source IN ({earlier})
+            AND line IN (SELECT value FROM json_each(?3))"
+    );
+    db.execute(&delete, params![name, source, list])?;
+    let count = format!(
+        "UPDATE sources SET rejected = (SELECT count(*) FROM rejects WHERE source = sources.id)
+         WHERE id IN ({earlier})"
+    );
+    db.execute(&count, params![name, source])?;
+    Ok(())
+}
+
+/// Returns the latest import of a source with this name, whatever digits, such as those of a date,
+/// are in it.
+pub(in crate::store) fn last_alike(db: &Connection, name: &str) -> Result<Option<SourceStatus>> {
+    let mut list = db.prepare(
+        "SELECT name, lines, rejected, subjects FROM sources
+         WHERE imported_at IS NOT NULL ORDER BY imported_at DESC, id DESC",
+    )?;
+    let mut rows = list.query([])?;
+    while let Some(row) = rows.next()? {
+        let source = source_status(row)?;
+        if without_digits(&source.name).eq(without_digits(name)) {
+            return Ok(Some(source));
+        }
+    }
+    Ok(None)
+}
+
+fn without_digits(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|c| !c.is_ascii_digit())
+}
+
+/// Reads an imported source: name, lines, rejected, subjects.
+pub(in crate::store) fn source_status(row: &rusqlite::Row<'_>) -> rusqlite::Result<SourceStatus> {
+    Ok(SourceStatus {
+        name: row.get(0)?,
+        lines: row.get::<_, i64>(1)?.unsigned_abs(),
+        rejected: row.get::<_, i64>(2)?.unsigned_abs(),
+        subjects: row.get::<_, i64>(3)?.unsigned_abs(),
+    })
+}
+
+/// An imported source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceStatus {
+    /// Its name as it was given.
+    pub name: String,
+    /// Lines read, the header and empty ones not counted.
+    pub lines: u64,
+    /// Lines that cannot be subjects.
+    pub rejected: u64,
+    /// Subjects seen for the first time in it.
+    pub subjects: u64,
+}
+
 /// Rows deleted in one transaction: what SQLite keeps of one in memory and in the log.
 const DELETED_AT_ONCE: i64 = 100_000;
 

@@ -185,6 +185,49 @@ fn each_downstream_corp_gets_its_own_links_and_no_others() {
 }
 
 #[test]
+fn results_are_joined_with_the_lines_of_an_input() {
+    let (dir, _simulator) = finished();
+    let fans = dir.read("fans.csv");
+    let mut lines: Vec<_> = fans.lines().skip(1).collect();
+    lines.reverse();
+    let crm = format!(
+        "unionid;openid;name\n{};x\n",
+        lines.join(";x\n").replace(',', ";")
+    );
+    dir.write("crm.csv", crm);
+    dir.idferry("export --join crm.csv --manifest m.json")
+        .exits(0)
+        .says("crm.joined.csv: 30 rows, 30 of them subjects of this job");
+    let joined = dir.read("crm.joined.csv");
+    let whole = dir.read("fans.links.csv");
+    assert_eq!(joined.lines().count(), whole.lines().count());
+    for line in whole.lines().skip(1) {
+        let ids: Vec<_> = line.splitn(3, ',').collect();
+        let results = ids[2].replace(',', ";");
+        let found = joined
+            .lines()
+            .any(|line| line.starts_with(ids[0]) && line.ends_with(&*results));
+        assert!(found, "{line}");
+    }
+    let manifest: Value = serde_json::from_str(&dir.read("m.json")).unwrap();
+    assert_eq!(manifest["files"][0]["file"], "crm.joined.csv");
+    assert_eq!(manifest["lines"], joined.lines().count() - 1);
+    // It is no input, and another corp's rows are not those of this job.
+    dir.idferry("run crm.joined.csv --budget 0")
+        .exits(2)
+        .says("crm.joined.csv is a results file of idferry");
+    dir.idferry("export --join crm.csv --corpid wpOther")
+        .exits(0)
+        .says("no row is a subject of this job: was the input imported with --corpid");
+    dir.idferry("export --join - -o x.csv")
+        .exits(2)
+        .says("name a file");
+    dir.idferry("export --join crm.csv -o crm.csv")
+        .exits(2)
+        .says("crm.csv is an input");
+}
+
+#[test]
 fn without_a_state_file_there_is_nothing_to_tell() {
     let dir = TestDir::new();
     for command in [

@@ -29,7 +29,7 @@ fn a_file_that_cannot_be_used_is_told_with_what_to_do() {
     dir.write("headless.csv", fans(0..3).split_once('\n').unwrap().1);
     assert_snapshot!(refused(&dir, "headless.csv"), @"idferry: the first line of headless.csv looks like data, not like a header; put the line unionid,openid above it");
     dir.write("excel.csv", b"PK\x03\x04 and so on");
-    assert_snapshot!(refused(&dir, "excel.csv"), @r#"idferry: excel.csv is a zip archive or an Excel workbook (.xlsx), not CSV; save it as "CSV UTF-8" and give that file"#);
+    assert_snapshot!(refused(&dir, "excel.csv"), @r#"idferry: excel.csv cannot be read as an Excel workbook: Zip error: invalid Zip archive: Could not find EOCD. Open it in Excel and save it again, or save the sheet as "CSV UTF-8" and give that file"#);
     dir.write("bad.csv", "unionid,openid\nshort,short\n,\nx,y\n");
     assert_snapshot!(refused(&dir, "bad.csv"), @"idferry: none of the 2 lines of bad.csv can be a subject; the first reason: line 2: unionid has 5 characters; ids have 16 to 64. Check the columns and the encoding (--columns, --encoding)");
 }

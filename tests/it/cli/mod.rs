@@ -9,10 +9,12 @@
     reason = "this is how a test fails, and how it says that it could not be tried"
 )]
 
+mod contract;
 mod disk;
 mod exit_codes;
 mod export;
 mod faults;
+mod forget;
 mod held;
 mod input;
 mod job_file;

@@ -236,7 +236,12 @@ fn rejects_are_mended_and_given_back() {
     );
     // Imported, nothing in it can be lost.
     run("a.csv").exits(75);
-    assert!(dir.read("a.rejects.csv").contains("'=bad"));
+    let left = dir.read("a.rejects.csv");
+    assert!(
+        left.contains("\na.rejects.csv,3,unionid,is empty,,,,139\n"),
+        "{left}"
+    );
+    assert!(!left.contains("'=bad"), "it was mended: {left}");
 }
 
 #[test]

@@ -49,6 +49,57 @@ fn first_readme_command_needs_nothing_and_answers_all() {
     assert_eq!(dir.read(RESULTS), first);
 }
 
+/// The lines of the README that load results into another tool, each run if the tool is here. A
+/// server is that of the environment: PGHOST and so on, MYSQL_HOST and MYSQL_PWD.
+#[test]
+fn readme_lines_load_the_results_where_the_tool_is_installed() {
+    let dir = TestDir::with_fans(10);
+    dir.idferry("run fans.csv --sandbox --output fans.links.csv")
+        .exits(0);
+    dir.idferry("export --sandbox -o fans.links.jsonl").exits(0);
+    let readme = include_str!("../../../README.md");
+    let shell = |line: &str| {
+        let mut shell = dir.program("sh", ["-c", line]);
+        for (name, value) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            if name.starts_with("PG") || name.starts_with("MYSQL") || name == "HOME" {
+                shell = shell.env(&name, value);
+            }
+        }
+        shell
+    };
+    // In a database of its own, or a session's own tables: nothing of the server's is touched.
+    let database = "DROP DATABASE IF EXISTS idferry_readme; CREATE DATABASE idferry_readme";
+    let parquet = "duckdb -csv -noheader -c \"SELECT count(*) FROM 'fans.links.parquet'\"";
+    let lines = dir.read("fans.links.csv").lines().count() - 1;
+    for (tool, before, after) in [
+        ("duckdb", "duckdb -c 'SELECT 1'", format!("; {parquet}")),
+        (
+            "psql",
+            "psql -wc 'SELECT 1'",
+            " -Atc 'SELECT count(*) FROM links'".to_owned(),
+        ),
+        (
+            "mysql",
+            &*format!("mysql -e '{database}'"),
+            "; mysql -Ne 'SELECT count(*) FROM links' crm".to_owned(),
+        ),
+    ] {
+        if !shell(before).output().succeeded() {
+            println!("skipped: no {tool} here, or no server that it reaches");
+            continue;
+        }
+        let line = readme
+            .lines()
+            .find(|line| line.starts_with(&format!("{tool} ")));
+        let line = format!("{}{after}", line.unwrap()).replace(" crm", " idferry_readme");
+        let done = shell(&line)
+            .env("PGOPTIONS", "-c search_path=pg_temp")
+            .exits(0);
+        assert_eq!(done.out.lines().last(), Some(&*lines.to_string()), "{line}");
+    }
+}
+
 /// 970 subjects in the order of their first appearance, as the sandbox's world has them.
 fn as_the_world_is() -> String {
     let csv = std::fs::read_to_string(sample("fans.csv")).unwrap();

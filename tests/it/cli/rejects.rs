@@ -1,6 +1,6 @@
 //! Lines that are no subjects: told at every run, counted once, never lost.
 
-use super::test_dir::{TestDir, fans, gzip, lookups, prompt, simulator};
+use super::test_dir::{TestDir, fans, gzip, ids, lookups, prompt, simulator};
 
 fn with_bad_lines(numbers: std::ops::Range<usize>, bad: &str) -> String {
     fans(numbers) + &format!("{bad},\n")
@@ -47,6 +47,29 @@ fn a_second_run_says_why_it_is_no_success() {
             .says("rejects   a.rejects.csv (1 invalid line)");
     }
     assert_eq!(lookups(&simulator).calls, 5);
+}
+
+#[test]
+fn lines_that_were_mended_and_given_back_count_no_more() {
+    let simulator = simulator(prompt());
+    let dir = TestDir::new();
+    dir.write("a.csv", fans(0..5) + "lonely-a,\nlonely-b,\n");
+    let run = |input: &str| dir.idferry(&format!("run {input}")).at(&simulator);
+    run("a.csv").exits(3);
+    let mend = |bad: &str, number| {
+        let (unionid, openid) = ids(number);
+        let rejects = dir.read("a.rejects.csv");
+        dir.write(
+            "a.rejects.csv",
+            rejects.replace(&format!("{bad},,"), &format!("{unionid},{openid},")),
+        );
+    };
+    mend("lonely-a", 6);
+    run("a.rejects.csv").exits(3).says("1 input line invalid");
+    mend("lonely-b", 7);
+    run("a.rejects.csv").exits(0);
+    run("a.csv").exits(0);
+    assert_eq!(lookups(&simulator).calls, 7);
 }
 
 #[test]

@@ -280,6 +280,7 @@ fn help_is_short() {
       export    Write the results so far, also during a run
       quota     Show the corp's quota over all jobs and processes; note calls made elsewhere
       backup    Copy the job file, also during a run
+      forget    Delete persons from the job file, and every byte of them; ledger and ticket stay
       simulate  Serve the simulated WeCom API on a loopback address, for any client
       help      Print this message or the help of the given subcommand(s)
 
@@ -296,14 +297,15 @@ fn help_is_short() {
     Usage: idferry run [OPTIONS] [INPUT]...
 
     Arguments:
-      [INPUT]...  CSV files (.gz and .zst too); - is standard input. Without any, a run resumes the
-                  queue
+      [INPUT]...  CSV files (.gz and .zst too) and Excel workbooks (.xlsx); - is standard input. Without
+                  any, a run resumes the queue
 
     Options:
           --columns <NAME=HEADER,…>  Header names of the columns, such as
                                      unionid=会员unionid,openid=小程序openid
           --encoding <ENCODING>      utf-8, gb18030, utf-16le or utf-16be [default: detected]
           --delimiter <DELIMITER>    , ; tab or | [default: detected]
+          --sheet <NAME>             The sheet of a workbook [default: the first]
           --corpid <ID>              Look in this downstream corp only
           --state <FILE>             The job file [env: IDFERRY_STATE] [default: idferry.db, with
                                      --sandbox sandbox.db]
@@ -341,6 +343,9 @@ fn help_is_short() {
                                      [default: 0.5]
           --progress <HOW>           How progress is shown [default: auto] [possible values: auto, bar,
                                      lines, json, none]
+          --contract <FILE>          What an input must look like, a rule a line, such as rows >= 0.8 x
+                                     last; one that does not is refused before the first call [default:
+                                     [contract] of the configuration]
           --yes                      Assume yes to all prompts
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
@@ -396,32 +401,42 @@ fn help_is_short() {
     Usage: idferry export [OPTIONS]
 
     Options:
-      -o, --output <FILE>            Where the results go; - is standard output, .gz and .zst are
-                                     compressed [default: the first input's stem + .links.csv]
-          --overwrite                Replace an existing file that this job did not write; never an
-                                     input or the job file
-          --format <FORMAT>          The format of the results [default: that of FILE's suffix, else
-                                     csv] [possible values: csv, jsonl]
-          --outcome <OUTCOME>        Only subjects with this outcome: queued, linked, unlinked, rejected
-                                     or parked (repeatable)
-          --corpid <ID>              Only the lines of this downstream corp
-          --by <COLUMN>              A file for each downstream corp, named by its corpid, with its own
-                                     links and nothing else [possible values: corpid]
-          --dir <DIR>                The folder of these files; made if it is not there
-          --manifest <FILE>          Where a list of the files goes, as JSON: lines, bytes and SHA-256
-                                     of each [default: none, with --by DIR/manifest.json]
-          --state <FILE>             The job file [env: IDFERRY_STATE] [default: idferry.db, with
-                                     --sandbox sandbox.db]
-          --ledger <FILE>            The ledger of calls, one for all jobs of a corp [env:
-                                     IDFERRY_LEDGER] [default: ledger.db in $STATE_DIRECTORY,
-                                     $XDG_STATE_HOME/idferry or ~/.local/state/idferry, with --sandbox
-                                     sandbox.ledger.db]
-          --config <FILE>            The configuration file [default: idferry.toml, if there is one]
-          --sandbox                  Use the sandbox's job file, sandbox.db
-      -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
-      -v, --verbose...               Log what happens; repeat for more
-          --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
-      -h, --help                     Print help (see more with '--help')
+      -o, --output <FILE>              Where the results go; - is standard output, .gz and .zst are
+                                       compressed [default: the first input's stem + .links.csv]
+          --overwrite                  Replace an existing file that this job did not write; never an
+                                       input or the job file
+          --format <FORMAT>            The format of the results [default: that of FILE's suffix, else
+                                       csv] [possible values: csv, jsonl]
+          --outcome <OUTCOME>          Only subjects with this outcome: queued, linked, unlinked,
+                                       rejected or parked (repeatable)
+          --corpid <ID>                Only the lines of this downstream corp; with --join as the run
+                                       had it
+          --by <COLUMN>                A file for each downstream corp, named by its corpid, with its
+                                       own links and nothing else [possible values: corpid]
+          --dir <DIR>                  The folder of these files; made if it is not there
+          --manifest <FILE>            Where a list of the files goes, as JSON: lines, bytes and SHA-256
+                                       of each [default: none, with --by DIR/manifest.json]
+          --join <INPUT>               Every row and column of this input, in order, with the results
+                                       behind them: one line per link [default output: INPUT's stem +
+                                       .joined.csv]
+          --columns <NAME=HEADER,…>    Header names of INPUT's columns, as for run
+          --delimiter <DELIMITER>      , ; tab or | in INPUT [default: detected]
+          --sheet <NAME>               The sheet of INPUT, if it is a workbook [default: the first]
+          --encoding <ENCODING>        The encoding of what is written: utf-8, gb18030, utf-16le or
+                                       utf-16be [default: INPUT's]
+          --input-encoding <ENCODING>  The encoding of INPUT [default: detected]
+          --state <FILE>               The job file [env: IDFERRY_STATE] [default: idferry.db, with
+                                       --sandbox sandbox.db]
+          --ledger <FILE>              The ledger of calls, one for all jobs of a corp [env:
+                                       IDFERRY_LEDGER] [default: ledger.db in $STATE_DIRECTORY,
+                                       $XDG_STATE_HOME/idferry or ~/.local/state/idferry, with --sandbox
+                                       sandbox.ledger.db]
+          --config <FILE>              The configuration file [default: idferry.toml, if there is one]
+          --sandbox                    Use the sandbox's job file, sandbox.db
+      -q, --quiet                      Print less: no progress, and no summary of a run that succeeds
+      -v, --verbose...                 Log what happens; repeat for more
+          --log-format <LOG_FORMAT>    Format of log lines [default: text] [possible values: text, json]
+      -h, --help                       Print help (see more with '--help')
     ");
     assert_snapshot!(help("backup"), @"
     Copy the job file, also during a run

@@ -345,6 +345,10 @@ impl Output {
         self
     }
 
+    pub(super) fn succeeded(&self) -> bool {
+        self.status.success()
+    }
+
     #[track_caller]
     pub(super) fn says(self, part: &str) -> Self {
         assert!(self.err.contains(part), "no '{part}' in:\n{}", self.err);

@@ -1,0 +1,35 @@
+//! `--contract`: an input that shrank or is broken is refused before it costs a call.
+
+use super::test_dir::{TestDir, fans, gzip};
+
+#[test]
+fn input_that_does_not_meet_the_contract_is_refused_whole() {
+    let dir = TestDir::with_fans(20);
+    dir.write("rules", "rows >= 0.8 x last\nrejected < 10 %\n");
+    let run = |more: &str| dir.idferry(&format!("run fans.csv --budget 0 {more}"));
+    run("--contract rules").exits(75);
+    let before = dir.idferry("plan --json").exits(0).json();
+
+    dir.write("fans.csv", fans(5..20) + "bad,\nbad,\n");
+    run("--contract rules")
+        .exits(2)
+        .says("'rejected < 10 %' is not met: 2 rejected, 11.8 % of 17 rows")
+        .says("Nothing of it was kept and nothing was sent");
+    dir.write("fans.csv", fans(5..20));
+    dir.write("idferry.toml", "[contract]\nrows = \">= 0.8 x last\"\n");
+    run("")
+        .exits(2)
+        .says("15 rows, 75.0 % of the 20 of fans.csv");
+    let whole = gzip(&fans(0..5_000));
+    dir.write("fans.csv.gz", &whole[..whole.len() / 2]);
+    dir.idferry("run fans.csv.gz --budget 0")
+        .exits(2)
+        .says("does not meet the contract");
+    assert_eq!(dir.idferry("plan --json").exits(0).json(), before);
+    assert!(!dir.names().contains(&"fans.rejects.csv".to_owned()));
+
+    dir.write("idferry.toml", "[contract]\nrows = \">= a lot\"\n");
+    run("")
+        .exits(2)
+        .says("[contract] in the configuration file: 'rows >= a lot' is no rule");
+}
