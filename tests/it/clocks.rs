@@ -114,7 +114,7 @@ fn clock_eight_hours_ahead_at_boot_opens_nothing_early() {
     scenario.run();
     assert_eq!(scenario.sent(), 80);
     scenario.reboot(-8 * H);
-    scenario.idle(HOUR);
+    scenario.idle(HOUR + secs(60));
     scenario.run();
     assert_eq!(scenario.sent(), 120);
 }
