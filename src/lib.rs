@@ -40,6 +40,7 @@
 //! | permit | charges that are admitted and not yet committed |
 //! | paid | a call whose charge is committed; only such a call can be sent |
 //! | hold | why the next call waits, and until when |
+//! | wish | what an operator asks of a run from elsewhere: pause, throttle, stop |
 //! | lockout | the API refuses all calls for a time (45009) |
 //! | ticket | `mass_call_ticket` (大批量调用凭据): lifts the business windows for seven days, once |
 //! | verdict | what a reply says about its subject |

@@ -123,8 +123,11 @@ CREATE TABLE runs (
     exit_code   INTEGER,
     calls       INTEGER NOT NULL DEFAULT 0,
     quota       TEXT NOT NULL DEFAULT '',       -- limits it held, as JSON
+    activity    TEXT,               -- what it does before its calls, such as importing a file
     hold        TEXT,               -- why it waits
-    hold_until  INTEGER             -- ms since the epoch, by the wall
+    hold_until  INTEGER,            -- ms since the epoch, by the wall
+    next_command TEXT,              -- the command line that resumes it
+    summary     TEXT                -- what was said at its end, as JSON
 ) STRICT;
 
 -- What operators ask of a run while it goes on, written beside it; at most one of a kind.

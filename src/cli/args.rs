@@ -44,6 +44,9 @@ pub(super) struct OutputFlags {
         display_order = LAST + 2
     )]
     log_format: LogFormatFlag,
+    /// Append log lines to this file; SIGUSR2 opens it again, for logrotate.
+    #[arg(long, global = true, value_name = "FILE", display_order = LAST + 3)]
+    pub(super) log_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

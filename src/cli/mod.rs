@@ -1,15 +1,19 @@
 //! The command line: parses, calls [`job`](crate::job), prints what [`report`](crate::report) says.
 //!
 //! One file for each command. Beside them: `args` and `values` (flags that commands
-//! share, and how they are read), `operator` (prompts and progress), `outputs` (which files are inputs, which are replaced), `progress` (which reporter), `console` (standard error), `signals`, `open_files` (the limit of them),
+//! share, and how they are read), `operator` (prompts and progress), `outputs` (which files are inputs, which are replaced), `progress` (which reporter), `log_file`, `supervisor` (systemd), `console` (standard error), `signals`, `open_files` (the limit of them),
 //! `next_command` (the command to type next).
 
 mod args;
 mod backup;
+mod config;
 mod console;
 mod contract;
+mod doctor;
 mod export;
 mod forget;
+mod generate;
+mod log_file;
 mod next_command;
 mod open_files;
 mod operator;
@@ -20,10 +24,12 @@ mod quota;
 mod rehearse;
 mod retry;
 mod run;
+mod runs;
 mod signals;
 mod simulate;
 mod status;
 mod steer;
+mod supervisor;
 mod values;
 
 use std::process::ExitCode;
@@ -68,8 +74,18 @@ enum Command {
     Export(export::Args),
     /// Show the corp's quota over all jobs and processes; note calls made elsewhere.
     Quota(quota::Args),
+    /// List the runs of this job: when, calls, how they ended, what they waited for.
+    Runs(runs::Args),
     /// Copy the job file, also during a run.
     Backup(backup::Args),
+    /// Check what a run needs, with the next step for each thing that is missing; one call.
+    Doctor(doctor::Args),
+    /// Write a configuration file with every default, or show where each value comes from.
+    Config(config::Args),
+    /// Print the completions of a shell.
+    Completions(generate::CompletionsArgs),
+    /// Print the manual page, of idferry or of one command.
+    Man(generate::ManArgs),
     /// Delete persons from the job file, and every byte of them; ledger and ticket stay.
     Forget(forget::Args),
     /// Serve the simulated WeCom API on a loopback address, for any client.
@@ -103,7 +119,12 @@ pub fn main() -> ExitCode {
         Command::Retry(args) => retry::run(&args, &next),
         Command::Export(args) => export::run(&args),
         Command::Quota(args) => quota::run(&args),
+        Command::Runs(args) => runs::run(&args),
         Command::Backup(args) => backup::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Config(args) => config::run(&args, &next),
+        Command::Completions(args) => generate::completions(&args, Cli::command()),
+        Command::Man(args) => generate::man(&args, Cli::command()),
         Command::Forget(args) => forget::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     };
@@ -120,7 +141,11 @@ fn parse() -> Result<(Cli, NextCommand), clap::Error> {
     // Global flags become arguments of every subcommand.
     command.build();
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
-    let (_, given) = matches.subcommand().unwrap_or(("", &matches));
+    let (_, mut given) = matches.subcommand().unwrap_or(("", &matches));
+    // Of `config show`, the flags of `show`.
+    while let Some((_, inner)) = given.subcommand() {
+        given = inner;
+    }
     let next = match command.find_subcommand("run") {
         Some(run) => NextCommand::of(run, given),
         None => NextCommand::default(),

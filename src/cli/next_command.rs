@@ -35,6 +35,12 @@ impl NextCommand {
         Self { given }
     }
 
+    /// The value of the flag for the setting `key`, if it was given.
+    pub(super) fn value(&self, key: &str) -> Option<String> {
+        let given = self.given.iter().find(|given| given.id == key)?;
+        given.words.last().cloned()
+    }
+
     /// `idferry run` with the arguments.
     pub(super) fn run(&self) -> String {
         joined(["idferry run".to_owned(), self.arguments()])
@@ -154,6 +160,7 @@ mod tests {
             "max-duration" => "90m",
             "progress" => "lines",
             "log-format" => "json",
+            "log-file" => "run.log",
             other => panic!("give --{other} a value in this test"),
         }
     }

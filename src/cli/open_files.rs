@@ -3,7 +3,11 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::console::say;
-use crate::{format::count, gate::Concurrency, job::Error};
+use crate::{
+    format::count,
+    gate::Concurrency,
+    job::{Check, Error},
+};
 
 /// Open files that are not connections: the job file and its log, inputs, outputs, the runtime's own,
 /// and connections that are being closed.
@@ -38,6 +42,24 @@ pub(super) fn bounded(concurrency: Concurrency, in_sandbox: bool) -> Result<Conc
         count(limit)
     ));
     Ok(Concurrency::Fixed(u16::try_from(calls).unwrap_or(u16::MAX)))
+}
+
+/// Whether the limit of open files, raised as far as it goes, holds an adaptive run.
+pub(super) fn check() -> Check {
+    let most = u64::from(Concurrency::Adaptive.most());
+    let limit = raised_to(RESERVED + most);
+    let found = format!("{} files may be open", count(limit));
+    match limit.saturating_sub(RESERVED) {
+        0 => Check::fail(
+            "open files",
+            format!("{found}, which is too few: `ulimit -n 1024`"),
+        ),
+        calls if calls < most => {
+            let found = format!("{found}: at most {calls} calls in flight");
+            Check::warn("open files", found, "`ulimit -n 1024` allows them all")
+        }
+        _ => Check::ok("open files", found),
+    }
 }
 
 /// Raises the limit of open files to `needed`, or as far as allowed; returns it.

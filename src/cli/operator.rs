@@ -6,6 +6,8 @@ use std::io::{self, IsTerminal};
 use super::{
     console::{self, say},
     signals::Signals,
+    supervisor::Supervisor,
+    values::environment,
 };
 use crate::{
     job::{Operator, TicketNotice},
@@ -31,6 +33,7 @@ pub(super) struct TerminalOperator {
     reporter: Box<dyn Reporter>,
     signals: Signals,
     consent: Consent,
+    supervisor: Supervisor,
 }
 
 impl TerminalOperator {
@@ -39,6 +42,7 @@ impl TerminalOperator {
             reporter,
             signals,
             consent,
+            supervisor: Supervisor::at(environment("NOTIFY_SOCKET").as_deref()),
         }
     }
 
@@ -57,6 +61,7 @@ impl TerminalOperator {
 impl Operator for TerminalOperator {
     fn event(&mut self, event: &RunEvent) {
         log::event(event);
+        self.supervisor.event(event);
         self.reporter.event(event);
     }
 

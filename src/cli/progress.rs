@@ -4,9 +4,10 @@ use std::io::{self, IsTerminal};
 
 use clap::ValueEnum;
 
-use super::{args::OutputFlags, console, values::environment};
+use super::{args::OutputFlags, console, log_file::LogFile, values::environment};
 use crate::{
     clock::Timestamp,
+    job::Error,
     plan,
     report::{
         Bar, Eta, Json, Lines, Reporter, Silent,
@@ -41,7 +42,17 @@ impl std::str::FromStr for ProgressMode {
 
 /// Makes the reporter, and starts the log so that the two do not tear each other. `--quiet`
 /// silences what people read, not the events that a program asked for.
-pub(super) fn start(mode: ProgressMode, output: &OutputFlags) -> Box<dyn Reporter> {
+pub(super) fn start(mode: ProgressMode, output: &OutputFlags) -> Result<Box<dyn Reporter>, Error> {
+    if let Some(path) = &output.log_file {
+        // A file is not there to stay empty.
+        let (verbose, file) = (output.verbose.max(1), LogFile::open(path)?);
+        log::start(verbose, output.log_format(), move || file.clone());
+    }
+    Ok(reporter(mode, output))
+}
+
+/// The log that this starts is the second one, and not used, if there is a log file.
+fn reporter(mode: ProgressMode, output: &OutputFlags) -> Box<dyn Reporter> {
     let is_terminal = io::stderr().is_terminal();
     let is_bar = match mode {
         ProgressMode::Auto => style::can_draw(is_terminal, environment),

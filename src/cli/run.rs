@@ -28,7 +28,7 @@ use crate::{
         SessionSettings, stem,
     },
     quota::Quota,
-    report::{Summary, phrases},
+    report::{Summary, json, phrases},
     runner::RunOptions,
     store::{Reader, RunId, StoreError},
     wecom::{BaseUrl, Client, errcode},
@@ -73,13 +73,15 @@ pub(super) fn run(args: Args, output: &OutputFlags, next: &NextCommand) -> Resul
     open_files::bounded(Concurrency::Fixed(1), false)?;
     let signals = Signals::listen()?;
     let file = args.state.file()?;
-    let reporter = progress::start(args.progress(&file)?, output);
+    let reporter = progress::start(args.progress(&file)?, output)?;
     let settings = RunSettings::resolve(args, file, output.quiet)?;
     let mut operator = TerminalOperator::new(reporter, signals, settings.consent);
     let mut session = settings.open_session()?;
-    import(&mut session, &settings, output)?;
-
     let run = session.begin("run")?;
+    session.record_next_command(run, &next.run())?;
+    if let Err(error) = import(&mut session, run, &settings, output) {
+        return Err(failed(&session, run, error));
+    }
     let driven = drive(&mut session, run, &settings, &mut operator);
     // Recorded before the export: an interrupt of that finds a run that has ended.
     let exit = driven
@@ -87,7 +89,7 @@ pub(super) fn run(args: Args, output: &OutputFlags, next: &NextCommand) -> Resul
         .map_or_else(|error| error.exit, |outcome| outcome.exit);
     let mut recorded = session.end(run, exit);
     operator.calls_finished();
-    let outcome = driven?;
+    let outcome = driven.map_err(|error| failed(&session, run, error))?;
 
     let exported = session.export(&settings.files.results);
     let exit = exported.as_ref().map_or_else(|error| error.exit, |_| exit);
@@ -96,19 +98,34 @@ pub(super) fn run(args: Args, output: &OutputFlags, next: &NextCommand) -> Resul
     }
     // The counts are printed before why the results are missing.
     let lines = exported.as_ref().ok().copied().flatten();
-    let summary = settings.summary(&session, outcome, lines, next)?;
-    console::summarise(&Summary { exit, ..summary }, output);
+    let summary = Summary {
+        exit,
+        ..settings.summary(&session, outcome, lines, next)?
+    };
+    recorded = recorded.and(session.record_summary(run, &json::ended(&summary)));
+    console::summarise(&summary, output);
     exported?;
     recorded?;
     Ok(exit)
 }
 
+/// Records how a run failed, as far as that is possible, for `status`.
+fn failed(session: &Session, run: RunId, error: Error) -> Error {
+    let _ = session.end(run, error.exit);
+    let _ = session.record_summary(run, &json::failed(&error));
+    error
+}
+
 /// Imports the inputs; their invalid lines become a file, even if a later input cannot be read.
 fn import(
     session: &mut Session,
+    run: RunId,
     settings: &RunSettings,
     output: &OutputFlags,
 ) -> Result<(), Error> {
+    let names: Vec<_> = settings.files.inputs.iter().map(Input::name).collect();
+    let activity = format!("importing {}", names.join(", "));
+    session.record_activity(run, (!names.is_empty()).then_some(activity.as_str()))?;
     let imported = session.import(
         &settings.files.inputs,
         &settings.input_options,
@@ -119,7 +136,8 @@ fn import(
         },
     );
     let published = session.export_rejects(&settings.files.rejects);
-    imported.and(published)
+    imported.and(published)?;
+    session.record_activity(run, None)
 }
 
 /// Makes the calls, if there are any to make.

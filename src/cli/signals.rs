@@ -14,7 +14,10 @@ use std::{
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::console::{final_message, say};
+use super::{
+    console::{final_message, say},
+    log_file,
+};
 use crate::{
     job::{Error, Exit},
     report::phrases::RESUME,
@@ -79,6 +82,12 @@ impl Signals {
                     false => Some(signal(SignalKind::hangup())?),
                 },
             };
+            let mut reopening = signal(SignalKind::user_defined2())?;
+            tokio::spawn(async move {
+                while reopening.recv().await.is_some() {
+                    log_file::reopen();
+                }
+            });
             let _ = ready.send(Ok(()));
             self.obey(&mut signals).await
         })

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Clock, MonotonicTime, Timestamp};
 
 /// The remote's clock, as the `Date` of replies has told it. A `Date` is cut to the second and a reply
-/// takes a moment: the remote is up to [`UNSURE`] further than that says.
+/// takes a moment: the remote is up to three seconds further than that says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemoteClock {
     /// The remote's date less ledger time, in milliseconds.

@@ -11,14 +11,18 @@
 //! | `paused`, [`Steering`] | what operators ask of a run from elsewhere |
 //! | `connection` | where calls go |
 //! | `scratch`, [`Rehearsal`] | a copy of a job, and a run of it in virtual time |
+//! | `asked`, `run_record`, [`RunList`] | what is kept of a run, and the list of them |
+//! | `doctor` | what stands in the way of a run |
 //! | [`Status`], [`quota`] | how a job and a corp's quota stand, as plain data |
 //! | [`Error`], [`Exit`] | what ends a command early, and the exit codes |
 //!
 //! Nothing here prints: [`report`](crate::report) has the words, [`cli`](crate::cli) the terminal.
 
+mod asked;
 mod backup;
 mod connection;
 mod contract;
+mod doctor;
 mod error;
 mod exit;
 mod files;
@@ -33,16 +37,21 @@ pub mod quota;
 mod quota_record;
 mod rehearsal;
 mod results;
+mod run_record;
+mod runs;
 mod scratch;
 mod session;
 pub(crate) mod status;
 mod steering;
 mod ticket;
 
+pub(crate) use asked::QUESTION;
 pub use backup::{Backup, backup};
 pub(crate) use connection::Connection;
 pub use connection::Credentials;
 pub(crate) use contract::Contract;
+pub use doctor::{Check, Grade};
+pub(crate) use doctor::{JobState, check_files, look_up_one};
 pub use error::Error;
 pub(crate) use error::SANDBOX_FILE;
 pub use exit::Exit;
@@ -57,6 +66,7 @@ pub use probe::{Probed, probe};
 pub(crate) use rehearsal::RehearsalFindings;
 pub use rehearsal::{Rehearsal, RehearsalObserver, Rehearsed, Unobserved, invent};
 pub(crate) use results::stem;
+pub use runs::{ListedRun, RunList};
 pub use scratch::ScratchFolder;
 pub(crate) use scratch::{ScratchCopy, ScratchUse};
 pub use session::{RunOutcome, Session, SessionSettings};

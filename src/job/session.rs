@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use super::{
+    asked::AskedOnTerminal,
     contract::Contract,
     error::Error,
     exit::Exit,
@@ -13,9 +14,8 @@ use super::{
     import::{self, ImportedInput},
     operator::Operator,
     paused::PausedRun,
-    quota_record::QuotaRecord,
     results,
-    ticket::{self, TicketContext, TicketDecision, TicketPolicy},
+    ticket::{self, TicketContext, TicketPolicy},
 };
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
@@ -68,11 +68,11 @@ pub struct RunOutcome {
 
 /// A job file, held for one run.
 pub struct Session {
-    store: Store,
+    pub(super) store: Store,
     files: JobFiles,
-    settings: SessionSettings,
+    pub(super) settings: SessionSettings,
     contract: Contract,
-    clock: Clock,
+    pub(super) clock: Clock,
     /// Nothing of it is kept, so the disk is not waited for.
     is_scratch: bool,
 }
@@ -145,20 +145,6 @@ impl Session {
         results::publish_invalid_lines(&self.store.reader(), path)
     }
 
-    /// Records the beginning of the run `command`, with the quota it respects.
-    ///
-    /// # Errors
-    ///
-    /// Those of the store.
-    pub fn begin(&self, command: &str) -> Result<RunId, Error> {
-        let quota = QuotaRecord::of(&self.settings.quota).to_json();
-        let run = self
-            .store
-            .journal()
-            .begin_run(command, &quota, self.clock.now())?;
-        Ok(run)
-    }
-
     /// Returns the outcome of a run that has no call to make: nothing is due, or a budget of 0.
     pub(crate) fn outcome_without_calls(&self) -> Result<Option<RunOutcome>, Error> {
         let is_queued = self.store.tally().of(State::Queued) > 0;
@@ -225,16 +211,16 @@ impl Session {
             clock: self.clock,
             queued: self.store.tally().of(State::Queued),
         };
-        let (ticket, token) = match ticket::choose(self.settings.ticket, context, operator).await? {
-            TicketDecision::Proceed(ticket, token) => (ticket, token),
-            TicketDecision::Refused(refusal) => {
-                let reason = StopReason::Refused(*refusal);
-                return self.outcome_before_calls(reason).map(Some);
-            }
-            TicketDecision::Unreachable(failure) => {
-                let reason = StopReason::never_reached(failure);
-                return self.outcome_before_calls(reason).map(Some);
-            }
+        let mut asked = AskedOnTerminal {
+            operator: &mut *operator,
+            journal: self.store.journal(),
+            run,
+            clock: self.clock,
+        };
+        let chosen = ticket::choose(self.settings.ticket, context, &mut asked).await?;
+        let (ticket, token) = match chosen.or_stop() {
+            Ok(chosen) => chosen,
+            Err(reason) => return self.outcome_before_calls(reason).map(Some),
         };
         let ticket_until = ticket.as_ref().map(Ticket::usable_until);
         operator.calls_started();
@@ -280,19 +266,6 @@ impl Session {
             deadline: self.settings.options.deadline,
         };
         paused.wait(stop, operator).await
-    }
-
-    /// Records that `run` ended with `exit`; the last record counts.
-    ///
-    /// # Errors
-    ///
-    /// Those of the store.
-    pub fn end(&self, run: RunId, exit: Exit) -> Result<(), Error> {
-        let now = self.clock.now();
-        Ok(self
-            .store
-            .journal()
-            .end_run(run, i64::from(exit.code()), now)?)
     }
 
     /// Writes the results to `target`, unless they are there already. Returns how many lines they
@@ -375,6 +348,7 @@ impl Session {
             calls: 0,
             took: std::time::Duration::ZERO,
             used_elsewhere: false,
+            waits: Vec::new(),
         };
         self.outcome(report, Vec::new(), None)
     }

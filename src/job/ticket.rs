@@ -10,7 +10,10 @@ use crate::{
     ledger::Tickets,
     model::QuotaWindow,
     quota::Account,
-    runner::{event::FatalRefusal, ticket},
+    runner::{
+        event::{FatalRefusal, StopReason},
+        ticket,
+    },
     wecom::{Client, Ticket, Token, transport::Failure},
 };
 
@@ -39,6 +42,17 @@ pub(super) enum TicketDecision {
     Refused(Box<FatalRefusal>),
     /// The API cannot be reached.
     Unreachable(Failure),
+}
+
+impl TicketDecision {
+    /// The ticket and the token to begin with, or the reason to stop before the first call.
+    pub(super) fn or_stop(self) -> Result<(Option<Ticket>, Option<Token>), StopReason> {
+        match self {
+            Self::Proceed(ticket, token) => Ok((ticket, token)),
+            Self::Refused(refusal) => Err(StopReason::Refused(*refusal)),
+            Self::Unreachable(failure) => Err(StopReason::never_reached(failure)),
+        }
+    }
 }
 
 /// What the decision rests on.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 mod ended;
 
-pub(crate) use ended::ended;
+pub(crate) use ended::{ended, failed};
 
 use super::{
     Asked, Eta, HoldReason, LineWriter, QuotaWindow, Reporter, RunEvent, Snapshot, Waiting,

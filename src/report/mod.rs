@@ -24,6 +24,7 @@ use crate::runner::event::{
 };
 
 mod bar;
+pub(crate) mod doctor;
 pub(crate) mod json;
 mod lines;
 pub(crate) mod log;
@@ -32,6 +33,7 @@ pub(crate) mod phrases;
 mod progress_state;
 pub(crate) mod quota;
 pub(crate) mod rehearsal;
+pub(crate) mod runs;
 pub(crate) mod status;
 pub mod style;
 mod summary;

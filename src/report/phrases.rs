@@ -25,7 +25,7 @@ pub(crate) const RESUME: &str = "re-run the same command to resume";
 /// The end of a pause.
 pub(super) const RESUMES_BY_COMMAND: &str = "`idferry resume` goes on";
 
-const TOKENS_REFUSED: &str =
+pub(super) const TOKENS_REFUSED: &str =
     "Halted: the API issues access tokens and then refuses every one of them.";
 
 /// Whether people are told of an event at once.
@@ -145,7 +145,7 @@ pub(super) fn lockout(level: LockoutLevel) -> String {
 
 /// `waiting: business.hour is used up, resumes at 12:41:02 (in 30 min 31 s)`, with `between`
 /// instead of the comma.
-pub(super) fn waiting(wait: &Waiting, now: Timestamp, between: &str) -> String {
+pub(crate) fn waiting(wait: &Waiting, now: Timestamp, between: &str) -> String {
     let end = match wait.reason {
         HoldReason::Paused(_) => RESUMES_BY_COMMAND.to_owned(),
         _ => wait_end(wait.until.map(|until| moment_and_wait(until, now))),
@@ -283,7 +283,7 @@ fn then_resume(mut steps: Vec<String>) -> Vec<String> {
     steps
 }
 
-fn refused(refusal: &FatalRefusal) -> String {
+pub(super) fn refused(refusal: &FatalRefusal) -> String {
     let code = errcode(refusal.errcode, refusal.entry);
     format!("the API refused {} with {code}", refusal.call)
 }

@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::{Wish, phrases, style::folded};
 use crate::{
     clock::Timestamp,
     format::{about, count, counted, date, duration, moment, moment_and_wait, share, time_of_day},
     job::{
-        Exit,
+        Exit, QUESTION,
         status::{LockoutStatus, RunState, RunSummary, Status, WishStatus},
     },
     model::State,
@@ -30,10 +32,76 @@ pub(crate) fn render(status: &Status) -> String {
     }
     states(&mut text, status);
     quota(&mut text, status);
+    files(&mut text, status);
     if let Some(left) = left(status) {
         let _ = writeln!(text, "\n{left}");
     }
+    next(&mut text, status);
     text
+}
+
+/// The inputs, and where the results are.
+fn files(text: &mut String, status: &Status) {
+    const MOST: usize = 3;
+    for (place, input) in status.inputs.iter().take(MOST).enumerate() {
+        let gap = if place == 0 { "\n" } else { "" };
+        let lines = counted(input.lines, "line");
+        let _ = writeln!(text, "{gap}  {:15} {} ({lines})", "input", input.name);
+    }
+    if let Some(more) = status.inputs.len().checked_sub(MOST + 1) {
+        let more = counted(more as u64 + 1, "other input");
+        let _ = writeln!(text, "  {:15} and {more}", "");
+    }
+    let said = status.run.as_ref().and_then(|run| run.ended.as_ref());
+    for name in ["results", "rejects"] {
+        if let Some(path) = said.and_then(|said| said[name]["path"].as_str()) {
+            let _ = writeln!(text, "  {name:15} {path}");
+        }
+    }
+}
+
+/// What the run that ended said to do next, and when; after one that broke off, the command.
+fn next(text: &mut String, status: &Status) {
+    let Some(run) = status.run.as_ref().filter(|_| !status.running) else {
+        return;
+    };
+    let command = run.next_command.as_deref().unwrap_or_default();
+    let said = run.ended.as_ref();
+    let steps = said.and_then(|said| said["next"].as_array());
+    let mut steps: Vec<_> = steps
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let back = said.and_then(|said| Timestamp::parse(said["come_back_at"].as_str()?).ok());
+    let back = back.map(|at| match at > status.now {
+        true => format!(
+            "come back at {} and {}",
+            moment_and_wait(at, status.now),
+            phrases::RESUME
+        ),
+        false => format!("the quota is back: {}", phrases::RESUME),
+    });
+    if let (Some(back), Some(first)) = (&back, steps.first_mut()) {
+        *first = back;
+    }
+    if steps.is_empty() && status.state == RunState::BrokeOff && !command.is_empty() {
+        steps.push(command);
+    }
+    if !steps.is_empty() {
+        text.push_str("\nNext:\n");
+    }
+    for step in steps {
+        let is_command = step == command;
+        let lines = if is_command {
+            vec![format!("  {step}")]
+        } else {
+            folded(step, WIDTH - 2)
+        };
+        for line in lines {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
 }
 
 /// What the latest run does or did, in a sentence or two.
@@ -44,15 +112,20 @@ fn activity(status: &Status) -> String {
     let began = moment(run.started_at, status.now);
     let calls = counted(run.calls, "call");
     match status.state {
-        RunState::Working => format!("Running: {}.", process(run, status.now)),
+        RunState::Working => {
+            let activity = status.activity.iter().map(|what| format!("{what}, "));
+            let activity: String = activity.collect();
+            format!("Running: {activity}{}.", process(run, status.now))
+        }
         RunState::Waiting => {
             format!("Waiting: {}. {}.", wait(status), process(run, status.now))
         }
         RunState::Ended => {
             let ended = moment(run.ended_at.unwrap_or_default(), status.now);
             let code = run.exit_code.unwrap_or_default();
-            let meaning = Exit::meaning(code);
-            format!("Ended at {ended} with exit {code}: {meaning}. Started at {began}, {calls}.")
+            let said = run.ended.as_ref().and_then(|said| said["text"].as_str());
+            let why = said.map_or_else(|| format!("{}.", Exit::meaning(code)), str::to_owned);
+            format!("Ended at {ended} with exit {code}: {why} Started at {began}, {calls}.")
         }
         RunState::BrokeOff | RunState::None => format!(
             "Broke off: the run of {began} did not say how it ended, and its process (pid {}) is \
@@ -81,6 +154,9 @@ fn wait(status: &Status) -> String {
     let Some(wait) = &status.waiting else {
         return String::new();
     };
+    if wait.reason == QUESTION {
+        return format!("{QUESTION}, answer it there");
+    }
     let until = wait.until.map(|at| {
         if at > status.now {
             moment_and_wait(at, status.now)

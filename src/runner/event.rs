@@ -201,4 +201,6 @@ pub struct RunReport {
     pub took: Duration,
     /// Calls were refused (45009) while the ledger was far below every limit.
     pub used_elsewhere: bool,
+    /// How long it waited, by the [codes](HoldReason::code) of the reasons, of waits of seconds and more.
+    pub waits: Vec<(&'static str, Duration)>,
 }

@@ -1,6 +1,6 @@
 //! What a run reports, and how often.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     clock::RunClock,
@@ -31,6 +31,10 @@ pub(super) struct ProgressReports<'s> {
     forecast_is_due: bool,
     hold: Option<Waiting>,
     is_clock_told: bool,
+    /// When it was asked last what is due.
+    asked: Timestamp,
+    /// How long it waited, by reason.
+    waits: BTreeMap<&'static str, Duration>,
 }
 
 /// What is to be reported now.
@@ -50,12 +54,19 @@ impl<'s> ProgressReports<'s> {
             forecast_is_due: false,
             hold: None,
             is_clock_told: false,
+            asked: Timestamp::default(),
+            waits: BTreeMap::new(),
         }
     }
 
     /// Reports `event`.
     pub(super) fn report(&mut self, event: &RunEvent) {
         (self.listener)(event);
+    }
+
+    /// Ledger time has moved forward by what had passed before this run: it was no wait.
+    pub(super) fn clock_moved(&mut self, by: Duration) {
+        self.asked = self.asked.plus(by);
     }
 
     /// Reports, once, a wall clock that differs from the `remote`'s.
@@ -80,6 +91,12 @@ impl<'s> ProgressReports<'s> {
         self.hold
     }
 
+    /// How long it waited, by the code of the reason.
+    pub(super) fn waits(&self) -> Vec<(&'static str, Duration)> {
+        let waits = self.waits.iter().filter(|(_, span)| **span >= SHORT);
+        waits.map(|(reason, span)| (*reason, *span)).collect()
+    }
+
     /// The next snapshot is the last one, and due.
     pub(super) fn last(&mut self) {
         self.snapshot = Timestamp::default();
@@ -91,6 +108,10 @@ impl<'s> ProgressReports<'s> {
     /// counted twice by a forecast.
     pub(super) fn due(&mut self, hold: Option<Hold>, clock: &RunClock, is_settled: bool) -> Due {
         let now = clock.now();
+        if let Some(held) = self.hold {
+            *self.waits.entry(held.reason.code()).or_default() += now.since(self.asked);
+        }
+        self.asked = now;
         let hold = self.worth_reporting(hold, clock);
         let hold_changed = hold != self.hold;
         self.forecast_is_due |= hold_changed || now.since(self.forecast) >= FORECASTS;

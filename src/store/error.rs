@@ -37,7 +37,7 @@ pub enum StoreError {
     /// Another process has it open for writing.
     #[error(
         "another process holds the job file {path}: {holder}. \
-         Wait for it or stop it; `idferry status` shows what it does"
+         Wait for it, or end it with `idferry stop`; `idferry status` shows what it does"
     )]
     Held {
         /// The file.

@@ -38,6 +38,12 @@ pub struct RunStatus {
     pub quota: String,
     /// What it wrote last.
     pub progress: RunProgress,
+    /// What it does before its calls.
+    pub activity: Option<String>,
+    /// The command line that resumes it.
+    pub next_command: Option<String>,
+    /// What was said at its end, as JSON.
+    pub summary: Option<String>,
 }
 
 /// A file of results or rejects that the job wrote.
@@ -96,23 +102,56 @@ impl<'s> Journal<'s> {
         Ok(())
     }
 
+    /// Records what a run does before its calls.
+    pub(crate) fn save_activity(
+        &self,
+        run: RunId,
+        what: Option<&str>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let sql = "UPDATE runs SET activity = ?2, seen_at = ?3 WHERE id = ?1";
+        self.db
+            .execute(sql, params![run.0, what, now.as_millis()])?;
+        Ok(())
+    }
+
+    /// Records the command line that resumes a run.
+    pub(crate) fn save_next_command(&self, run: RunId, command: &str) -> Result<()> {
+        let sql = "UPDATE runs SET next_command = ?2 WHERE id = ?1";
+        self.db.execute(sql, params![run.0, command])?;
+        Ok(())
+    }
+
+    /// Records what was said at the end of a run, as JSON.
+    pub(crate) fn save_summary(&self, run: RunId, summary: &str) -> Result<()> {
+        let sql = "UPDATE runs SET summary = ?2 WHERE id = ?1";
+        self.db.execute(sql, params![run.0, summary])?;
+        Ok(())
+    }
+
     /// Marks a run as ended.
     pub(crate) fn end_run(&self, run: RunId, exit_code: i64, now: Timestamp) -> Result<()> {
         self.db.execute(
-            "UPDATE runs SET ended_at = ?2, exit_code = ?3, hold = NULL, hold_until = NULL
+            "UPDATE runs SET ended_at = ?2, exit_code = ?3, activity = NULL, hold = NULL,
+             hold_until = NULL
              WHERE id = ?1",
             params![run.0, now.as_millis(), exit_code],
         )?;
         Ok(())
     }
 
-    /// Returns the latest run; `None` if there was none.
+    /// Returns the latest run; `None` if there was none. The doctor's one call is no run of the job.
     pub(super) fn latest_run(&self) -> Result<Option<RunStatus>> {
-        let mut find = self.db.prepare_cached(
-            "SELECT command, pid, started_at, ended_at, exit_code, quota,
-                    seen_at, calls, hold, hold_until FROM runs ORDER BY id DESC LIMIT 1",
-        )?;
+        let sql = format!("{RUNS} WHERE command <> 'doctor' ORDER BY id DESC LIMIT 1");
+        let mut find = self.db.prepare_cached(&sql)?;
         Ok(find.query_row([], run_status).optional()?)
+    }
+
+    /// Returns every run, the latest last.
+    pub(super) fn runs(&self) -> Result<Vec<RunStatus>> {
+        let mut list = self.db.prepare(&format!("{RUNS} ORDER BY id"))?;
+        let runs = list.query_map([], run_status)?;
+        Ok(runs.collect::<std::result::Result<_, _>>()?)
     }
 
     /// Returns the number of lines of the results that were written to `path` and left with `mark`,
@@ -158,6 +197,9 @@ impl<'s> Journal<'s> {
     }
 }
 
+const RUNS: &str = "SELECT command, pid, started_at, ended_at, exit_code, quota,
+    seen_at, calls, hold, hold_until, next_command, summary, activity FROM runs";
+
 fn run_status(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunStatus> {
     let at = |millis: Option<i64>| millis.map(Timestamp::from_millis);
     Ok(RunStatus {
@@ -172,5 +214,8 @@ fn run_status(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunStatus> {
             hold: row.get(8)?,
             hold_until: at(row.get(9)?),
         },
+        next_command: row.get(10)?,
+        summary: row.get(11)?,
+        activity: row.get(12)?,
     })
 }

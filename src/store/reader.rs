@@ -243,6 +243,11 @@ impl<'s> Reader<'s> {
         Ok(find(ANSWERED)?.map_or_else(|| find(QUEUED), |subject| Ok(Some(subject)))?)
     }
 
+    /// Returns every run, the latest last.
+    pub(crate) fn runs(&self) -> Result<Vec<RunStatus>> {
+        Journal::of(&self.db).runs()
+    }
+
     /// Returns the corp that the file is bound to.
     pub(crate) fn corp_id(&self) -> Result<Option<String>> {
         let sql = "SELECT corp_id FROM job";

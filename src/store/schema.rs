@@ -72,9 +72,18 @@ pub(super) fn open_locked(path: &Path) -> Result<(Connection, HeldFile)> {
 /// Reads from the file which process holds it.
 fn holder_of(path: &Path) -> Option<String> {
     let db = JOB.open_to_read(path).ok()?;
-    let holder = db.query_row("SELECT holder_pid, held_since FROM job", [], |row| {
+    let sql = "SELECT holder_pid, held_since, coalesce(hold, activity), hold_until FROM job
+        LEFT JOIN runs ON runs.id = (SELECT max(id) FROM runs) AND ended_at IS NULL";
+    let holder = db.query_row(sql, [], |row| {
         let since = Timestamp::from_millis(row.get(1)?);
-        Ok(format!("pid {}, since {since}", row.get::<_, u32>(0)?))
+        let hold = row.get::<_, Option<String>>(2)?;
+        let until = row.get::<_, Option<i64>>(3)?.map(Timestamp::from_millis);
+        let until = until.map_or_else(String::new, |until| format!(", until {until}"));
+        let waits = hold.map_or_else(String::new, |why| format!(" ({why}{until})"));
+        Ok(format!(
+            "pid {}, since {since}{waits}",
+            row.get::<_, u32>(0)?
+        ))
     });
     holder.ok()
 }

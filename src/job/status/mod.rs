@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::Value;
 
 use crate::{
     clock::{Clock, Timestamp},
@@ -11,16 +12,19 @@ use crate::{
     model::{QuotaWindow, State, Tally, WindowKind},
     quota::LockoutLevel,
     runner::event::WindowUse,
-    store::{Asked, Reader, RunStatus, Wish},
+    store::{Asked, Reader, RunStatus, SourceStatus, Wish},
 };
 
 mod quota;
 
 use quota::QuotaStanding;
 
+// fields: those of the documented object.
 /// How a job stands. In JSON, times are RFC 3339 at +08:00.
 #[derive(Debug, Serialize)]
 pub struct Status {
+    /// Of the form of this object: a higher one may lack what this one has.
+    pub version: u32,
     /// The job file.
     pub state_file: PathBuf,
     /// The corp it belongs to.
@@ -31,12 +35,16 @@ pub struct Status {
     pub running: bool,
     /// The latest run.
     pub run: Option<RunSummary>,
+    /// What it does before its calls, such as importing.
+    pub activity: Option<String>,
     /// Why it waits, if it does.
     pub waiting: Option<WaitStatus>,
     /// What operators ask of this run and of later ones.
     pub wishes: Vec<WishStatus>,
     /// The lockout by the API (45009), which outlasts the run that met it.
     pub block: Option<LockoutStatus>,
+    /// What was imported.
+    pub inputs: Vec<InputStatus>,
     /// How many subjects are in each state.
     #[serde(serialize_with = "by_state")]
     pub subjects: Tally,
@@ -94,6 +102,23 @@ pub struct RunSummary {
     /// When it last wrote to the job file.
     #[serde(serialize_with = "rfc3339")]
     pub seen_at: Timestamp,
+    /// The command line that resumes it.
+    pub next_command: Option<String>,
+    /// What was said at its end: the last event of `--progress json`.
+    pub ended: Option<Value>,
+}
+
+/// An input that was imported.
+#[derive(Debug, Serialize)]
+pub struct InputStatus {
+    /// Its name as it was given.
+    pub name: String,
+    /// Lines read.
+    pub lines: u64,
+    /// Lines that cannot be subjects.
+    pub rejected: u64,
+    /// Subjects seen for the first time in it.
+    pub subjects: u64,
 }
 
 /// A wait.
@@ -172,10 +197,15 @@ impl Status {
         let finish = quota.finish(tally.of(State::Queued), ticket, now);
         let waiting = run.as_ref().filter(|_| running).and_then(waiting);
         Ok(Self {
+            version: 1,
             state: run_state(run.as_ref(), running, waiting.is_some()),
             state_file: files.job.clone(),
             corp_id: standing.corp_id,
             running,
+            activity: run
+                .as_ref()
+                .filter(|_| running)
+                .and_then(|run| run.activity.clone()),
             run: run.map(RunSummary::from),
             waiting,
             wishes: wishes(&reader, running)?,
@@ -184,6 +214,11 @@ impl Status {
                 until,
                 elsewhere: quota.is_used_elsewhere(),
             }),
+            inputs: reader
+                .sources()?
+                .into_iter()
+                .map(InputStatus::from)
+                .collect(),
             subjects: tally,
             counting: record.kind(),
             windows: quota
@@ -249,6 +284,17 @@ impl From<Asked> for WishStatus {
     }
 }
 
+impl From<SourceStatus> for InputStatus {
+    fn from(source: SourceStatus) -> Self {
+        Self {
+            name: source.name,
+            lines: source.lines,
+            rejected: source.rejected,
+            subjects: source.subjects,
+        }
+    }
+}
+
 impl From<WindowUse> for WindowStatus {
     fn from(window: WindowUse) -> Self {
         Self {
@@ -270,15 +316,22 @@ impl From<RunStatus> for RunSummary {
             exit_code: run.ended.map(|(_, code)| code),
             calls: run.progress.calls,
             seen_at: run.progress.seen_at,
+            next_command: run.next_command,
+            ended: run
+                .summary
+                .and_then(|json| serde_json::from_str(&json).ok()),
         }
     }
 }
 
-fn rfc3339<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn rfc3339<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.rfc3339())
 }
 
-fn maybe_rfc3339<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn maybe_rfc3339<S: Serializer>(
+    at: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     at.map(Timestamp::rfc3339).serialize(serializer)
 }
 

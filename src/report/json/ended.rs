@@ -1,11 +1,13 @@
 //! The summary for programs: the last event of a run.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{SubjectCounts, WindowJson};
 use crate::{
     clock::Timestamp,
-    job::stop_code,
+    job::{Error, stop_code},
     report::{Summary, phrases::StopWords},
     runner::event::{RunReport, StopReason},
 };
@@ -19,6 +21,7 @@ use crate::{
 /// | `exit_code` | what the process exits with |
 /// | `text` | the headline |
 /// | `subjects`, `calls`, `seconds`, `windows` | as in `progress`; how long it took |
+/// | `waits` | seconds waited, by reason as in `progress` |
 /// | `ticket_until` | until when the ticket works, or null |
 /// | `results`, `rejects` | `path` and `lines`, or null if there are none |
 /// | `refusals` | `state`, `errcode` or null, `subjects`, `text`, `next_step` of each code |
@@ -27,6 +30,17 @@ use crate::{
 /// | `command` | the command that resumes |
 pub(crate) fn ended(summary: &Summary) -> String {
     serde_json::to_string(&Ended::of(summary)).unwrap_or_default()
+}
+
+/// The end of a run that could not do its work, as such an object of fewer fields.
+pub(crate) fn failed(error: &Error) -> String {
+    let failed = serde_json::json!({
+        "event": "ended",
+        "ending": "error",
+        "exit_code": error.exit.code(),
+        "text": error.message,
+    });
+    failed.to_string()
 }
 
 // fields: those of the documented object.
@@ -39,6 +53,7 @@ struct Ended<'a> {
     subjects: SubjectCounts,
     calls: u64,
     seconds: f64,
+    waits: BTreeMap<&'static str, f64>,
     windows: Vec<WindowJson>,
     ticket_until: Option<String>,
     results: Option<FileJson<'a>>,
@@ -74,6 +89,7 @@ impl<'a> Ended<'a> {
             calls,
             took,
             used_elsewhere,
+            waits,
         } = &summary.report;
         let written = |(path, lines)| FileJson { path, lines };
         let results = summary.results.as_ref();
@@ -87,25 +103,15 @@ impl<'a> Ended<'a> {
             subjects: SubjectCounts::of(*tally),
             calls: *calls,
             seconds: took.as_secs_f64(),
+            waits: waits
+                .iter()
+                .map(|(reason, span)| (*reason, span.as_secs_f64()))
+                .collect(),
             windows: summary.windows.iter().map(WindowJson::of).collect(),
             ticket_until: summary.ticket_until.map(Timestamp::rfc3339),
             results: results.map(|(path, lines)| written((path, *lines))),
             rejects: summary.bad_lines().map(written),
-            refusals: summary
-                .refusals
-                .iter()
-                .map(|refusal| {
-                    let (state, errcode, subjects) = *refusal;
-                    let (text, next_step) = summary.meaning(errcode);
-                    RefusalJson {
-                        state: state.as_str(),
-                        errcode,
-                        subjects,
-                        text,
-                        next_step,
-                    }
-                })
-                .collect(),
+            refusals: refusals(summary),
             come_back_at: match reason {
                 StopReason::Quota(wait) => wait.until.map(Timestamp::rfc3339),
                 _ => None,
@@ -116,4 +122,20 @@ impl<'a> Ended<'a> {
             at: summary.ended_at.rfc3339(),
         }
     }
+}
+
+fn refusals(summary: &Summary) -> Vec<RefusalJson> {
+    let refusals = summary.refusals.iter();
+    let refusals = refusals.map(|refusal| {
+        let (state, errcode, subjects) = *refusal;
+        let (text, next_step) = summary.meaning(errcode);
+        RefusalJson {
+            state: state.as_str(),
+            errcode,
+            subjects,
+            text,
+            next_step,
+        }
+    });
+    refusals.collect()
 }

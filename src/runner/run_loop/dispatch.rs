@@ -160,6 +160,10 @@ impl Runner<'_> {
     /// Whether the operator's limits end the run here, with work left.
     fn is_at_its_limit(&mut self) -> Result<bool> {
         let reason = if self.budget_left() == Some(0) {
+            if self.calls.lookups() > 0 {
+                // What the last calls meet may be a reason of more weight.
+                return Ok(true);
+            }
             StopReason::Budget
         } else if self.clock.is_past_deadline() {
             StopReason::Time

@@ -109,6 +109,7 @@ impl Runner<'_> {
             return;
         }
         self.trial.clock_moved(by);
+        self.reports.clock_moved(by);
         let now = self.clock.now();
         self.gate.account_mut().redate(now);
     }

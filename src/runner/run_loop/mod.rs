@@ -341,6 +341,7 @@ impl<'s> Runner<'s> {
             calls: self.gate.account().completed(),
             took: self.clock.took(),
             used_elsewhere: self.gate.is_used_elsewhere(),
+            waits: self.reports.waits(),
         })
     }
 }

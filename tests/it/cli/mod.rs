@@ -11,6 +11,7 @@
 
 mod contract;
 mod disk;
+mod doctor;
 mod exit_codes;
 mod export;
 mod faults;

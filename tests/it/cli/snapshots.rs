@@ -113,8 +113,8 @@ fn the_story_of_a_run() {
     ");
     assert_snapshot!(blanked(&dir.idferry("status").exits(0).out), @"
     idferry.db · ww0123456789abcdef · <date> <time> (UTC+8)
-    Ended at <time> with exit 3: finished, but some subjects are rejected or
-    parked, or some lines invalid. Started at <time>, 3 calls.
+    Ended at <time> with exit 3: Finished, but 1 subject rejected. Started at
+    <time>, 3 calls.
 
       linked               1  33.3 %
       unlinked             1  33.3 %
@@ -125,23 +125,39 @@ fn the_story_of_a_run() {
       business.hour           3 of    98,000, 97,997 left
       business.day            3 of   470,400, 470,397 left
       business.month          3 of 7,350,000, 7,349,997 left
+
+      input           fans.csv (3 lines)
+      results         fans.links.csv
     ");
     let mut status = dir.status();
     status["run"]["pid"] = 1.into();
+    let ended = status["run"]["ended"].take();
+    assert_eq!(ended["text"], "Finished, but 1 subject rejected.");
     let pretty = serde_json::to_string_pretty(&status).unwrap();
     let pretty: Vec<_> = pretty.lines().map(moments).collect();
     assert_snapshot!(pretty.join("\n"), @r#"
     {
+      "activity": null,
       "block": null,
       "corp_id": "ww0123456789abcdef",
       "counting": "sliding",
       "eta": "<moment>",
       "eta_seconds": 0,
+      "inputs": [
+        {
+          "lines": 3,
+          "name": "fans.csv",
+          "rejected": 0,
+          "subjects": 3
+        }
+      ],
       "run": {
         "calls": 3,
         "command": "run",
+        "ended": null,
         "ended_at": "<moment>",
         "exit_code": 3,
+        "next_command": "idferry run fans.csv --ticket none",
         "pid": 1,
         "seen_at": "<moment>",
         "started_at": "<moment>"
@@ -157,6 +173,7 @@ fn the_story_of_a_run() {
         "unlinked": 1
       },
       "ticket_expires_at": null,
+      "version": 1,
       "waiting": null,
       "windows": [
         {
@@ -268,26 +285,34 @@ fn help_is_short() {
     Usage: idferry [OPTIONS] <COMMAND>
 
     Commands:
-      run       Import the inputs, look every subject up, export. Re-run the same command to resume
-      plan      Estimate how long a run takes, with and without a ticket. Sends nothing, changes nothing
-      rehearse  Run against an in-memory simulator in virtual time: weeks in seconds
-      status    Show what the job does, why it waits, and how much quota is left, also during a run
-      pause     Let the run of this job, or the next one, send nothing until it is resumed
-      resume    Let a paused run go on
-      throttle  Slow the run of this job down, or lift that again
-      stop      End the run of this job with work left: calls in flight are awaited
-      retry     Put subjects with chosen outcomes back in the queue
-      export    Write the results so far, also during a run
-      quota     Show the corp's quota over all jobs and processes; note calls made elsewhere
-      backup    Copy the job file, also during a run
-      forget    Delete persons from the job file, and every byte of them; ledger and ticket stay
-      simulate  Serve the simulated WeCom API on a loopback address, for any client
-      help      Print this message or the help of the given subcommand(s)
+      run          Import the inputs, look every subject up, export. Re-run the same command to resume
+      plan         Estimate how long a run takes, with and without a ticket. Sends nothing, changes
+                   nothing
+      rehearse     Run against an in-memory simulator in virtual time: weeks in seconds
+      status       Show what the job does, why it waits, and how much quota is left, also during a run
+      pause        Let the run of this job, or the next one, send nothing until it is resumed
+      resume       Let a paused run go on
+      throttle     Slow the run of this job down, or lift that again
+      stop         End the run of this job with work left: calls in flight are awaited
+      retry        Put subjects with chosen outcomes back in the queue
+      export       Write the results so far, also during a run
+      quota        Show the corp's quota over all jobs and processes; note calls made elsewhere
+      runs         List the runs of this job: when, calls, how they ended, what they waited for
+      backup       Copy the job file, also during a run
+      doctor       Check what a run needs, with the next step for each thing that is missing; one call
+      config       Write a configuration file with every default, or show where each value comes from
+      completions  Print the completions of a shell
+      man          Print the manual page, of idferry or of one command
+      forget       Delete persons from the job file, and every byte of them; ledger and ticket stay
+      simulate     Serve the simulated WeCom API on a loopback address, for any client
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+          --log-file <FILE>          Append log lines to this file; SIGUSR2 opens it again, for
+                                     logrotate
       -h, --help                     Print help (see more with '--help')
       -V, --version                  Print version
     ");
@@ -350,6 +375,8 @@ fn help_is_short() {
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+          --log-file <FILE>          Append log lines to this file; SIGUSR2 opens it again, for
+                                     logrotate
       -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("status"), @"
@@ -371,6 +398,8 @@ fn help_is_short() {
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+          --log-file <FILE>          Append log lines to this file; SIGUSR2 opens it again, for
+                                     logrotate
       -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("retry"), @"
@@ -393,6 +422,8 @@ fn help_is_short() {
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+          --log-file <FILE>          Append log lines to this file; SIGUSR2 opens it again, for
+                                     logrotate
       -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("export"), @"
@@ -436,6 +467,8 @@ fn help_is_short() {
       -q, --quiet                      Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...                 Log what happens; repeat for more
           --log-format <LOG_FORMAT>    Format of log lines [default: text] [possible values: text, json]
+          --log-file <FILE>            Append log lines to this file; SIGUSR2 opens it again, for
+                                       logrotate
       -h, --help                       Print help (see more with '--help')
     ");
     assert_snapshot!(help("backup"), @"
@@ -458,6 +491,8 @@ fn help_is_short() {
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+          --log-file <FILE>          Append log lines to this file; SIGUSR2 opens it again, for
+                                     logrotate
       -h, --help                     Print help (see more with '--help')
     ");
     assert_snapshot!(help("simulate"), @"
@@ -485,6 +520,8 @@ fn help_is_short() {
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
+          --log-file <FILE>          Append log lines to this file; SIGUSR2 opens it again, for
+                                     logrotate
       -h, --help                     Print help (see more with '--help')
     ");
 }

@@ -23,7 +23,7 @@ fn a_wait_is_told_with_its_reason_its_end_and_who_waits() {
     dir.idferry("run fans.csv --budget 0").exits(75);
     text(&dir)
         .prints("Ended at ")
-        .prints("with exit 75: work is left")
+        .prints("with exit 75: Stopped: the budget of calls is used up, 20 subjects left.")
         .prints("20 subjects left: they would take ");
 
     let command = "run fans.csv --ticket none --quota business.hour=5 --margin 0";
@@ -58,7 +58,7 @@ fn a_penalty_outlives_the_run_that_met_it() {
     run.signal(Signal::INT);
     run.exits(130);
     text(&dir)
-        .prints("interrupted, the same command resumes")
+        .prints("Interrupted: every answer is saved, 5 subjects left.")
         .prints("lockout blocked by the API (45009 接口调用超过限制), taken for the minute limit")
         .prints("minute limit: one probe at");
     let status = dir.status();
@@ -79,7 +79,7 @@ fn the_sandbox_is_looked_at_by_its_name() {
     dir.idferry("status --sandbox")
         .exits(0)
         .prints("sandbox.db · ")
-        .prints("with exit 0: everything is answered");
+        .prints("with exit 0: Finished: every subject is answered.");
     let export = dir.idferry("export --sandbox -o -").exits(0).out;
     assert_eq!(export, dir.read("fans.sandbox.links.csv"));
     dir.idferry("retry --sandbox --outcome linked --outcome unlinked")
@@ -98,10 +98,33 @@ fn the_sandbox_is_looked_at_by_its_name() {
 }
 
 #[test]
-fn nothing_run_yet_is_said_so() {
+fn a_run_that_failed_says_why_in_status_and_in_the_list_of_runs() {
     let dir = TestDir::with_fans(5);
-    dir.idferry("run fans.csv --state empty.db --columns unionid=nobody")
+    dir.idferry("run fans.csv --columns unionid=nobody")
         .exits(2);
-    let status = dir.idferry("status --state empty.db").exits(0);
-    status.prints("Nothing has been run yet.");
+    text(&dir).prints("with exit 2: ").prints("nobody");
+    dir.idferry("run fans.csv --budget 0").exits(75);
+    let runs = dir.idferry("runs --json").exits(0).json();
+    assert_eq!(runs["version"], 1);
+    let codes = [0, 1].map(|run| runs["runs"][run]["exit_code"].as_i64().unwrap());
+    assert_eq!(codes, [2, 75]);
+    assert_eq!(runs["runs"][1]["ended"]["ending"], "budget");
+    dir.idferry("runs")
+        .exits(0)
+        .prints("0 calls, exit 75 Stopped: the budget of calls is used up");
+}
+
+#[test]
+fn a_stop_for_the_quota_says_when_it_is_back_and_what_to_type() {
+    let (dir, simulator) = TestDir::with_simulator(20);
+    let command = "run fans.csv --ticket none --quota business.hour=5 --on-quota exit";
+    dir.idferry(command).at(&simulator).exits(75);
+    text(&dir)
+        .prints("Stopped: business.hour is used up, 16 subjects left.")
+        .prints("Next: come back at ")
+        .prints(") and re-run the same command to resume")
+        .prints("input fans.csv (20 lines)")
+        .prints("results fans.links.csv");
+    let runs = dir.idferry("runs --json").exits(0).json();
+    assert_eq!(runs["runs"][0]["ended"]["ending"], "quota");
 }

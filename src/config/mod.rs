@@ -3,6 +3,9 @@
 //! A setting is taken from the flag, else the environment, else this file, else the default that
 //! the module it belongs to declares.
 
+pub(crate) mod settings;
+mod words;
+
 use std::{
     collections::BTreeMap,
     io::{self, ErrorKind, Read},
@@ -160,10 +163,10 @@ impl ConfigFile {
         };
         let file: Self = toml::from_str(&text).map_err(|error| {
             // The message alone: the excerpt that toml would print may show a secret.
+            let (line, place) = place(&text, error.span());
             invalid(format!(
-                "{} ({})",
-                error.message(),
-                place(&text, error.span())
+                "{} ({place})",
+                words::in_words(error.message(), line)
             ))
         })?;
         match &file.run.state {
@@ -193,12 +196,15 @@ fn read_bounded(path: &Path, most: u64) -> io::Result<String> {
     Ok(text)
 }
 
-fn place(text: &str, span: Option<std::ops::Range<usize>>) -> String {
+/// The line of an error, and its number in words.
+fn place(text: &str, span: Option<std::ops::Range<usize>>) -> (&str, String) {
     let before = span.and_then(|span| text.get(..span.start));
-    before.map_or_else(
-        || "somewhere".to_owned(),
-        |before| format!("line {}", before.matches('\n').count() + 1),
-    )
+    let Some(before) = before else {
+        return ("", "somewhere".to_owned());
+    };
+    let number = before.matches('\n').count();
+    let line = text.lines().nth(number).unwrap_or_default();
+    (line, format!("line {}", number + 1))
 }
 
 /// Returns the credentials in `environment`, else those in the file.
@@ -303,6 +309,75 @@ mod tests {
         let error = ConfigFile::read(Some(&path)).err().unwrap().to_string();
         assert!(error.contains("line 3"), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    /// What is said of a file with this text.
+    fn refusal(text: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("idferry.toml");
+        std::fs::write(&path, text).unwrap();
+        let error = ConfigFile::read(Some(&path)).err().unwrap().to_string();
+        error.split_once("not valid: ").unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn unknown_settings_and_wrong_types_are_told_in_words() {
+        for (text, said) in [
+            (
+                "[run]\nmargn = 0.1",
+                "there is no setting `margn`; did you mean `margin`? (line 2)",
+            ),
+            (
+                "[wecom]\nzebra = 1",
+                "there is no setting `zebra` here; there are corp_id, corp_secret, \
+                 corp_secret_file, base_url (line 2)",
+            ),
+            (
+                "[run]\nmargin = \"much\"",
+                "margin: a number such as 0.02 is expected, not a text (line 2)",
+            ),
+            (
+                "[wecom]\ncorp_secret = 12345",
+                "corp_secret: a text in quotes is expected, not a number (line 2)",
+            ),
+        ] {
+            assert_eq!(refusal(text), said);
+        }
+    }
+
+    #[test]
+    fn the_written_configuration_has_every_setting_with_its_default() {
+        let known = |section: &str| {
+            let refused = refusal(&format!("[{section}]\n_ = 1"));
+            let list = refused.split_once("there are ").unwrap().1.to_owned();
+            list.split(" (")
+                .next()
+                .unwrap()
+                .split(", ")
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        for section in ["wecom", "run"] {
+            let ours = settings::SETTINGS
+                .iter()
+                .filter(|setting| setting.section == section);
+            let ours: Vec<_> = ours.map(|setting| setting.key.to_owned()).collect();
+            assert_eq!(ours, known(section));
+        }
+        let template = settings::template();
+        let uncommented = template
+            .lines()
+            .filter_map(|line| match line.strip_prefix("# ") {
+                Some(line) if line.contains(" = ") && !line.contains("= #") => Some(line),
+                Some(_) => None,
+                None => Some(line),
+            });
+        let uncommented: Vec<_> = uncommented
+            .filter(|line| !line.contains("# default:"))
+            .collect();
+        let file: ConfigFile = toml::from_str(&uncommented.join("\n")).unwrap();
+        assert_eq!(file.run.margin, Some(0.02));
+        assert_eq!(file.run.quota["business.hour"], 100_000);
     }
 
     #[test]
