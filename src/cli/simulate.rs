@@ -18,7 +18,8 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How it misbehaves: none, mild, harsh, or KNOB=P,… (busy, concurrent, http5xx,
-    /// reset_before, reset_after, hang, slow, cut, invalid, warning, token_killed).
+    /// reset_before, reset_after, hang, slow, cut, invalid, warning, token_killed, odd, page,
+    /// redirect, http4xx, http429; burst, a share of the time).
     #[arg(long, default_value = "mild")]
     faults: Faults,
     /// The quota it enforces: published, none, or NAME=N,… (business.hour=500).

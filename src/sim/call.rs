@@ -80,6 +80,49 @@ pub(super) struct Reply {
     pub(super) errmsg: Cow<'static, str>,
     /// JSON, or a page of HTML for a status other than 200.
     pub(super) body: Vec<u8>,
+    /// How it is dressed, if not as usual.
+    pub(super) oddity: Option<Oddity>,
+}
+
+/// How a reply is dressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Oddity {
+    /// A byte order mark before the body.
+    Bom,
+    /// `errcode` as a string.
+    TextErrcode,
+    /// `errmsg` is null.
+    NullErrmsg,
+    /// `errmsg` is not UTF-8.
+    NotUtf8,
+    /// Fields that no page names, before and after the others.
+    MoreFields,
+    /// White space around everything.
+    Spacious,
+    /// Packed though nobody asked for it.
+    Gzip,
+    /// Over HTTP, `text/plain`.
+    Plain,
+    /// Over HTTP, in chunks.
+    Chunked,
+    /// Over HTTP, the connection ends after the reply.
+    Closing,
+}
+
+impl Oddity {
+    /// All of them.
+    pub(super) const ALL: [Self; 10] = [
+        Self::Bom,
+        Self::TextErrcode,
+        Self::NullErrmsg,
+        Self::NotUtf8,
+        Self::MoreFields,
+        Self::Spacious,
+        Self::Gzip,
+        Self::Plain,
+        Self::Chunked,
+        Self::Closing,
+    ];
 }
 
 /// What comes back.

@@ -50,16 +50,25 @@ pub(super) struct FaultScript {
 }
 
 impl FaultScript {
-    /// Returns what happens to a call of `api`. The ticket is spared by chance: there is only one,
+    /// Returns what happens to a call of `api`, every one of which suffers `burst` now. The ticket is spared by chance: there is only one,
     /// and losing it teaches nothing that a script cannot.
-    pub(super) fn draw(&mut self, api: SimEndpoint, faults: &Faults, rng: &mut Rng) -> Forced {
+    pub(super) fn draw(
+        &mut self,
+        api: SimEndpoint,
+        burst: Option<Fault>,
+        faults: &Faults,
+        rng: &mut Rng,
+    ) -> Forced {
         let scripted = match api {
             SimEndpoint::Lookup => self.next.pop_front().or(self.every),
             _ => None,
         };
         let forced = scripted.unwrap_or_else(|| match api {
             SimEndpoint::Ticket => Forced::Pass,
-            _ => faults.draw(rng).map_or(Forced::Pass, Forced::Fault),
+            _ => {
+                let single = faults.draw(rng);
+                burst.or(single).map_or(Forced::Pass, Forced::Fault)
+            }
         });
         if let Some(fault) = forced.fault() {
             self.drawn[fault as usize] += 1;

@@ -31,11 +31,21 @@ pub enum Fault {
     Warning,
     /// The token ends early: 40014 until another is fetched.
     TokenKilled,
+    /// The right reply in an odd dress, such as a byte order mark; a client must read it.
+    Odd,
+    /// A page of HTML with status 200, counted.
+    Page,
+    /// HTTP 302 to a page to log in at, counted.
+    Redirect,
+    /// HTTP 400, 401, 403 or 404 with JSON, counted: what no waiting mends.
+    Http4xx,
+    /// HTTP 429, counted.
+    Http429,
 }
 
 impl Fault {
     /// How many there are.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 16;
 
     /// All of them, each at its own index.
     pub const ALL: [Self; Self::COUNT] = [
@@ -50,6 +60,11 @@ impl Fault {
         Self::Invalid,
         Self::Warning,
         Self::TokenKilled,
+        Self::Odd,
+        Self::Page,
+        Self::Redirect,
+        Self::Http4xx,
+        Self::Http429,
     ];
 
     /// Its name in options and statistics.
@@ -67,6 +82,11 @@ impl Fault {
             Self::Invalid => "invalid",
             Self::Warning => "warning",
             Self::TokenKilled => "token_killed",
+            Self::Odd => "odd",
+            Self::Page => "page",
+            Self::Redirect => "redirect",
+            Self::Http4xx => "http4xx",
+            Self::Http429 => "http429",
         }
     }
 
@@ -76,20 +96,30 @@ impl Fault {
             .find(|fault| fault.name() == name)
             .ok_or_else(|| {
                 let names = Self::ALL.map(Self::name).join(", ");
-                format!("no fault is called '{name}': {names}; or none, mild, harsh")
+                format!("no fault is called '{name}': {names}, {BURST}; or none, mild, harsh")
             })
     }
 }
 
-/// How likely each fault is, per call. A call suffers at most one, so their sum is at most 1.
+/// The name of the bursts in options.
+const BURST: &str = "burst";
+
+/// How likely each fault is, per call, and how much of the time bursts take up, in which every call
+/// suffers the same. A call suffers at most one, so the sum of the likelihoods is at most 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Faults([f64; Fault::COUNT]);
+pub struct Faults {
+    single: [f64; Fault::COUNT],
+    burst: f64,
+}
 
 impl Faults {
     /// Returns no faults.
     #[must_use]
     pub const fn none() -> Self {
-        Self([0.0; Fault::COUNT])
+        Self {
+            single: [0.0; Fault::COUNT],
+            burst: 0.0,
+        }
     }
 
     /// Returns a little of every fault that a good client survives without losing a subject: about
@@ -109,7 +139,7 @@ impl Faults {
             .with(Fault::TokenKilled, 0.000_1)
     }
 
-    /// Returns the faults of a bad day: about one call in seven.
+    /// Returns the faults of a bad day: about one call in five, and one minute in a hundred.
     #[must_use]
     pub const fn harsh() -> Self {
         Self::none()
@@ -123,19 +153,39 @@ impl Faults {
             .with(Fault::Cut, 0.01)
             .with(Fault::Invalid, 0.01)
             .with(Fault::TokenKilled, 0.001)
+            .with(Fault::Odd, 0.05)
+            .with(Fault::Page, 0.005)
+            .with(Fault::Redirect, 0.001)
+            .with(Fault::Http4xx, 0.001)
+            .with(Fault::Http429, 0.005)
+            .bursting(0.01)
     }
 
     /// Returns how likely `fault` is, from 0 to 1.
     #[must_use]
     pub const fn of(&self, fault: Fault) -> f64 {
-        self.0[fault as usize]
+        self.single[fault as usize]
     }
 
     /// Returns the same faults with another likelihood of `fault`.
     #[must_use]
     pub const fn with(mut self, fault: Fault, likelihood: f64) -> Self {
-        self.0[fault as usize] = likelihood;
+        self.single[fault as usize] = likelihood;
         self
+    }
+
+    /// Returns the same faults with bursts that take up this share of the time, from 0 to 1: of
+    /// -1, of 5xx, of resets, of silence, of pages of HTML, from three seconds to two hours.
+    #[must_use]
+    pub const fn bursting(mut self, share: f64) -> Self {
+        self.burst = share;
+        self
+    }
+
+    /// Returns the share of the time that bursts take up, from 0 to 1.
+    #[must_use]
+    pub const fn burst(&self) -> f64 {
+        self.burst
     }
 
     /// Parses `busy=0.01,hang=0.001`: presets (`none`, `mild`, `harsh`) and changes to what is
@@ -152,13 +202,16 @@ impl Faults {
             .filter(|part| !part.is_empty())
         {
             faults = match part.split_once('=') {
+                Some((name, share_of_time)) if name.trim() == BURST => {
+                    faults.bursting(share(share_of_time.trim())?)
+                }
                 Some((name, likelihood)) => {
                     faults.with(Fault::named(name.trim())?, share(likelihood.trim())?)
                 }
                 None => preset(part)?,
             };
         }
-        if faults.0.iter().sum::<f64>() > 1.0 + 1e-9 {
+        if faults.single.iter().sum::<f64>() > 1.0 + 1e-9 {
             return Err(format!("the faults in '{text}' add up to more than 1"));
         }
         Ok(faults)
@@ -216,6 +269,10 @@ impl fmt::Display for Faults {
             write!(f, "{comma}{}={}", fault.name(), self.of(fault))?;
             comma = ",";
         }
+        if self.burst > 0.0 {
+            write!(f, "{comma}{BURST}={}", self.burst)?;
+            comma = ",";
+        }
         if comma.is_empty() {
             f.write_str("none")
         } else {
@@ -235,6 +292,8 @@ mod tests {
         }
         let parsed = Faults::parse("mild, hang=0.5").unwrap();
         assert_eq!(parsed, Faults::mild().with(Fault::Hang, 0.5));
+        let parsed = Faults::parse("none,burst=0.25").unwrap();
+        assert_eq!(parsed, Faults::none().bursting(0.25));
     }
 
     #[test]

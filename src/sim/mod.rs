@@ -15,6 +15,7 @@
 mod answers;
 mod api;
 mod arrivals;
+mod bursts;
 mod call;
 mod count;
 mod credentials;
@@ -23,6 +24,7 @@ mod fault_script;
 mod faults;
 mod id;
 mod latency;
+mod odd_reply;
 mod options;
 mod parsed_request;
 mod pending_ids;
@@ -35,6 +37,7 @@ mod ticket;
 mod token;
 mod traffic;
 mod transport;
+mod window_counter;
 mod world;
 
 #[cfg(test)]
@@ -50,4 +53,5 @@ pub use server::Simulator;
 pub use stats::{LaneStats, Stats, WindowStats};
 pub use ticket::TicketAgain;
 pub use transport::MemoryTransport;
+pub use window_counter::LockoutRules;
 pub use world::{EmptyListForm, World, WorldOptions};

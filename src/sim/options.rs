@@ -8,6 +8,7 @@ use super::{
     latency::Latency,
     rate_limiter::RateLimiterOptions,
     ticket::TicketAgain,
+    window_counter::LockoutRules,
     world::WorldOptions,
 };
 use crate::model::{Limits, WindowKind};
@@ -26,6 +27,8 @@ pub struct SimOptions {
     pub window_kind: WindowKind,
     /// Whether refused calls count in the windows too.
     pub count_refused: bool,
+    /// What a lockout does to the calls in it and after it.
+    pub lockout_rules: LockoutRules,
     /// Lookups per second by other systems of the same corp; 0 for none.
     pub other_traffic: f64,
     /// The most calls of one API in flight before 45033; `None` is no limit (the real one is not
@@ -59,6 +62,7 @@ impl Default for SimOptions {
             limits: Limits::published(),
             window_kind: WindowKind::Sliding,
             count_refused: true,
+            lockout_rules: LockoutRules::Mild,
             other_traffic: 0.0,
             concurrent: None,
             faults: Faults::none(),
@@ -89,6 +93,7 @@ impl SimOptions {
             window_kind: self.window_kind,
             count_refused: self.count_refused,
             other_traffic: self.other_traffic,
+            lockout_rules: self.lockout_rules,
         }
     }
 }

@@ -1,13 +1,12 @@
 //! The remote's own count of calls, and the lockouts that follow from it.
 //!
 //! Deliberately not the client's arithmetic. A call counts when it *arrives*. Exceeding a window
-//! locks the API (D90454). Calling during a lockout does not prolong it, and the window that was
-//! exceeded is empty when it ends; the page states neither.
+//! locks the API (D90454).
 
 use super::{
     api::SimEndpoint,
-    count::Count,
-    stats::{LaneStats, WindowStats},
+    stats::LaneStats,
+    window_counter::{LockoutRules, WindowCounter},
 };
 use crate::{
     clock::Timestamp,
@@ -35,6 +34,8 @@ pub(super) struct RateLimiterOptions {
     /// Lookups per second by other systems of the same corp, which use the same quota and send
     /// nothing during a lockout; 0 for none, at most 10,000.
     pub(super) other_traffic: f64,
+    /// What a lockout does to the calls in it and after it.
+    pub(super) lockout_rules: LockoutRules,
 }
 
 impl Default for RateLimiterOptions {
@@ -44,6 +45,7 @@ impl Default for RateLimiterOptions {
             window_kind: WindowKind::Sliding,
             count_refused: true,
             other_traffic: 0.0,
+            lockout_rules: LockoutRules::Mild,
         }
     }
 }
@@ -113,13 +115,19 @@ impl RateLimiter {
         (lane, options.count_refused)
     }
 
-    /// Returns the calls of `api` that `window` counts at `now`, which never runs backwards.
-    pub(super) fn counted(&mut self, now: Timestamp, api: SimEndpoint, window: QuotaWindow) -> u64 {
+    /// Returns the calls of `api` that `window` counts at `now`, which never runs backwards, where
+    /// windows begin as `kind` says.
+    pub(super) fn counted(
+        &mut self,
+        now: Timestamp,
+        api: SimEndpoint,
+        (window, kind): (QuotaWindow, WindowKind),
+    ) -> u64 {
         let counters = self.lanes[api as usize].iter_mut();
         let mut counters = counters.flat_map(|lane| &mut lane.counters);
         counters
             .find(|counter| counter.window == window)
-            .map_or(0, |counter| counter.count.at(now))
+            .map_or(0, |counter| counter.counted(now, kind))
     }
 
     /// Returns what was counted of `api` up to its last call; `None` if it was never called.
@@ -140,7 +148,10 @@ struct Lane {
 impl Lane {
     fn new(options: &RateLimiterOptions, api: SimEndpoint) -> Self {
         let applies = |window: &QuotaWindow| api.is_business() || !window.is_business();
-        let counter = |window| WindowCounter::new(options, window);
+        let counter = |window| {
+            let limit = options.limits.of(window);
+            WindowCounter::new(window, limit, options.window_kind, options.lockout_rules)
+        };
         Self {
             counters: QuotaWindow::ALL
                 .into_iter()
@@ -197,79 +208,6 @@ fn applying(
 ) -> impl Iterator<Item = &mut WindowCounter> {
     let applies = move |counter: &&mut WindowCounter| business || !counter.window.is_business();
     counters.iter_mut().filter(applies)
-}
-
-/// One window of one API, with its count and its lockout.
-struct WindowCounter {
-    window: QuotaWindow,
-    limit: Option<u64>,
-    count: Count,
-    calls: u64,
-    peak: u64,
-    locked_until: Option<Timestamp>,
-    lockouts: u64,
-}
-
-impl WindowCounter {
-    fn new(options: &RateLimiterOptions, window: QuotaWindow) -> Self {
-        Self {
-            window,
-            limit: options.limits.of(window),
-            count: Count::new(options.window_kind, window.span()),
-            calls: 0,
-            peak: 0,
-            locked_until: None,
-            lockouts: 0,
-        }
-    }
-
-    /// Whether one call more is within the limit; imposes the lockout if not.
-    fn admits(&mut self, now: Timestamp) -> bool {
-        let is_locked = self.is_locked(now);
-        self.calls = self.count.at(now);
-        let within = self.limit.is_none_or(|limit| self.calls < limit);
-        if !is_locked && !within {
-            self.locked_until = Some(lockout_end(self.window, now));
-            self.lockouts += 1;
-        }
-        !is_locked && within
-    }
-
-    fn is_locked(&mut self, now: Timestamp) -> bool {
-        match self.locked_until {
-            Some(until) if now < until => true,
-            Some(_) => {
-                self.locked_until = None;
-                self.count.clear();
-                false
-            }
-            None => false,
-        }
-    }
-
-    fn add(&mut self, now: Timestamp) {
-        self.count.add(now);
-        self.calls += 1;
-        self.peak = self.peak.max(self.calls);
-    }
-
-    const fn stats(&self) -> WindowStats {
-        WindowStats {
-            limit: self.limit,
-            calls: self.calls,
-            peak: self.peak,
-            lockouts: self.lockouts,
-        }
-    }
-}
-
-/// Returns when the lockout for exceeding `window` at `now` ends (D90454).
-fn lockout_end(window: QuotaWindow, now: Timestamp) -> Timestamp {
-    match window {
-        QuotaWindow::BusinessDay => now.next_natural_day(),
-        QuotaWindow::BusinessMonth => now.plus(std::time::Duration::from_secs(2_592_000)),
-        other => now.plus(other.span()),
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use fastrand::Rng;
 use super::{
     api::SimEndpoint,
     arrivals::Arrivals,
+    bursts::burst_at,
     call::{ApiAnswer, ApiCall, Reply, ResponseBody},
     credentials::AppCredentials,
     fault_script::{FaultScript, Forced},
@@ -25,7 +26,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Timestamp},
-    model::QuotaWindow,
+    model::{QuotaWindow, WindowKind},
     wecom::transport::Request,
 };
 
@@ -158,7 +159,9 @@ impl SimulatedRemote {
             self.stats.not_found += 1;
             return uncounted(ResponseBody::Reply(Reply::page(404)), back);
         };
-        let forced = self.script.draw(api, &self.options.faults, &mut self.rng);
+        let SimOptions { seed, faults, .. } = &self.options;
+        let burst = burst_at(*seed, now, faults.burst());
+        let forced = self.script.draw(api, burst, faults, &mut self.rng);
         if forced.fault() == Some(Fault::ResetBefore) {
             return uncounted(ResponseBody::Reset, back);
         }
@@ -218,6 +221,15 @@ impl SimulatedRemote {
                 let status = self.rng.choice([500, 502, 503, 504]);
                 Some(Reply::page(status.unwrap_or(500)))
             }
+            Forced::Fault(Fault::Page) => Some(Reply::page(200)),
+            Forced::Fault(Fault::Redirect) => Some(Reply::page(302)),
+            Forced::Fault(Fault::Http429) => Some(Reply::page(429)),
+            Forced::Fault(Fault::Http4xx) => {
+                let status = self.rng.choice([400, 401, 403, 404]);
+                let mut reply = self.error(api, 40_058, now);
+                reply.status = status.unwrap_or(400);
+                Some(reply)
+            }
             Forced::Fault(Fault::TokenKilled) => {
                 self.kill_token_at(now);
                 None
@@ -245,9 +257,12 @@ impl SimulatedRemote {
             Some(Fault::Hang) => ResponseBody::Hang,
             Some(Fault::Cut) => ResponseBody::Cut(reply),
             Some(Fault::Invalid) => ResponseBody::Reply(reply.made_invalid(&mut self.rng)),
+            Some(Fault::Odd) => {
+                self.traffic[incoming.api as usize].answered += u64::from(reply.is_success());
+                ResponseBody::Reply(reply.made_odd(&mut self.rng))
+            }
             _ => {
-                let is_success = reply.status == 200 && reply.errcode == 0;
-                self.traffic[incoming.api as usize].answered += u64::from(is_success);
+                self.traffic[incoming.api as usize].answered += u64::from(reply.is_success());
                 ResponseBody::Reply(reply)
             }
         };
@@ -292,13 +307,14 @@ impl SimulatedRemote {
         self.stats.tokens_killed += u64::from(self.tokens.kill(now));
     }
 
-    /// Returns the lookups that `window` counts now, those of other systems included: what a
-    /// client's own ledger is compared with.
-    pub fn lookups_in(&mut self, window: QuotaWindow) -> u64 {
+    /// Returns the lookups that `window` counts now, if windows begin as `kind` says, those of other
+    /// systems included: what a client's own ledger is compared with.
+    pub fn lookups_in(&mut self, window: QuotaWindow, kind: WindowKind) -> u64 {
         let now = self.arrivals.latest();
         self.receive_abandoned(now);
         let now = self.arrivals.arrive(now);
-        self.rate_limiter.counted(now, SimEndpoint::Lookup, window)
+        let reading = (window, kind);
+        self.rate_limiter.counted(now, SimEndpoint::Lookup, reading)
     }
 
     /// Orders what happens to the next lookups, one each, in order of arrival.

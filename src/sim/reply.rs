@@ -28,6 +28,7 @@ impl Reply {
             errcode: 0,
             errmsg: Cow::Borrowed(errmsg),
             body,
+            oddity: None,
         }
     }
 
@@ -67,10 +68,16 @@ impl Reply {
             errcode,
             errmsg: Cow::Owned(errmsg),
             body,
+            oddity: None,
         }
     }
 
-    /// Returns a status other than 200 with a page of HTML.
+    /// Whether it answers what was asked.
+    pub(super) fn is_success(&self) -> bool {
+        self.status == 200 && self.errcode == 0 && self.body.starts_with(b"{")
+    }
+
+    /// Returns a page of HTML.
     pub(super) fn page(status: u16) -> Self {
         Self {
             status,
@@ -78,6 +85,7 @@ impl Reply {
             errcode: 0,
             errmsg: Cow::Borrowed(""),
             body: format!("<html><body><h1>{status}</h1>simulated</body></html>").into_bytes(),
+            oddity: None,
         }
     }
 

@@ -23,6 +23,7 @@ use axum::{
     response::Response,
     serve::Listener,
 };
+use futures_util::stream;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::oneshot,
@@ -31,7 +32,7 @@ use tokio::{
 
 use self::fault_injector::{FaultInjector, FaultyListener};
 use super::{
-    call::{ApiAnswer, ApiCall, Query, Reply, ResponseBody},
+    call::{ApiAnswer, ApiCall, Oddity, Query, Reply, ResponseBody},
     options::SimOptions,
     remote::SimulatedRemote,
     stats::Stats,
@@ -182,21 +183,44 @@ fn plain(status: StatusCode, body: Vec<u8>) -> Response {
     response
 }
 
+/// Returns a body without a length, in pieces of a few bytes.
+fn in_chunks(body: Vec<u8>) -> Body {
+    let pieces: Vec<_> = body.chunks(7).map(|piece| Ok(piece.to_vec())).collect();
+    Body::from_stream(stream::iter::<Vec<io::Result<Vec<u8>>>>(pieces))
+}
+
 /// Sets the headers that real replies have, but for the name of the server.
 fn response(reply: Reply) -> Response {
-    let mut response = Response::new(Body::from(reply.body));
+    let body = match reply.oddity {
+        Some(Oddity::Chunked) => in_chunks(reply.body),
+        _ => Body::from(reply.body),
+    };
+    let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or_default();
     let headers = response.headers_mut();
     headers.insert(header::SERVER, HeaderValue::from_static("idferry-sim"));
     if let Some(wait) = reply.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
     }
+    if reply.status == 302 {
+        headers.insert(header::LOCATION, HeaderValue::from_static("/login"));
+    }
+    if reply.oddity == Some(Oddity::Closing) {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if reply.status != 200 {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
         return response;
     }
     let json = HeaderValue::from_static("application/json; charset=UTF-8");
-    headers.insert(header::CONTENT_TYPE, json);
+    if reply.oddity == Some(Oddity::Gzip) {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    let content_type = match reply.oddity {
+        Some(Oddity::Plain) => HeaderValue::from_static("text/plain"),
+        _ => json,
+    };
+    headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert("error-code", HeaderValue::from(reply.errcode));
     if let Ok(errmsg) = HeaderValue::from_str(reply.errmsg.trim_end()) {
         headers.insert("error-msg", errmsg);

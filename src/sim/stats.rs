@@ -57,6 +57,9 @@ pub struct WindowStats {
     pub calls: u64,
     /// The most calls ever in it.
     pub peak: u64,
+    /// The most there were in it on the other reading: by the calendar where it slides, and the other
+    /// way round.
+    pub other_peak: u64,
     /// Lockouts imposed for exceeding it.
     pub lockouts: u64,
 }

@@ -1,12 +1,31 @@
 //! What a gateway between us and the API may change in a reply without changing its meaning.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, io::Read};
 
+use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Deserializer, de::Error};
 
-/// Returns `body` as JSON text: without a byte order mark, and with what is not UTF-8 (in the
-/// server's own words, for ids are ASCII) replaced.
+use super::transport::LONGEST_BODY;
+
+/// How gzip begins, and JSON never does.
+const GZIP: &[u8] = b"\x1f\x8b";
+
+/// Returns `body` as JSON text: unpacked, without a byte order mark, and with what is not UTF-8 (in
+/// the server's own words, for ids are ASCII) replaced.
 pub(super) fn text(body: &[u8]) -> Cow<'_, str> {
+    if body.starts_with(GZIP) {
+        let mut unpacked = Vec::new();
+        let longest = LONGEST_BODY as u64;
+        // What cannot be unpacked cannot be read either, which its reader says.
+        let _ = MultiGzDecoder::new(body)
+            .take(longest)
+            .read_to_end(&mut unpacked);
+        return Cow::Owned(plain(&unpacked).into_owned());
+    }
+    plain(body)
+}
+
+fn plain(body: &[u8]) -> Cow<'_, str> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     String::from_utf8_lossy(body)
 }

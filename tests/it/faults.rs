@@ -72,6 +72,34 @@ alone! {
     nobody_is_lost_to_cut_bodies: "cut=0.2", "cut";
     nobody_is_lost_to_bodies_that_are_not_json: "invalid=0.2", "invalid";
     nobody_is_lost_to_tokens_that_die: "token_killed=0.06", "token_killed";
+    nobody_is_lost_to_pages_at_status_200: "page=0.2", "page";
+    nobody_is_lost_to_status_429: "http429=0.2", "http429";
+}
+
+#[test]
+fn replies_in_an_odd_dress_are_read_at_once() {
+    let quiet = Scenario::new(400).run();
+    let mut odd = Scenario::new(400).faults("odd=1");
+    same(&quiet.results(), &odd.run().results());
+    assert_eq!(odd.call_log().lookups().count(), 400);
+}
+
+/// Of -1, 5xx, resets, silence and pages of HTML, from seconds to hours.
+#[test]
+fn bursts_cost_nobody_and_few_calls() {
+    for seed in 0..2 {
+        let mut bursts = Scenario::new(2000)
+            .faults("burst=0.2")
+            .limits("none,basic.minute=60")
+            .seed(seed);
+        let result = bursts.run();
+        assert!(result.finished(), "{seed}: {:?}", result.report.reason);
+        assert_eq!(result.of(State::Parked), 0, "{seed}");
+        let suffered: u64 = result.stats.faults.values().sum();
+        assert!(suffered > 20, "{seed}: {suffered}");
+        let calls = bursts.call_log().lookups().count();
+        assert!(calls < 2000 + 600, "{seed}: {calls} calls");
+    }
 }
 
 #[test]

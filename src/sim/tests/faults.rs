@@ -140,3 +140,16 @@ async fn script_decides_about_the_next_lookups_in_order() {
     bench.with(|remote| remote.force("oUnion0000000000000000000003", None));
     assert_eq!(bench.errcode(3).await, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn bursts_come_and_go() {
+    let bench = Bench::new(SimOptions::default()).await;
+    bench.with(|remote| remote.set_faults("burst=1".parse().unwrap()));
+    let mut refused = 0;
+    for number in 0..40 {
+        let seen = bench.lookup(number).await;
+        refused += u64::from(seen.map_or(true, |body| !body.starts_with(br#"{"errcode":0"#)));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+    assert!((1..40).contains(&refused), "{refused}");
+}

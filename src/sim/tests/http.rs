@@ -135,7 +135,7 @@ fn debug_endpoints_show_counts_and_set_faults() {
     );
     assert_eq!(
         lane["windows"]["business.month"],
-        json!({ "limit": 7_500_000, "calls": 1, "peak": 1, "lockouts": 0 })
+        json!({ "limit": 7_500_000, "calls": 1, "peak": 1, "other_peak": 1, "lockouts": 0 })
     );
     assert_eq!(serde_json::to_value(simulator.stats()).unwrap(), stats);
     assert!(

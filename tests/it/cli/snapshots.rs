@@ -507,7 +507,8 @@ fn help_is_short() {
                                      [default: 1]
           --faults <FAULTS>          How it misbehaves: none, mild, harsh, or KNOB=P,… (busy,
                                      concurrent, http5xx, reset_before, reset_after, hang, slow, cut,
-                                     invalid, warning, token_killed) [default: mild]
+                                     invalid, warning, token_killed, odd, page, redirect, http4xx,
+                                     http429; burst, a share of the time) [default: mild]
           --limits <LIMITS>          The quota it enforces: published, none, or NAME=N,…
                                      (business.hour=500) [default: published]
           --window <WINDOW>          How it counts windows: sliding or calendar [default: sliding]

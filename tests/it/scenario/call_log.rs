@@ -1,7 +1,10 @@
 //! Every call that passed the transport, as a witness that is neither the client nor the
 //! simulator.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read,
+};
 
 use idferry::{
     clock::Timestamp,
@@ -119,7 +122,7 @@ impl CallLog {
     }
 
     fn read(&mut self, response: &Response) -> Reply {
-        let reply: Option<serde_json::Value> = serde_json::from_slice(&response.body).ok();
+        let reply: Option<serde_json::Value> = serde_json::from_str(&text(&response.body)).ok();
         let Some(reply) = reply.filter(|_| response.status == 200) else {
             return Reply::Unreadable;
         };
@@ -129,9 +132,25 @@ impl CallLog {
         if let Some(ticket) = reply["mass_call_ticket"].as_str() {
             self.tickets.insert(ticket.to_owned());
         }
-        let errcode = reply["errcode"].as_i64();
-        errcode.map_or(Reply::Unreadable, Reply::Errcode)
+        let errcode = &reply["errcode"];
+        let quoted = || errcode.as_str()?.parse().ok();
+        errcode
+            .as_i64()
+            .or_else(quoted)
+            .map_or(Reply::Unreadable, Reply::Errcode)
     }
+}
+
+/// The text of a reply, whatever its dress.
+fn text(body: &[u8]) -> String {
+    let mut unpacked = Vec::new();
+    if body.starts_with(b"\x1f\x8b") {
+        let _ = flate2::read::GzDecoder::new(body).read_to_end(&mut unpacked);
+    } else {
+        unpacked.extend_from_slice(body);
+    }
+    let text = String::from_utf8_lossy(&unpacked);
+    text.trim_start_matches('\u{feff}').to_owned()
 }
 
 fn subject(lookup: &SubjectRequest<'_>) -> String {

@@ -10,7 +10,7 @@ use idferry::{
     model::{Api, Period, QuotaWindow, State, Tally, WindowKind},
     quota::{Account, Quota},
     runner::event::StopReason,
-    sim::SimulatedRemote,
+    sim::{SimulatedRemote, WindowStats},
     store::{StoreError, SubjectRecord},
     wecom::{Endpoint, errcode},
 };
@@ -38,7 +38,7 @@ pub(super) fn check(scenario: &Scenario, result: &RunResult) {
 }
 
 /// Invariant 1: at any instant the ledger on disk holds at least what the simulator counted, in
-/// every window, calls of others left out.
+/// every window and on every reading that it is made for, calls of others left out.
 pub(super) fn ledger_covers_the_meter(scenario: &Scenario, session: &Session) {
     if !scenario.is_counted_alike() {
         return;
@@ -58,12 +58,17 @@ pub(super) fn ledger_covers_the_meter(scenario: &Scenario, session: &Session) {
     let others = lanes
         .get(Endpoint::LOOKUP.path)
         .map_or(0, |lane| lane.others);
-    for window in QuotaWindow::ALL {
-        let (ours, theirs) = (ledger.used(now, window), remote.lookups_in(window));
+    let readings = scenario.readings();
+    let each = QuotaWindow::ALL
+        .into_iter()
+        .flat_map(|window| readings.iter().map(move |kind| (window, *kind)));
+    for (window, kind) in each {
+        let (ours, theirs) = (ledger.used(now, window), remote.lookups_in(window, kind));
         let doubtful = if window.is_business() { doubtful } else { 0 };
         assert!(
             ours + doubtful + others >= theirs,
-            "{window}: the ledger holds {ours}, the simulator {theirs} at {now}, {others} of others"
+            "{window}, {kind:?}: the ledger holds {ours}, the simulator {theirs} at {now}, {others} of \
+             others"
         );
     }
 }
@@ -114,7 +119,7 @@ fn no_call_is_missing_in_the_ledger(scenario: &Scenario, result: &RunResult) {
 }
 
 /// Invariant 2: with the same limits on both sides and no other callers in the corp, the remote
-/// never had to lock us out.
+/// never had to lock us out, nor would it have on the other reading of its windows.
 fn no_window_was_exceeded(scenario: &Scenario, result: &RunResult) {
     let alone = scenario.setup.remote.other_traffic == 0.0;
     if !alone || !scenario.is_counted_alike() || !scenario.is_within_the_remotes() {
@@ -123,6 +128,11 @@ fn no_window_was_exceeded(scenario: &Scenario, result: &RunResult) {
     // Only lookups are charged; of other calls there are a few a day.
     if let Some(lane) = result.stats.lanes.get(Endpoint::LOOKUP.path) {
         assert_eq!(lane.lockouts, 0, "locked out: {:?}", lane.windows);
+        if scenario.readings().len() == 2 {
+            let within =
+                |window: &WindowStats| window.limit.is_none_or(|it| window.other_peak <= it);
+            assert!(lane.windows.values().all(within), "{:?}", lane.windows);
+        }
     }
 }
 
@@ -131,6 +141,15 @@ impl Scenario {
     fn is_counted_alike(&self) -> bool {
         self.setup.quota.window_kind == WindowKind::Sliding
             || self.setup.remote.window_kind == WindowKind::Calendar
+    }
+
+    /// Where windows may begin without our ledger being wrong: sliding ones of ours hold on every
+    /// reading, natural ones on their own.
+    fn readings(&self) -> &'static [WindowKind] {
+        match self.setup.quota.window_kind {
+            WindowKind::Sliding => &[WindowKind::Sliding, WindowKind::Calendar],
+            WindowKind::Calendar => &[WindowKind::Calendar],
+        }
     }
 
     /// Whether we allow ourselves no more than the remote allows.

@@ -9,7 +9,7 @@ use idferry::{
     model::{Limits, QuotaWindow, WindowKind},
     quota::Quota,
     runner::{CommitPolicy, OnQuota, RunOptions},
-    sim::{self, Fault, Faults, Latency, TicketAgain},
+    sim::{self, Fault, Faults, Latency, LockoutRules, TicketAgain},
 };
 
 use crate::scenario::Scenario;
@@ -84,6 +84,7 @@ pub(super) struct RandomScenario {
     pub(super) crowd: Option<u32>,
     pub(super) count_refused: bool,
     pub(super) others: f64,
+    pub(super) lockout_rules: LockoutRules,
     pub(super) token_life: u64,
     pub(super) ticket: bool,
     pub(super) ticket_again: TicketAgain,
@@ -126,6 +127,7 @@ impl RandomScenario {
             crowd: one_in(chance, 6).then(|| chance.u32(3..50)),
             count_refused: !one_in(chance, 4),
             others: 0.0,
+            lockout_rules: LockoutRules::Mild,
             token_life: match chance.u64(0..4) {
                 0 => chance.u64(30..7200),
                 _ => 7200,
@@ -147,6 +149,13 @@ impl RandomScenario {
         random.draw_others(chance);
         random.draw_jumps(chance);
         random.keep_in_bounds();
+        if one_in(chance, 2) {
+            random.lockout_rules = LockoutRules::Strict;
+        }
+        if one_in(chance, 5) {
+            let share = chance.choice([0.01, 0.05, 0.3]).unwrap();
+            random.faults = random.faults.bursting(share);
+        }
         random
     }
 
@@ -234,6 +243,7 @@ impl RandomScenario {
             window_kind: counting,
             count_refused: self.count_refused,
             other_traffic: self.others,
+            lockout_rules: self.lockout_rules,
             concurrent: self.crowd,
             faults: self.faults,
             latency: Latency {
