@@ -4,7 +4,10 @@
 //! *Monotonic time*, [`Clock::monotonic`], counts from boot and cannot be set. *Ledger time*,
 //! [`LedgerClock::now`], is what charges are dated with: it never runs backwards, includes the
 //! time for which the machine was suspended, and ignores a wall clock that was set forward,
-//! because the remote's clock was not.
+//! because the remote's clock was not. Beyond a boot it follows the remote's clock, which replies
+//! tell ([`LedgerClock::hear`]).
+
+mod ledger_clock;
 
 use std::{
     fmt,
@@ -14,8 +17,11 @@ use std::{
 
 use jiff::{
     civil,
+    fmt::rfc2822::{DateTimeParser, DateTimePrinter},
     tz::{Offset, TimeZone},
 };
+
+pub use ledger_clock::{ClockReading, Heard, LedgerClock, RemoteClock};
 
 /// The zone in which the remote's natural days begin: UTC+8, no daylight saving. D90454 does not
 /// name it, so this is an assumption.
@@ -89,6 +95,19 @@ impl Timestamp {
         self.civil().strftime("%Y-%m-%dT%H:%M:%S+08:00").to_string()
     }
 
+    /// Parses the `Date` of an HTTP reply: `Fri, 27 Nov 2026 12:00:00 GMT`.
+    pub(crate) fn parse_http_date(text: &str) -> Option<Self> {
+        let at = DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Self(at.as_millisecond()))
+    }
+
+    /// Returns the `Date` of an HTTP reply, in whole seconds.
+    pub(crate) fn http_date(self) -> String {
+        let at = jiff::Timestamp::from_millisecond(self.0).unwrap_or_default();
+        let text = DateTimePrinter::new().timestamp_to_rfc9110_string(&at);
+        text.unwrap_or_default()
+    }
+
     /// Parses RFC 3339 with optional seconds and zone: `2026-11-22T09:00+08:00`. The default zone
     /// is +08:00. The error is a sentence that names the expected form.
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -137,6 +156,8 @@ enum TimeSource {
         anchor: tokio::time::Instant,
         wall: Timestamp,
         skew: Option<&'static ClockSkew>,
+        boot: u64,
+        booted: i64,
     },
 }
 
@@ -157,26 +178,40 @@ impl Clock {
             anchor: tokio::time::Instant::now(),
             wall,
             skew: None,
+            boot: 1,
+            // Monotonic time counts from the epoch, so that clocks made one after the other in
+            // one process agree.
+            booted: 0,
         })
     }
 
-    /// Returns the same virtual clock moved by `skew`. The system's clock ignores it.
-    pub fn skewed(self, skew: &'static ClockSkew) -> Self {
-        match self.0 {
-            TimeSource::Virtual { anchor, wall, .. } => Self(TimeSource::Virtual {
-                anchor,
-                wall,
-                skew: Some(skew),
-            }),
-            TimeSource::System { .. } => self,
+    /// Returns the same virtual clock after the machine has rebooted just now. The system's clock
+    /// ignores it.
+    #[must_use]
+    pub fn rebooted(mut self) -> Self {
+        let passed = self.monotonic().millis;
+        if let TimeSource::Virtual { boot, booted, .. } = &mut self.0 {
+            *boot += 1;
+            *booted += passed;
         }
+        self
+    }
+
+    /// Returns the same virtual clock moved by `skew`. The system's clock ignores it.
+    pub fn skewed(mut self, moved: &'static ClockSkew) -> Self {
+        if let TimeSource::Virtual { skew, .. } = &mut self.0 {
+            *skew = Some(moved);
+        }
+        self
     }
 
     /// Returns the wall time, which jumps when the date is set.
     pub fn now(self) -> Timestamp {
         match self.0 {
             TimeSource::System { .. } => Timestamp(system_wall_time()),
-            TimeSource::Virtual { anchor, wall, skew } => {
+            TimeSource::Virtual {
+                anchor, wall, skew, ..
+            } => {
                 let off = skew.map_or(0, |skew| {
                     skew.wall.load(Relaxed) + skew.suspended.load(Relaxed)
                 });
@@ -192,13 +227,18 @@ impl Clock {
                 boot,
                 millis: system_monotonic(),
             },
-            TimeSource::Virtual { anchor, wall, skew } => MonotonicTime {
-                boot: 1,
-                // Counted from the epoch, so that clocks made one after the other in one process
-                // agree.
+            TimeSource::Virtual {
+                anchor,
+                wall,
+                skew,
+                boot,
+                booted,
+            } => MonotonicTime {
+                boot,
                 millis: wall.0
                     + elapsed(anchor)
-                    + skew.map_or(0, |skew| skew.suspended.load(Relaxed)),
+                    + skew.map_or(0, |skew| skew.suspended.load(Relaxed))
+                    - booted,
             },
         }
     }
@@ -228,76 +268,6 @@ fn boot_id() -> u64 {
         .map_or(0, |id| xxhash_rust::xxh3::xxh3_64(&id) >> 1)
 }
 
-/// Ledger time beside wall and monotonic time at one moment: what another process needs to
-/// continue ledger time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClockReading {
-    /// Ledger time.
-    pub at: Timestamp,
-    /// Wall time at that moment.
-    pub wall: Timestamp,
-    /// Monotonic time at that moment.
-    pub monotonic: MonotonicTime,
-}
-
-/// Ledger time: begins at wall time and then follows monotonic time alone.
-#[derive(Debug, Clone, Copy)]
-pub struct LedgerClock {
-    clock: Clock,
-    last: ClockReading,
-}
-
-impl LedgerClock {
-    /// Continues from the last reading; without one, begins at wall time.
-    ///
-    /// Within one boot, monotonic time tells how much time has passed since. After a reboot wall
-    /// time does, and if it went backwards no time has passed.
-    pub fn resume(clock: Clock, last: Option<ClockReading>) -> Self {
-        let (wall, monotonic) = (clock.now(), clock.monotonic());
-        let at = match last {
-            None => wall,
-            Some(last) if last.monotonic.boot == monotonic.boot && monotonic.boot != 0 => {
-                let passed = monotonic.millis.saturating_sub(last.monotonic.millis);
-                Timestamp(last.at.0.saturating_add(passed.max(0)))
-            }
-            Some(last) => last.at.plus(wall.since(last.wall)),
-        };
-        let last = ClockReading {
-            at,
-            wall,
-            monotonic,
-        };
-        Self { clock, last }
-    }
-
-    /// Returns the ledger time.
-    pub fn now(&self) -> Timestamp {
-        self.reading().at
-    }
-
-    /// Returns all three times at once, to be stored with the ledger.
-    pub fn reading(&self) -> ClockReading {
-        let monotonic = self.clock.monotonic();
-        let passed = (monotonic.millis - self.last.monotonic.millis).max(0);
-        ClockReading {
-            at: Timestamp(self.last.at.0.saturating_add(passed)),
-            wall: self.clock.now(),
-            monotonic,
-        }
-    }
-
-    /// Returns the clock behind it.
-    pub const fn clock(&self) -> Clock {
-        self.clock
-    }
-
-    /// Returns the wall time at which ledger time will be `at`, if the date is not set until then.
-    pub fn to_wall_time(&self, at: Timestamp) -> Timestamp {
-        let now = self.reading();
-        Timestamp(at.0.saturating_add(now.wall.0 - now.at.0))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,38 +287,13 @@ mod tests {
         );
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn ledger_time_ignores_a_date_that_was_set() {
-        let skew: &'static ClockSkew = Box::leak(Box::default());
-        let ledger_clock = LedgerClock::resume(Clock::starting_at(noon()).skewed(skew), None);
-        skew.wall.store(7_200_000, Relaxed);
-        tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(ledger_clock.now(), noon().plus(Duration::from_secs(1)));
-        skew.wall.store(-7_200_000, Relaxed);
-        assert_eq!(ledger_clock.now(), noon().plus(Duration::from_secs(1)));
+    #[test]
+    fn http_dates_read_what_they_print() {
+        assert_eq!(noon().http_date(), "Sun, 22 Nov 2026 04:00:00 GMT");
         assert_eq!(
-            ledger_clock.to_wall_time(ledger_clock.now()),
-            ledger_clock.clock().now(),
-            "times that are shown follow the date"
+            Timestamp::parse_http_date(&noon().http_date()),
+            Some(noon())
         );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn ledger_time_counts_suspended_time() {
-        let skew: &'static ClockSkew = Box::leak(Box::default());
-        let ledger_clock = LedgerClock::resume(Clock::starting_at(noon()).skewed(skew), None);
-        skew.suspended.store(3_600_000, Relaxed);
-        assert_eq!(ledger_clock.now(), noon().plus(Duration::from_secs(3600)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn ledger_time_never_goes_back_after_a_reboot() {
-        let clock = Clock::starting_at(noon());
-        let ahead = ClockReading {
-            at: noon().plus(Duration::from_secs(60)),
-            wall: noon().plus(Duration::from_secs(60)),
-            monotonic: MonotonicTime { boot: 7, millis: 5 },
-        };
-        assert_eq!(LedgerClock::resume(clock, Some(ahead)).now(), ahead.at);
+        assert_eq!(Timestamp::parse_http_date("yesterday"), None);
     }
 }

@@ -10,7 +10,9 @@ CREATE TABLE ledger (
     read_at        INTEGER,     -- ledger time, ms,
     read_wall      INTEGER,     -- the date, ms since the epoch,
     read_boot      INTEGER,     -- which boot of the machine,
-    read_monotonic INTEGER      -- and ms since some moment of it
+    read_monotonic INTEGER,     -- and ms since some moment of it
+    read_remote    INTEGER,     -- the remote's date less ledger time, ms,
+    read_remote_boot INTEGER    -- and in which boot it was heard
 ) STRICT;
 INSERT INTO ledger (id, revision) VALUES (1, 0);
 
@@ -34,17 +36,18 @@ CREATE TABLE writers (
     PRIMARY KEY (corp, api, writer)
 ) STRICT, WITHOUT ROWID;
 
--- Calls completed in one slot of a period (1 minute, 2 hour, 3 day, 4 month).
+-- Calls completed in one slot of a period (1 minute, 2 hour, 3 day, 4 month). The sum over all corps
+-- is what counts for the IP of this machine.
 CREATE TABLE charges (
-    corp        TEXT NOT NULL COLLATE NOCASE,
     api         INTEGER NOT NULL,
     period      INTEGER NOT NULL,
     slot        INTEGER NOT NULL,           -- its start
+    corp        TEXT NOT NULL COLLATE NOCASE,
     writer      INTEGER NOT NULL,
     standard    INTEGER NOT NULL,
     with_ticket INTEGER NOT NULL,
     revision    INTEGER NOT NULL,           -- the change that it was last part of
-    PRIMARY KEY (corp, api, period, slot, writer)
+    PRIMARY KEY (api, period, slot, corp, writer)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX charges_by_revision ON charges (revision);
 
@@ -56,7 +59,24 @@ CREATE TABLE lockouts (
     until       INTEGER NOT NULL,           -- when one probe may be sent
     days        INTEGER NOT NULL,           -- natural days it was taken for one of the day
     probe_until INTEGER NOT NULL,           -- the probe under way; 0 for none
+    -- What the account held as its first call was refused; 0 for what tells nothing.
+    refused_with_ticket INTEGER NOT NULL,
+    refused_minute      INTEGER NOT NULL,
+    refused_hour        INTEGER NOT NULL,
+    refused_day         INTEGER NOT NULL,
     PRIMARY KEY (corp, api)
+) STRICT, WITHOUT ROWID;
+
+-- Windows that the remote refused to fill to their limit. Refused several times in a row at about the
+-- same number of calls, that number is the limit.
+CREATE TABLE observed_limits (
+    corp         TEXT NOT NULL COLLATE NOCASE,
+    api          INTEGER NOT NULL,
+    quota_window TEXT NOT NULL,             -- its name
+    calls        INTEGER NOT NULL,          -- at which it was refused
+    times        INTEGER NOT NULL,          -- in a row
+    seen_at      INTEGER NOT NULL,          -- the last time
+    PRIMARY KEY (corp, api, quota_window)
 ) STRICT, WITHOUT ROWID;
 
 -- The one-time mass_call_ticket. The row is written before it is applied for, so that an

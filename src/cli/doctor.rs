@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::{
+    address::connection,
     args::StateFile,
     console::{print, print_json, say},
-    open_files, run,
+    open_files,
     values::environment,
 };
 use crate::{
@@ -57,7 +58,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
 
 fn check(args: &Args, file: &ConfigFile) -> Result<Vec<Check>, Error> {
     let files = args.state.files(&file.run, false)?;
-    let connection = run::connection(false, args.base_url.clone(), &file.wecom)?;
+    let connection = connection(false, args.base_url.clone(), &file.wecom)?;
     let credentials = config::credentials(environment, &file.wecom);
     let mut checks = vec![match &credentials {
         Ok(found) => Check::ok(

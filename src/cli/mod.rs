@@ -1,9 +1,10 @@
 //! The command line: parses, calls [`job`](crate::job), prints what [`report`](crate::report) says.
 //!
 //! One file for each command. Beside them: `args` and `values` (flags that commands
-//! share, and how they are read), `operator` (prompts and progress), `outputs` (which files are inputs, which are replaced), `progress` (which reporter), `log_file`, `supervisor` (systemd), `console` (standard error), `signals`, `open_files` (the limit of them), `refresh` (how old answers may get),
+//! share, and how they are read), `address` (where calls go), `operator` (prompts and progress), `outputs` (which files are inputs, which are replaced), `progress` (which reporter), `log_file`, `supervisor` (systemd), `console` (standard error), `signals`, `open_files` (the limit of them), `refresh` (how old answers may get),
 //! `next_command` (the command to type next).
 
+mod address;
 mod args;
 mod backup;
 mod config;

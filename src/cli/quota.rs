@@ -1,15 +1,19 @@
 //! `idferry quota`: the corp's ledger over all jobs and processes.
 
 use super::{
+    address::connection,
     args::StateFile,
     console::{self, say},
     values::{environment, window_calls},
 };
 use crate::{
+    config,
     job::{self, Error, Exit, JobFiles},
     model::QuotaWindow,
     report,
+    runner::RunOptions,
     store::{Reader, StoreError},
+    wecom::BaseUrl,
 };
 
 #[derive(clap::Args)]
@@ -50,9 +54,12 @@ enum Action {
         #[command(flatten)]
         place: Place,
     },
-    /// Let the next call be sent in spite of a lockout (45009): if it is answered, the lockout is
-    /// over; if it is refused, a longer one follows.
+    /// Send one call in spite of a lockout (45009), about a subject of the job file: if it is
+    /// answered, the lockout is over; if it is refused, a longer one follows.
     Probe {
+        /// The API's address [env: WECOM_BASE_URL] [default: https://qyapi.weixin.qq.com].
+        #[arg(long, value_name = "URL")]
+        base_url: Option<BaseUrl>,
         /// Do not ask.
         #[arg(long)]
         yes: bool,
@@ -81,7 +88,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
             ));
             Ok(Exit::Done)
         }
-        Some(Action::Probe { yes, place }) => probe(place, *yes),
+        Some(Action::Probe {
+            base_url,
+            yes,
+            place,
+        }) => probe(place, base_url.clone(), *yes),
     }
 }
 
@@ -98,22 +109,35 @@ fn show(args: &Args) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-fn probe(place: &Place, yes: bool) -> Result<Exit, Error> {
-    let files = place.files()?;
-    let corp = place.corp(&files)?;
+fn probe(place: &Place, base_url: Option<BaseUrl>, yes: bool) -> Result<Exit, Error> {
+    let (file, files) = (place.state.file()?, place.files()?);
+    let connection = connection(false, base_url, &file.wecom)?;
+    let credentials = config::credentials(environment, &file.wecom)?;
+    let corp = credentials.corp_id.clone();
+    if let Some(other) = place
+        .corp
+        .as_ref()
+        .filter(|it| !it.eq_ignore_ascii_case(&corp))
+    {
+        return Err(Error::usage(format!(
+            "the credentials are those of {corp}, not of {other}"
+        )));
+    }
     let question = "A probe that is refused makes the lockout longer. Send one call now?";
     if !yes && !console::agrees(question) {
         return Err(Error::usage("a probe needs consent: --yes"));
     }
-    if job::quota::probe(&files.ledger, &corp)? {
-        say(&format!(
-            "{corp}: the next call is the probe; a run that waits sends it within half a minute, \
-             otherwise type the run again"
-        ));
-    } else {
-        say(&format!("{corp} is not locked out"));
-    }
-    Ok(Exit::Done)
+    let timeout = RunOptions::default().call_timeout;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let probed = runtime.block_on(async {
+        let client = connection.client(credentials, timeout)?;
+        job::probe(&files, &client, timeout).await
+    })?;
+    let (words, exit) = report::quota::probed(&probed);
+    say(&format!("{corp}: {words}"));
+    Ok(exit)
 }
 
 impl Place {

@@ -119,7 +119,8 @@ impl Args {
     }
 
     fn rehearsal(&self, file: &RunSection, seed: u64) -> Result<Rehearsal, Error> {
-        let quota = self.quota.quota(file)?;
+        let mut quota = self.quota.quota(file)?;
+        quota.remote = quota.limits;
         let start = self.start.unwrap_or_else(|| Clock::system().now());
         let commit_policy = match self.kill_every {
             Some(_) => CommitPolicy::default(),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
+    address::connection,
     args::{
         FileFlags, Inputs, OutputFlags, QuotaFlags, StateFile, StopFlags, TicketFlag, ticket_policy,
     },
@@ -15,18 +16,20 @@ use super::{
     progress::{self, ProgressMode},
     refresh::RunKind,
     signals::Signals,
-    values::{environment, in_file, or_file},
+    values::{environment, or_file},
 };
 use crate::{
     clock::Clock,
     config::{self, ConfigFile, WecomSection},
     export::Target,
+    format::count,
     gate::Concurrency,
     intake::{Input, ReadOptions},
     job::{
         Connection, Contract, Credentials, Error, Exit, JobFiles, RunOutcome, Session,
         SessionSettings, stem,
     },
+    quota::Quota,
     report::{Summary, json, phrases},
     runner::RunOptions,
     store::{Reader, RunId, StoreError},
@@ -188,13 +191,12 @@ impl RunSettings {
         let input_options = args.inputs.options(&file.run)?;
         let job = args.state.files(&file.run, args.sandbox)?;
         let clock = Clock::system();
-        let quota = args.quota.quota(&file.run)?;
+        let mut quota = args.quota.quota(&file.run)?;
         let connection = connection(args.sandbox, args.base_url.clone(), &file.wecom)?;
-        if quota.limits.is_none() && !connection.is_loopback() {
-            return Err(Error::usage(
-                "--quota none is for loopback addresses only: the real API locks callers out for \
-                 up to thirty days (D90454)",
-            ));
+        if connection.is_loopback() {
+            quota.remote = quota.limits;
+        } else {
+            check_published(&quota)?;
         }
         let concurrency = args.quota.concurrency(&file.run);
         let concurrency = open_files::bounded(concurrency, connection.is_sandbox())?;
@@ -350,28 +352,20 @@ impl Args {
     }
 }
 
-/// Where calls go: the sandbox, or the address of the flag, `WECOM_BASE_URL`, the file, or the
-/// documentation.
-pub(super) fn connection(
-    sandbox: bool,
-    flag: Option<BaseUrl>,
-    file: &WecomSection,
-) -> Result<Connection, Error> {
-    if sandbox {
-        return Connection::sandbox();
-    }
-    if std::env::var_os("WECOM_BASE_URL").is_some_and(|url| url.to_str().is_none()) {
-        return Err(Error::usage("WECOM_BASE_URL: it is not UTF-8"));
-    }
-    // Not clap's to read: a sandbox ignores the environment.
-    let exported = environment("WECOM_BASE_URL").map(|text| BaseUrl::parse(&text));
-    let exported = exported
-        .transpose()
-        .map_err(|why| Error::usage(format!("WECOM_BASE_URL: {why}")))?;
-    let configured = file.base_url.as_deref().map(BaseUrl::parse).transpose();
-    let configured = configured.map_err(|why| in_file("base_url", &why.to_string()))?;
-    let base = flag.or(exported).or(configured);
-    Ok(Connection::to(base.unwrap_or_else(BaseUrl::official)))
+/// # Errors
+///
+/// If a window is allowed more calls than published.
+fn check_published(quota: &Quota) -> Result<(), Error> {
+    let Some(window) = quota.above_published() else {
+        return Ok(());
+    };
+    let given = quota.limits.of(window);
+    let given = given.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
+    Err(Error::usage(format!(
+        "--quota {window}={given}: the API allows {} and locks callers out for up to thirty days \
+         (D90454); more is for loopback addresses and --sandbox",
+        count(window.published())
+    )))
 }
 
 /// The stem that names the outputs of a run without inputs, which needs a job to resume.

@@ -32,12 +32,50 @@ pub struct WindowUse {
     pub limit: u64,
 }
 
+impl WindowUse {
+    /// Use of the windows of `account` that have a limit, in the order of [`QuotaWindow::ALL`]. Those
+    /// of the IP are left out while the corp's own allow no more than they do.
+    pub(crate) fn of(account: &mut Account, now: Timestamp) -> Vec<Self> {
+        let limits = account.limits();
+        let mut use_of = |window: QuotaWindow| {
+            let limit = limits.of(window)?;
+            let used = account.used(now, window);
+            Some(Self {
+                window,
+                used,
+                limit,
+            })
+        };
+        let left = |it: Self| it.limit.saturating_sub(it.used);
+        let mut uses = Vec::new();
+        for it in QuotaWindow::ALL.into_iter().filter_map(&mut use_of) {
+            let same = |other: &&Self| other.window.period() == it.window.period();
+            let mut same = uses.iter().filter(same);
+            if !it.window.is_of_ip() || same.all(|other| left(it) < left(*other)) {
+                uses.push(it);
+            }
+        }
+        uses
+    }
+}
+
+/// The calls of a minute, by the limits of the corp and of the IP: one cell stands for both, as every
+/// call of this process takes one of each.
+fn minute_limit(account: &Account) -> Option<u64> {
+    let windows = [QuotaWindow::BasicMinute, QuotaWindow::IpMinute];
+    let limits = windows.map(|window| account.limits().of(window));
+    limits.into_iter().flatten().min()
+}
+
 /// The one gate of an API: its account, pacer and concurrency limit.
 pub struct Gate {
     api: Api,
     account: Account,
     pacer: Pacer,
     concurrency: ConcurrencyLimit,
+    /// Limits lower than published that were told.
+    told: Vec<(QuotaWindow, u64)>,
+    used_elsewhere: bool,
 }
 
 impl Gate {
@@ -46,8 +84,10 @@ impl Gate {
     pub fn open(api: Api, account: Account, concurrency: Concurrency, now: Timestamp) -> Self {
         Self {
             api,
-            pacer: Pacer::new(account.limits().of(QuotaWindow::BasicMinute), now),
+            pacer: Pacer::new(minute_limit(&account), now),
             concurrency: ConcurrencyLimit::new(concurrency),
+            told: account.learnt().to_vec(),
+            used_elsewhere: false,
             account,
         }
     }
@@ -141,7 +181,26 @@ impl Gate {
     /// A call was refused with 45009. Returns the lockout if it is new; it must be on disk before
     /// anything else happens.
     pub(crate) fn locked_out(&mut self, refusal: QuotaRefusal) -> Option<Lockout> {
-        self.account.impose_lockout(refusal)
+        let imposed = self.account.impose_lockout(refusal);
+        self.used_elsewhere |= self.account.is_used_elsewhere();
+        imposed
+    }
+
+    /// Whether a lockout was met far below every limit of the remote.
+    pub(crate) const fn is_used_elsewhere(&self) -> bool {
+        self.used_elsewhere
+    }
+
+    /// Returns the limits lower than published that were learnt since it was last asked.
+    pub(crate) fn newly_learnt(&mut self) -> Vec<(QuotaWindow, u64)> {
+        let learnt = self.account.learnt();
+        if learnt == self.told {
+            return Vec::new();
+        }
+        let is_new = |limit: &&(QuotaWindow, u64)| !self.told.contains(limit);
+        let new = learnt.iter().filter(is_new).copied().collect();
+        self.told = learnt.to_vec();
+        new
     }
 
     /// Which API it is the gate of.
@@ -160,21 +219,10 @@ impl Gate {
         self.concurrency.calls()
     }
 
-    /// Use of the windows that count calls of `kind` and have a limit, in the order of
-    /// [`QuotaWindow::ALL`].
+    /// Use of the windows that count calls of `kind`.
     pub(crate) fn windows(&mut self, now: Timestamp, kind: CallKind) -> Vec<WindowUse> {
-        let limits = self.account.limits();
-        let windows = QuotaWindow::ALL.into_iter();
-        let windows = windows.filter(|window| kind.counts_in(*window));
-        let uses = windows.filter_map(|window| {
-            let limit = limits.of(window)?;
-            let used = self.account.used(now, window);
-            Some(WindowUse {
-                window,
-                used,
-                limit,
-            })
-        });
-        uses.collect()
+        let mut uses = WindowUse::of(&mut self.account, now);
+        uses.retain(|use_of| kind.counts_in(use_of.window));
+        uses
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     ledger::Ledger,
     model::{Api, Limits, QuotaWindow, WindowKind},
     quota::Account,
+    store::StoreError,
 };
 
 /// The account of one API of a corp. In JSON, times are RFC 3339 at +08:00.
@@ -23,6 +24,8 @@ pub struct AccountStatus {
     pub windows: Vec<WindowRoom>,
     /// The lockout in force: its limit, and when one probe may be sent.
     pub lockout: Option<(&'static str, String)>,
+    /// That lockout was met far below every limit.
+    pub used_elsewhere: bool,
     /// Who has charged calls.
     pub users: Vec<UserStatus>,
 }
@@ -34,8 +37,10 @@ pub struct WindowRoom {
     pub window: &'static str,
     /// Calls charged in it.
     pub used: u64,
-    /// The published limit.
+    /// The published limit, or a lower one that refusals have told.
     pub limit: u64,
+    /// Whether it is lower than published.
+    pub is_learnt: bool,
     /// What is left of it.
     pub left: u64,
     /// When there is room again, if there is none.
@@ -55,17 +60,18 @@ pub struct UserStatus {
     pub seen_at: String,
 }
 
-/// Reads every account of the ledger at `path`, of `corp` alone if it is given.
+/// Reads every account of the ledger at `path`, of `corp` alone if it is given. The file is not changed.
 ///
 /// # Errors
 ///
 /// If the ledger cannot be read.
 pub fn accounts(path: &Path, corp: Option<&str>) -> Result<Vec<AccountStatus>, Error> {
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    let ledger = Ledger::open(path)?;
-    let clock = ledger.resume_clock(Clock::system())?;
+    let ledger = match Ledger::open_to_read(path) {
+        Ok(ledger) => ledger,
+        Err(StoreError::Missing { .. }) => return Ok(Vec::new()),
+        Err(why) => return Err(why.into()),
+    };
+    let clock = ledger.clock(Clock::system())?;
     let accounts = ledger.accounts()?.into_iter();
     let accounts = accounts.filter(|(id, _)| corp.is_none_or(|corp| corp.eq_ignore_ascii_case(id)));
     accounts
@@ -87,13 +93,13 @@ fn account(
         let limit = account.limits().of(window)?;
         let used = account.used(now, window);
         let left = limit.saturating_sub(used);
-        let frees =
-            || account.windows()[window as usize].frees_at(stored.snapshot.others_in_flight);
+        let frees = || account.frees_at(window);
         let room_at = if left == 0 { frees().map(shown) } else { None };
         Some(WindowRoom {
             window: window.name(),
             used,
             limit,
+            is_learnt: limit < window.published(),
             left,
             room_at,
         })
@@ -116,6 +122,7 @@ fn account(
             .is_active()
             .then(|| (lockout.level.code(), shown(lockout.until))),
         users: users.collect(),
+        used_elsewhere: account.is_used_elsewhere(),
         corp_id: corp,
     })
 }
@@ -136,15 +143,4 @@ pub fn note(
     let now = ledger.resume_clock(Clock::system())?.now();
     let noted = (window.period(), calls);
     Ok(ledger.note((corp, Api::Lookup), by, noted, now)?)
-}
-
-/// Lets the next call be the probe of a lockout. Returns whether there is one.
-///
-/// # Errors
-///
-/// If the ledger cannot be written.
-pub fn probe(path: &Path, corp: &str) -> Result<bool, Error> {
-    let ledger = Ledger::open(path)?;
-    let now = ledger.resume_clock(Clock::system())?.now();
-    Ok(ledger.probe_now(corp, Api::Lookup, now)?)
 }

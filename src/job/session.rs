@@ -339,6 +339,7 @@ impl Session {
             left: self.left()?,
             calls: 0,
             took: std::time::Duration::ZERO,
+            used_elsewhere: false,
             waits: Vec::new(),
         };
         self.outcome(report, Vec::new(), None)

@@ -4,12 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::{
-    file::Ledger,
-    head,
-    rows::{self, AccountKey},
-    ticket::Tickets,
-};
+use super::{file::Ledger, head, key::AccountKey, lockouts, observed, rows, ticket::Tickets};
 use crate::{
     clock::{ClockReading, Timestamp},
     model::{Api, Period},
@@ -25,6 +20,20 @@ pub struct Exchanged {
     pub paid: std::result::Result<PaidCalls, Hold>,
     /// What was written, for the job's own counters.
     pub written: Deltas,
+    /// The ledger's clocks, if its time is ahead of the one given: nothing was exchanged, and the
+    /// caller's clock has to catch up first.
+    pub ahead: Option<ClockReading>,
+}
+
+impl Exchanged {
+    /// Nothing was exchanged with a ledger that is `ahead`.
+    fn nothing(ahead: ClockReading) -> Self {
+        Self {
+            paid: Ok(PaidCalls::empty(CallKind::Standard)),
+            written: Deltas::default(),
+            ahead: Some(ahead),
+        }
+    }
 }
 
 /// The account of one API of a corp on disk, for one writer.
@@ -88,7 +97,13 @@ impl<'l> LedgerAccount<'l> {
     pub fn is_due(&self, now: Timestamp) -> Result<bool> {
         let has_changed = self.ledger.run(head::revision)? != self.known;
         let is_to_land = self.lands_at.is_some_and(|at| at <= now);
-        Ok(has_changed || is_to_land || now.since(self.seen_at) >= SIGN_OF_LIFE)
+        Ok(has_changed || is_to_land || self.is_silent(now))
+    }
+
+    /// Whether a minute has passed without a sign of life.
+    #[must_use]
+    pub fn is_silent(&self, now: Timestamp) -> bool {
+        now.since(self.seen_at) >= SIGN_OF_LIFE
     }
 
     /// Writes what changed in `account`, takes over what others changed, charges the calls that are
@@ -104,7 +119,8 @@ impl<'l> LedgerAccount<'l> {
     ) -> Result<Exchanged> {
         self.ledger.check_in_place()?;
         let exchanged = self.transact(account, want, now);
-        match exchanged {
+        match &exchanged {
+            Ok(Exchanged { ahead: Some(_), .. }) => {}
             Ok(_) => account.committed(),
             Err(_) => account.roll_back(),
         }
@@ -118,6 +134,9 @@ impl<'l> LedgerAccount<'l> {
         now: &ClockReading,
     ) -> rusqlite::Result<Exchanged> {
         let step = Transaction::new_unchecked(&self.ledger.db, TransactionBehavior::Immediate)?;
+        if let Some(ahead) = head::reading_ahead_of(&step, now)? {
+            return Ok(Exchanged::nothing(ahead));
+        }
         let before = head::revision(&step)?;
         let revision = before + 1;
         let lands_at = now.at.plus(BLOCK + self.call_timeout);
@@ -140,14 +159,9 @@ impl<'l> LedgerAccount<'l> {
             None => Ok(Permit::nothing(CallKind::Standard)),
         };
         let deltas = account.deltas();
-        let charge = Deltas {
-            slots: Vec::new(),
-            done: CallCount::default(),
-            ..deltas.clone()
-        };
-        rows::add(&step, &self.key, self.writer, &charge, revision)?;
-        if let Some(lockout) = &deltas.lockout {
-            rows::save_lockout(&step, &self.key, lockout)?;
+        self.write_rest(&step, &deltas, (now.at, revision))?;
+        if deltas.observed.is_some() {
+            account.learn(observed::learnt(&step, &self.key)?);
         }
         // A sign of life is no news to others.
         let is_news = has_landed || deltas != Deltas::default();
@@ -163,7 +177,33 @@ impl<'l> LedgerAccount<'l> {
         Ok(Exchanged {
             paid,
             written: deltas,
+            ahead: None,
         })
+    }
+
+    /// Writes what `deltas` has beside completed calls: those that were charged, and the lockout.
+    fn write_rest(
+        &self,
+        db: &Connection,
+        deltas: &Deltas,
+        (now, revision): (Timestamp, i64),
+    ) -> rusqlite::Result<()> {
+        let charge = Deltas {
+            slots: Vec::new(),
+            done: CallCount::default(),
+            ..deltas.clone()
+        };
+        rows::add(db, &self.key, self.writer, &charge, revision)?;
+        if let Some(lockout) = &deltas.lockout {
+            lockouts::save(db, &self.key, lockout)?;
+            if deltas.locks_ip {
+                lockouts::save_of_ip(db, self.key.api, lockout)?;
+            }
+        }
+        if let Some(refused) = deltas.observed {
+            observed::save(db, &self.key, refused, now)?;
+        }
+        Ok(())
     }
 
     /// Lands the calls of writers that are gone, and reads what has changed. Returns whether any
@@ -175,10 +215,10 @@ impl<'l> LedgerAccount<'l> {
         now: Timestamp,
         revision: i64,
     ) -> rusqlite::Result<bool> {
-        let mut open = rows::open_writers(db, &self.key, Some(self.writer))?;
+        let mut open = rows::open_writers(db, self.key.api, Some(self.writer))?;
         let before = open.len();
         for gone in open.extract_if(.., |writer| writer.lands_at <= now) {
-            rows::land(db, &self.key, &gone, now, revision)?;
+            rows::land(db, &gone, now, revision)?;
         }
         self.lands_at = open.iter().map(|writer| writer.lands_at).min();
         account.refresh(&rows::snapshot(db, &self.key, self.known, &open)?);

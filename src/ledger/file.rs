@@ -12,7 +12,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::{
     head,
-    rows::{self, AccountKey, StoredAccount},
+    key::AccountKey,
+    rows::{self, StoredAccount},
 };
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
@@ -56,6 +57,19 @@ impl Ledger {
         })
     }
 
+    /// Opens an existing ledger for reading alone: nothing of it is changed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Missing`] if there is none, besides those of [`open`](Self::open).
+    pub fn open_to_read(path: &Path) -> Result<Self> {
+        Ok(Self {
+            db: FORMAT.open_to_read(path)?,
+            path: path.to_owned(),
+            held: None,
+        })
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -86,8 +100,8 @@ impl Ledger {
         })
     }
 
-    /// Copies what the ledger at `origin` has of `corp`, as that of `copy`. Nothing is copied if
-    /// there is no such file.
+    /// Copies what the ledger at `origin` has of `corp`, as that of `copy`, and what other corps have
+    /// used of this machine's IP. Nothing is copied if there is no such file.
     pub(crate) fn adopt(&self, origin: &Path, corp: &str, copy: &str) -> Result<()> {
         match FORMAT.open_to_read(origin) {
             Ok(_) => {}
@@ -136,12 +150,17 @@ impl Ledger {
     pub fn load(&self, corp: &str, api: Api) -> Result<StoredAccount> {
         let key = AccountKey::of(corp, api);
         self.run(|db| {
-            let open = rows::open_writers(db, &key, None)?;
+            let open = rows::open_writers(db, api, None)?;
             Ok(StoredAccount {
                 snapshot: rows::snapshot(db, &key, -1, &open)?,
                 reading: head::reading(db)?,
             })
         })
+    }
+
+    /// Returns the ledger's clock, and keeps nothing of it.
+    pub fn clock(&self, clock: Clock) -> Result<LedgerClock> {
+        Ok(LedgerClock::resume(clock, self.run(head::reading)?))
     }
 
     /// Resumes the ledger's clock, and makes that durable: processes that resume it after a reboot

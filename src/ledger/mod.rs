@@ -15,6 +15,9 @@
 //! | `file` | the ledger on disk, an SQLite database |
 //! | `account` | the account of one API of a corp, and the exchange with it |
 //! | `overview` | what an operator asks of it |
+//! | `key` | whose account it is |
+//! | `lockouts` | the lockouts of accounts |
+//! | `observed` | limits that are lower than published |
 //! | `head` | its one row of the last change |
 //! | `rows` | the rows of accounts and writers |
 //! | `ticket` | the `mass_call_ticket` of a corp |
@@ -28,6 +31,9 @@
 mod account;
 mod file;
 mod head;
+mod key;
+mod lockouts;
+mod observed;
 mod overview;
 mod rows;
 #[cfg(test)]

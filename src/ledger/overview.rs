@@ -2,11 +2,7 @@
 
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{
-    file::Ledger,
-    head,
-    rows::{self, AccountKey},
-};
+use super::{file::Ledger, head, key::AccountKey, rows};
 use crate::{
     clock::Timestamp,
     model::{Api, Period},
@@ -101,10 +97,12 @@ impl Ledger {
         })
     }
 
-    /// Lets the next call of an account be the probe of its lockout, from `now` on. Returns whether
+    /// Lets the next call of an account be the probe of its lockout, from `now` on: how long the
+    /// lockout is, and so which limit was crossed, is not learnt then. Returns whether
     /// a lockout is in force.
     pub fn probe_now(&self, corp: &str, api: Api, now: Timestamp) -> Result<bool> {
-        let sql = "UPDATE lockouts SET until = min(until, ?3), probe_until = 0
+        let sql = "UPDATE lockouts SET until = min(until, ?3), probe_until = 0,
+                       refused_minute = 0, refused_hour = 0, refused_day = 0
                    WHERE corp = ?1 AND api = ?2 AND level > 0";
         let mut is_locked = false;
         self.change(|step, _| {

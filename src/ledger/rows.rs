@@ -1,24 +1,13 @@
 //! The rows of the ledger, read and written.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
+use super::{key::AccountKey, lockouts, observed};
 use crate::{
     clock::{ClockReading, Timestamp},
-    model::{Api, Period},
-    quota::{
-        AccountSnapshot, CallCount, Deltas, Lockout, LockoutLevel, Probe, SlotCalls,
-        WriterCounters, WriterId, slot_of,
-    },
+    model::{Api, Period, QuotaWindow},
+    quota::{AccountSnapshot, CallCount, Deltas, SlotCalls, WriterCounters, WriterId, slot_of},
 };
-
-/// Whose account it is.
-#[derive(Debug, Clone)]
-pub(super) struct AccountKey {
-    /// The upstream corp.
-    pub(super) corp: String,
-    /// The API.
-    pub(super) api: Api,
-}
 
 /// An account as the last change left it.
 #[derive(Debug, Clone, Default)]
@@ -29,46 +18,41 @@ pub struct StoredAccount {
     pub reading: Option<ClockReading>,
 }
 
-impl AccountKey {
-    pub(super) fn of(corp: &str, api: Api) -> Self {
-        Self {
-            corp: corp.to_owned(),
-            api,
-        }
-    }
-}
-
-/// Slots that changed after `revision`, each with the calls of all writers.
+/// What changed after `revision`: the slots of the account, and those of all corps behind this
+/// machine's IP in the periods that the IP's windows count.
 fn slots_since(
     db: &Connection,
     key: &AccountKey,
     revision: i64,
-) -> rusqlite::Result<Vec<SlotCalls>> {
-    let mut list = db.prepare_cached(
-        "SELECT period, slot, sum(standard), sum(with_ticket) FROM charges
-         WHERE corp = ?1 AND api = ?2 AND (?3 < 0 OR (period, slot) IN
-             (SELECT period, slot FROM charges WHERE revision > ?3 AND corp = ?1 AND api = ?2))
-         GROUP BY period, slot",
-    )?;
-    let rows = list.query_map(params![key.corp, key.api.code(), revision], |row| {
-        Ok((row.get(0)?, slot_calls(row)?))
-    })?;
-    let mut slots = Vec::new();
-    for row in rows {
-        let (period, (slot, calls)) = row?;
-        if let Some(period) = Period::from_code(period) {
-            slots.push(SlotCalls {
-                period,
-                slot,
-                calls,
-            });
+) -> rusqlite::Result<(Vec<SlotCalls>, Vec<SlotCalls>)> {
+    const SUMS: &str = "SELECT period, slot,
+            sum(iif(corp = ?1, standard, 0)), sum(iif(corp = ?1, with_ticket, 0)),
+            sum(standard), sum(with_ticket) FROM charges WHERE api = ?2";
+    // The plus keeps SQLite to the index by revision.
+    const CHANGED: &str = "AND (period, slot) IN
+            (SELECT period, slot FROM charges WHERE revision > ?3 AND +api = ?2)";
+    let changed = if revision < 0 { "AND ?3 < 0" } else { CHANGED };
+    let mut list = db.prepare_cached(&format!("{SUMS} {changed} GROUP BY period, slot"))?;
+    let mut rows = list.query(params![key.corp, key.api.code(), revision])?;
+    let (mut of_corp, mut of_ip) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let Some(period) = Period::from_code(row.get(0)?) else {
+            continue;
+        };
+        let slot = Timestamp::from_millis(row.get(1)?);
+        let with = |calls| SlotCalls {
+            period,
+            slot,
+            calls,
+        };
+        of_corp.push(with(count(row, 2)?));
+        if QuotaWindow::of_ip(period).is_some() {
+            of_ip.push(with(count(row, 4)?));
         }
     }
-    Ok(slots)
-}
-
-fn slot_calls(row: &Row<'_>) -> rusqlite::Result<(Timestamp, CallCount)> {
-    Ok((Timestamp::from_millis(row.get(1)?), count(row, 2)?))
+    // What only other corps have changed is no news to the account.
+    of_corp.retain(|slot| slot.calls.total() > 0);
+    Ok((of_corp, of_ip))
 }
 
 /// The two columns from `first` on.
@@ -81,26 +65,29 @@ fn count(row: &Row<'_>, first: usize) -> rusqlite::Result<CallCount> {
 
 /// A writer with calls in flight.
 pub(super) struct OpenWriter {
+    pub(super) key: AccountKey,
     pub(super) writer: WriterId,
     pub(super) in_flight: CallCount,
     pub(super) lands_at: Timestamp,
 }
 
-/// Writers other than `but` that have calls in flight.
+/// Writers of `api`, of all corps, other than `but`, that have calls in flight.
 pub(super) fn open_writers(
     db: &Connection,
-    key: &AccountKey,
+    api: Api,
     but: Option<WriterId>,
 ) -> rusqlite::Result<Vec<OpenWriter>> {
     let mut list = db.prepare_cached(
         "SELECT writer, charged_standard - max(done_standard, landed_standard) AS standard,
                 charged_with_ticket - max(done_with_ticket, landed_with_ticket) AS with_ticket,
-                lands_at FROM writers
-         WHERE corp = ?1 AND api = ?2 AND writer IS NOT ?3 AND (standard > 0 OR with_ticket > 0)",
+                lands_at, corp FROM writers
+         WHERE api = ?1 AND writer IS NOT ?2 AND (standard > 0 OR with_ticket > 0)",
     )?;
     let but = but.map(WriterId::code);
-    let rows = list.query_map(params![key.corp, key.api.code(), but], |row| {
+    let rows = list.query_map(params![api.code(), but], |row| {
+        let corp: String = row.get(4)?;
         Ok(OpenWriter {
+            key: AccountKey::of(&corp, api),
             writer: WriterId::from_code(row.get(0)?),
             in_flight: CallCount {
                 standard: row.get::<_, i64>(1)?.max(0).unsigned_abs(),
@@ -119,16 +106,23 @@ pub(super) fn snapshot(
     revision: i64,
     open: &[OpenWriter],
 ) -> rusqlite::Result<AccountSnapshot> {
-    let mut others_in_flight = CallCount::default();
-    for writer in open {
-        others_in_flight.add(writer.in_flight);
-    }
-    Ok(AccountSnapshot {
-        slots: slots_since(db, key, revision)?,
-        others_in_flight,
-        lockout: lockout(db, key)?,
+    let (slots, ip_slots) = slots_since(db, key, revision)?;
+    let mut snapshot = AccountSnapshot {
+        slots,
+        ip_slots,
+        lockout: lockouts::find(db, key)?,
+        learnt: observed::learnt(db, key)?,
         ticket_in_doubt: is_ticket_in_doubt(db, &key.corp)?,
-    })
+        ..AccountSnapshot::default()
+    };
+    for writer in open {
+        if writer.key.corp.eq_ignore_ascii_case(&key.corp) {
+            snapshot.others_in_flight.add(writer.in_flight);
+        } else {
+            snapshot.other_corps_in_flight.add(writer.in_flight);
+        }
+    }
+    Ok(snapshot)
 }
 
 /// Adds `deltas` of `writer`, who has made itself known.
@@ -142,7 +136,7 @@ pub(super) fn add(
     let mut upsert = db.prepare_cached(
         "INSERT INTO charges (corp, api, period, slot, writer, standard, with_ticket, revision)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT (corp, api, period, slot, writer) DO UPDATE SET
+         ON CONFLICT (api, period, slot, corp, writer) DO UPDATE SET
              standard = standard + excluded.standard,
              with_ticket = with_ticket + excluded.with_ticket, revision = excluded.revision",
     )?;
@@ -181,7 +175,6 @@ pub(super) fn add(
 /// counters that know nothing of it: then they count twice, and never not at all.
 pub(super) fn land(
     db: &Connection,
-    key: &AccountKey,
     gone: &OpenWriter,
     now: Timestamp,
     revision: i64,
@@ -195,6 +188,7 @@ pub(super) fn land(
         slots: Period::ALL.map(slot).to_vec(),
         ..Deltas::default()
     };
+    let key = &gone.key;
     add(db, key, gone.writer, &landed, revision)?;
     let mut update = db.prepare_cached(
         "UPDATE writers SET landed_standard = charged_standard,
@@ -218,7 +212,7 @@ pub(super) fn raise(
     let mut upsert = db.prepare_cached(
         "INSERT INTO charges (corp, api, period, slot, writer, standard, with_ticket, revision)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT (corp, api, period, slot, writer) DO UPDATE SET
+         ON CONFLICT (api, period, slot, corp, writer) DO UPDATE SET
              standard = max(standard, excluded.standard),
              with_ticket = max(with_ticket, excluded.with_ticket), revision = excluded.revision
          WHERE excluded.standard > standard OR excluded.with_ticket > with_ticket",
@@ -294,42 +288,6 @@ pub(super) fn see(
         .map(drop)
 }
 
-fn lockout(db: &Connection, key: &AccountKey) -> rusqlite::Result<Lockout> {
-    let mut find = db.prepare_cached(
-        "SELECT level, until, days, probe_until FROM lockouts WHERE corp = ?1 AND api = ?2",
-    )?;
-    let found = find.query_row(params![key.corp, key.api.code()], |row| {
-        Ok(Lockout {
-            level: LockoutLevel::from_code(row.get(0)?),
-            until: Timestamp::from_millis(row.get(1)?),
-            days: row.get(2)?,
-            probe: Probe::until(Timestamp::from_millis(row.get(3)?)),
-        })
-    });
-    Ok(found.optional()?.unwrap_or_default())
-}
-
-pub(super) fn save_lockout(
-    db: &Connection,
-    key: &AccountKey,
-    lockout: &Lockout,
-) -> rusqlite::Result<()> {
-    let mut upsert = db.prepare_cached(
-        "INSERT OR REPLACE INTO lockouts (corp, api, level, until, days, probe_until)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
-    upsert
-        .execute(params![
-            key.corp,
-            key.api.code(),
-            lockout.level as u8,
-            lockout.until.as_millis(),
-            lockout.days,
-            lockout.probe.end().as_millis(),
-        ])
-        .map(drop)
-}
-
 /// Whether a ticket of `corp` is in doubt or was found not to work.
 fn is_ticket_in_doubt(db: &Connection, corp: &str) -> rusqlite::Result<bool> {
     let mut find = db.prepare_cached(
@@ -339,17 +297,21 @@ fn is_ticket_in_doubt(db: &Connection, corp: &str) -> rusqlite::Result<bool> {
     find.query_row([corp], |row| row.get(0))
 }
 
-/// Copies the rows of `corp` in the attached ledger `origin` as those of `copy`.
+/// Copies the attached ledger `origin`, the rows of `corp` as those of `copy`: counters of all
+/// corps, which use one IP, and the rest of this one alone.
 pub(super) fn copy_from_origin(db: &Connection, corp: &str, copy: &str) -> rusqlite::Result<()> {
-    const COPIES: [&str; 4] = [
-        "INSERT OR IGNORE INTO writers SELECT ?2, api, writer, name, pid, seen_at, lands_at,
-             charged_standard, charged_with_ticket, done_standard, done_with_ticket,
-             landed_standard, landed_with_ticket
-         FROM origin.writers WHERE corp = ?1",
-        "INSERT OR IGNORE INTO charges SELECT ?2, api, period, slot, writer, standard, with_ticket,
-             revision FROM origin.charges WHERE corp = ?1",
-        "INSERT OR IGNORE INTO lockouts SELECT ?2, api, level, until, days, probe_until
+    const COPIES: [&str; 5] = [
+        "INSERT OR IGNORE INTO writers SELECT iif(corp = ?1, ?2, corp), api, writer, name, pid,
+             seen_at, lands_at, charged_standard, charged_with_ticket, done_standard,
+             done_with_ticket, landed_standard, landed_with_ticket
+         FROM origin.writers",
+        "INSERT OR IGNORE INTO charges SELECT api, period, slot, iif(corp = ?1, ?2, corp), writer,
+             standard, with_ticket, revision FROM origin.charges",
+        "INSERT OR IGNORE INTO lockouts SELECT ?2, api, level, until, days, probe_until,
+             refused_with_ticket, refused_minute, refused_hour, refused_day
          FROM origin.lockouts WHERE corp = ?1",
+        "INSERT OR IGNORE INTO observed_limits SELECT ?2, api, quota_window, calls, times, seen_at
+         FROM origin.observed_limits WHERE corp = ?1",
         "INSERT INTO tickets (corp, applied_at, ticket, expires_at, doubted_at, dead_at)
          SELECT ?2, applied_at, ticket, expires_at, doubted_at, dead_at FROM origin.tickets
          WHERE corp = ?1 ORDER BY id",
@@ -358,8 +320,10 @@ pub(super) fn copy_from_origin(db: &Connection, corp: &str, copy: &str) -> rusql
         db.execute(sql, [corp, copy])?;
     }
     db.execute(
-        "UPDATE ledger SET (revision, read_at, read_wall, read_boot, read_monotonic) =
-             (SELECT revision, read_at, read_wall, read_boot, read_monotonic FROM origin.ledger)",
+        "UPDATE ledger SET (revision, read_at, read_wall, read_boot, read_monotonic, read_remote,
+                read_remote_boot) =
+             (SELECT revision, read_at, read_wall, read_boot, read_monotonic, read_remote,
+                read_remote_boot FROM origin.ledger)",
         [],
     )
     .map(drop)

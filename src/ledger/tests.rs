@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     clock::{ClockReading, MonotonicTime, Timestamp},
     model::{Api, Limits, QuotaWindow, WindowKind},
-    quota::{Account, CallKind, WriterId},
+    quota::{Account, CallKind, QuotaRefusal, WriterId},
     store::Result,
 };
 
@@ -17,6 +17,7 @@ fn at(second: u64) -> ClockReading {
             boot: 1,
             millis: at.as_millis(),
         },
+        remote: None,
     }
 }
 
@@ -36,6 +37,11 @@ impl<'l> Process<'l> {
         }
     }
 
+    fn under(mut self, limits: Limits) -> Self {
+        self.account = Account::new(limits, WindowKind::Sliding);
+        self
+    }
+
     /// Returns how many of `want` calls are paid for.
     fn exchange(&mut self, want: u32, second: u64) -> Result<u32> {
         let want = Some((CallKind::Standard, want));
@@ -46,6 +52,17 @@ impl<'l> Process<'l> {
     fn complete(&mut self, calls: u64, second: u64) {
         let now = at(second).at;
         self.account.complete_many(now, CallKind::Standard, calls);
+    }
+}
+
+fn refused_at(second: u64) -> QuotaRefusal {
+    let now = at(second).at;
+    QuotaRefusal {
+        sent: now,
+        kind: CallKind::Standard,
+        now,
+        remote: now,
+        jitter: 0.0,
     }
 }
 
@@ -71,6 +88,41 @@ fn processes_of_a_corp_share_a_window_and_other_corps_do_not() {
         "the first ones have aged"
     );
     assert_eq!(Process::new(&ledger, "ww2", 3).exchange(9, 0).unwrap(), 9);
+}
+
+#[test]
+fn corps_behind_one_ip_share_its_windows() {
+    let (_folder, ledger) = ledger();
+    let limits = Limits::none().with(QuotaWindow::IpMinute, Some(10));
+    let mut first = Process::new(&ledger, "ww1", 1).under(limits);
+    let mut second = Process::new(&ledger, "ww2", 2).under(limits);
+    assert_eq!(first.exchange(6, 0).unwrap(), 6);
+    assert_eq!(second.exchange(6, 0).unwrap(), 4, "six are in flight");
+    first.complete(6, 1);
+    assert_eq!(first.exchange(1, 1).unwrap(), 0);
+    assert_eq!(second.exchange(1, 30).unwrap(), 0, "six have completed");
+    let mut third = Process::new(&ledger, "ww3", 3).under(limits);
+    assert_eq!(third.exchange(9, 50).unwrap(), 0, "the second has landed");
+    assert_eq!(third.exchange(9, 62).unwrap(), 6);
+    let mut other_api = Process::new(&ledger, "ww3", 4).under(limits);
+    other_api.ledger = LedgerAccount::of(&ledger, "ww3", Api::PendingId, WriterId::from_code(4));
+    assert_eq!(other_api.exchange(9, 62).unwrap(), 9);
+}
+
+#[test]
+fn lockout_of_the_ip_is_one_of_every_corp() {
+    let (_folder, ledger) = ledger();
+    let limits = Limits::none().with(QuotaWindow::IpHour, Some(6));
+    let mut first = Process::new(&ledger, "ww1", 1).under(limits);
+    let mut second = Process::new(&ledger, "ww2", 2);
+    assert_eq!(second.exchange(1, 0).unwrap(), 1);
+    assert_eq!(first.exchange(6, 1).unwrap(), 5);
+    second.complete(1, 1);
+    first.complete(5, 1);
+    first.account.impose_lockout(refused_at(2)).unwrap();
+    first.exchange(1, 2).unwrap();
+    assert_eq!(second.exchange(1, 3000).unwrap(), 0);
+    assert_eq!(second.exchange(1, 3603).unwrap(), 1);
 }
 
 #[test]
@@ -109,15 +161,8 @@ fn only_the_process_that_probes_ends_its_probe() {
     let mut first = Process::new(&ledger, "ww1", 1);
     let mut second = Process::new(&ledger, "ww1", 2);
     assert_eq!(first.exchange(2, 0).unwrap(), 2);
-    let refusal = crate::quota::QuotaRefusal {
-        sent: at(0).at,
-        kind: CallKind::Standard,
-        now: at(1).at,
-        remote: at(1).at,
-        jitter: 0.0,
-    };
     first.complete(1, 1);
-    first.account.impose_lockout(refusal).unwrap();
+    first.account.impose_lockout(refused_at(1)).unwrap();
     assert_eq!(first.exchange(1, 1).unwrap(), 0);
     assert_eq!(second.exchange(9, 30).unwrap(), 0, "locked out");
     assert_eq!(second.exchange(9, 61).unwrap(), 1, "the probe");

@@ -61,19 +61,25 @@ pub enum QuotaWindow {
     BusinessDay,
     /// Calls without a ticket, one month.
     BusinessMonth,
+    /// Every call of one API by all corps behind one IP, 60 s.
+    IpMinute,
+    /// Every call of one API by all corps behind one IP, 60 min.
+    IpHour,
 }
 
 impl QuotaWindow {
     /// How many there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 7;
 
-    /// All of them, each at its own index; those that apply to every call first.
+    /// All of them, each at its own index.
     pub const ALL: [Self; Self::COUNT] = [
         Self::BasicMinute,
         Self::BasicHour,
         Self::BusinessHour,
         Self::BusinessDay,
         Self::BusinessMonth,
+        Self::IpMinute,
+        Self::IpHour,
     ];
 
     /// Its name in flags, files and output.
@@ -85,21 +91,40 @@ impl QuotaWindow {
             Self::BusinessHour => "business.hour",
             Self::BusinessDay => "business.day",
             Self::BusinessMonth => "business.month",
+            Self::IpMinute => "ip.minute",
+            Self::IpHour => "ip.hour",
         }
     }
 
     /// Whether a valid ticket lifts it (D96250).
     #[must_use]
     pub const fn is_business(self) -> bool {
-        !matches!(self, Self::BasicMinute | Self::BasicHour)
+        matches!(
+            self,
+            Self::BusinessHour | Self::BusinessDay | Self::BusinessMonth
+        )
+    }
+
+    /// The window of the IP that counts in slots of `period`, if there is one.
+    #[must_use]
+    pub fn of_ip(period: Period) -> Option<Self> {
+        [Self::IpMinute, Self::IpHour]
+            .into_iter()
+            .find(|window| window.period() == period)
+    }
+
+    /// Whether it counts the calls of all corps behind one IP (D90454).
+    #[must_use]
+    pub const fn is_of_ip(self) -> bool {
+        matches!(self, Self::IpMinute | Self::IpHour)
     }
 
     /// The period over which it counts.
     #[must_use]
     pub const fn period(self) -> Period {
         match self {
-            Self::BasicMinute => Period::Minute,
-            Self::BasicHour | Self::BusinessHour => Period::Hour,
+            Self::BasicMinute | Self::IpMinute => Period::Minute,
+            Self::BasicHour | Self::BusinessHour | Self::IpHour => Period::Hour,
             Self::BusinessDay => Period::Day,
             Self::BusinessMonth => Period::Month,
         }
@@ -121,6 +146,8 @@ impl QuotaWindow {
             Self::BusinessHour => 100_000,
             Self::BusinessDay => 480_000,
             Self::BusinessMonth => 7_500_000,
+            Self::IpMinute => 20_000,
+            Self::IpHour => 600_000,
         }
     }
 }

@@ -93,7 +93,7 @@ mod tests {
             let business = share(hour.unwrap(), business);
             let day = share(business.unwrap() * 24, day);
             let month = share(day.unwrap() * 30, month);
-            Limits::from([Some(minute), hour, business, day, month])
+            Limits::from([Some(minute), hour, business, day, month, None, None])
         })
     }
 
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn huge_jobs_are_extrapolated() {
         let published = Limits::published();
-        let tiny = Limits::from([1, 7, 5, 90, 1000].map(Some));
+        let tiny = Limits::from([1, 7, 5, 90, 1000, 1, 7].map(Some));
         for (limits, digits) in [(published, 9), (tiny, 9), (tiny, 12)] {
             let calls = 10_u64.pow(digits);
             let seconds = forecast(&input(limits, CallKind::Standard), calls).seconds as f64;

@@ -149,7 +149,7 @@ mod tests {
 
         #[test]
         fn search_finds_what_the_recurrence_finds(
-            all in proptest::array::uniform5(proptest::option::weighted(0.7, 1_u64..60)),
+            all in proptest::array::uniform7(proptest::option::weighted(0.7, 1_u64..60)),
             calls in 0_usize..1500,
             with_ticket in any::<bool>(),
         ) {
@@ -186,7 +186,15 @@ mod tests {
 
     #[test]
     fn odd_limits_and_many_calls_are_cheap() {
-        let limits = [9_973, 598_379, 598_381, 14_361_097, 445_194_000];
+        let limits = [
+            9_973,
+            598_379,
+            598_381,
+            14_361_097,
+            445_194_000,
+            9_973,
+            598_379,
+        ];
         let limits = Limits::from(limits.map(Some));
         let seconds = ideal_seconds(&limits, CallKind::Standard, 10_000_000_000);
         let paced = 10e9 / 9_973.0 * 60.0;

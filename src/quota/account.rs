@@ -1,10 +1,13 @@
 //! The account of one API of a corp: every window, the calls that are charged and not completed,
 //! and the lockout.
 
+mod refusals;
+mod unwritten;
+
 use std::time::Duration;
 
 use super::{
-    AccountSnapshot, CallCount, CallKind, Deltas, Hold, HoldReason, Lockout, PaidCalls, Permit,
+    AccountSnapshot, CallCount, CallKind, Hold, HoldReason, Lockout, PaidCalls, Permit,
     SlidingWindow, SlotCalls,
     limits::slot_of,
     lockout::{Probe, QuotaRefusal},
@@ -14,6 +17,25 @@ use crate::{
     model::{Limits, Period, QuotaWindow, WindowKind},
 };
 
+/// The limits of an account, from which those of its windows follow.
+#[derive(Debug, Clone)]
+struct AccountLimits {
+    /// The most calls that the operator allows.
+    allowed: Limits,
+    /// The remote's limits, before margin and reserve: what explains a 45009.
+    remote: Limits,
+    /// Limits of the remote that are lower than published.
+    learnt: Vec<(QuotaWindow, u64)>,
+}
+
+/// Calls in flight of other writers.
+#[derive(Debug, Clone, Copy, Default)]
+struct OthersInFlight {
+    of_corp: CallCount,
+    /// Those of other corps, which use the same IP.
+    of_other_corps: CallCount,
+}
+
 /// Every window of one API, the calls in flight and the lockout.
 ///
 /// Calls in flight count in every window of their kind for as long as they are: the remote counts
@@ -21,16 +43,19 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Account {
     windows: [SlidingWindow; QuotaWindow::COUNT],
-    /// The remote's limits, before margin and reserve: what explains a 45009.
-    remote_limits: Limits,
+    limits: AccountLimits,
+    /// What the lockout that has just ended tells.
+    observed: Option<(QuotaWindow, u64)>,
     in_flight: CallCount,
-    others_in_flight: CallCount,
+    others_in_flight: OthersInFlight,
     ticket_in_doubt: bool,
     /// Calls completed since the account was restored.
     completed: u64,
     lockout: Lockout,
     /// Whether the probe of the lockout is of this account.
     probes: bool,
+    /// Whether a window of the IP explains the lockout that was imposed since the last exchange.
+    locks_ip: bool,
     /// The lockout as the last exchange left it.
     known_lockout: Lockout,
     /// What happened to the lockout since.
@@ -50,13 +75,19 @@ impl Account {
         let mut account = Self {
             windows: QuotaWindow::ALL
                 .map(|window| SlidingWindow::new(window, limits.of(window), kind)),
-            remote_limits: limits,
+            limits: AccountLimits {
+                allowed: limits,
+                remote: limits,
+                learnt: Vec::new(),
+            },
+            observed: None,
             in_flight: CallCount::default(),
-            others_in_flight: CallCount::default(),
+            others_in_flight: OthersInFlight::default(),
             ticket_in_doubt: false,
             completed: 0,
             lockout: Lockout::default(),
             probes: false,
+            locks_ip: false,
             known_lockout: Lockout::default(),
             refusals: Vec::new(),
             completions: Vec::new(),
@@ -76,21 +107,28 @@ impl Account {
     /// Sets the remote's own limits, where the account keeps below them.
     #[must_use]
     pub const fn under(mut self, remote_limits: Limits) -> Self {
-        self.remote_limits = remote_limits;
+        self.limits.remote = remote_limits;
         self
     }
 
     /// Takes over what others have changed. Calls of this account that are not on disk are to be
     /// counted in the slots of `snapshot` already.
     pub fn refresh(&mut self, snapshot: &AccountSnapshot) {
-        for update in &snapshot.slots {
-            for window in &mut self.windows {
-                if window.window().period() == update.period {
-                    window.set(update.slot, update.calls);
-                }
+        for window in &mut self.windows {
+            let slots = match window.window().is_of_ip() {
+                true => &snapshot.ip_slots,
+                false => &snapshot.slots,
+            };
+            let period = window.window().period();
+            for update in slots.iter().filter(|update| update.period == period) {
+                window.set(update.slot, update.calls);
             }
         }
-        self.others_in_flight = snapshot.others_in_flight;
+        self.others_in_flight = OthersInFlight {
+            of_corp: snapshot.others_in_flight,
+            of_other_corps: snapshot.other_corps_in_flight,
+        };
+        self.learn(snapshot.learnt.clone());
         self.doubt_ticket(snapshot.ticket_in_doubt);
         if snapshot.lockout != self.known_lockout {
             self.known_lockout = snapshot.lockout;
@@ -141,7 +179,8 @@ impl Account {
     /// are in flight, or another process probes a lockout.
     #[must_use]
     pub fn depends_on_others(&self, now: Timestamp) -> bool {
-        self.others_in_flight.total() > 0 || self.lockout.is_probed(now)
+        let others = self.others_in_flight;
+        others.of_corp.total() + others.of_other_corps.total() > 0 || self.lockout.is_probed(now)
     }
 
     /// The lockout in force, if any is.
@@ -158,10 +197,16 @@ impl Account {
 
     /// Calls that `window` holds at `now`: completed and in flight.
     pub fn used(&mut self, now: Timestamp, window: QuotaWindow) -> u64 {
-        let in_flight = self.all_in_flight();
+        let in_flight = self.in_flight_in(window);
         let window = &mut self.windows[window as usize];
         window.expire(now);
         window.completed() + window.counted(in_flight)
+    }
+
+    /// When `window` has room for one call more; `None` if only a completion can tell.
+    #[must_use]
+    pub fn frees_at(&self, window: QuotaWindow) -> Option<Timestamp> {
+        self.windows[window as usize].frees_at(self.in_flight_in(window))
     }
 
     /// Whether every window that counts a call of `kind` has room for one.
@@ -233,100 +278,34 @@ impl Account {
         }
     }
 
-    /// A call was refused with 45009. Returns the lockout if it is new: calls sent before a lockout
-    /// was known belong to it.
-    ///
-    /// Its level is that of the shortest window that is all but full by the remote's limits, or the
-    /// next one up after a probe.
-    pub fn impose_lockout(&mut self, refusal: QuotaRefusal) -> Option<Lockout> {
-        self.refusals.push(refusal);
-        let before = self.lockout;
-        if before.is_active() && refusal.sent < before.until {
-            return None;
-        }
-        let explained = if before.is_active() {
-            None
-        } else {
-            self.nearly_full(refusal.now, refusal.kind)
-        };
-        self.lockout = before.next(explained, &refusal);
-        Some(self.lockout)
-    }
-
-    /// A call that was sent at `sent` got past the limits. Returns whether it was the probe of a
-    /// lockout, which is over then.
-    pub fn clear_lockout(&mut self, sent: Timestamp) -> bool {
-        let is_over = self.lockout.is_active() && sent >= self.lockout.until;
-        if is_over {
-            self.lockout = Lockout::default();
-            self.refusals.clear();
-        }
-        is_over
-    }
-
-    /// What is to be added to what is on disk.
-    #[must_use]
-    pub fn deltas(&self) -> Deltas {
-        Deltas {
-            slots: self.completions.clone(),
-            charged: self.charged,
-            done: self.done,
-            lockout: (self.lockout != self.known_lockout).then_some(self.lockout),
-        }
-    }
-
-    /// The [`deltas`](Self::deltas) are on disk.
-    pub fn committed(&mut self) {
-        self.completions.clear();
-        self.charged = CallCount::default();
-        self.done = CallCount::default();
-        self.known_lockout = self.lockout;
-        self.refusals.clear();
-    }
-
-    /// The [`deltas`](Self::deltas) are not on disk, and calls charged since the last exchange are
-    /// never sent. Everything else stays to be written.
-    pub fn roll_back(&mut self) {
-        let unsent = std::mem::take(&mut self.charged);
-        self.in_flight = self.in_flight.minus(unsent);
-        if self.probes && unsent.total() > 0 {
-            self.lockout.probe = Probe::default();
-            self.probes = false;
-        }
-    }
-
-    fn all_in_flight(&self) -> CallCount {
+    /// The calls in flight, of whomever `window` counts.
+    fn in_flight_in(&self, window: QuotaWindow) -> CallCount {
         let mut all = self.in_flight;
-        all.add(self.others_in_flight);
+        all.add(self.others_in_flight.of_corp);
+        if window.is_of_ip() {
+            all.add(self.others_in_flight.of_other_corps);
+        }
         all
+    }
+
+    /// How many more calls fit in `window`.
+    fn room_in(&self, window: &SlidingWindow) -> u64 {
+        window.room(self.in_flight_in(window.window()))
     }
 
     /// How many calls of `kind` fit in every window that counts them; at least one.
     fn room(&mut self, now: Timestamp, kind: CallKind) -> Result<u64, Hold> {
-        let (in_flight, one) = (self.all_in_flight(), CallCount::of(kind, 1));
-        let mut room = u64::MAX;
+        let one = CallCount::of(kind, 1);
         for window in &mut self.windows {
-            if window.counted(one) > 0 {
-                window.expire(now);
-                room = room.min(window.room(in_flight));
-            }
+            window.expire(now);
         }
+        let counting = self.windows.iter().filter(|window| window.counted(one) > 0);
+        let room = counting.map(|window| self.room_in(window));
+        let room = room.min().unwrap_or(u64::MAX);
         if room == 0 {
             return Err(self.full(kind));
         }
         Ok(room)
-    }
-
-    /// The shortest window within 1 % of the remote's limit, of those that count a call of `kind`.
-    fn nearly_full(&mut self, now: Timestamp, kind: CallKind) -> Option<QuotaWindow> {
-        let one = CallCount::of(kind, 1);
-        let full = QuotaWindow::ALL.into_iter().filter(|window| {
-            let used = self.used(now, *window);
-            let limit = self.remote_limits.of(*window);
-            self.windows[*window as usize].counted(one) > 0
-                && limit.is_some_and(|limit| used >= limit - limit / 100)
-        });
-        full.min_by_key(|window| window.period())
     }
 
     fn add(&mut self, at: Timestamp, calls: CallCount) {
@@ -350,12 +329,12 @@ impl Account {
     }
 
     fn full(&self, kind: CallKind) -> Hold {
-        let (in_flight, one) = (self.all_in_flight(), CallCount::of(kind, 1));
+        let one = CallCount::of(kind, 1);
         let full = self
             .windows
             .iter()
-            .filter(|window| window.counted(one) > 0 && window.room(in_flight) == 0);
-        let frees = full.map(|window| (window.frees_at(in_flight), window.window()));
+            .filter(|window| window.counted(one) > 0 && self.room_in(window) == 0);
+        let frees = full.map(|window| (self.frees_at(window.window()), window.window()));
         // A window that only a completion can free does not know its time: the others may.
         let (until, window) = frees
             .max_by_key(|(until, window)| (*until, *window))

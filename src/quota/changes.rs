@@ -1,7 +1,10 @@
 //! What an account takes from the ledger, and gives to it.
 
 use super::{CallCount, Lockout};
-use crate::{clock::Timestamp, model::Period};
+use crate::{
+    clock::Timestamp,
+    model::{Period, QuotaWindow},
+};
 
 /// Completed calls of one slot: those of everybody in a snapshot, those that were added in
 /// [`Deltas`].
@@ -20,10 +23,16 @@ pub struct SlotCalls {
 pub struct AccountSnapshot {
     /// Slots, each with the completed calls of all writers.
     pub slots: Vec<SlotCalls>,
-    /// Calls in flight of other writers.
+    /// Slots of the windows of this machine's IP, each with the completed calls of all corps.
+    pub ip_slots: Vec<SlotCalls>,
+    /// Calls in flight of other writers of the corp.
     pub others_in_flight: CallCount,
+    /// Calls in flight of other corps.
+    pub other_corps_in_flight: CallCount,
     /// The lockout.
     pub lockout: Lockout,
+    /// Limits that are lower than published: calls beyond so many were refused again and again.
+    pub learnt: Vec<(QuotaWindow, u64)>,
     /// The ticket is in doubt, or was found not to work: calls with it count in the business windows
     /// too.
     pub ticket_in_doubt: bool,
@@ -40,6 +49,10 @@ pub struct Deltas {
     pub done: CallCount,
     /// The lockout, if it was imposed or cleared.
     pub lockout: Option<Lockout>,
+    /// A window, and how many calls it held when the remote refused another.
+    pub observed: Option<(QuotaWindow, u64)>,
+    /// A window of this machine's IP explains the lockout: it is one of every corp here.
+    pub locks_ip: bool,
 }
 
 impl Deltas {

@@ -35,11 +35,14 @@ pub(crate) fn oldest_kept(period: Period, now: Timestamp) -> Timestamp {
     Timestamp::from_millis(now.as_millis() - 2 * span)
 }
 
-/// What the operator allows: the remote's limits, less what is left unused on purpose.
+/// What the operator allows of the remote's limits, and what is left unused of that on purpose.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quota {
-    /// The remote's limits.
+    /// The most calls that the operator allows.
     pub limits: Limits,
+    /// The remote's own limits, by which its refusals are explained: the published ones, unless it
+    /// is a simulator.
+    pub remote: Limits,
     /// The share of every window left unused against clock differences, 0 to 1.
     pub margin: f64,
     /// A further share left to other systems of the same corp, 0 to 1.
@@ -52,6 +55,7 @@ impl Default for Quota {
     fn default() -> Self {
         Self {
             limits: Limits::published(),
+            remote: Limits::published(),
             margin: 0.02,
             reserve: 0.0,
             window_kind: WindowKind::Sliding,
@@ -60,6 +64,15 @@ impl Default for Quota {
 }
 
 impl Quota {
+    /// The first window that is allowed more calls than published, if one is.
+    #[must_use]
+    pub fn above_published(&self) -> Option<QuotaWindow> {
+        QuotaWindow::ALL.into_iter().find(|window| {
+            let limit = self.limits.of(*window);
+            limit.is_none_or(|limit| limit > window.published())
+        })
+    }
+
     /// The limits that the gate holds: each times (1 − margin − reserve), rounded down, at least 1.
     #[must_use]
     pub fn allowed(&self) -> Limits {
@@ -125,6 +138,16 @@ mod tests {
         quota.margin = 0.0;
         quota.reserve = 0.0;
         assert_eq!(quota.allowed(), quota.limits);
+    }
+
+    #[test]
+    fn limit_above_the_published_one_is_found() {
+        let mut quota = Quota::default();
+        assert_eq!(quota.above_published(), None);
+        quota.limits.set(QuotaWindow::BusinessDay, Some(480_001));
+        assert_eq!(quota.above_published(), Some(QuotaWindow::BusinessDay));
+        quota.limits = Limits::none();
+        assert_eq!(quota.above_published(), Some(QuotaWindow::BasicMinute));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CallKind, Hold, HoldReason};
+use super::{CallKind, Hold, HoldReason, RefusedAt};
 use crate::{
     clock::Timestamp,
     model::{Period, QuotaWindow},
@@ -62,6 +62,17 @@ impl LockoutLevel {
         match self {
             Self::Month => "30-day",
             _ => self.code(),
+        }
+    }
+
+    /// The period of the limit that it is taken for; `None` without a lockout.
+    pub(super) const fn period(self) -> Option<Period> {
+        match self {
+            Self::Clear => None,
+            Self::Minute => Some(Period::Minute),
+            Self::Hour => Some(Period::Hour),
+            Self::Day => Some(Period::Day),
+            Self::Month => Some(Period::Month),
         }
     }
 
@@ -129,6 +140,8 @@ pub struct Lockout {
     pub days: u8,
     /// The probe that is under way, of whichever process.
     pub probe: Probe,
+    /// What the account held as its first call was refused.
+    pub refused_at: RefusedAt,
 }
 
 impl Lockout {
@@ -193,6 +206,7 @@ impl Lockout {
             until: refusal.now.plus(length).plus(jitter),
             days: u8::from(level == LockoutLevel::Day),
             probe: Probe::default(),
+            refused_at: self.refused_at,
         }
     }
 
@@ -210,6 +224,7 @@ impl Lockout {
             return Self {
                 level: LockoutLevel::Month,
                 until: refusal.now.plus(30 * DAY),
+                refused_at: self.refused_at,
                 ..Self::default()
             };
         }

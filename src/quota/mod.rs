@@ -14,6 +14,7 @@
 //! | `changes` | what the account takes from the ledger and gives to it |
 //! | `count` | calls by what they were charged as |
 //! | `lockout` | the ladder of 45009 (D90454) |
+//! | `observed` | what refusals tell of the remote's limits |
 //! | `permit` | paid before sent |
 //! | `writer` | who charges: a run of a job, or another system |
 //! | `hold` | the one reason for waiting |
@@ -26,6 +27,7 @@ mod forecast_input;
 mod hold;
 mod limits;
 mod lockout;
+mod observed;
 mod permit;
 #[cfg(test)]
 mod properties;
@@ -40,6 +42,7 @@ pub use hold::{Hold, HoldReason, Trouble};
 pub use limits::Quota;
 pub(crate) use limits::{oldest_kept, slot_of};
 pub use lockout::{Lockout, LockoutLevel, Probe, QuotaRefusal};
+pub use observed::RefusedAt;
 pub(crate) use permit::BLOCK;
 pub use permit::{CallKind, Paid, PaidCalls, Permit};
 pub use window::SlidingWindow;

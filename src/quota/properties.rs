@@ -39,7 +39,7 @@ fn op() -> impl Strategy<Value = Op> {
 
 fn limits() -> impl Strategy<Value = Limits> {
     let limit = proptest::option::weighted(0.7, 1_u64..12);
-    proptest::array::uniform5(limit).prop_map(Limits::from)
+    proptest::array::uniform7(limit).prop_map(Limits::from)
 }
 
 fn sequence() -> impl Strategy<Value = OpSequence> {

@@ -68,6 +68,10 @@ impl SlidingWindow {
         self.limit
     }
 
+    pub(super) const fn set_limit(&mut self, limit: Option<u64>) {
+        self.limit = limit;
+    }
+
     /// Completed calls that had not left the window when it was last asked.
     #[must_use]
     pub const fn completed(&self) -> u64 {

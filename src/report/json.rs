@@ -9,12 +9,13 @@ mod ended;
 pub(crate) use ended::{ended, failed};
 
 use super::{
-    Asked, Eta, HoldReason, LineWriter, PassProgress, QuotaWindow, Reporter, RunEvent, Snapshot,
-    Waiting, WindowUse, progress_state::ProgressState,
+    Asked, Eta, HoldReason, LineWriter, PassOrigin, PassProgress, QuotaWindow, Reporter, RunEvent,
+    Snapshot, Waiting, WindowUse, progress_state::ProgressState,
 };
 use crate::{
     clock::Timestamp,
     model::{State, Tally},
+    runner::event::ClockDifference,
 };
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -30,10 +31,12 @@ const EVERY: Duration = Duration::from_secs(1);
 /// | `progress` | `subjects`; `left` to be asked, `pass` or null: `pass`, `asked`, `subjects` of the answers that are asked for again; `calls` completed in this run, `in_flight`, `width` (the most in flight), `calls_per_second` while nothing holds, `finish_at` or null if that is not foreseeable; `windows`: `window`, `used`, `limit` of each; `waiting` or null: `reason` (`pace`, `window`, `block`, `width`, `retry`, `token`, `ticket`, `outage`, `paused`), `window` or null, `text`, `until` or null |
 /// | `outlook` | `finish_at` or null |
 /// | `token_fetched`, `unblocked`, `reached_again`, `ticket_dead`, `second_try` | |
-/// | `blocked` | `limit` (`minute`, `hour`, `day`, `month`), `until` |
+/// | `blocked` | `limit` (`minute`, `hour`, `day`, `month`), `until`; `elsewhere`: the ledger is far below every limit |
+/// | `limit_learnt` | `window`, and the `calls` in it beyond which the API refuses |
 /// | `narrowed` | `width` |
 /// | `unreachable` | the service is out of order or cannot be reached: `failure`, `since`, `until` |
 /// | `pass_started` | answers are asked for again: `pass` (`retry`, `parked`, `unlinked`, `linked`), `subjects` left in it |
+/// | `clock_differs` | by how many `seconds` the wall clock differs from the API's, whether it is `ahead`, and the API's: `remote` |
 /// | `draining` | `in_flight` |
 /// | `asked` | an operator asked something by `idferry pause`, `throttle` or `stop`: `wish` (`pause`, `rate` a minute, `concurrency`, `stop`), `number` or null, `by` (`user@host`), `pid`, `since` |
 /// | `withdrawn` | `wish` |
@@ -115,9 +118,18 @@ impl Reporter for Json {
                 finish_at: self.state.finish().map(Timestamp::rfc3339),
             },
             RunEvent::TokenFetched => JsonEvent::TokenFetched,
-            RunEvent::LockedOut { level, until } => JsonEvent::LockedOut {
+            RunEvent::LockedOut {
+                level,
+                until,
+                elsewhere,
+            } => JsonEvent::LockedOut {
                 limit: level.code(),
                 until: until.rfc3339(),
+                elsewhere: *elsewhere,
+            },
+            RunEvent::LimitLearnt { window, calls } => JsonEvent::LimitLearnt {
+                window: window.name(),
+                calls: *calls,
             },
             RunEvent::LockoutEnded => JsonEvent::LockoutEnded,
             RunEvent::ConcurrencyReduced { calls } => {
@@ -130,13 +142,9 @@ impl Reporter for Json {
             },
             RunEvent::Reconnected => JsonEvent::Reconnected,
             RunEvent::TicketRejected => JsonEvent::TicketRejected,
-            RunEvent::Draining { in_flight } => JsonEvent::Draining {
-                in_flight: *in_flight,
-            },
-            RunEvent::PassStarted { origin, subjects } => JsonEvent::PassStarted {
-                pass: origin.as_str(),
-                subjects: *subjects,
-            },
+            RunEvent::ClockDiffers(clock) => JsonEvent::clock(clock),
+            &RunEvent::Draining { in_flight } => JsonEvent::Draining { in_flight },
+            RunEvent::PassStarted { origin, subjects } => JsonEvent::pass(*origin, *subjects),
             RunEvent::RetryPassStarted => JsonEvent::RetryPassStarted,
             RunEvent::Asked(asked) => JsonEvent::asked(asked),
             RunEvent::Withdrawn(wish) => JsonEvent::Withdrawn { wish: wish.code() },
@@ -190,6 +198,11 @@ enum JsonEvent {
     LockedOut {
         limit: &'static str,
         until: String,
+        elsewhere: bool,
+    },
+    LimitLearnt {
+        window: &'static str,
+        calls: u64,
     },
     #[serde(rename = "unblocked")]
     LockoutEnded,
@@ -206,6 +219,11 @@ enum JsonEvent {
     Reconnected,
     #[serde(rename = "ticket_dead")]
     TicketRejected,
+    ClockDiffers {
+        seconds: u64,
+        ahead: bool,
+        remote: String,
+    },
     Draining {
         in_flight: usize,
     },
@@ -231,6 +249,21 @@ enum JsonEvent {
 }
 
 impl JsonEvent {
+    const fn pass(origin: PassOrigin, subjects: u64) -> Self {
+        Self::PassStarted {
+            pass: origin.as_str(),
+            subjects,
+        }
+    }
+
+    fn clock(clock: &ClockDifference) -> Self {
+        Self::ClockDiffers {
+            seconds: clock.by.as_secs(),
+            ahead: clock.is_ahead,
+            remote: clock.remote.rfc3339(),
+        }
+    }
+
     fn progress(snapshot: &Snapshot, state: &ProgressState) -> Self {
         let per_second = state.per_second();
         Self::Progress {

@@ -6,11 +6,15 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    format::{count, counted, moment, moment_and_wait, share_of},
+    format::{count, counted, duration, moment, moment_and_wait, share_of},
     job::{ImportedInput, TicketNotice},
     model::State,
-    runner::event::{BreakerTrip, FatalRefusal, RunReport, StopReason},
+    runner::event::{BreakerTrip, ClockDifference, FatalRefusal, RunReport, StopReason},
 };
+
+/// What a refusal far below every limit of the ledger means, and what to do.
+pub(super) const ELSEWHERE: &str = "the ledger is far below every limit: another program uses this \
+     corp's quota (`idferry quota note`, `--reserve`), or the limits are lower than published";
 
 /// What a window's use must reach to be worth showing.
 const WORTH_SHOWING: f64 = 0.5;
@@ -49,8 +53,21 @@ pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<Strin
             format!("the run starts, {subjects}")
         }
         RunEvent::TokenFetched => "access token fetched".into(),
-        RunEvent::LockedOut { level, until } => {
-            format!("{}: one probe at {}", lockout(*level), when(*until))
+        RunEvent::LockedOut {
+            level,
+            until,
+            elsewhere,
+        } => {
+            let why = if *elsewhere {
+                format!("; {ELSEWHERE}")
+            } else {
+                String::new()
+            };
+            format!("{}: one probe at {}{why}", lockout(*level), when(*until))
+        }
+        RunEvent::LimitLearnt { window, calls } => {
+            let calls = counted(*calls, "call");
+            format!("the API allows {calls} in {window}, fewer than published: kept from here on")
         }
         RunEvent::LockoutEnded => "the lockout is over: the probe was answered".into(),
         RunEvent::ConcurrencyReduced { calls } => {
@@ -63,6 +80,7 @@ pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<Strin
         RunEvent::TicketRejected => {
             "the ticket no longer works: business limits apply from here".into()
         }
+        RunEvent::ClockDiffers(clock) => clock_differs(clock),
         RunEvent::Draining { in_flight } => draining(*in_flight),
         RunEvent::PassStarted { origin, subjects } => pass_started(*origin, *subjects),
         RunEvent::RetryPassStarted => "retrying the parked subjects".into(),
@@ -80,6 +98,16 @@ fn pass_started(origin: PassOrigin, subjects: u64) -> String {
         PassOrigin::Unlinked => format!("asking {subjects} again that were unlinked"),
         PassOrigin::Linked => format!("asking {subjects} again that were linked"),
     }
+}
+
+/// What a wall clock that differs from the API's means.
+fn clock_differs(clock: &ClockDifference) -> String {
+    let by = duration(clock.by);
+    let side = if clock.is_ahead { "ahead of" } else { "behind" };
+    format!(
+        "this machine's clock is {by} {side} the API's: times shown here are wrong by that, and the \
+         quota is counted by the API's clock; set it by NTP"
+    )
 }
 
 /// `alice@host (pid 7) asked at 12:03:10: pause, nothing is sent until idferry resume`

@@ -195,6 +195,10 @@ fn quota(text: &mut String, status: &Status) {
     }
     if let Some(block) = &status.block {
         let sentence = lockout(block, status.now);
+        let sentence = match block.elsewhere {
+            true => format!("{sentence}; {}", phrases::ELSEWHERE),
+            false => sentence,
+        };
         for (place, line) in folded(&sentence, WIDTH - 18).iter().enumerate() {
             let name = if place == 0 { "lockout" } else { "" };
             let _ = writeln!(text, "  {name:15} {line}");

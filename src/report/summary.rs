@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     Entry, QuotaWindow, WindowUse,
-    phrases::{StopContext, StopWords, errcode, stop_words},
+    phrases::{ELSEWHERE, StopContext, StopWords, errcode, stop_words},
     style::{Paint, folded},
 };
 use crate::{
@@ -99,6 +99,9 @@ impl Summary {
                 "`{retry}` lets the next run ask the parked subjects again; then"
             ));
             next.push(command);
+        }
+        if self.report.used_elsewhere {
+            next.push(format!("Calls were refused (45009) though {}.", ELSEWHERE));
         }
         if let Some((path, _)) = self.bad_lines() {
             next.push(format!(

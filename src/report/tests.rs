@@ -127,6 +127,7 @@ fn script() -> Vec<RunEvent> {
         RunEvent::LockedOut {
             level: LockoutLevel::Minute,
             until: at("12:42:05"),
+            elsewhere: false,
         },
         RunEvent::Progress(held("12:41:03", 98_000, HoldReason::Lockout, "12:42:05")),
         RunEvent::LockoutEnded,
@@ -203,7 +204,7 @@ fn json_has_every_event_and_fewer_progresses() {
     {"event":"outlook","finish_at":"2026-11-22T12:15:57+08:00","at":"2026-11-22T12:04:30+08:00"}
     {"event":"progress","subjects":{"total":100000,"queued":2000,"linked":73500,"unlinked":24500,"rejected":0,"parked":0},"left":2000,"pass":null,"calls":98000,"in_flight":0,"width":16,"calls_per_second":3300.0,"finish_at":"2026-11-22T12:15:57+08:00","windows":[{"window":"basic.minute","used":9800,"limit":9800},{"window":"business.hour","used":98000,"limit":98000},{"window":"business.day","used":98000,"limit":470400}],"waiting":{"reason":"window","window":"business.hour","text":"business.hour is used up","until":"2026-11-22T12:41:02+08:00"},"at":"2026-11-22T12:10:31+08:00"}
     {"event":"ticket_dead","at":"2026-11-22T12:41:02+08:00"}
-    {"event":"blocked","limit":"minute","until":"2026-11-22T12:42:05+08:00","at":"2026-11-22T12:41:02+08:00"}
+    {"event":"blocked","limit":"minute","until":"2026-11-22T12:42:05+08:00","elsewhere":false,"at":"2026-11-22T12:41:02+08:00"}
     {"event":"unreachable","failure":"connection refused","since":"2026-11-22T12:42:06+08:00","until":"2026-11-22T12:42:08+08:00","at":"2026-11-22T12:42:06+08:00"}
     {"event":"draining","in_flight":1,"at":"2026-11-22T12:43:31+08:00"}
     "#);

@@ -61,6 +61,7 @@ impl Reporter for Timeline {
                 self.last = Some((Timestamp::default(), tally.answered(), None));
             }
             RunEvent::LockedOut { .. }
+            | RunEvent::LimitLearnt { .. }
             | RunEvent::LockoutEnded
             | RunEvent::TicketRejected
             | RunEvent::PassStarted { .. }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::{ClockReading, LedgerClock, Timestamp};
+use crate::clock::{ClockReading, Heard, LedgerClock, Timestamp};
 
 /// The ledger's clock, and this turn's time.
 pub(super) struct RunClock {
@@ -35,6 +35,38 @@ impl RunClock {
     /// Reads the time for this turn.
     pub(super) fn tick(&mut self) {
         self.now = self.ledger.now();
+    }
+
+    /// Takes the `Date` of a reply that has just come. Returns by how much ledger time moved forward,
+    /// and how far the wall clock is ahead.
+    pub(super) fn hear(&mut self, date: Timestamp) -> Heard {
+        let heard = self.ledger.hear(date);
+        self.moved(heard.advanced);
+        heard
+    }
+
+    /// Catches up with the ledger's clocks as another process left them. Returns by how much.
+    pub(super) fn catch_up(&mut self, ahead: &ClockReading) -> Duration {
+        let advanced = self.ledger.catch_up(ahead);
+        self.moved(advanced);
+        advanced
+    }
+
+    /// Ledger time has moved forward by what had passed before this run.
+    fn moved(&mut self, by: Duration) {
+        self.started = self.started.plus(by);
+        self.deadline = self.deadline.map(|at| at.plus(by));
+        self.tick();
+    }
+
+    /// Whether the machine was down for a time that only the remote's next reply will tell.
+    pub(super) const fn awaits_date(&self) -> bool {
+        self.ledger.awaits_date()
+    }
+
+    /// The remote's clock this turn.
+    pub(super) fn remote_now(&self) -> Timestamp {
+        self.ledger.to_remote_time(self.now)
     }
 
     /// Whether charges on disk are to be cleared now; if so, it takes them as cleared.

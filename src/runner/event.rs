@@ -36,6 +36,17 @@ pub enum RunEvent {
         level: LockoutLevel,
         /// When one probe may be sent.
         until: Timestamp,
+        /// The ledger is far below every limit: others use the corp's quota, or the limits are lower
+        /// than published.
+        elsewhere: bool,
+    },
+    /// Calls beyond so many were refused again and again: the limit is lower than published, and kept
+    /// from here on.
+    LimitLearnt {
+        /// The window.
+        window: QuotaWindow,
+        /// The calls that were answered.
+        calls: u64,
     },
     /// The lockout is over: the probe was answered.
     LockoutEnded,
@@ -55,6 +66,8 @@ pub enum RunEvent {
     Reconnected,
     /// The ticket does not work any more; business windows apply from here.
     TicketRejected,
+    /// The wall clock differs from the API's by more than a minute; told once.
+    ClockDiffers(ClockDifference),
     /// No new calls; those in flight are awaited.
     Draining {
         /// Calls in flight.
@@ -73,6 +86,17 @@ pub enum RunEvent {
     Asked(Asked),
     /// What an operator asked is withdrawn.
     Withdrawn(Wish),
+}
+
+/// How far the wall clock is from the API's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockDifference {
+    /// By how much, in whole minutes.
+    pub by: Duration,
+    /// Whether the wall clock is the one ahead.
+    pub is_ahead: bool,
+    /// The API's clock.
+    pub remote: Timestamp,
 }
 
 /// How a run stands.
@@ -210,6 +234,8 @@ pub struct RunReport {
     pub calls: u64,
     /// How long it took.
     pub took: Duration,
+    /// Calls were refused (45009) while the ledger was far below every limit.
+    pub used_elsewhere: bool,
     /// How long it waited, by the [codes](HoldReason::code) of the reasons, of waits of seconds and more.
     pub waits: Vec<(&'static str, Duration)>,
 }

@@ -56,7 +56,7 @@ pub fn open_gate(
     ledger_clock: &LedgerClock,
 ) -> Gate {
     let kind = window_kind(quota, ledger_clock);
-    let account = Account::restore(quota.allowed(), kind, &stored.snapshot).under(quota.limits);
+    let account = Account::restore(quota.allowed(), kind, &stored.snapshot).under(quota.remote);
     Gate::open(api, account, concurrency, ledger_clock.now())
 }
 

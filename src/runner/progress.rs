@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     clock::RunClock,
-    event::{RunEvent, Snapshot, Waiting},
+    event::{ClockDifference, RunEvent, Snapshot, Waiting},
 };
 use crate::{
     clock::Timestamp,
@@ -15,6 +15,8 @@ use crate::{
 const SNAPSHOTS: Duration = Duration::from_millis(100);
 /// The longest time between two forecasts.
 const FORECASTS: Duration = Duration::from_secs(60);
+/// A wall clock that differs from the remote's by more than this is told.
+const DIFFERS: Duration = Duration::from_secs(60);
 /// Waits shorter than this are not reported.
 const SHORT: Duration = Duration::from_secs(2);
 
@@ -28,6 +30,7 @@ pub(super) struct ProgressReports<'s> {
     forecast: Timestamp,
     forecast_is_due: bool,
     hold: Option<Waiting>,
+    is_clock_told: bool,
     /// When it was asked last what is due.
     asked: Timestamp,
     /// How long it waited, by reason.
@@ -50,6 +53,7 @@ impl<'s> ProgressReports<'s> {
             forecast: Timestamp::default(),
             forecast_is_due: false,
             hold: None,
+            is_clock_told: false,
             asked: Timestamp::default(),
             waits: BTreeMap::new(),
         }
@@ -58,6 +62,23 @@ impl<'s> ProgressReports<'s> {
     /// Reports `event`.
     pub(super) fn report(&mut self, event: &RunEvent) {
         (self.listener)(event);
+    }
+
+    /// Ledger time has moved forward by what had passed before this run: it was no wait.
+    pub(super) fn clock_moved(&mut self, by: Duration) {
+        self.asked = self.asked.plus(by);
+    }
+
+    /// Reports, once, a wall clock that differs from the `remote`'s.
+    pub(super) fn clock(&mut self, ahead_millis: i64, remote: Timestamp) {
+        let by = Duration::from_millis(ahead_millis.unsigned_abs());
+        if by > DIFFERS && !std::mem::replace(&mut self.is_clock_told, true) {
+            self.report(&RunEvent::ClockDiffers(ClockDifference {
+                by: Duration::from_secs((by.as_secs() + 30) / 60 * 60),
+                is_ahead: ahead_millis > 0,
+                remote,
+            }));
+        }
     }
 
     /// Reports how the run stands.

@@ -6,6 +6,8 @@
 //! While the standard windows are full, another subject is asked with the ticket as a control: an
 //! answer clears the ticket; the same code decides nothing, but ends the wait for a control.
 
+use std::time::Duration;
+
 use crate::{
     clock::Timestamp,
     quota::{CallKind, PaidCalls},
@@ -73,6 +75,11 @@ impl TicketTrial {
     /// When calls become standard ones, in ledger time.
     pub(super) const fn until(&self) -> Option<Timestamp> {
         self.until
+    }
+
+    /// Ledger time has moved forward by what had passed before this run.
+    pub(super) fn clock_moved(&mut self, by: Duration) {
+        self.until = self.until.map(|at| at.plus(by));
     }
 
     /// Whether it is not known whether the ticket still works.

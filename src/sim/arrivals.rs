@@ -18,23 +18,27 @@ pub(super) struct AbandonedCall {
 /// The time of arrivals, which never runs backwards.
 pub(super) struct Arrivals {
     clock: LedgerClock,
+    ahead_millis: i64,
     latest: Timestamp,
     /// Sorted by arrival.
     abandoned: Vec<AbandonedCall>,
 }
 
 impl Arrivals {
-    pub(super) fn new(clock: Clock) -> Self {
-        let clock = LedgerClock::resume(clock, None);
-        Self {
-            latest: clock.now(),
-            clock,
+    /// The remote's clock is `ahead_millis` ahead of `clock`.
+    pub(super) fn new(clock: Clock, ahead_millis: i64) -> Self {
+        let mut arrivals = Self {
+            latest: Timestamp::default(),
+            clock: LedgerClock::resume(clock, None),
+            ahead_millis,
             abandoned: Vec::new(),
-        }
+        };
+        arrivals.latest = arrivals.now();
+        arrivals
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.clock.now()
+        Timestamp::from_millis(self.clock.now().as_millis() + self.ahead_millis)
     }
 
     /// Returns the present, or the latest arrival if that is later.

@@ -38,6 +38,8 @@ pub struct SimOptions {
     pub faults: Faults,
     /// The time of a call.
     pub latency: Latency,
+    /// How far the remote's clock is ahead of the client's, in milliseconds; its `Date` tells it.
+    pub clock_ahead_millis: i64,
     /// The life of an access token; 7200 s at the real remote (D91039).
     pub token_life: Duration,
     /// The reply to a second application for the ticket.
@@ -65,6 +67,7 @@ impl Default for SimOptions {
             concurrent: None,
             faults: Faults::none(),
             latency: Latency::default(),
+            clock_ahead_millis: 0,
             token_life: Duration::from_secs(7_200),
             ticket_again: TicketAgain::Refuse,
         }

@@ -63,7 +63,7 @@ impl SimulatedRemote {
     /// Creates a remote that has seen no call.
     #[must_use]
     pub fn new(clock: Clock, options: SimOptions) -> Self {
-        let arrivals = Arrivals::new(clock);
+        let arrivals = Arrivals::new(clock, options.clock_ahead_millis);
         let seed = options.seed;
         Self {
             options,

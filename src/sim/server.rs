@@ -121,7 +121,12 @@ async fn handle(
         let now = remote.now();
         remote.answer(now, &call)
     };
-    deliver(answer, injector).await
+    let mut response = deliver(answer, injector).await;
+    let date = HeaderValue::from_str(&lock(remote).now().http_date());
+    if let Ok(date) = date {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
 }
 
 async fn deliver(answer: ApiAnswer, injector: &FaultInjector) -> Response {

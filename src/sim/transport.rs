@@ -10,6 +10,7 @@ use super::{
     call::{ApiAnswer, ApiCall, Reply, ResponseBody},
     remote::SimulatedRemote,
 };
+use crate::clock::Timestamp;
 use crate::wecom::transport::{Failure, NoConnection, Request, Response, Sending, Transport};
 
 /// A transport to a remote in the same process. Clones reach the same remote.
@@ -55,13 +56,24 @@ impl MemoryTransport {
         }
         wait(answer.delay).await;
         match answer.body {
-            ResponseBody::Reply(reply) => Ok(response(reply)),
+            ResponseBody::Reply(reply) => Ok(self.response(reply)),
             ResponseBody::Cut(mut reply) => {
                 reply.body.truncate(reply.body.len() / 2);
-                Ok(response(reply))
+                Ok(self.response(reply))
             }
             ResponseBody::Down => Err(Failure::Connect(NoConnection::Refused)),
             ResponseBody::Reset | ResponseBody::Hang => Err(Failure::Reset),
+        }
+    }
+
+    fn response(&self, reply: Reply) -> Response {
+        let now = self.remote.borrow().now();
+        Response {
+            status: reply.status,
+            retry_after: reply.retry_after,
+            // A header tells whole seconds.
+            date: Timestamp::parse_http_date(&now.http_date()),
+            body: reply.body,
         }
     }
 }
@@ -98,14 +110,6 @@ impl Drop for InTransit<'_> {
 impl Transport for MemoryTransport {
     fn send(&self, request: Request) -> Sending<'static> {
         Box::pin(self.clone().carry(request))
-    }
-}
-
-fn response(reply: Reply) -> Response {
-    Response {
-        status: reply.status,
-        retry_after: reply.retry_after,
-        body: reply.body,
     }
 }
 

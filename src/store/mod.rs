@@ -39,6 +39,7 @@ mod error;
 mod forget;
 mod import;
 mod journal;
+mod link_cursor;
 mod local_disk;
 mod multi_insert;
 mod passes;

@@ -82,7 +82,7 @@ fn list(numbers: &[i64]) -> String {
     numbers.join(", ")
 }
 
-/// The subject in the columns id, unionid, openid, corpid.
+/// The subject of a row of id, unionid, openid and corpid.
 pub(super) fn subject(row: &Row<'_>) -> rusqlite::Result<Subject> {
     Ok(Subject {
         id: SubjectId(row.get(0)?),

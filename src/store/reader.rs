@@ -3,7 +3,7 @@
 use std::{ops::Deref, path::Path};
 
 use rusqlite::{
-    Connection, Rows, Transaction,
+    Connection, OptionalExtension, Transaction,
     types::{ToSqlOutput, ValueRef},
 };
 
@@ -12,7 +12,9 @@ use super::{
     error::{Result, StoreError},
     import::{self, SourceStatus, SubjectLookup, TrialImport},
     journal::{Journal, RunStatus, WrittenFile},
+    link_cursor::LinkCursor,
     passes::Passes,
+    queue,
     rejects::{self, Reject},
     schema, scratch, sqlite_file,
     tally::load_tally,
@@ -20,7 +22,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    model::{Link, State, SubjectId, Tally},
+    model::{Link, State, Subject, SubjectId, Tally},
     quota::WriterCounters,
 };
 
@@ -242,6 +244,18 @@ impl<'s> Reader<'s> {
         Passes::of(&self.db)
     }
 
+    /// Returns a subject to try a call with: one that was answered, or else one that is queued.
+    pub(crate) fn subject_to_ask(&self) -> Result<Option<Subject>> {
+        const ANSWERED: &str = "SELECT s.id, unionid, openid, corpid FROM outcomes o
+            JOIN subjects s ON s.id = o.subject LEFT JOIN corps c ON c.id = corp
+            WHERE errcode = 0 LIMIT 1";
+        const QUEUED: &str = "SELECT s.id, unionid, openid, corpid FROM subjects s
+            LEFT JOIN corps c ON c.id = corp
+            WHERE NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.subject = s.id) LIMIT 1";
+        let find = |sql| self.db.query_row(sql, [], queue::subject).optional();
+        Ok(find(ANSWERED)?.map_or_else(|| find(QUEUED), |subject| Ok(Some(subject)))?)
+    }
+
     /// Returns every run, the latest last.
     pub(crate) fn runs(&self) -> Result<Vec<RunStatus>> {
         Journal::of(&self.db).runs()
@@ -335,45 +349,6 @@ const SELECT_LINKS: &str = "SELECT subject, corpid, external_userid FROM links J
 /// Subjects of which no more than so many lie between are read with all between them: stepping to
 /// the next one takes a fraction of the time of finding one.
 const NEAR: i64 = 16;
-
-/// The links in the order of their subjects, the next one read ahead.
-struct LinkCursor<'r> {
-    rows: Rows<'r>,
-    next: Option<(i64, Link)>,
-}
-
-impl<'r> LinkCursor<'r> {
-    fn new(rows: Rows<'r>) -> Result<Self> {
-        let mut links = Self { rows, next: None };
-        links.advance()?;
-        Ok(links)
-    }
-
-    fn advance(&mut self) -> Result<()> {
-        self.next = match self.rows.next()? {
-            None => None,
-            Some(row) => {
-                let link = Link {
-                    corpid: row.get(1)?,
-                    external_userid: row.get(2)?,
-                };
-                Some((row.get(0)?, link))
-            }
-        };
-        Ok(())
-    }
-
-    /// Returns the links of `subject`, which must not be asked for before a lower one.
-    fn of(&mut self, subject: i64) -> Result<Vec<Link>> {
-        let mut links = Vec::new();
-        while let Some((_, link)) = self.next.take_if(|(owner, _)| *owner == subject) {
-            links.push(link);
-            self.advance()?;
-        }
-        links.sort_unstable();
-        Ok(links)
-    }
-}
 
 fn subject_record(row: &rusqlite::Row<'_>, links: &mut LinkCursor<'_>) -> Result<SubjectRecord> {
     let state = row.get::<_, Option<u8>>(4)?.and_then(State::from_code);

@@ -1,7 +1,7 @@
 //! The calls this program makes: token, ticket, and one about a subject. Each is a future that
 //! owns all it needs.
 
-use std::{rc::Rc, sync::Arc};
+use std::{cell::Cell, rc::Rc, sync::Arc};
 
 use super::{
     endpoint::Endpoint,
@@ -24,6 +24,8 @@ pub struct Client {
     transport: Rc<dyn Transport>,
     corp_id: Rc<str>,
     corp_secret: Arc<Secret<String>>,
+    /// The latest `Date` of a reply of the API that was not taken yet.
+    date: Rc<Cell<Option<Timestamp>>>,
 }
 
 impl Client {
@@ -34,7 +36,14 @@ impl Client {
             transport,
             corp_id: corp_id.into(),
             corp_secret: Arc::new(corp_secret),
+            date: Rc::default(),
         }
+    }
+
+    /// Takes the `Date` of the latest reply that was the API's own, if one has come since the last
+    /// time.
+    pub(crate) fn take_date(&self) -> Option<Timestamp> {
+        self.date.take()
     }
 
     /// The corpid of the upstream corp.
@@ -56,7 +65,12 @@ impl Client {
             let corp_secret = Arc::clone(&client.corp_secret);
             let query = vec![("corpid", corp_id), ("corpsecret", corp_secret)];
             let response = client.get(wire::GETTOKEN, query).await?;
-            reply::decode_token(response, &[client.corp_secret.expose()])
+            let date = response.date;
+            let token = reply::decode_token(response, &[client.corp_secret.expose()]);
+            if !matches!(token, Err(CallError::Failed(_))) {
+                client.note_date(date);
+            }
+            token
         }
     }
 
@@ -105,14 +119,24 @@ impl Client {
             body: endpoint.body(subject, ticket),
         };
         let sent = SentTexts::new(self, subject, token, ticket);
-        let transport = Rc::clone(&self.transport);
+        let client = self.clone();
         async move {
             let _spent = paid;
-            match transport.send(request).await {
-                Ok(response) => reply::decode(&response, endpoint, names_corp, &sent.all()),
-                Err(failure) => Verdict::Failed(failure),
+            let response = match client.transport.send(request).await {
+                Ok(response) => response,
+                Err(failure) => return Verdict::Failed(failure),
+            };
+            let verdict = reply::decode(&response, endpoint, names_corp, &sent.all());
+            if !matches!(verdict, Verdict::Failed(_)) {
+                client.note_date(response.date);
             }
+            verdict
         }
+    }
+
+    /// Notes the `Date` of a reply that is the API's own: that of a gateway's page may be anything.
+    fn note_date(&self, date: Option<Timestamp>) {
+        self.date.set(date.or(self.date.get()));
     }
 
     async fn get(

@@ -5,7 +5,7 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use crate::secret::Secret;
+use crate::{clock::Timestamp, secret::Secret};
 
 mod base_url;
 mod http;
@@ -52,6 +52,8 @@ pub struct Response {
     pub status: u16,
     /// How long `Retry-After` asks to wait, if it is a number of seconds.
     pub retry_after: Option<Duration>,
+    /// The server's clock at the reply, in whole seconds, from its `Date`.
+    pub date: Option<Timestamp>,
     /// The body as it was received.
     pub body: Vec<u8>,
 }

@@ -72,6 +72,7 @@ impl CorpScenario {
             max: Duration::from_millis(max),
         };
         rehearsal.quota.limits = rehearsal.remote.limits;
+        rehearsal.quota.remote = rehearsal.remote.limits;
         rehearsal.quota.margin = 0.0;
         rehearsal.concurrency = Concurrency::Fixed(6);
         rehearsal.options = RunOptions {

@@ -431,3 +431,46 @@ fn without_limits_nothing_is_held() {
     let result = scenario.run();
     assert!(result.took < Duration::from_secs(20), "{:?}", result.took);
 }
+
+/// The remote allows a third of what is published, as it did in 2023.
+#[test]
+fn limit_that_is_lower_in_fact_is_learnt_and_kept() {
+    let mut scenario = Scenario::new(260)
+        .remote_limits("none,business.hour=50")
+        .our_limits("none,business.hour=150".parse().unwrap())
+        .configure(|setup| setup.quota.remote = setup.quota.limits);
+    let result = scenario.run();
+    assert!(result.finished());
+    assert_eq!(result.lookups().lockouts, 2, "{:?}", result.events);
+    assert!(result.report.used_elsewhere);
+    assert!(
+        result
+            .output
+            .contains("another program uses this corp's quota")
+    );
+    // The next run keeps it too.
+    let account = scenario.account();
+    let [(QuotaWindow::BusinessHour, calls)] = account.snapshot.learnt[..] else {
+        panic!("{:?}", account.snapshot.learnt);
+    };
+    assert!((45..=50).contains(&calls), "{calls}");
+    let word = format!("learnt business.hour {calls}");
+    assert_eq!(result.times(&word), 1, "{:?}", result.events);
+}
+
+#[test]
+fn windows_of_the_ip_hold_and_pace_as_those_of_the_corp_do() {
+    let mut scenario = Scenario::new(70).limits("none,ip.minute=6,ip.hour=30");
+    let result = scenario.run();
+    assert!(result.finished());
+    let windows = &result.lookups().windows;
+    assert_eq!(
+        (windows["ip.minute"].peak, windows["ip.hour"].peak),
+        (6, 30)
+    );
+    assert!(
+        result.took >= Duration::from_secs(2 * 3600),
+        "{:?}",
+        result.took
+    );
+}

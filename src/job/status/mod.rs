@@ -157,6 +157,8 @@ pub struct LockoutStatus {
     /// When one probe may be sent.
     #[serde(serialize_with = "rfc3339")]
     pub until: Timestamp,
+    /// The ledger was far below every limit when it was met.
+    pub elsewhere: bool,
 }
 
 /// Use of one window.
@@ -207,9 +209,11 @@ impl Status {
             run: run.map(RunSummary::from),
             waiting,
             wishes: wishes(&reader, running)?,
-            block: quota
-                .lockout()
-                .map(|(level, until)| LockoutStatus { level, until }),
+            block: quota.lockout().map(|(level, until)| LockoutStatus {
+                level,
+                until,
+                elsewhere: quota.is_used_elsewhere(),
+            }),
             inputs: reader
                 .sources()?
                 .into_iter()

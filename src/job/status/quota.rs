@@ -6,7 +6,6 @@ use crate::{
     clock::{Clock, LedgerClock, Timestamp},
     job::quota_record::QuotaRecord,
     ledger::StoredAccount,
-    model::QuotaWindow,
     plan,
     quota::{Account, CallKind, ForecastInput, LockoutLevel},
     runner::event::WindowUse,
@@ -39,20 +38,14 @@ impl QuotaStanding {
         lockout.is_active().then_some(standing)
     }
 
+    /// Whether that lockout was met far below every limit.
+    pub(super) fn is_used_elsewhere(&self) -> bool {
+        self.account.is_used_elsewhere()
+    }
+
     /// Use of the windows that have a limit.
     pub(super) fn windows(&mut self) -> Vec<WindowUse> {
-        let limits = self.account.limits();
-        QuotaWindow::ALL
-            .into_iter()
-            .filter_map(|window| {
-                let limit = limits.of(window)?;
-                Some(WindowUse {
-                    window,
-                    used: self.account.used(self.now, window),
-                    limit,
-                })
-            })
-            .collect()
+        WindowUse::of(&mut self.account, self.now)
     }
 
     /// When `queued` subjects will be answered, by the wall clock that shows `wall` now; `ticket`

@@ -76,6 +76,7 @@ impl Disk {
         }
         AccountSnapshot {
             slots: self.slots.iter().map(slot).collect(),
+            ip_slots: self.slots.iter().map(slot).collect(),
             others_in_flight,
             ..AccountSnapshot::default()
         }
@@ -340,8 +341,10 @@ fn calendar_peak(times: &[i64], span: QuotaWindow) -> u64 {
     for at in times {
         let written = Timestamp::from_millis(*at).rfc3339();
         let named = match span {
-            QuotaWindow::BasicMinute => "2026-11-22T12:00",
-            QuotaWindow::BasicHour | QuotaWindow::BusinessHour => "2026-11-22T12",
+            QuotaWindow::BasicMinute | QuotaWindow::IpMinute => "2026-11-22T12:00",
+            QuotaWindow::BasicHour | QuotaWindow::BusinessHour | QuotaWindow::IpHour => {
+                "2026-11-22T12"
+            }
             QuotaWindow::BusinessDay => "2026-11-22",
             QuotaWindow::BusinessMonth => "2026-11",
         };

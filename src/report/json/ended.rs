@@ -67,6 +67,7 @@ struct Ended<'a> {
     come_back_at: Option<String>,
     next: Vec<String>,
     command: &'a str,
+    used_elsewhere: bool,
     at: String,
 }
 
@@ -93,6 +94,7 @@ impl<'a> Ended<'a> {
             left,
             calls,
             took,
+            used_elsewhere,
             waits,
         } = &summary.report;
         let written = |(path, lines)| FileJson { path, lines };
@@ -124,13 +126,15 @@ impl<'a> Ended<'a> {
             },
             next: next.map(|line| line.trim().to_owned()).collect(),
             command: &summary.command,
+            used_elsewhere: *used_elsewhere,
             at: summary.ended_at.rfc3339(),
         }
     }
 }
 
 fn refusals(summary: &Summary) -> Vec<RefusalJson> {
-    let refusals = summary.refusals.iter().map(|refusal| {
+    let refusals = summary.refusals.iter();
+    let refusals = refusals.map(|refusal| {
         let (state, errcode, subjects) = *refusal;
         let (text, next_step) = summary.meaning(errcode);
         RefusalJson {

@@ -55,6 +55,7 @@ fn summary(ending: StopReason, exit: Exit, queued: u64) -> Summary {
             tally,
             calls: 99_412,
             took: Duration::from_secs(603),
+            used_elsewhere: false,
             waits: vec![("window", Duration::from_secs(90))],
         },
         ended_at: at("12:14:03"),

@@ -226,7 +226,7 @@ impl Runner<'_> {
             sent: sent.at,
             kind: sent.kind,
             now: self.clock.now(),
-            remote: self.clock.wall_now(),
+            remote: self.clock.remote_now(),
             jitter: self.chance.f64(),
         });
         if let Some(lockout) = imposed {
@@ -235,6 +235,7 @@ impl Runner<'_> {
             self.reports.report(&RunEvent::LockedOut {
                 level: lockout.level,
                 until: self.clock.to_wall_time(lockout.until),
+                elsewhere: self.gate.account().is_used_elsewhere(),
             });
         }
     }

@@ -50,7 +50,9 @@ impl Runner<'_> {
     fn dispatch_one(&mut self) -> std::result::Result<Option<(CallKind, u32)>, Hold> {
         let (now, in_flight) = (self.clock.now(), self.calls.lookups());
         self.health.check(now, in_flight)?;
-        self.gate.check(now, in_flight)?;
+        if let Err(hold) = self.gate.check(now, in_flight) {
+            return self.hear_the_date(hold);
+        }
         let kind = self.next_kind();
         let probe = self.gate.account().lockout().probe_from();
         let is_usable = |paid: &PaidCalls| paid.kind() == kind && paid.may_be_sent(now, probe);
@@ -58,8 +60,8 @@ impl Runner<'_> {
             self.gate.give_back(paid);
         }
         let unpaid = self.pending.paid().calls() == 0;
-        if unpaid {
-            self.gate.check_quota(now, kind)?;
+        if unpaid && let Err(hold) = self.gate.check_quota(now, kind) {
+            return self.hear_the_date(hold);
         }
         // Only now: a run that cannot send a call needs no token.
         let (calls, client) = (&mut self.calls, &self.client);
@@ -72,6 +74,21 @@ impl Runner<'_> {
             self.send(claim, &token, generation);
         }
         Ok(None)
+    }
+
+    /// The account holds calls, but only as long as it is not known for how long the machine was
+    /// down: the reply that brings a token tells.
+    ///
+    /// # Errors
+    ///
+    /// The hold.
+    fn hear_the_date(&mut self, hold: Hold) -> std::result::Result<Option<(CallKind, u32)>, Hold> {
+        if self.clock.awaits_date() && hold.reason.is_of_the_account() {
+            let (calls, client, now) = (&mut self.calls, &self.client, self.clock.now());
+            self.tokens
+                .get(now, || calls.fetch_token(now, client.fetch_token()))?;
+        }
+        Err(hold)
     }
 
     /// What the next call is charged as.

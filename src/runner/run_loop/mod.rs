@@ -2,6 +2,7 @@
 
 mod completion;
 mod dispatch;
+mod exchange;
 mod phases;
 mod wishes;
 
@@ -24,8 +25,8 @@ use crate::{
     clock::LedgerClock,
     gate::Gate,
     ledger::LedgerAccount,
-    quota::{CallKind, ForecastInput, Hold, LockoutLevel},
-    store::{Batch, Charged, Cursor, Pass, Result, RunId, RunProgress, Store},
+    quota::{ForecastInput, Hold, LockoutLevel},
+    store::{Cursor, Pass, Result, RunId, RunProgress, Store},
     wecom::{Client, Ticket, Token, errcode},
 };
 
@@ -159,6 +160,7 @@ impl<'s> Runner<'s> {
         self.forget_charges()?;
         loop {
             self.clock.tick();
+            self.hear_date();
             self.trial.expire(self.clock.now());
             self.obey_wishes()?;
             self.work_off_completed()?;
@@ -192,7 +194,7 @@ impl<'s> Runner<'s> {
                 }
             }
             self.wait(hold).await;
-            self.exchange_while_held(hold)?;
+            self.exchange_while_waiting(hold)?;
         }
     }
 
@@ -219,15 +221,6 @@ impl<'s> Runner<'s> {
             () = self.calls.complete(), if !self.calls.is_empty() => {}
             () = tokio::time::sleep(sleep) => {}
         }
-    }
-
-    /// While the quota holds, others may give it back or take it, and this run gives signs of life.
-    fn exchange_while_held(&mut self, hold: Option<Hold>) -> Result<()> {
-        let is_of_the_account = hold.is_some_and(|hold| hold.reason.is_of_the_account());
-        if is_of_the_account && self.job.ledger.is_due(self.clock.reading().at)? {
-            let _nothing_wanted = self.commit(None)?;
-        }
-        Ok(())
     }
 
     /// Whether the run is over because its file is not where it was: what is sent now would be
@@ -272,47 +265,6 @@ impl<'s> Runner<'s> {
             }));
         }
         Ok(self.stopping.reason.is_none())
-    }
-
-    /// The one commit: writes completed calls to the ledger and charges those that are wanted, then
-    /// settles answers. The inner error is the hold if none of the wanted calls fits.
-    ///
-    /// A crash between the two charges calls whose answers are asked for again: it over-counts.
-    fn commit(&mut self, want: Option<(CallKind, u32)>) -> Result<std::result::Result<(), Hold>> {
-        let reading = self.clock.reading();
-        let account = self.gate.account_mut();
-        let exchanged = self.job.ledger.exchange(account, want, &reading)?;
-        let progress = self.progress();
-        let lowest = self.calls.lowest(self.queue.lowest());
-        let cursor = self.pending.advance(self.queue.cursor(lowest));
-        let batch = Batch {
-            cursor,
-            settled: self.pending.sorted(),
-            progress: (self.job.run, &progress),
-        };
-        let charged = Charged {
-            writer: self.job.ledger.writer(),
-            api: self.gate.api(),
-            deltas: &exchanged.written,
-        };
-        self.job.store.commit(&batch, &charged)?;
-        self.queue.asked(self.pending.answers() as u64);
-        self.pending.committed();
-        Ok(exchanged.paid.map(|paid| {
-            if paid.calls() > 0 {
-                self.pending.paid_mut().add(paid);
-            }
-        }))
-    }
-
-    /// Forgets charges that no window counts any more, if it is time.
-    fn forget_charges(&mut self) -> Result<()> {
-        if !self.clock.clearance_is_due() {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        self.job.ledger.forget(now)?;
-        self.job.store.forget_counters(now)
     }
 
     fn progress(&self) -> RunProgress {
@@ -383,6 +335,7 @@ impl<'s> Runner<'s> {
             left: self.left(),
             calls: self.gate.account().completed(),
             took: self.clock.took(),
+            used_elsewhere: self.gate.is_used_elsewhere(),
             waits: self.reports.waits(),
         })
     }

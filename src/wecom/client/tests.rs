@@ -41,6 +41,7 @@ impl Transport for Memory {
         let reply = self.canned.clone().map(|(status, body)| Response {
             status,
             retry_after: None,
+            date: None,
             body: body.into_bytes(),
         });
         Box::pin(async { reply })

@@ -6,6 +6,7 @@ fn response(status: u16, body: &str) -> Response {
     Response {
         status,
         retry_after: None,
+        date: None,
         body,
     }
 }
@@ -103,6 +104,7 @@ fn what_a_gateway_changes_is_read_all_the_same() {
     let invalid_utf8 = Response {
         status: 200,
         retry_after: None,
+        date: None,
         body: b"{\"errcode\":0,\"errmsg\":\"\xff\"}".to_vec(),
     };
     assert_eq!(lookup(&invalid_utf8), links(vec![]));

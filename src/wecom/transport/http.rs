@@ -12,11 +12,11 @@ use std::{
 
 use reqwest::{
     Client, ClientBuilder, Url,
-    header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+    header::{CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER},
 };
 
 use super::{BaseUrl, Failure, Method, NoConnection, Request, Response, Sending, Transport};
-use crate::{secret::Secret, wecom::query};
+use crate::{clock::Timestamp, secret::Secret, wecom::query};
 
 /// The longest body that is read, in bytes. A reply with one link has about 150; nothing states
 /// how many links there can be (D95818).
@@ -203,6 +203,7 @@ async fn read(
     total: Duration,
 ) -> Result<Response, Failure> {
     let (status, retry_after) = (reply.status().as_u16(), retry_after(&reply));
+    let date = date(&reply);
     let body = match body(&mut reply, path, total).await {
         Ok(body) => body,
         Err(failure) if status == 200 => return Err(failure),
@@ -211,6 +212,7 @@ async fn read(
     Ok(Response {
         status,
         retry_after,
+        date,
         body,
     })
 }
@@ -220,6 +222,11 @@ async fn read(
 fn retry_after(reply: &reqwest::Response) -> Option<Duration> {
     let text = reply.headers().get(RETRY_AFTER)?.to_str().ok()?;
     text.trim().parse().ok().map(Duration::from_secs)
+}
+
+fn date(reply: &reqwest::Response) -> Option<Timestamp> {
+    let text = reply.headers().get(DATE)?.to_str().ok()?;
+    Timestamp::parse_http_date(text)
 }
 
 async fn body(

@@ -1,6 +1,9 @@
 //! One corp, one ledger: over job files, working directories and processes.
 
-use idferry::{model::Limits, sim::SimOptions};
+use idferry::{
+    model::Limits,
+    sim::{Forced, SimOptions},
+};
 
 use super::test_dir::{Invocation, TestDir, lookups, simulator, unhurried};
 
@@ -48,6 +51,20 @@ fn deleted_job_file_costs_no_quota() {
     let again = run(&dir, "a.db").arg("--overwrite");
     again.at(&simulator).exits(75);
     assert_eq!(lookups(&simulator).calls, 50);
+}
+
+#[test]
+fn quota_is_shown_without_a_change_to_the_ledger() {
+    let simulator = fifty_an_hour();
+    let dir = TestDir::with_fans(80);
+    dir.idferry("quota")
+        .exits(0)
+        .prints("No call has been charged");
+    assert!(!dir.ledger().exists());
+    run(&dir, "a.db").at(&simulator).exits(75);
+    let before = std::fs::read(dir.ledger()).unwrap();
+    dir.idferry("quota").exits(0).prints("ip.hour");
+    assert_eq!(std::fs::read(dir.ledger()).unwrap(), before);
 }
 
 #[test]
@@ -131,9 +148,30 @@ fn quota_shows_who_used_what_and_counts_noted_calls() {
 }
 
 #[test]
-fn probe_needs_consent_and_ends_a_lockout_that_is_over() {
-    let dir = TestDir::new();
-    dir.idferry("quota probe --corp ww1").exits(2).says("--yes");
-    let done = dir.idferry("quota probe --corp ww1 --yes").output();
-    done.exits(0).says("ww1 is not locked out");
+fn probe_makes_one_call_with_consent_and_an_answer_ends_the_lockout() {
+    let (dir, simulator) = TestDir::with_simulator(5);
+    let probe = |flags: &str| dir.idferry(&format!("quota probe{flags}")).at(&simulator);
+    probe(" --yes")
+        .exits(2)
+        .says("there is no job file idferry.db");
+    simulator.with(|remote| remote.force_all(Some(Forced::Errcode(45_009))));
+    dir.idferry("run fans.csv --budget 1")
+        .at(&simulator)
+        .exits(75);
+    let calls = lookups(&simulator).calls;
+    probe("").exits(2).says("a probe needs consent: --yes");
+    probe(" --yes")
+        .exits(75)
+        .says("taken for the hour limit: one probe at");
+    simulator.with(|remote| remote.force_all(None));
+    probe(" --yes")
+        .exits(0)
+        .says("the call was answered: the lockout is over");
+    probe(" --yes")
+        .exits(0)
+        .says("it is not locked out, nothing was sent");
+    assert_eq!(lookups(&simulator).calls, calls + 2);
+    dir.idferry("quota")
+        .exits(0)
+        .prints("idferry quota probe: 2 calls");
 }

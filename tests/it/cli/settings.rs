@@ -199,13 +199,14 @@ fn the_token_never_travels_in_the_open() {
 }
 
 #[test]
-fn the_quota_is_lifted_for_loopback_addresses_only() {
+fn limits_above_the_published_ones_are_for_loopback_addresses_only() {
     let dir = TestDir::with_fans(5);
     dir.idferry("run fans.csv --quota none")
         .exits(2)
-        .says("--quota none is for loopback addresses only");
-    dir.idferry("run fans.csv --quota none --base-url https://gateway.example")
-        .exits(2);
+        .says("--quota basic.minute=none: the API allows 10,000 and locks callers out");
+    dir.idferry("run fans.csv --quota ip.hour=600001 --base-url https://gateway.example")
+        .exits(2)
+        .says("--quota ip.hour=600001: the API allows 600,000 and locks callers out");
     assert_eq!(dir.names(), ["fans.csv"]);
     let simulator = simulator(prompt());
     dir.idferry("run fans.csv --quota none")

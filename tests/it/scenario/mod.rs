@@ -171,6 +171,7 @@ impl Scenario {
 
     pub(crate) fn remote_limits(mut self, limits: &str) -> Self {
         self.setup.remote.limits = limits.parse().unwrap();
+        self.setup.quota.remote = self.setup.remote.limits;
         self
     }
 
@@ -357,6 +358,15 @@ impl Scenario {
         self.start();
         let runtime = &self.session().runtime;
         runtime.block_on(async { sleep(span).await });
+    }
+
+    /// The machine reboots, with its wall clock off by so much more.
+    pub(crate) fn reboot(&mut self, wall_millis: i64) {
+        let session = self.session.as_mut().unwrap();
+        session.clock = session.runtime.block_on(async { session.clock.rebooted() });
+        let skew = self.skew.expect("a scenario with clocks that can be set");
+        skew.wall
+            .fetch_add(wall_millis, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Imports nothing: the test imports its own subjects.

@@ -140,7 +140,15 @@ fn seeds_that_once_failed() {
 fn expired_ticket_calls_are_charged_in_business_windows() {
     let mut random = RandomScenario::of(0);
     random.subjects = 2200;
-    random.limits = [Some(10), Some(10), Some(10), Some(50), Some(5000)];
+    random.limits = [
+        Some(10),
+        Some(10),
+        Some(10),
+        Some(50),
+        Some(5000),
+        None,
+        None,
+    ];
     random.ticket = true;
     random.calendar = false;
     random.concurrency = Concurrency::Fixed(5);

@@ -89,7 +89,7 @@ impl Monitor {
         self.hash_and_search(event);
         match event {
             RunEvent::Progress(snapshot) => self.snapshot(snapshot, stop),
-            RunEvent::LockedOut { level, until } => self.locked_out(*level, *until),
+            RunEvent::LockedOut { level, until, .. } => self.locked_out(*level, *until),
             RunEvent::LockoutEnded => self.lockout = None,
             _ => {}
         }
@@ -210,7 +210,8 @@ fn text(event: &RunEvent) -> String {
             write!(text, "forecast {:?} {:?}", input.now, input.per_second)
         }
         RunEvent::TokenFetched => write!(text, "token fetched"),
-        RunEvent::LockedOut { level, until } => write!(text, "locked out {level:?} {until}"),
+        RunEvent::LimitLearnt { window, calls } => write!(text, "learnt {window} {calls}"),
+        RunEvent::LockedOut { level, until, .. } => write!(text, "locked out {level:?} {until}"),
         RunEvent::LockoutEnded => write!(text, "lockout ended"),
         RunEvent::ConcurrencyReduced { calls } => write!(text, "reduced to {calls}"),
         RunEvent::Unreachable { trouble, until } => {
@@ -218,6 +219,7 @@ fn text(event: &RunEvent) -> String {
         }
         RunEvent::Reconnected => write!(text, "reconnected"),
         RunEvent::TicketRejected => write!(text, "ticket rejected"),
+        RunEvent::ClockDiffers(clock) => write!(text, "clock {clock:?}"),
         RunEvent::Draining { in_flight } => write!(text, "draining {in_flight}"),
         RunEvent::PassStarted { origin, .. } => write!(text, "pass {}", origin.as_str()),
         RunEvent::RetryPassStarted => write!(text, "retry pass"),

@@ -224,6 +224,7 @@ impl RandomScenario {
             setup.remote = self.remote(limits, counting);
             setup.quota = Quota {
                 limits,
+                remote: limits,
                 margin: self.margin,
                 reserve: self.reserve,
                 window_kind: counting,
@@ -339,7 +340,7 @@ fn draw_limits(chance: &mut Rng, scale: Scale, subjects: u64) -> [Option<u64>; Q
         _ => Some(subjects * 100),
     };
     let lowest = (lower / chance.u64(1..8)).max(1);
-    match scale {
+    let [minute, hour, business, day, month] = match scale {
         Scale::Minute => [
             Some(small),
             wide(chance),
@@ -370,6 +371,11 @@ fn draw_limits(chance: &mut Rng, scale: Scale, subjects: u64) -> [Option<u64>; Q
             Some((small / chance.u64(2..12)).max(2)),
             Some(small),
         ],
+    };
+    // The windows of the IP count the same calls, as there is one corp behind it.
+    match one_in(chance, 4) {
+        true => [None, None, business, day, month, minute, hour],
+        false => [minute, hour, business, day, month, None, None],
     }
 }
 
