@@ -147,7 +147,11 @@ struct Lane {
 
 impl Lane {
     fn new(options: &RateLimiterOptions, api: SimEndpoint) -> Self {
-        let applies = |window: &QuotaWindow| api.is_business() || !window.is_business();
+        let applies = |window: &QuotaWindow| {
+            // Without a limit they count what those of the corp do.
+            let is_idle = window.is_of_ip() && options.limits.of(*window).is_none();
+            (api.is_business() || !window.is_business()) && !is_idle
+        };
         let counter = |window| {
             let limit = options.limits.of(window);
             WindowCounter::new(window, limit, options.window_kind, options.lockout_rules)

@@ -105,6 +105,7 @@ fn ended_event_has_all_of_the_summary_and_nothing_else_is_printed() {
       },
       "text": "Stopped: business.hour is used up, 15 subjects left.",
       "ticket_until": null,
+      "used_elsewhere": false,
       "waits": {},
       "windows": [
         {
