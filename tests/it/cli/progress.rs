@@ -79,11 +79,13 @@ fn ended_event_has_all_of_the_summary_and_nothing_else_is_printed() {
     {
       "at": null,
       "calls": 5,
+      "changes": null,
       "come_back_at": null,
       "command": "idferry run fans.csv --ticket none --quota business.hour=5 --margin 0 --on-quota exit --progress json",
       "ending": "quota",
       "event": "ended",
       "exit_code": 75,
+      "left": 15,
       "next": [
         "come back at",
         "idferry run fans.csv --ticket none --quota business.hour=5 --margin 0 --on-quota exit --progress json"
