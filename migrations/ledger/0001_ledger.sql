@@ -79,14 +79,29 @@ CREATE TABLE observed_limits (
     PRIMARY KEY (corp, api, quota_window)
 ) STRICT, WITHOUT ROWID;
 
--- The one-time mass_call_ticket. The row is written before it is applied for, so that an
--- application whose answer was lost is remembered as one.
+-- The mass_call_ticket of a corp: a row for the one application that may ever be made, written before
+-- the request is sent, and one for each ticket that was imported. The latest row of a corp counts.
 CREATE TABLE tickets (
-    id         INTEGER PRIMARY KEY,
-    corp       TEXT NOT NULL COLLATE NOCASE,
-    applied_at INTEGER NOT NULL,            -- ms since the epoch
-    ticket     TEXT,                        -- NULL if the answer never came
-    expires_at INTEGER,                     -- ms since the epoch
-    doubted_at INTEGER,                     -- since when it is not known whether it works
-    dead_at    INTEGER                      -- when it was found not to work any more
+    id          INTEGER PRIMARY KEY,
+    corp        TEXT NOT NULL COLLATE NOCASE,
+    is_imported INTEGER NOT NULL,           -- 0: applied for
+    obtained_at INTEGER NOT NULL,           -- when it was applied for or obtained, ms since the epoch
+    status      INTEGER,                    -- HTTP status of the reply; NULL while none has come
+    reply       BLOB,                       -- its body as received; before that, room for it
+    errcode     INTEGER,                    -- with which the application was refused
+    ticket      TEXT,                       -- NULL if none came, or it was forgotten
+    expires_at  INTEGER,                    -- ms since the epoch
+    doubted_at  INTEGER,                    -- since when it is not known whether it works
+    without     INTEGER NOT NULL DEFAULT 0, -- whether a call without it was answered since
+    dead_at     INTEGER                     -- when it was found not to work any more
 ) STRICT;
+CREATE UNIQUE INDEX one_application ON tickets (corp) WHERE is_imported = 0;
+
+-- The latest refusal of gettoken that a restart must not repeat.
+CREATE TABLE token_refusals (
+    corp       TEXT PRIMARY KEY COLLATE NOCASE,
+    errcode    INTEGER NOT NULL,
+    secret     INTEGER,                     -- digest of the secret that was refused; NULL for every one
+    refused_at INTEGER NOT NULL,
+    until      INTEGER NOT NULL             -- no token is fetched before
+) STRICT, WITHOUT ROWID;

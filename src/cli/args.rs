@@ -345,10 +345,12 @@ fn next_time_of_day(time: jiff::civil::Time, now: Timestamp) -> Timestamp {
 pub(super) enum TicketFlag {
     /// Use a stored one; apply only if today's quota cannot finish the job and you agree.
     Auto,
-    /// Use a stored one, else apply: consent is given.
+    /// The same, and you agree.
     Apply,
     /// Use a stored one; never apply.
     Stored,
+    /// The same, and switch to one that `idferry ticket apply` or `import` stores meanwhile.
+    Postpone,
     /// Never send one.
     None,
 }
@@ -370,6 +372,7 @@ pub(super) fn ticket_policy(
         Some(TicketFlag::Auto) => TicketPolicy::Auto,
         Some(TicketFlag::Apply) => TicketPolicy::Apply,
         Some(TicketFlag::Stored) => TicketPolicy::Stored,
+        Some(TicketFlag::Postpone) => TicketPolicy::Postpone,
         Some(TicketFlag::None) => TicketPolicy::None,
         None => TicketPolicy::default(),
     })

@@ -33,6 +33,7 @@ mod simulate;
 mod status;
 mod steer;
 mod supervisor;
+mod ticket;
 mod values;
 
 use std::process::ExitCode;
@@ -79,6 +80,8 @@ enum Command {
     Export(export::Args),
     /// Show the corp's quota over all jobs and processes; note calls made elsewhere.
     Quota(quota::Args),
+    /// Show, apply for, import or forget the corp's one mass_call_ticket (大批量调用凭据).
+    Ticket(ticket::Args),
     /// List the runs of this job: when, calls, how they ended, what they waited for.
     Runs(runs::Args),
     /// Copy the job file, also during a run.
@@ -125,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Retry(args) => retry::run(&args, &next),
         Command::Export(args) => export::run(&args),
         Command::Quota(args) => quota::run(&args),
+        Command::Ticket(args) => ticket::run(args),
         Command::Runs(args) => runs::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Doctor(args) => doctor::run(&args),

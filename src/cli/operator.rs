@@ -10,8 +10,8 @@ use super::{
     values::environment,
 };
 use crate::{
-    job::{Operator, TicketNotice},
-    report::{Reporter, log, phrases},
+    job::Operator,
+    report::{Reporter, log},
     runner::{Stop, event::RunEvent},
 };
 
@@ -65,10 +65,6 @@ impl Operator for TerminalOperator {
         self.reporter.event(event);
     }
 
-    fn ticket(&mut self, notice: &TicketNotice) {
-        say(&phrases::ticket(notice));
-    }
-
     fn agrees_to_apply(&mut self) -> bool {
         if self.consent == Consent::Given {
             return true;
@@ -80,7 +76,7 @@ impl Operator for TerminalOperator {
             return false;
         }
         say(QUESTION);
-        console::agrees("Apply for it now?")
+        console::agrees("Apply for it, once lookups are answered?")
     }
 
     fn calls_started(&mut self) {

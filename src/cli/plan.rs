@@ -75,7 +75,9 @@ impl PlanArgs {
             calls: copy.left,
         };
         let now = clock.now();
-        let plan = Plan::compute(tally, &session.forecast_input()?, now, &next.arguments());
+        let input = session.forecast_input()?;
+        let is_spent = session.ticket_is_spent()?;
+        let plan = Plan::compute(tally, &input, is_spent, now, &next.arguments());
         // A reader who closed the pipe has read enough.
         let _ = match self.json {
             true => print_json(&plan),

@@ -7,7 +7,7 @@ use super::{
     values::{environment, window_calls},
 };
 use crate::{
-    config,
+    config::{self, ConfigFile},
     job::{self, Error, Exit, JobFiles},
     model::QuotaWindow,
     report,
@@ -30,7 +30,7 @@ pub(super) struct Args {
 
 /// Which ledger, and which corp.
 #[derive(clap::Args)]
-struct Place {
+pub(super) struct Place {
     #[command(flatten)]
     state: StateFile,
     /// Use the sandbox's ledger, sandbox.ledger.db.
@@ -141,11 +141,15 @@ fn probe(place: &Place, base_url: Option<BaseUrl>, yes: bool) -> Result<Exit, Er
 }
 
 impl Place {
-    fn files(&self) -> Result<JobFiles, Error> {
+    pub(super) fn config(&self) -> Result<ConfigFile, Error> {
+        self.state.file()
+    }
+
+    pub(super) fn files(&self) -> Result<JobFiles, Error> {
         self.state.files(&self.state.file()?.run, self.sandbox)
     }
 
-    fn corp(&self, files: &JobFiles) -> Result<String, Error> {
+    pub(super) fn corp(&self, files: &JobFiles) -> Result<String, Error> {
         let of_job = || match Reader::open(&files.job) {
             Ok(reader) => Ok(reader.corp_id()?),
             Err(StoreError::Missing { .. }) => Ok(None),

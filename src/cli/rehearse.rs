@@ -145,7 +145,7 @@ impl Args {
                 longest_sleep: Duration::from_secs(3600),
                 ..self.stop.options(file, start)?
             },
-            ticket: ticket_policy(self.ticket, file)? == TicketPolicy::Apply,
+            ticket: rehearsed(ticket_policy(self.ticket, file)?),
             start,
             refresh: None,
             is_steered: false,
@@ -167,5 +167,13 @@ impl Args {
         let seed = rehearsal.remote.seed;
         invent(&folder.job_file(), subjects, seed, rehearsal.start)?;
         Ok(folder)
+    }
+}
+
+/// Nobody is there to agree, and nothing is stored meanwhile.
+const fn rehearsed(policy: TicketPolicy) -> TicketPolicy {
+    match policy {
+        TicketPolicy::Apply => TicketPolicy::Apply,
+        _ => TicketPolicy::Stored,
     }
 }

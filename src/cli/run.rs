@@ -50,8 +50,8 @@ pub(super) struct Args {
     /// The API's address [env: WECOM_BASE_URL] [default: https://qyapi.weixin.qq.com].
     #[arg(long, value_name = "URL")]
     base_url: Option<BaseUrl>,
-    /// The bulk ticket (大批量调用凭据), obtainable once: auto, apply, stored or none
-    /// [default: auto].
+    /// The bulk ticket (大批量调用凭据), obtainable once: auto, apply, stored,
+    /// postpone or none [default: auto].
     #[arg(long, value_enum, value_name = "POLICY")]
     ticket: Option<TicketFlag>,
     #[command(flatten)]
@@ -275,7 +275,7 @@ impl RunSettings {
             refusals: session.reader().refusals()?,
             lookup: errcode::lookup,
             windows: outcome.windows,
-            ticket_until: outcome.ticket_until,
+            ticket: outcome.ticket,
             address: self.connection.address(),
             command: next.run(),
             retry_command: next.on_same_job("retry --outcome parked"),

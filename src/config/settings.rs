@@ -82,7 +82,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     run(
         "ticket",
         "\"auto\"",
-        "The bulk ticket: auto, apply, stored or none.",
+        "The bulk ticket: auto, apply, stored, postpone or none.",
     ),
     run(
         "concurrency",

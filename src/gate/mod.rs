@@ -154,6 +154,11 @@ impl Gate {
         self.account.complete(now, kind);
     }
 
+    /// The ticket is on trial here, or no longer.
+    pub(crate) fn try_ticket(&mut self, tries: bool) {
+        self.account.try_ticket(tries);
+    }
+
     /// The ticket is in doubt, or no longer.
     pub(crate) fn doubt_ticket(&mut self, is_in_doubt: bool) {
         self.account.doubt_ticket(is_in_doubt);

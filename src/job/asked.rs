@@ -1,9 +1,6 @@
 //! Questions to the operator, which `status` shows while they wait for an answer.
 
-use super::{
-    error::Error,
-    operator::{Operator, TicketNotice},
-};
+use super::{error::Error, operator::Operator};
 use crate::{
     clock::Clock,
     runner::event::RunEvent,
@@ -35,10 +32,6 @@ impl AskedOnTerminal<'_, '_> {
 impl Operator for AskedOnTerminal<'_, '_> {
     fn event(&mut self, event: &RunEvent) {
         self.operator.event(event);
-    }
-
-    fn ticket(&mut self, notice: &TicketNotice) {
-        self.operator.ticket(notice);
     }
 
     fn agrees_to_apply(&mut self) -> bool {

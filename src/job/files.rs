@@ -26,6 +26,8 @@ pub(crate) struct CorpStanding {
     pub(crate) lookups: StoredAccount,
     /// When the latest working ticket expires.
     pub(crate) ticket_expires: Option<crate::clock::Timestamp>,
+    /// Whether one was ever applied for or imported, so that there is no other.
+    pub(crate) ticket_is_spent: bool,
 }
 
 impl JobFiles {
@@ -52,9 +54,11 @@ impl JobFiles {
         let ledger = Ledger::in_memory()?;
         ledger.adopt(&self.ledger, corp, corp)?;
         ledger.merge((corp, &self.name()), &reader.counters()?, None)?;
+        let tickets = Tickets::of(&ledger, corp);
         Ok(CorpStanding {
             lookups: ledger.load(corp, Api::Lookup)?,
-            ticket_expires: Tickets::of(&ledger, corp).expires_at()?,
+            ticket_expires: tickets.expires_at()?,
+            ticket_is_spent: tickets.latest()?.is_some(),
             corp_id,
         })
     }

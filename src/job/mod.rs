@@ -45,7 +45,7 @@ mod scratch;
 mod session;
 pub(crate) mod status;
 mod steering;
-mod ticket;
+pub mod ticket;
 
 pub(crate) use asked::QUESTION;
 pub use backup::{Backup, backup};
@@ -62,7 +62,7 @@ pub use files::JobFiles;
 pub(crate) use forget::{ForgetWhom, Forgetting};
 pub(crate) use hand_over::{HandOver, default_manifest};
 pub use import::{ImportedInput, ImportedLines};
-pub use operator::{Operator, TicketNotice};
+pub use operator::Operator;
 pub(crate) use outputs::OutputGuard;
 pub use passes::Refresh;
 pub use probe::{Probed, probe};

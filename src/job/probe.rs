@@ -104,8 +104,8 @@ impl Prober<'_> {
     }
 
     async fn ask(&self, client: &Client, subject: &Subject, token: &Token, paid: Paid) -> Verdict {
-        let endpoint = Endpoint::of(Api::Lookup);
-        client.call(endpoint, subject, token, None, paid).await
+        let lookup = &Endpoint::LOOKUP;
+        client.call(lookup, subject, token, None, paid).await
     }
 
     /// Writes to the ledger what the reply says of the lockout.

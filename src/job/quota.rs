@@ -86,7 +86,11 @@ fn account(
     api: Api,
 ) -> Result<AccountStatus, Error> {
     let stored = ledger.load(&corp, api)?;
-    let mut account = Account::restore(Limits::published(), WindowKind::Sliding, &stored.snapshot);
+    let limits = match api.has_business_limits() {
+        true => Limits::published(),
+        false => Limits::published().basic(),
+    };
+    let mut account = Account::restore(limits, WindowKind::Sliding, &stored.snapshot);
     let now = clock.now();
     let shown = |at: Timestamp| clock.to_wall_time(at).rfc3339();
     let windows = QuotaWindow::ALL.into_iter().filter_map(|window| {

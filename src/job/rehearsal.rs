@@ -43,8 +43,8 @@ pub struct Rehearsal {
     pub concurrency: Concurrency,
     /// How the run is driven.
     pub options: RunOptions,
-    /// Apply for a ticket before the run, and send it.
-    pub ticket: bool,
+    /// Whether a ticket is sent, and where it may come from.
+    pub ticket: TicketPolicy,
     /// The date at which it begins.
     pub start: Timestamp,
     /// Ask answers again that have grown old, as a resync does.
@@ -62,7 +62,7 @@ impl Default for Rehearsal {
             quota: Quota::default(),
             concurrency: Concurrency::default(),
             options: RunOptions::default(),
-            ticket: false,
+            ticket: TicketPolicy::Stored,
             // A Sunday, as most of these jobs begin on one.
             start: Timestamp::from_millis(1_795_309_200_000),
             refresh: None,
@@ -192,11 +192,7 @@ impl Rehearsal {
             is_steered: self.is_steered,
             crash_after,
             options,
-            ticket: if self.ticket {
-                TicketPolicy::ApplyOnce
-            } else {
-                TicketPolicy::Stored
-            },
+            ticket: self.ticket,
         }
     }
 
@@ -273,7 +269,7 @@ impl RehearsalFindings {
         let lane = lane.cloned().unwrap_or_default();
         let after = &rehearsed.report.tally;
         let subjects = before.of(State::Queued);
-        let kind = if rehearsal.ticket {
+        let kind = if rehearsal.ticket == TicketPolicy::Apply {
             CallKind::WithTicket
         } else {
             CallKind::Standard

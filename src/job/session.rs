@@ -19,14 +19,14 @@ use super::{
     ticket::{self, TicketContext, TicketPolicy},
 };
 use crate::{
-    clock::{Clock, LedgerClock, Timestamp},
+    clock::{Clock, LedgerClock},
     gate::{Concurrency, Gate},
     intake::{Input, ReadOptions},
-    ledger::{Ledger, LedgerAccount, Tickets},
+    ledger::{Ledger, LedgerAccount, TicketState, Tickets},
     model::{Api, State, SubjectId},
     quota::{CallKind, ForecastInput, Quota},
     runner::{
-        RunOptions, Runner, RunningJob, Stop,
+        RunOptions, Runner, RunningJob, Stop, TokenAccount,
         decide::ATTEMPTS,
         event::{RunEvent, RunReport, StopReason, WindowUse},
         open_gate,
@@ -60,8 +60,8 @@ pub struct RunOutcome {
     pub report: RunReport,
     /// Use of the windows at the end; empty if no call was made.
     pub windows: Vec<WindowUse>,
-    /// Until when the ticket works, if there is one.
-    pub ticket_until: Option<Timestamp>,
+    /// How it stands with the ticket; `None` if there never was one, or it was not looked at.
+    pub ticket: Option<TicketState>,
     /// Lines of all inputs that cannot be subjects.
     pub invalid_lines: u64,
     /// What the process exits with, unless the export fails.
@@ -208,9 +208,9 @@ impl Session {
             tickets: &tickets,
             account: gate.account(),
             now: ledger_clock.now(),
-            client: &client,
             clock: self.clock,
             queued: self.left()?,
+            options: &self.settings.options,
         };
         let mut asked = AskedOnTerminal {
             operator: &mut *operator,
@@ -218,12 +218,7 @@ impl Session {
             run,
             clock: self.clock,
         };
-        let chosen = ticket::choose(self.settings.ticket, context, &mut asked).await?;
-        let (ticket, token) = match chosen.or_stop() {
-            Ok(chosen) => chosen,
-            Err(reason) => return self.outcome_before_calls(reason).map(Some),
-        };
-        let ticket_until = ticket.as_ref().map(Ticket::usable_until);
+        let (ticket, source) = ticket::choose(self.settings.ticket, &context, &mut asked)?;
         operator.calls_started();
         let mut windows = Vec::new();
         let listener = Box::new(|event: &RunEvent| {
@@ -233,8 +228,11 @@ impl Session {
             operator.event(event);
         });
         let options = self.settings.options.clone();
+        let fetches = ledger.load(client.corp_id(), Api::Token)?;
+        let fetching = self.account(&ledger, (client.corp_id(), Api::Token), run)?;
         let job = RunningJob {
-            ledger: self.account(&ledger, client.corp_id(), run)?,
+            tokens: TokenAccount::open(fetching, &self.settings.quota, &fetches.snapshot),
+            ledger: self.account(&ledger, (client.corp_id(), Api::Lookup), run)?,
             passes: passes::of_run(&self.store, self.settings.refresh)?,
             store: &mut self.store,
             run,
@@ -242,14 +240,15 @@ impl Session {
         let runner = Runner::new(job, (gate, ledger_clock), client, options)?
             .reporting_to(listener)
             .with_ticket(ticket)
-            .with_token(token)
+            .seeking_ticket(source)
             .stopping_at(stop)
             .obeying_wishes(self.settings.is_steered)
             .crashing_after(self.settings.crash_after);
         let Some(report) = runner.drive().await? else {
             return Ok(None);
         };
-        self.outcome(report, windows, ticket_until).map(Some)
+        let ticket = ticket::state(&tickets, self.clock.now())?;
+        self.outcome(report, windows, ticket).map(Some)
     }
 
     async fn wait_while_paused(
@@ -268,6 +267,11 @@ impl Session {
             deadline: self.settings.options.deadline,
         };
         paused.wait(stop, operator).await
+    }
+
+    /// Whether a ticket was ever applied for or imported, so that no other can be had.
+    pub(crate) fn ticket_is_spent(&self) -> Result<bool, Error> {
+        Ok(self.files.standing(&self.store.reader())?.ticket_is_spent)
     }
 
     /// What a forecast of this run needs: the account that would pay for its calls, and the stored
@@ -298,15 +302,15 @@ impl Session {
         })
     }
 
-    /// The account that pays for the calls of `run`.
+    /// The account that pays for the calls of `run` to an API of a corp.
     fn account<'l>(
         &self,
         ledger: &'l Ledger,
-        corp: &str,
+        (corp, api): (&str, Api),
         run: RunId,
     ) -> Result<LedgerAccount<'l>, Error> {
         let writer = self.store.journal().writer(run)?;
-        let account = LedgerAccount::of(ledger, corp, Api::Lookup, writer);
+        let account = LedgerAccount::of(ledger, corp, api, writer);
         Ok(account.named(&self.files.name(), self.settings.options.call_timeout))
     }
 
@@ -349,7 +353,7 @@ impl Session {
         &self,
         report: RunReport,
         windows: Vec<WindowUse>,
-        ticket_until: Option<Timestamp>,
+        ticket: Option<TicketState>,
     ) -> Result<RunOutcome, Error> {
         let invalid_lines = results::invalid_lines(&self.store.reader())?;
         Ok(RunOutcome {
@@ -360,7 +364,7 @@ impl Session {
             },
             report,
             windows,
-            ticket_until,
+            ticket,
             invalid_lines,
         })
     }

@@ -1,20 +1,24 @@
-//! Whether to use, or to apply for, a ticket: a decision for the operator, since a corp can
-//! obtain one only once (D96250).
+//! Whether a run sends a ticket, and how it may come to one: a decision for the operator, since a
+//! corp can obtain one only once (D96250).
 
-use super::{
-    error::Error,
-    operator::{Operator, TicketNotice},
-};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{error::Error, exit::Exit, files::JobFiles, operator::Operator};
 use crate::{
-    clock::{Clock, Timestamp},
-    ledger::Tickets,
-    model::QuotaWindow,
-    quota::Account,
+    clock::{Clock, LedgerClock, Timestamp},
+    ledger::{Ledger, Tickets},
+    model::State,
+    quota::{Account, Quota},
     runner::{
-        event::{FatalRefusal, StopReason},
-        ticket,
+        RunOptions,
+        event::{RunEvent, TicketNews, TicketState},
+        ticket::{self, ApplicationOutcome, PROVEN, TicketSource},
     },
-    wecom::{Client, Ticket, Token, transport::Failure},
+    secret::Secret,
+    store::Reader,
+    wecom::{ApplicationReply, Client, Ticket},
 };
 
 /// When a ticket is used and applied for.
@@ -23,36 +27,14 @@ pub enum TicketPolicy {
     /// Use a stored one; apply if today's quota cannot finish the job and the operator agrees.
     #[default]
     Auto,
-    /// Use a stored one, else apply: consent is given.
+    /// The same, and the operator agrees.
     Apply,
-    /// As [`Apply`](Self::Apply), unless an application is on record; a refusal means going on
-    /// without a ticket. For rehearsals, whose process dies and resumes by itself.
-    ApplyOnce,
     /// Use a stored one; never apply.
     Stored,
+    /// Use a stored one, or one that is stored during the run; never apply.
+    Postpone,
     /// Never send one.
     None,
-}
-
-/// What the ticket stage decides.
-pub(super) enum TicketDecision {
-    /// Run with this ticket and this token, or without.
-    Proceed(Option<Ticket>, Option<Token>),
-    /// The API refuses.
-    Refused(Box<FatalRefusal>),
-    /// The API cannot be reached.
-    Unreachable(Failure),
-}
-
-impl TicketDecision {
-    /// The ticket and the token to begin with, or the reason to stop before the first call.
-    pub(super) fn or_stop(self) -> Result<(Option<Ticket>, Option<Token>), StopReason> {
-        match self {
-            Self::Proceed(ticket, token) => Ok((ticket, token)),
-            Self::Refused(refusal) => Err(StopReason::Refused(*refusal)),
-            Self::Unreachable(failure) => Err(StopReason::never_reached(failure)),
-        }
-    }
 }
 
 /// What the decision rests on.
@@ -61,115 +43,242 @@ pub(super) struct TicketContext<'a> {
     pub(super) account: &'a Account,
     /// The time in the ledger.
     pub(super) now: Timestamp,
-    pub(super) client: &'a Client,
     pub(super) clock: Clock,
     /// Subjects to look up.
     pub(super) queued: u64,
+    pub(super) options: &'a RunOptions,
 }
 
-/// Returns the ticket to run with.
-pub(super) async fn choose(
+/// Returns the ticket to begin with, and where one may come from during the run.
+pub(super) fn choose(
     policy: TicketPolicy,
-    context: TicketContext<'_>,
-    operator: &mut dyn Operator,
-) -> Result<TicketDecision, Error> {
-    if policy == TicketPolicy::None {
-        return Ok(TicketDecision::Proceed(None, None));
-    }
-    if let Some(ticket) = ticket::stored(context.tickets, context.clock)? {
-        return Ok(TicketDecision::Proceed(Some(ticket), None));
-    }
-    let apply = match policy {
-        TicketPolicy::Apply => true,
-        TicketPolicy::ApplyOnce => context.tickets.latest_application()?.is_none(),
-        TicketPolicy::Auto => is_wanted(&context)? && operator.agrees_to_apply(),
-        TicketPolicy::Stored | TicketPolicy::None => false,
-    };
-    if !apply {
-        return Ok(TicketDecision::Proceed(None, None));
-    }
-    let decision = apply_now(&context, operator).await?;
-    if policy == TicketPolicy::ApplyOnce && !matches!(decision, TicketDecision::Proceed(..)) {
-        return Ok(TicketDecision::Proceed(None, None));
-    }
-    Ok(decision)
-}
-
-async fn apply_now(
     context: &TicketContext<'_>,
     operator: &mut dyn Operator,
-) -> Result<TicketDecision, Error> {
-    // From here a reply is awaited that comes only once.
-    operator.calls_started();
-    let applied = ticket::apply(context.tickets, context.client, context.clock).await?;
-    Ok(match applied {
-        ticket::Applied::Ticket(ticket, token) => {
-            operator.ticket(&TicketNotice::Obtained {
-                until: ticket.usable_until(),
-                now: context.clock.now(),
-            });
-            TicketDecision::Proceed(Some(ticket), Some(token))
+) -> Result<(Option<Ticket>, TicketSource), Error> {
+    if policy == TicketPolicy::None {
+        return Ok((None, TicketSource::Nowhere));
+    }
+    if let Some(ticket) = ticket::stored(context.tickets, context.clock)? {
+        return Ok((Some(ticket), TicketSource::Nowhere));
+    }
+    let source = match policy {
+        TicketPolicy::Postpone => TicketSource::Elsewhere,
+        TicketPolicy::Auto | TicketPolicy::Apply => context.whether_to_apply(policy, operator)?,
+        TicketPolicy::Stored | TicketPolicy::None => TicketSource::Nowhere,
+    };
+    Ok((None, source))
+}
+
+impl TicketContext<'_> {
+    fn whether_to_apply(
+        &self,
+        policy: TicketPolicy,
+        operator: &mut dyn Operator,
+    ) -> Result<TicketSource, Error> {
+        let mut say = |news| operator.event(&RunEvent::Ticket(news));
+        if !self.is_needed() {
+            if policy == TicketPolicy::Apply {
+                say(TicketNews::NotNeeded);
+            }
+            return Ok(TicketSource::Nowhere);
         }
-        ticket::Applied::Refused(refusal) => TicketDecision::Refused(refusal),
-        ticket::Applied::Unreachable(failure) => TicketDecision::Unreachable(failure),
-        ticket::Applied::Unanswered(failure) => {
-            operator.ticket(&TicketNotice::Unanswered(failure));
-            TicketDecision::Proceed(None, None)
+        if let Some(state) = state(self.tickets, self.clock.now())? {
+            say(TicketNews::Spent(state));
+            return Ok(TicketSource::Nowhere);
         }
+        let agrees = policy == TicketPolicy::Apply || operator.agrees_to_apply();
+        Ok(match agrees {
+            true => TicketSource::Application,
+            false => TicketSource::Nowhere,
+        })
+    }
+
+    /// Whether what the run is to do does not fit today's quota.
+    fn is_needed(&self) -> bool {
+        let RunOptions {
+            budget, deadline, ..
+        } = self.options;
+        let time = deadline.map(|at| at.since(self.clock.now()));
+        let limits = self.account.limits();
+        let calls = ticket::most_calls(self.queued, *budget, time, &limits);
+        calls > ticket::room_today(self.account, self.now)
+    }
+}
+
+/// Returns how it stands with the corp's ticket at `now`, by the wall clock; `None` if none was ever
+/// applied for or imported, so that one may be applied for.
+pub(crate) fn state(tickets: &Tickets<'_>, now: Timestamp) -> Result<Option<TicketState>, Error> {
+    let latest = tickets.latest()?;
+    Ok(latest.map(|latest| latest.state(now, Ticket::LAST_HOUR)))
+}
+
+/// How it stands with a corp's ticket. In JSON, times are RFC 3339 at +08:00.
+#[derive(Debug, Serialize)]
+pub struct TicketStatus {
+    /// The upstream corp.
+    pub corp_id: String,
+    /// `none`, `works`, `doubted`, `dead`, `expired`, `refused`, `unanswered`, `unreadable` or
+    /// `forgotten`.
+    pub state: &'static str,
+    /// When it was applied for or obtained.
+    pub obtained_at: Option<String>,
+    /// Until when it is sent.
+    pub until: Option<String>,
+    /// How long its text is.
+    pub characters: Option<usize>,
+    /// The state with its particulars.
+    #[serde(skip)]
+    pub known: Option<TicketState>,
+}
+
+/// Reads how it stands with the ticket of `corp` in the ledger at `path`.
+///
+/// # Errors
+///
+/// If the ledger cannot be read.
+pub fn status(path: &Path, corp: &str, clock: Clock) -> Result<TicketStatus, Error> {
+    let latest = match path.exists() {
+        true => Tickets::of(&Ledger::open(path)?, corp).latest()?,
+        false => None,
+    };
+    let known = latest
+        .as_ref()
+        .map(|latest| latest.state(clock.now(), Ticket::LAST_HOUR));
+    let (state, until) = match known {
+        None => ("none", None),
+        Some(TicketState::Works(until)) => ("works", Some(until)),
+        Some(TicketState::Doubted(until)) => ("doubted", Some(until)),
+        Some(TicketState::Dead(_)) => ("dead", None),
+        Some(TicketState::Expired(_)) => ("expired", None),
+        Some(TicketState::Refused(_)) => ("refused", None),
+        Some(TicketState::Unanswered(_)) => ("unanswered", None),
+        Some(TicketState::Unreadable) => ("unreadable", None),
+        Some(TicketState::Forgotten) => ("forgotten", None),
+    };
+    let text = latest.as_ref().and_then(|latest| latest.ticket.as_ref());
+    Ok(TicketStatus {
+        corp_id: corp.to_owned(),
+        state,
+        characters: text.map(|text| text.expose().chars().count()),
+        obtained_at: latest.as_ref().map(|latest| latest.obtained_at.rfc3339()),
+        until: until.map(Timestamp::rfc3339),
+        known,
     })
 }
 
-/// Whether a ticket is worth asking the operator for: none was ever applied for, and today's
-/// quota cannot finish the job.
-fn is_wanted(context: &TicketContext<'_>) -> Result<bool, Error> {
-    if context.tickets.latest_application()?.is_some() {
-        return Ok(false);
+/// Returns an error if the ticket of `corp` may not be applied for now.
+pub(crate) fn check_application(
+    files: &JobFiles,
+    corp: &str,
+    quota: &Quota,
+    clock: Clock,
+) -> Result<(), Error> {
+    let known = status(&files.ledger, corp, clock)?;
+    if known.known.is_some() {
+        return Err(Error::usage(format!(
+            "{corp} has applied for or imported a ticket, and there is no second one (D96250): \
+             `idferry ticket show` tells of it"
+        )));
     }
-    Ok(context.queued > room_today(context.account, context.now))
+    let reader = Reader::open(&files.job)?;
+    let standing = files.standing(&reader)?;
+    let job = files.job.display();
+    if !standing
+        .corp_id
+        .is_some_and(|id| id.eq_ignore_ascii_case(corp))
+    {
+        return Err(Error::usage(format!(
+            "{job} is not a job of {corp}: name one with --state; its answers show that lookups work"
+        )));
+    }
+    let tally = reader.tally()?;
+    if tally.answered() < PROVEN {
+        return Err(Error::usage(format!(
+            "fewer than {PROVEN} lookups of {job} are answered: run it first, with --ticket \
+             postpone, so that the seven days of the ticket are not spent on finding out what is \
+             missing"
+        )));
+    }
+    let now = LedgerClock::resume(clock, standing.lookups.reading).now();
+    let snapshot = &standing.lookups.snapshot;
+    let account = Account::restore(quota.allowed(), quota.window_kind, snapshot);
+    let (left, room) = (tally.of(State::Queued), ticket::room_today(&account, now));
+    if left <= room {
+        return Err(Error::usage(format!(
+            "{left} subjects of {job} are left, and today's quota has room for {room} calls: the \
+             ticket is kept for work that needs it"
+        )));
+    }
+    Ok(())
 }
 
-/// Calls that the windows of a day and of a month still allow without a ticket. The hour is no
-/// measure: it comes again today.
-fn room_today(account: &Account, now: Timestamp) -> u64 {
-    let mut account = account.clone();
-    let limits = account.limits();
-    let rooms = [QuotaWindow::BusinessDay, QuotaWindow::BusinessMonth].map(|window| {
-        let used = account.used(now, window);
-        limits
-            .of(window)
-            .map_or(u64::MAX, |limit| limit.saturating_sub(used))
-    });
-    rooms.into_iter().min().unwrap_or(u64::MAX)
+/// Applies for the ticket, once, and stores the reply and what it brings.
+pub(crate) async fn apply(path: &Path, client: &Client, clock: Clock) -> Result<TicketNews, Error> {
+    let ledger = Ledger::open(path)?;
+    let tickets = Tickets::of(&ledger, client.corp_id());
+    let token = client.fetch_token().await.map_err(|why| Error {
+        exit: Exit::Halted,
+        message: format!("no access token, so nothing was applied for: {why}"),
+    })?;
+    let applied_at = clock.now();
+    if !tickets.record_application(applied_at)? {
+        let known = state(&tickets, applied_at)?.unwrap_or(TicketState::Forgotten);
+        return Ok(TicketNews::Spent(known));
+    }
+    let reply = client.apply_ticket(&token).await;
+    match ticket::take_reply(&tickets, client, reply, (applied_at, &token))? {
+        ApplicationOutcome::NotSent(failure) => Err(Error {
+            exit: Exit::Halted,
+            message: format!("no connection, so nothing was applied for: {failure}"),
+        }),
+        ApplicationOutcome::Ticket(ticket) => Ok(TicketNews::Obtained {
+            until: ticket.usable_until(),
+        }),
+        ApplicationOutcome::Nothing(news) => Ok(news),
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Limits, WindowKind};
-    use crate::quota::CallKind;
+/// Whether there is a ticket now.
+pub(crate) const fn is_obtained(news: &TicketNews) -> bool {
+    matches!(news, TicketNews::Obtained { .. })
+}
 
-    #[test]
-    fn short_job_before_midnight_does_not_need_the_ticket() {
-        let now = Timestamp::parse("2026-11-22T23:50:00+08:00").unwrap();
-        let mut account = Account::new(Limits::published(), WindowKind::Sliding);
-        assert_eq!(room_today(&account, now), 480_000);
-        account.complete_many(now, CallKind::Standard, 400_000);
-        assert_eq!(room_today(&account, now), 80_000);
-        // What was used yesterday at this time is free again.
-        let tomorrow = now.plus(std::time::Duration::from_secs(25 * 3600));
-        assert_eq!(room_today(&account, tomorrow), 480_000);
-        assert_eq!(
-            room_today(&Account::new(Limits::none(), WindowKind::Sliding), now),
-            u64::MAX
-        );
+/// Stores a ticket that was obtained at `obtained_at`; `text` is its text, or the reply that brought
+/// it. Returns until when it is sent.
+pub(crate) fn import(
+    path: &Path,
+    corp: &str,
+    text: Secret<Vec<u8>>,
+    obtained_at: Timestamp,
+    clock: Clock,
+) -> Result<Timestamp, Error> {
+    let is_reply = text.expose().trim_ascii_start().starts_with(b"{");
+    let ticket = if is_reply {
+        let reply = ApplicationReply::kept(200, text);
+        let read = reply.read(obtained_at, &[]);
+        read.map_err(|why| Error::usage(format!("no ticket is in this reply: {why}")))?
+    } else {
+        let text = std::str::from_utf8(text.expose().trim_ascii());
+        let text = text.ok().filter(|text| !text.contains(char::is_control));
+        let text = text.ok_or_else(|| Error::usage("a ticket is one line of text"))?;
+        let ticket = Ticket::obtained(Secret::new(text.to_owned()), obtained_at);
+        ticket.map_err(|why| Error::usage(why.to_string()))?
+    };
+    if obtained_at > clock.now() || ticket.usable_until() <= clock.now() {
+        return Err(Error::usage(format!(
+            "a ticket lives seven days (D96250), and {obtained_at} is not within the last seven"
+        )));
     }
+    let ledger = Ledger::open(path)?;
+    let tickets = Tickets::of(&ledger, corp);
+    let since = tickets.import(ticket.secret(), obtained_at, Ticket::LIFE)?;
+    Ok(Ticket::last_use(since.plus(Ticket::LIFE)))
+}
 
-    #[test]
-    fn month_counts_if_it_has_less_room_than_the_day() {
-        let now = Timestamp::parse("2026-11-22T09:00:00+08:00").unwrap();
-        let mut account = Account::new(Limits::published(), WindowKind::Sliding);
-        account.complete_many(now, CallKind::Standard, 7_400_000);
-        let later = now.plus(std::time::Duration::from_secs(3 * 86_400));
-        assert_eq!(room_today(&account, later), 100_000);
+/// Deletes the text of every ticket and reply of `corp`. Returns whether there was any.
+pub(crate) fn forget(path: &Path, corp: &str) -> Result<bool, Error> {
+    match path.exists() {
+        true => Ok(Tickets::of(&Ledger::open(path)?, corp).forget()?),
+        false => Ok(false),
     }
 }

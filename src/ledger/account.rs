@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::{file::Ledger, head, key::AccountKey, lockouts, observed, rows, ticket::Tickets};
+use super::{
+    file::Ledger, head, key::AccountKey, lockouts, observed, rows, ticket::Tickets,
+    token::TokenRefusals,
+};
 use crate::{
     clock::{ClockReading, Timestamp},
     model::{Api, Period},
@@ -89,6 +92,12 @@ impl<'l> LedgerAccount<'l> {
     #[must_use]
     pub fn tickets(&self) -> Tickets<'l> {
         Tickets::of(self.ledger, &self.key.corp)
+    }
+
+    /// The refusals of `gettoken` to the corp.
+    #[must_use]
+    pub fn token_refusals(&self) -> TokenRefusals<'l> {
+        TokenRefusals::of(self.ledger, &self.key.corp)
     }
 
     /// Whether an exchange is due at `now` although nothing is to be paid for: others have changed

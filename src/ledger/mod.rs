@@ -21,6 +21,7 @@
 //! | `head` | its one row of the last change |
 //! | `rows` | the rows of accounts and writers |
 //! | `ticket` | the `mass_call_ticket` of a corp |
+//! | `token` | refusals of `gettoken` |
 //!
 //! # Errors
 //!
@@ -39,9 +40,11 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod ticket;
+mod token;
 
 pub use account::{Exchanged, LedgerAccount};
 pub use file::Ledger;
 pub use overview::WriterStatus;
 pub use rows::StoredAccount;
-pub use ticket::{Application, Tickets};
+pub use ticket::{Origin, TicketRecord, TicketState, Tickets};
+pub use token::{TokenRefusal, TokenRefusals};

@@ -114,7 +114,7 @@ impl Ledger {
     }
 
     /// One change that every process of the corp is to notice.
-    fn change(
+    pub(super) fn change(
         &self,
         work: impl FnOnce(&Transaction<'_>, i64) -> rusqlite::Result<()>,
     ) -> Result<()> {

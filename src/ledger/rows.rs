@@ -1,6 +1,6 @@
 //! The rows of the ledger, read and written.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{key::AccountKey, lockouts, observed};
 use crate::{
@@ -288,13 +288,14 @@ pub(super) fn see(
         .map(drop)
 }
 
-/// Whether a ticket of `corp` is in doubt or was found not to work.
-fn is_ticket_in_doubt(db: &Connection, corp: &str) -> rusqlite::Result<bool> {
+/// Whether the latest ticket of `corp` is in doubt or was found not to work.
+pub(super) fn is_ticket_in_doubt(db: &Connection, corp: &str) -> rusqlite::Result<bool> {
     let mut find = db.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM tickets
-             WHERE corp = ?1 AND (dead_at IS NOT NULL OR doubted_at IS NOT NULL))",
+        "SELECT dead_at IS NOT NULL OR doubted_at IS NOT NULL FROM tickets
+         WHERE corp = ?1 ORDER BY id DESC LIMIT 1",
     )?;
-    find.query_row([corp], |row| row.get(0))
+    let found = find.query_row([corp], |row| row.get(0)).optional()?;
+    Ok(found.unwrap_or(false))
 }
 
 /// Copies the attached ledger `origin`, the rows of `corp` as those of `copy`: counters of all
@@ -312,9 +313,11 @@ pub(super) fn copy_from_origin(db: &Connection, corp: &str, copy: &str) -> rusql
          FROM origin.lockouts WHERE corp = ?1",
         "INSERT OR IGNORE INTO observed_limits SELECT ?2, api, quota_window, calls, times, seen_at
          FROM origin.observed_limits WHERE corp = ?1",
-        "INSERT INTO tickets (corp, applied_at, ticket, expires_at, doubted_at, dead_at)
-         SELECT ?2, applied_at, ticket, expires_at, doubted_at, dead_at FROM origin.tickets
-         WHERE corp = ?1 ORDER BY id",
+        "INSERT INTO tickets (corp, is_imported, obtained_at, status, reply, errcode, ticket,
+             expires_at, doubted_at, without, dead_at)
+         SELECT ?2, is_imported, obtained_at, status, reply, errcode, ticket, expires_at,
+             doubted_at, without, dead_at
+         FROM origin.tickets WHERE corp = ?1 ORDER BY id",
     ];
     for sql in COPIES {
         db.execute(sql, [corp, copy])?;

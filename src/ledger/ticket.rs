@@ -1,26 +1,81 @@
 //! The `mass_call_ticket`, of which a corp obtains at most one, ever (D96250). Therefore an
-//! application is recorded before it is made, and the ticket before it is first used.
+//! application is recorded before it is made, its reply before it is read, and the ticket before it
+//! is first used.
 
-use rusqlite::{OptionalExtension, params};
+use std::time::Duration;
 
-use super::file::Ledger;
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+
+use super::{file::Ledger, rows};
 use crate::{clock::Timestamp, secret::Secret, store::Result};
 
-/// An application for a ticket.
-pub struct Application {
-    /// When it was made.
-    pub applied_at: Timestamp,
-    /// The ticket, if a reply brought one. It is valid for seven days from `applied_at` (D96250).
+/// Room that is made for a reply when its application is recorded, so that keeping it does not need
+/// more of the disk.
+const ROOM: i32 = 16 << 10;
+
+/// How a corp came to a ticket, and what became of its application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The operator imported it.
+    Imported,
+    /// It was applied for, and the reply was lost: the process or the connection ended before.
+    Unanswered,
+    /// The application was refused with this errcode.
+    Refused(i64),
+    /// The reply was kept and not understood.
+    Unreadable,
+    /// The reply brought the ticket.
+    Obtained,
+    /// The operator had its text deleted.
+    Forgotten,
+}
+
+/// The latest ticket of a corp, or the application that brought none.
+pub struct TicketRecord {
+    /// When it was applied for or obtained, by the wall clock.
+    pub obtained_at: Timestamp,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The ticket, unless there is none or it was forgotten.
     pub ticket: Option<Secret<String>>,
-    /// When the remote refused the ticket, if it did.
+    /// When it ends, by the wall clock.
+    pub expires_at: Option<Timestamp>,
+    /// Since when it is not known whether the remote accepts it.
+    pub doubted_at: Option<Timestamp>,
+    /// Whether a call without it was answered since, where one with it was refused.
+    pub answered_without: bool,
+    /// When the remote was found not to accept it.
     pub dead_at: Option<Timestamp>,
 }
 
-/// The record of a corp's applications for a ticket.
+/// How it stands with a corp's ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TicketState {
+    /// It is sent until then, by the wall clock.
+    Works(Timestamp),
+    /// The same, but it is not known whether the remote accepts it.
+    Doubted(Timestamp),
+    /// It was found not to work, at this time.
+    Dead(Timestamp),
+    /// Its life ended, or is about to.
+    Expired(Timestamp),
+    /// The application was refused with this errcode.
+    Refused(i64),
+    /// The application was made at this time, and its reply was lost.
+    Unanswered(Timestamp),
+    /// No ticket was found in the reply, which is kept.
+    Unreadable,
+    /// The operator had its text deleted.
+    Forgotten,
+}
+
+/// The record of a corp's ticket.
 pub struct Tickets<'l> {
     ledger: &'l Ledger,
     corp: String,
 }
+
+const LATEST: &str = "id = (SELECT max(id) FROM tickets WHERE corp = ?1)";
 
 impl<'l> Tickets<'l> {
     /// Returns the record of `corp`.
@@ -32,76 +87,292 @@ impl<'l> Tickets<'l> {
         }
     }
 
-    /// Returns the latest application; `None` if none was made.
-    pub fn latest_application(&self) -> Result<Option<Application>> {
-        let sql = "SELECT applied_at, ticket, dead_at FROM tickets WHERE corp = ?1
-                   ORDER BY id DESC LIMIT 1";
+    /// Returns the latest ticket or application; `None` if there was neither.
+    pub fn latest(&self) -> Result<Option<TicketRecord>> {
+        let sql = format!(
+            "SELECT is_imported, obtained_at, status, errcode, ticket, expires_at, doubted_at, dead_at,
+                 reply IS NOT NULL, without
+             FROM tickets WHERE {LATEST}"
+        );
+        self.ledger
+            .run(|db| db.query_row(&sql, [&self.corp], record).optional())
+    }
+
+    /// Records an application that is about to be made. Returns whether it may be made: there was
+    /// none before, and no ticket was imported. After an error it must not be made either.
+    pub fn record_application(&self, now: Timestamp) -> Result<bool> {
+        let sql = "INSERT INTO tickets (corp, is_imported, obtained_at, reply)
+                   SELECT ?1, 0, ?2, zeroblob(?3)
+                   WHERE NOT EXISTS (SELECT 1 FROM tickets WHERE corp = ?1)";
+        let values = params![self.corp, now.as_millis(), ROOM];
+        let is_first = self.ledger.run(|db| Ok(db.execute(sql, values)? > 0))?;
+        if is_first {
+            // The write-ahead log begins anew, with room for the reply. If it cannot, the reply may
+            // need more of the disk.
+            let _ = self
+                .ledger
+                .run(|db| db.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())));
+        }
+        Ok(is_first)
+    }
+
+    /// Keeps the reply to the application, an HTTP status and a body, before anything is read from it.
+    pub fn keep_reply(&self, status: u16, body: &Secret<Vec<u8>>) -> Result<()> {
+        let sql = format!("UPDATE tickets SET status = ?2, reply = ?3 WHERE {LATEST}");
+        self.run(&sql, params![self.corp, status, body.expose()])
+    }
+
+    /// Returns the kept reply of an application that nothing was read from; `None` if there is none.
+    pub fn unread_reply(&self) -> Result<Option<(u16, Secret<Vec<u8>>)>> {
+        let sql = format!(
+            "SELECT status, reply FROM tickets WHERE {LATEST} AND is_imported = 0
+                 AND status IS NOT NULL AND reply IS NOT NULL AND errcode IS NULL AND ticket IS NULL"
+        );
         self.ledger.run(|db| {
-            let found = db.query_row(sql, [&self.corp], |row| {
-                Ok(Application {
-                    applied_at: Timestamp::from_millis(row.get(0)?),
-                    ticket: row.get::<_, Option<String>>(1)?.map(Secret::new),
-                    dead_at: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis),
-                })
+            let found = db.query_row(&sql, [&self.corp], |row| {
+                Ok((row.get(0)?, Secret::new(row.get(1)?)))
             });
             found.optional()
         })
     }
 
-    /// Records an application that is about to be made. After an error it must not be made.
-    pub fn record_application(&self, now: Timestamp) -> Result<()> {
-        let sql = "INSERT INTO tickets (corp, applied_at) VALUES (?1, ?2)";
-        self.run(sql, params![self.corp, now.as_millis()])
-    }
-
-    /// Adds the ticket to the latest application.
+    /// Adds the ticket to the application.
     pub fn save(&self, ticket: &Secret<String>, expires_at: Timestamp) -> Result<()> {
-        let sql = "UPDATE tickets SET ticket = ?2, expires_at = ?3
-                   WHERE id = (SELECT max(id) FROM tickets WHERE corp = ?1)";
+        let sql = format!("UPDATE tickets SET ticket = ?2, expires_at = ?3 WHERE {LATEST}");
         let ticket = ticket.expose();
-        self.run(sql, params![self.corp, ticket, expires_at.as_millis()])
+        self.run(&sql, params![self.corp, ticket, expires_at.as_millis()])
     }
 
-    /// Deletes the latest application if it brought no ticket: the remote refused it in a way that
-    /// leaves the corp's one chance unused.
-    pub(crate) fn forget_application(&self) -> Result<()> {
-        let sql = "DELETE FROM tickets WHERE ticket IS NULL
-                   AND id = (SELECT max(id) FROM tickets WHERE corp = ?1)";
+    /// Records that the application was refused.
+    pub fn refused(&self, errcode: i64) -> Result<()> {
+        let sql = format!("UPDATE tickets SET errcode = ?2 WHERE {LATEST}");
+        self.run(&sql, params![self.corp, errcode])
+    }
+
+    /// Withdraws an application that was never sent.
+    pub(crate) fn withdraw_application(&self) -> Result<()> {
+        let sql = "DELETE FROM tickets WHERE corp = ?1 AND is_imported = 0 AND status IS NULL";
         self.run(sql, params![self.corp])
+    }
+
+    /// Adds a ticket that was obtained elsewhere; it takes the place of the one before. Returns when it
+    /// was obtained: a ticket that is known keeps its earlier date.
+    pub fn import(
+        &self,
+        ticket: &Secret<String>,
+        obtained_at: Timestamp,
+        life: Duration,
+    ) -> Result<Timestamp> {
+        let mut since = obtained_at;
+        self.ledger.change(|step, revision| {
+            let known = "SELECT min(obtained_at) FROM tickets WHERE corp = ?1 AND ticket = ?2";
+            let known: Option<i64> =
+                step.query_row(known, params![self.corp, ticket.expose()], |row| row.get(0))?;
+            since = known.map_or(since, |at| since.min(Timestamp::from_millis(at)));
+            settle_doubt(step, &self.corp, revision)?;
+            let sql = "INSERT INTO tickets (corp, is_imported, obtained_at, ticket, expires_at)
+                       VALUES (?1, 1, ?2, ?3, ?4)";
+            let expires = since.plus(life).as_millis();
+            let values = params![self.corp, since.as_millis(), ticket.expose(), expires];
+            step.execute(sql, values).map(drop)
+        })?;
+        Ok(since)
+    }
+
+    /// Deletes the text of every ticket and reply. That there was one stays: there is no second.
+    /// Returns whether there was any.
+    pub fn forget(&self) -> Result<bool> {
+        let sql = "UPDATE tickets SET ticket = NULL, expires_at = NULL, reply = NULL
+                   WHERE corp = ?1
+                       AND (ticket IS NOT NULL OR (status IS NOT NULL AND reply IS NOT NULL))";
+        let mut forgot = false;
+        self.ledger
+            .run(|db| db.pragma_update(None, "secure_delete", true))?;
+        self.ledger.change(|step, _| {
+            forgot = step.execute(sql, [&self.corp])? > 0;
+            Ok(())
+        })?;
+        self.ledger
+            .run(|db| db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))?;
+        Ok(forgot)
     }
 
     /// Records that the remote refuses the latest ticket.
     pub(crate) fn mark_dead(&self, now: Timestamp) -> Result<()> {
-        let sql = "UPDATE tickets SET dead_at = ?2
-                   WHERE id = (SELECT max(id) FROM tickets WHERE corp = ?1)";
-        self.run(sql, params![self.corp, now.as_millis()])?;
-        self.tell_others()
+        let sql = format!("UPDATE tickets SET dead_at = ?2 WHERE {LATEST}");
+        self.mark(&sql, params![self.corp, now.as_millis()])
     }
 
-    /// Records since when it is in doubt whether the latest ticket works; `None` if it does.
-    pub(crate) fn doubt(&self, since: Option<Timestamp>) -> Result<()> {
-        let sql = "UPDATE tickets SET doubted_at = ?2
-                   WHERE id = (SELECT max(id) FROM tickets WHERE corp = ?1)";
-        self.run(sql, params![self.corp, since.map(Timestamp::as_millis)])?;
-        self.tell_others()
+    /// Records since when it is in doubt whether the latest ticket works, `None` if it does; and whether
+    /// a call without it was answered meanwhile.
+    pub(crate) fn doubt(&self, since: Option<Timestamp>, without: bool) -> Result<()> {
+        let sql = format!("UPDATE tickets SET doubted_at = ?2, without = ?3 WHERE {LATEST}");
+        let since = since.map(Timestamp::as_millis);
+        self.mark(&sql, params![self.corp, since, without])
     }
 
     /// Other processes of the corp count the calls with it anew.
-    fn tell_others(&self) -> Result<()> {
-        self.run("UPDATE ledger SET revision = revision + 1", params![])
+    fn mark(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<()> {
+        self.ledger
+            .change(|step, _| step.execute(sql, values).map(drop))
     }
 
-    /// Returns when the latest working ticket expires; `None` if there is none.
+    /// Returns when the latest ticket expires; `None` if there is none, or it is dead.
     pub fn expires_at(&self) -> Result<Option<Timestamp>> {
-        let sql = "SELECT max(expires_at) FROM tickets
-                   WHERE corp = ?1 AND ticket IS NOT NULL AND dead_at IS NULL";
-        self.ledger.run(|db| {
-            let expires: Option<i64> = db.query_row(sql, [&self.corp], |row| row.get(0))?;
-            Ok(expires.map(Timestamp::from_millis))
-        })
+        let latest = self.latest()?.filter(|ticket| ticket.is_usable());
+        Ok(latest.and_then(|ticket| ticket.expires_at))
     }
 
     fn run(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<()> {
         self.ledger.run(|db| db.execute(sql, values).map(drop))
+    }
+}
+
+impl TicketRecord {
+    /// Whether there is a ticket that was not found dead. It may have expired.
+    #[must_use]
+    pub const fn is_usable(&self) -> bool {
+        self.ticket.is_some() && self.dead_at.is_none()
+    }
+
+    /// Returns how it stands at `now`; a ticket is not sent in the `last` moments of its life.
+    #[must_use]
+    pub fn state(&self, now: Timestamp, last: Duration) -> TicketState {
+        let (Some(_), Some(expires)) = (&self.ticket, self.expires_at) else {
+            return match self.origin {
+                Origin::Unanswered => TicketState::Unanswered(self.obtained_at),
+                Origin::Refused(errcode) => TicketState::Refused(errcode),
+                Origin::Unreadable => TicketState::Unreadable,
+                Origin::Forgotten | Origin::Imported | Origin::Obtained => TicketState::Forgotten,
+            };
+        };
+        let last = i64::try_from(last.as_millis()).unwrap_or(0);
+        let until = Timestamp::from_millis(expires.as_millis() - last);
+        match (self.dead_at, self.doubted_at) {
+            (Some(at), _) => TicketState::Dead(at),
+            _ if now >= until => TicketState::Expired(expires),
+            (_, Some(_)) => TicketState::Doubted(until),
+            _ => TicketState::Works(until),
+        }
+    }
+}
+
+fn record(row: &Row<'_>) -> rusqlite::Result<TicketRecord> {
+    let time = |column| {
+        let millis: Option<i64> = row.get(column)?;
+        Ok::<_, rusqlite::Error>(millis.map(Timestamp::from_millis))
+    };
+    let (is_imported, status): (bool, Option<u16>) = (row.get(0)?, row.get(2)?);
+    let (errcode, expires_at) = (row.get(3)?, time(5)?);
+    let ticket: Option<String> = row.get(4)?;
+    Ok(TicketRecord {
+        obtained_at: Timestamp::from_millis(row.get(1)?),
+        origin: match (is_imported, status, errcode) {
+            (true, ..) if ticket.is_some() => Origin::Imported,
+            (true, ..) => Origin::Forgotten,
+            (_, None, _) => Origin::Unanswered,
+            (_, _, Some(errcode)) => Origin::Refused(errcode),
+            _ if ticket.is_some() => Origin::Obtained,
+            _ if row.get(8)? => Origin::Unreadable,
+            _ => Origin::Forgotten,
+        },
+        ticket: ticket.map(Secret::new),
+        expires_at,
+        doubted_at: time(6)?,
+        answered_without: row.get(9)?,
+        dead_at: time(7)?,
+    })
+}
+
+/// Calls with a ticket that is dead or in doubt count in the business windows. Where another takes
+/// its place, they are counted there for good.
+fn settle_doubt(step: &Transaction<'_>, corp: &str, revision: i64) -> rusqlite::Result<()> {
+    if rows::is_ticket_in_doubt(step, corp)? {
+        let sql =
+            "UPDATE charges SET standard = standard + with_ticket, with_ticket = 0, revision = ?2
+                   WHERE corp = ?1 AND with_ticket > 0";
+        step.execute(sql, params![corp, revision])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_millis(second * 1000)
+    }
+
+    fn text(text: &str) -> Secret<String> {
+        Secret::new(text.to_owned())
+    }
+
+    const WEEK: Duration = Duration::from_secs(7 * 86_400);
+
+    #[test]
+    fn application_is_made_once_and_after_no_import() {
+        let ledger = Ledger::in_memory().unwrap();
+        let tickets = Tickets::of(&ledger, "ww1");
+        assert!(tickets.record_application(at(1)).unwrap());
+        assert!(!tickets.record_application(at(2)).unwrap());
+        tickets.withdraw_application().unwrap();
+        assert!(
+            tickets.record_application(at(3)).unwrap(),
+            "it was not sent"
+        );
+        let imported = Tickets::of(&ledger, "ww2");
+        imported.import(&text("t"), at(1), WEEK).unwrap();
+        assert!(!imported.record_application(at(2)).unwrap());
+        let state = tickets.latest().unwrap().unwrap().state(at(4), WEEK / 168);
+        assert_eq!(state, TicketState::Unanswered(at(3)));
+    }
+
+    #[test]
+    fn reply_is_kept_in_room_that_was_made_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let ledger = Ledger::open(&path).unwrap();
+        let tickets = Tickets::of(&ledger, "ww1");
+        tickets.record_application(at(1)).unwrap();
+        let size = || {
+            let log = folder.path().join("ledger.db-wal");
+            let files =
+                [path.clone(), log].map(|file| std::fs::metadata(file).map_or(0, |m| m.len()));
+            files.iter().sum::<u64>()
+        };
+        let before = size();
+        tickets
+            .keep_reply(200, &Secret::new(vec![b'x'; 4096]))
+            .unwrap();
+        assert_eq!(size(), before);
+        let (status, body) = tickets.unread_reply().unwrap().unwrap();
+        assert_eq!((status, body.expose().len()), (200, 4096));
+    }
+
+    #[test]
+    fn ticket_that_is_known_keeps_its_date_and_a_new_one_is_not_in_doubt() {
+        let ledger = Ledger::in_memory().unwrap();
+        let tickets = Tickets::of(&ledger, "ww1");
+        let import = |ticket, second| tickets.import(&text(ticket), at(second), WEEK).unwrap();
+        assert_eq!(import("t", 100), at(100));
+        assert_eq!(import("t", 500), at(100));
+        let sql = "INSERT INTO charges (corp, api, period, slot, writer, standard, with_ticket,
+                       revision) VALUES ('ww1', 1, 2, 0, 7, 3, 40, 1)";
+        ledger.run(|db| db.execute(sql, [])).unwrap();
+        tickets.mark_dead(at(600)).unwrap();
+        let in_doubt = || {
+            ledger
+                .run(|db| rows::is_ticket_in_doubt(db, "ww1"))
+                .unwrap()
+        };
+        assert!(in_doubt());
+        import("u", 700);
+        assert!(!in_doubt());
+        let counted = ledger.run(|db| {
+            let sql = "SELECT standard, with_ticket FROM charges";
+            db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        });
+        assert_eq!(counted.unwrap(), (43, 0), "for good");
     }
 }

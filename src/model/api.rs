@@ -8,6 +8,8 @@ pub enum Api {
     Lookup = 1,
     /// `corpgroup/unionid_to_pending_id` (D97357).
     PendingId = 2,
+    /// `gettoken` (D91039): basic limits only.
+    Token = 3,
 }
 
 impl Api {
@@ -17,15 +19,22 @@ impl Api {
         match self {
             Self::Lookup => "unionid_to_external_userid",
             Self::PendingId => "unionid_to_pending_id",
+            Self::Token => "gettoken",
         }
     }
 
     /// The API numbered `code` on disk, if there is one.
     #[must_use]
     pub fn from_code(code: i64) -> Option<Self> {
-        [Self::Lookup, Self::PendingId]
+        [Self::Lookup, Self::PendingId, Self::Token]
             .into_iter()
             .find(|api| api.code() == code)
+    }
+
+    /// Whether the business windows apply to it (D95818, D97357).
+    #[must_use]
+    pub const fn has_business_limits(self) -> bool {
+        !matches!(self, Self::Token)
     }
 
     /// Its number on disk.

@@ -242,6 +242,17 @@ impl Limits {
         Self(self.0.map(|limit| limit.map(&change)))
     }
 
+    /// Returns the limits of calls that no business window counts.
+    #[must_use]
+    pub fn basic(mut self) -> Self {
+        for window in QuotaWindow::ALL {
+            if window.is_business() {
+                self.set(window, None);
+            }
+        }
+        self
+    }
+
     /// Whether nothing is limited.
     #[must_use]
     pub fn is_none(&self) -> bool {

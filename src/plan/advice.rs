@@ -35,16 +35,14 @@ pub(super) struct Advice {
 pub(super) fn advise(
     calls: u64,
     without: &Scenario,
-    with: &TicketScenario,
+    with: Option<&TicketScenario>,
     stored: bool,
 ) -> Advice {
+    let Some(with) = with.filter(|_| calls > 0) else {
+        return without_ticket(calls, without);
+    };
     let (slow, fast) = (lasting(without.seconds), lasting(with.seconds));
-    let (step, sentences) = if calls == 0 {
-        (
-            Recommendation::Export,
-            "Nothing to ask: every subject is answered.".to_owned(),
-        )
-    } else if with.forecast.finish == Timestamp::MAX {
+    let (step, sentences) = if with.forecast.finish == Timestamp::MAX {
         let why = "It is never done: a window allows no call (--quota).".to_owned();
         (Recommendation::Run, why)
     } else if stored {
@@ -68,6 +66,27 @@ pub(super) fn advise(
              {ONLY_ONCE}: apply when the input is complete."
         );
         (Recommendation::Apply, why)
+    };
+    Advice { step, sentences }
+}
+
+/// There is nothing to ask, or no ticket to be had.
+fn without_ticket(calls: u64, without: &Scenario) -> Advice {
+    let (step, sentences) = if calls == 0 {
+        (
+            Recommendation::Export,
+            "Nothing to ask: every subject is answered.".to_owned(),
+        )
+    } else if without.forecast.finish == Timestamp::MAX {
+        let why = "It is never done: a window allows no call (--quota).".to_owned();
+        (Recommendation::Run, why)
+    } else {
+        let why = format!(
+            "Done in {} without a ticket: the only one of this corp was applied for already \
+             (`idferry ticket show`).",
+            lasting(without.seconds)
+        );
+        (Recommendation::Run, why)
     };
     Advice { step, sentences }
 }

@@ -50,7 +50,8 @@ pub(crate) struct Plan {
     /// All calls without a ticket.
     pub without_ticket: Scenario,
     /// Calls with the stored ticket, or else with one applied for now; after its end without one.
-    pub with_ticket: TicketScenario,
+    /// `None` if the only one was applied for already, and there is none.
+    pub with_ticket: Option<TicketScenario>,
     /// What to do, and why.
     pub advice: String,
     /// The command that does it.
@@ -98,17 +99,25 @@ impl Plan {
     /// Simulates both scenarios. `wall` is the wall-clock time of `input.now`; `inputs` are the
     /// arguments that name the inputs, as they are typed after `idferry run`.
     ///
-    /// An input of calls with a ticket means that a valid ticket is stored.
+    /// An input of calls with a ticket means that a valid ticket is stored; `is_spent`, that no other
+    /// can be had.
     pub(crate) fn compute(
         subjects: PlannedSubjects,
         input: &ForecastInput,
+        is_spent: bool,
         wall: Timestamp,
         inputs: &str,
     ) -> Self {
         let stored = input.kind == CallKind::WithTicket;
         let without_ticket = Scenario::without_ticket(input, wall, subjects.calls);
-        let with_ticket = TicketScenario::with_ticket(input, wall, subjects.calls);
-        let advice = advice::advise(subjects.calls, &without_ticket, &with_ticket, stored);
+        let with_ticket =
+            (stored || !is_spent).then(|| TicketScenario::with_ticket(input, wall, subjects.calls));
+        let advice = advice::advise(
+            subjects.calls,
+            &without_ticket,
+            with_ticket.as_ref(),
+            stored,
+        );
         Self {
             subjects,
             without_ticket,

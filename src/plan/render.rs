@@ -57,7 +57,9 @@ fn without_ticket(text: &mut String, plan: &Plan) {
 }
 
 fn with_ticket(text: &mut String, plan: &Plan) {
-    let scenario = &plan.with_ticket;
+    let Some(scenario) = &plan.with_ticket else {
+        return;
+    };
     finish(text, "With a ticket", scenario.seconds, &scenario.finish);
     bound(text, &scenario.forecast);
     let usable = scenario
@@ -115,9 +117,11 @@ fn drawn(text: &mut String, plan: &Plan) {
             points,
         }
     };
-    let with = series("with a ticket", '░', &plan.with_ticket.forecast);
+    let with = plan.with_ticket.as_ref();
+    let with = with.map(|with| series("with a ticket", '░', &with.forecast));
     let without = series("no ticket", '█', &plan.without_ticket.forecast);
-    let drawn = chart(&[with, without]);
+    let drawn: Vec<_> = with.into_iter().chain([without]).collect();
+    let drawn = chart(&drawn);
     if !drawn.is_empty() {
         let _ = write!(text, "\ncalls\n{drawn}");
     }

@@ -28,6 +28,15 @@ struct AccountLimits {
     learnt: Vec<(QuotaWindow, u64)>,
 }
 
+/// Whether calls with a ticket count in the business windows.
+#[derive(Debug, Clone, Copy, Default)]
+struct TicketDoubt {
+    /// The remote may count them there.
+    in_doubt: bool,
+    /// A trial that finds it out is under way here: they do not stand in its way.
+    on_trial: bool,
+}
+
 /// Calls in flight of other writers.
 #[derive(Debug, Clone, Copy, Default)]
 struct OthersInFlight {
@@ -48,7 +57,7 @@ pub struct Account {
     observed: Option<(QuotaWindow, u64)>,
     in_flight: CallCount,
     others_in_flight: OthersInFlight,
-    ticket_in_doubt: bool,
+    ticket: TicketDoubt,
     /// Calls completed since the account was restored.
     completed: u64,
     lockout: Lockout,
@@ -83,7 +92,7 @@ impl Account {
             observed: None,
             in_flight: CallCount::default(),
             others_in_flight: OthersInFlight::default(),
-            ticket_in_doubt: false,
+            ticket: TicketDoubt::default(),
             completed: 0,
             lockout: Lockout::default(),
             probes: false,
@@ -142,16 +151,41 @@ impl Account {
     /// While the ticket is in doubt, calls with it count in the business windows too: the remote may
     /// count them there.
     pub(crate) fn doubt_ticket(&mut self, is_in_doubt: bool) {
-        self.ticket_in_doubt = is_in_doubt;
+        self.ticket.in_doubt = is_in_doubt;
         for window in &mut self.windows {
-            window.doubt_ticket(is_in_doubt);
+            window.doubt_ticket(is_in_doubt && !self.ticket.on_trial);
         }
+    }
+
+    /// Whether this account tries the ticket, a call at a time: calls with it do not stand in the way
+    /// of the trial.
+    pub(crate) fn try_ticket(&mut self, tries: bool) {
+        self.ticket.on_trial = tries;
+        self.doubt_ticket(self.ticket.in_doubt);
+    }
+
+    /// Whether nothing but a ticket that the remote ignores explains a 45009 at `now`: the windows that
+    /// count every call are far from full, and with the calls with a ticket a business window is full.
+    pub(crate) fn is_ticket_to_blame(&self, now: Timestamp) -> bool {
+        let mut counted = self.clone();
+        counted.ticket.on_trial = false;
+        counted.doubt_ticket(true);
+        let remote = counted.limits.remote;
+        let mut is_used = |window, percent| {
+            let limit = remote.of(window);
+            limit.is_some_and(|limit| counted.used(now, window) * 100 >= limit * percent)
+        };
+        let (business, basic): (Vec<_>, Vec<_>) = QuotaWindow::ALL
+            .into_iter()
+            .partition(|window| window.is_business());
+        !basic.into_iter().any(|window| is_used(window, 80))
+            && business.into_iter().any(|window| is_used(window, 99))
     }
 
     /// Whether the ticket is in doubt.
     #[must_use]
     pub(crate) const fn is_ticket_in_doubt(&self) -> bool {
-        self.ticket_in_doubt
+        self.ticket.in_doubt
     }
 
     /// The limits of the windows.

@@ -58,6 +58,8 @@ pub enum HoldReason {
     Retry,
     /// An access token is being fetched.
     Token,
+    /// `gettoken` is locked (45009).
+    TokenLockout,
     /// A trial finds out whether the ticket still works.
     Ticket,
     /// The service is out of order, or cannot be reached.
@@ -95,7 +97,7 @@ impl HoldReason {
             Self::Lockout => "block",
             Self::Concurrency => "width",
             Self::Retry => "retry",
-            Self::Token => "token",
+            Self::Token | Self::TokenLockout => "token",
             Self::Ticket => "ticket",
             Self::Outage(_) => "outage",
             Self::Paused(_) => "paused",
@@ -121,7 +123,7 @@ impl HoldReason {
     #[must_use]
     pub const fn is_quota(self) -> bool {
         match self {
-            Self::Lockout => true,
+            Self::Lockout | Self::TokenLockout => true,
             Self::Window(window) => !matches!(window, QuotaWindow::BasicMinute),
             _ => false,
         }
@@ -139,6 +141,10 @@ impl fmt::Display for HoldReason {
             }
             Self::Retry => f.write_str("next attempt"),
             Self::Token => f.write_str("access token"),
+            Self::TokenLockout => f.write_str(
+                "gettoken is blocked (45009 接口调用超过限制), probably for wrong secrets from this \
+                 address",
+            ),
             Self::Ticket => f.write_str("checking the ticket"),
             Self::Outage(trouble) => trouble.fmt(f),
             Self::Paused(since) => write!(f, "paused since {}", time_of_day(*since)),

@@ -180,8 +180,11 @@ impl Reporter for Bar {
             RunEvent::Draining { in_flight } => {
                 self.draining = Some(phrases::draining(*in_flight));
             }
-            // The line that says why it waits would not outlive these two.
-            RunEvent::TicketRejected | RunEvent::LockedOut { .. } => {
+            // The line that says why it waits would not outlive these.
+            RunEvent::Ticket(_)
+            | RunEvent::TicketRejected
+            | RunEvent::TokensContested
+            | RunEvent::LockedOut { .. } => {
                 let sentence = phrases::sentence(event, now).unwrap_or_default();
                 // A terminal that is gone is no reason to end a run.
                 let _ = self.screen.println(self.paint.warn(&sentence));

@@ -42,7 +42,10 @@ pub(crate) fn trouble(reason: &StopReason, address: &str) -> Option<(&'static st
                 (_, "gettoken") => "token",
                 _ => "permission",
             };
-            (name, format!("{}: {steps}", phrases::refused(refusal)))
+            (
+                name,
+                format!("{}: {steps}", phrases::refused(refusal, None)),
+            )
         }
         StopReason::TokensRefused => (
             "permission",

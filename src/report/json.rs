@@ -10,7 +10,7 @@ pub(crate) use ended::{ended, failed};
 
 use super::{
     Asked, Eta, HoldReason, LineWriter, PassOrigin, PassProgress, QuotaWindow, Reporter, RunEvent,
-    Snapshot, Waiting, WindowUse, progress_state::ProgressState,
+    Snapshot, TicketNews, Waiting, WindowUse, progress_state::ProgressState, ticket,
 };
 use crate::{
     clock::Timestamp,
@@ -30,7 +30,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// | `started` | `subjects`: how many in all, and in each state |
 /// | `progress` | `subjects`; `left` to be asked, `pass` or null: `pass`, `asked`, `subjects` of the answers that are asked for again; `calls` completed in this run, `in_flight`, `width` (the most in flight), `calls_per_second` while nothing holds, `finish_at` or null if that is not foreseeable; `windows`: `window`, `used`, `limit` of each; `waiting` or null: `reason` (`pace`, `window`, `block`, `width`, `retry`, `token`, `ticket`, `outage`, `paused`), `window` or null, `text`, `until` or null |
 /// | `outlook` | `finish_at` or null |
-/// | `token_fetched`, `unblocked`, `reached_again`, `ticket_dead`, `second_try` | |
+/// | `token_fetched`, `tokens_contested`, `unblocked`, `reached_again`, `ticket_dead`, `second_try` | |
+/// | `ticket` | `what` (`obtained`, `found`, `refused`, `unanswered`, `unreadable`, `spent`, `not_needed`), `until` or null, `errcode` or null |
 /// | `blocked` | `limit` (`minute`, `hour`, `day`, `month`), `until`; `elsewhere`: the ledger is far below every limit |
 /// | `limit_learnt` | `window`, and the `calls` in it beyond which the API refuses |
 /// | `narrowed` | `width` |
@@ -118,6 +119,7 @@ impl Reporter for Json {
                 finish_at: self.state.finish().map(Timestamp::rfc3339),
             },
             RunEvent::TokenFetched => JsonEvent::TokenFetched,
+            RunEvent::TokensContested => JsonEvent::TokensContested,
             RunEvent::LockedOut {
                 level,
                 until,
@@ -141,6 +143,7 @@ impl Reporter for Json {
                 until: until.rfc3339(),
             },
             RunEvent::Reconnected => JsonEvent::Reconnected,
+            RunEvent::Ticket(news) => JsonEvent::ticket(news),
             RunEvent::TicketRejected => JsonEvent::TicketRejected,
             RunEvent::ClockDiffers(clock) => JsonEvent::clock(clock),
             &RunEvent::Draining { in_flight } => JsonEvent::Draining { in_flight },
@@ -194,6 +197,7 @@ enum JsonEvent {
         finish_at: Option<String>,
     },
     TokenFetched,
+    TokensContested,
     #[serde(rename = "blocked")]
     LockedOut {
         limit: &'static str,
@@ -217,6 +221,11 @@ enum JsonEvent {
     },
     #[serde(rename = "reached_again")]
     Reconnected,
+    Ticket {
+        what: &'static str,
+        until: Option<String>,
+        errcode: Option<i64>,
+    },
     #[serde(rename = "ticket_dead")]
     TicketRejected,
     ClockDiffers {
@@ -249,6 +258,15 @@ enum JsonEvent {
 }
 
 impl JsonEvent {
+    fn ticket(news: &TicketNews) -> Self {
+        let (what, until, errcode) = ticket::code(news);
+        Self::Ticket {
+            what,
+            until: until.map(Timestamp::rfc3339),
+            errcode,
+        }
+    }
+
     const fn pass(origin: PassOrigin, subjects: u64) -> Self {
         Self::PassStarted {
             pass: origin.as_str(),

@@ -20,7 +20,8 @@ use std::{fmt, io::Write, time::Duration};
 // What events are made of; the files below take it from here.
 use crate::runner::event::{
     Asked, Entry, Failure, ForecastInput, HoldReason, LockoutLevel, NoConnection, PassOrigin,
-    PassProgress, QuotaWindow, RunEvent, Snapshot, Waiting, WindowUse, Wish,
+    PassProgress, QuotaWindow, RunEvent, Snapshot, TicketNews, TicketState, Waiting, WindowUse,
+    Wish,
 };
 
 mod bar;
@@ -37,6 +38,7 @@ pub(crate) mod runs;
 pub(crate) mod status;
 pub mod style;
 mod summary;
+pub(crate) mod ticket;
 mod timeline;
 
 pub(crate) use bar::{Bar, BarWriter};

@@ -83,6 +83,9 @@ pub(super) fn after_refusal(halt: &FatalRefusal) -> Vec<String> {
         steps.push(format!("the server saw the call come from {address}"));
     }
     steps.push(halt.entry.next_step.to_owned());
+    if halt.remembered.is_some() {
+        steps.push("a corrected secret is tried at once".to_owned());
+    }
     steps
 }
 

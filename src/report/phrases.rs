@@ -2,12 +2,12 @@
 
 use super::{
     Asked, Entry, Failure, HoldReason, LockoutLevel, PassOrigin, QuotaWindow, RunEvent, Snapshot,
-    Waiting, WindowUse, Wish, next_steps, style::printable,
+    Waiting, WindowUse, Wish, next_steps, style::printable, ticket,
 };
 use crate::{
     clock::Timestamp,
     format::{count, counted, duration, moment, moment_and_wait, share_of},
-    job::{ImportedInput, TicketNotice},
+    job::ImportedInput,
     model::State,
     runner::event::{BreakerTrip, ClockDifference, FatalRefusal, RunReport, StopReason},
 };
@@ -27,6 +27,10 @@ pub(super) const RESUMES_BY_COMMAND: &str = "`idferry resume` goes on";
 
 pub(super) const TOKENS_REFUSED: &str =
     "Halted: the API issues access tokens and then refuses every one of them.";
+
+const TOKENS_CONTESTED: &str = "access tokens end early again and again: another program probably \
+    fetches tokens of this app. They are fetched less often and few calls are risked with each; give \
+    that program an app of its own";
 
 /// Whether people are told of an event at once.
 pub(super) const fn is_notable(event: &RunEvent) -> bool {
@@ -53,6 +57,7 @@ pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<Strin
             format!("the run starts, {subjects}")
         }
         RunEvent::TokenFetched => "access token fetched".into(),
+        RunEvent::TokensContested => TOKENS_CONTESTED.into(),
         RunEvent::LockedOut {
             level,
             until,
@@ -77,6 +82,7 @@ pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<Strin
             format!("{trouble}, next try at {}", when(*until))
         }
         RunEvent::Reconnected => "the API answers again".into(),
+        RunEvent::Ticket(news) => ticket::news(news, when),
         RunEvent::TicketRejected => {
             "the ticket no longer works: business limits apply from here".into()
         }
@@ -256,7 +262,7 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
             words(headline, then_resume(next))
         }
         StopReason::Refused(refusal) => words(
-            format!("Halted: {}.", refused(refusal)),
+            format!("Halted: {}.", refused(refusal, Some(context.now))),
             then_resume(next_steps::after_refusal(refusal)),
         ),
         StopReason::TokensRefused => StopWords {
@@ -293,9 +299,18 @@ fn then_resume(mut steps: Vec<String>) -> Vec<String> {
     steps
 }
 
-pub(super) fn refused(refusal: &FatalRefusal) -> String {
+pub(super) fn refused(refusal: &FatalRefusal, now: Option<Timestamp>) -> String {
     let code = errcode(refusal.errcode, refusal.entry);
-    format!("the API refused {} with {code}", refusal.call)
+    let mut text = format!("the API refused {} with {code}", refusal.call);
+    if let Some((at, until)) = refusal.remembered {
+        let shown = |at| now.map_or_else(|| Timestamp::to_string(&at), |now| moment(at, now));
+        let (at, until) = (shown(at), shown(until));
+        text += &format!(
+            " at {at}; the same secret is not tried again before {until}, as repeating a wrong one \
+             gets the address banned for an hour (D90313)"
+        );
+    }
+    text
 }
 
 fn unreachable(failure: &Failure) -> String {
@@ -360,19 +375,4 @@ pub(crate) fn imported(input: &ImportedInput) -> Vec<String> {
         ));
     }
     said
-}
-
-/// What is said of an application for a ticket.
-pub(crate) fn ticket(notice: &TicketNotice) -> String {
-    match notice {
-        TicketNotice::Obtained { until, now } => format!(
-            "mass_call_ticket (大批量调用凭据) obtained and stored; used until {}",
-            moment(*until, *now)
-        ),
-        TicketNotice::Unanswered(failure) => format!(
-            "the application for a mass_call_ticket (大批量调用凭据) was not answered ({failure}); \
-             the one chance may be used up, so it is not repeated. The run continues without; \
-             --ticket apply tries once more"
-        ),
-    }
 }

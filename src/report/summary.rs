@@ -3,13 +3,14 @@
 use std::fmt;
 
 use super::{
-    Entry, QuotaWindow, WindowUse,
+    Entry, QuotaWindow, TicketState, WindowUse,
     phrases::{ELSEWHERE, StopContext, StopWords, errcode, stop_words},
     style::{Paint, folded},
+    ticket,
 };
 use crate::{
     clock::Timestamp,
-    format::{count, counted, duration, moment_and_wait, rate, share},
+    format::{count, counted, duration, rate, share},
     job::Exit,
     model::{CorpChanges, State},
     runner::event::{RunReport, StopReason},
@@ -38,8 +39,8 @@ pub(crate) struct Summary {
     pub(crate) lookup: fn(i64) -> &'static Entry,
     /// Use of the windows at the end.
     pub(crate) windows: Vec<WindowUse>,
-    /// Until when the stored ticket works, if there is one.
-    pub(crate) ticket_until: Option<Timestamp>,
+    /// How it stands with the ticket, if there ever was one.
+    pub(crate) ticket: Option<TicketState>,
     pub(crate) address: String,
     /// The command that resumes.
     pub(crate) command: String,
@@ -147,9 +148,8 @@ impl Summary {
         let mut facts = vec![("calls", self.calls())];
         let names = std::iter::once("quota").chain(std::iter::repeat(""));
         facts.extend(names.zip(self.windows()));
-        if let Some(until) = self.ticket_until {
-            let until = moment_and_wait(until, self.ended_at);
-            facts.push(("ticket", format!("works until {until}")));
+        if let Some(state) = self.ticket {
+            facts.push(("ticket", ticket::state(state, self.ended_at)));
         }
         if let Some((path, lines)) = &self.results {
             facts.push(("results", format!("{path} ({})", counted(*lines, "line"))));

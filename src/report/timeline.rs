@@ -63,6 +63,7 @@ impl Reporter for Timeline {
             RunEvent::LockedOut { .. }
             | RunEvent::LimitLearnt { .. }
             | RunEvent::LockoutEnded
+            | RunEvent::Ticket(_)
             | RunEvent::TicketRejected
             | RunEvent::PassStarted { .. }
             | RunEvent::RetryPassStarted

@@ -7,14 +7,16 @@ use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use super::{claim::Claim, decide::SentCall, rate::RateEstimator};
 use crate::{
     clock::Timestamp,
-    model::SubjectId,
-    wecom::{CallError, Token, Verdict},
+    model::{Failure, SubjectId},
+    wecom::{ApplicationReply, CallError, Token, Verdict},
 };
 
 /// What completed.
 pub(super) enum Completion {
     /// The fetch of a token that was sent at this time.
     Token(Timestamp, Result<Token, CallError>),
+    /// The application for a ticket.
+    Application(Result<ApplicationReply, Failure>),
     /// A lookup: its claim, how it was sent, and the verdict.
     Lookup(Box<(Claim, SentCall, Verdict)>),
 }
@@ -66,6 +68,15 @@ impl InFlightCalls {
         fetch: impl Future<Output = Result<Token, CallError>> + 'static,
     ) {
         let call = async move { Completion::Token(at, fetch.await) };
+        self.futures.push(Box::pin(call));
+    }
+
+    /// Applies for a ticket.
+    pub(super) fn apply(
+        &mut self,
+        application: impl Future<Output = Result<ApplicationReply, Failure>> + 'static,
+    ) {
+        let call = async move { Completion::Application(application.await) };
         self.futures.push(Box::pin(call));
     }
 

@@ -17,8 +17,10 @@ pub(super) struct Claim {
     /// The attempt that comes next; 1 is the first.
     pub(super) attempt: u8,
     pub(super) last_attempt: u8,
-    /// The errcode it met with the ticket: it is asked without, to try the ticket.
-    pub(super) refused_with_ticket: Option<i64>,
+    /// It is asked without the ticket, to try the ticket.
+    pub(super) is_on_trial: bool,
+    /// It was refused with a ticket that works for others.
+    pub(super) was_on_trial: bool,
     /// Calls about it that the service failed, and when the last did.
     pub(super) failures: u8,
     pub(super) failed_at: Option<Timestamp>,
@@ -70,19 +72,25 @@ impl Claim {
         self.attempt < last_attempt
     }
 
-    /// It was refused with `errcode` on a call with the ticket.
-    pub(super) const fn put_on_trial(&mut self, errcode: i64) {
-        self.refused_with_ticket = Some(errcode);
+    /// It was refused on a call with the ticket.
+    pub(super) const fn put_on_trial(&mut self) {
+        self.is_on_trial = true;
+    }
+
+    /// The trial is over: it is asked as others are.
+    pub(super) const fn end_trial(&mut self) {
+        self.is_on_trial = false;
+        self.was_on_trial = true;
     }
 
     /// Whether it is asked without the ticket to try the ticket.
     pub(super) const fn is_on_trial(&self) -> bool {
-        self.refused_with_ticket.is_some()
+        self.is_on_trial
     }
 
-    /// Returns the outcome of one whose refusal had nothing to do with the ticket.
-    pub(super) const fn parked(&self) -> Outcome {
-        self.parked_with(self.refused_with_ticket)
+    /// Whether it was refused with a ticket, and the trial is over.
+    pub(super) const fn was_on_trial(&self) -> bool {
+        self.was_on_trial
     }
 
     /// Returns the outcome of one that is given up; `None` if no reply could be read.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::{ClockReading, Heard, LedgerClock, Timestamp};
+use crate::clock::{Clock, ClockReading, Heard, LedgerClock, Timestamp};
 
 /// The ledger's clock, and this turn's time.
 pub(super) struct RunClock {
@@ -106,6 +106,11 @@ impl RunClock {
     /// What the wall clock shows at ledger time `at`.
     pub(super) fn to_wall_time(&self, at: Timestamp) -> Timestamp {
         self.ledger.to_wall_time(at)
+    }
+
+    /// The wall clock.
+    pub(super) const fn wall(&self) -> Clock {
+        self.ledger.clock()
     }
 
     /// What the wall clock shows this turn.

@@ -60,7 +60,7 @@ pub enum Snooze {
     Lockout,
     /// Too many calls in flight: 45033.
     Overload,
-    /// An unlisted code on a call with a ticket: ask once without it.
+    /// A refusal of which the ticket may be the reason: ask again without it.
     WithoutTicket(i64),
 }
 
@@ -96,9 +96,6 @@ fn refused(api: Api, refusal: Refusal, sent: &SentCall) -> Decision {
             settle(State::Rejected, errcode, sent)
         }
         Class::Stop | Class::Bug => Decision::Halt(Box::new(halt(refusal, api.name()))),
-        Class::Unlisted if sent.kind == CallKind::WithTicket => {
-            Decision::Snooze(Snooze::WithoutTicket(refusal.errcode))
-        }
         Class::Unlisted => settle(State::Parked, errcode, sent),
     }
 }
@@ -111,6 +108,7 @@ pub fn halt(refusal: Refusal, call: &'static str) -> FatalRefusal {
         errcode: refusal.errcode,
         errmsg: refusal.errmsg,
         bug: refusal.class == Class::Bug,
+        remembered: None,
         call: call.rsplit('/').next().unwrap_or(call),
     }
 }
@@ -145,10 +143,6 @@ mod tests {
     };
     const LAST: SentCall = SentCall {
         attempt: 3,
-        ..FIRST
-    };
-    const WITH_TICKET: SentCall = SentCall {
-        kind: CallKind::WithTicket,
         ..FIRST
     };
 
@@ -188,7 +182,6 @@ mod tests {
             (60020, Stop, FIRST, "halt 60020"),
             (41001, Bug, LAST, "halt 41001"),
             (999, Unlisted, FIRST, "parked Some(999)"),
-            (999, Unlisted, WITH_TICKET, "WithoutTicket(999)"),
         ];
         for (errcode, class, sent, expected) in table {
             assert_eq!(word(refused(errcode, class), &sent), expected);

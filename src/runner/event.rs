@@ -9,6 +9,7 @@ use crate::{clock::Timestamp, model::Tally, store::Pass};
 // What events carry belongs to them: a listener needs no other module.
 pub use crate::{
     gate::WindowUse,
+    ledger::TicketState,
     model::{Failure, NoConnection, QuotaWindow},
     quota::{ForecastInput, HoldReason, LockoutLevel, Trouble},
     store::PassOrigin,
@@ -30,6 +31,8 @@ pub enum RunEvent {
     ForecastInput(Box<ForecastInput>),
     /// An access token was fetched.
     TokenFetched,
+    /// Tokens end early again and again: somebody else fetches tokens of the same app.
+    TokensContested,
     /// The remote answered 45009 and is left alone for a while.
     LockedOut {
         /// The limit that it is taken for.
@@ -64,6 +67,8 @@ pub enum RunEvent {
     },
     /// The API answers again.
     Reconnected,
+    /// What became of the ticket, of which there is only one.
+    Ticket(TicketNews),
     /// The ticket does not work any more; business windows apply from here.
     TicketRejected,
     /// The wall clock differs from the API's by more than a minute; told once.
@@ -86,6 +91,32 @@ pub enum RunEvent {
     Asked(Asked),
     /// What an operator asked is withdrawn.
     Withdrawn(Wish),
+}
+
+/// What became of the ticket, or of the application for it. Without one the run goes on in the
+/// business windows.
+#[derive(Debug, Clone)]
+pub enum TicketNews {
+    /// It was applied for, obtained and stored.
+    Obtained {
+        /// Until when it is sent.
+        until: Timestamp,
+    },
+    /// One that was stored elsewhere is sent from now on.
+    Found {
+        /// Until when it is sent.
+        until: Timestamp,
+    },
+    /// The application was refused.
+    Refused(FatalRefusal),
+    /// The application was sent and not answered.
+    Unanswered(Failure),
+    /// The reply was kept, and no ticket was found in it.
+    Unreadable,
+    /// There is no second one to apply for.
+    Spent(TicketState),
+    /// What the run is to do fits today's quota: nothing is applied for.
+    NotNeeded,
 }
 
 /// How far the wall clock is from the API's.
@@ -206,6 +237,8 @@ pub struct FatalRefusal {
     pub errmsg: String,
     /// The request itself is wrong: a fault of this program.
     pub bug: bool,
+    /// When it was refused and until when it is not repeated, if it was remembered and not asked.
+    pub remembered: Option<(Timestamp, Timestamp)>,
     /// What was being asked: `gettoken`, `apply_mass_call_ticket`, `unionid_to_external_userid`.
     pub call: &'static str,
 }

@@ -5,10 +5,10 @@
 //! | `run_loop` | the loop; what is sent (`dispatch`), what completed (`completion`), what comes next (`phases`) |
 //! | [`decide`] | the table of decisions |
 //! | `queue`, `claim`, `calls`, `pending` | subjects to ask, one of them, calls in flight, the commit to come |
-//! | `tokens`, `ticket_trial` | access token, ticket |
+//! | `tokens`, `token_account`, `ticket_trial` | access token and what it costs, ticket |
 //! | `health` | `service`, `outage`, circuit breaker: whether to go on |
 //! | `clock`, `rate`, `progress` | ledger time, the rate, reports |
-//! | [`ticket`] | the one application for a ticket, before the loop |
+//! | [`ticket`] | the one application for a ticket |
 //! | [`event`] | what is reported |
 
 pub mod breaker;
@@ -28,6 +28,7 @@ mod service;
 mod stop;
 pub mod ticket;
 mod ticket_trial;
+mod token_account;
 mod tokens;
 
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub use self::{
     rate::CommitPolicy,
     run_loop::{Runner, RunningJob},
     stop::Stop,
+    token_account::TokenAccount,
 };
 use crate::{
     clock::{LedgerClock, Timestamp},

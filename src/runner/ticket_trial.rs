@@ -1,18 +1,27 @@
 //! The ticket of a run, and the trial that finds out whether it still works.
 //!
-//! No page says what the API answers to a ticket that has ended or was taken back, so an unlisted
-//! code on a call with a ticket puts the ticket on trial: the subject is asked again without it.
-//! If that is answered, the ticket is dead. If it is refused too, the code is the subject's own.
-//! While the standard windows are full, another subject is asked with the ticket as a control: an
-//! answer clears the ticket; the same code decides nothing, but ends the wait for a control.
+//! No page says what the API answers to a ticket that has ended or was taken back. So a refusal of a
+//! call with the ticket that is not plainly about the subject, listed or not, puts the ticket on
+//! trial: the subject is asked again without it. Refused again, the code is the subject's own.
+//! Answered, another subject is asked with the ticket: if that is refused too, the ticket is dead,
+//! and if it is answered, the first refusal was a passing one. While the standard windows are full,
+//! the subject with the ticket is asked first.
+//!
+//! A 45009 in spite of the ticket is tried by the probe of its lockout: refused twice, where only
+//! the business windows explain it, the remote ignores the ticket.
 
 use std::time::Duration;
 
+use super::ticket::TicketSearch;
 use crate::{
     clock::Timestamp,
     quota::{CallKind, PaidCalls},
-    wecom::Ticket,
+    wecom::{Refusal, Ticket, errcode::Class},
 };
+
+/// Refusals in a row with the ticket, of a code that was a subject's own before, until the ticket is
+/// doubted again.
+const IN_A_ROW: u8 = 3;
 
 /// Which subjects may be asked next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,48 +30,121 @@ pub(super) enum Candidates {
     Any,
     /// Those that were refused with the ticket, without it.
     OnTrial,
-    /// One that was not refused with the ticket, with it, while nothing else is in flight.
+    /// One with the ticket, while nothing else is in flight; rather one that was not refused with it.
     Control,
+}
+
+/// What is asked in a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing: the ticket works as far as is known.
+    Trusted,
+    /// Whether it works: an earlier run ended with a trial open.
+    Unsure,
+    /// Whether those who were refused with it are answered without.
+    Without,
+    /// One was answered without: whether the ticket is refused again.
+    Again,
+}
+
+/// What a refusal leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// The subject is asked without the ticket.
+    OnTrial,
+    /// The ticket is dead.
+    Dead,
 }
 
 /// The ticket, if there is one, and the state of its trial.
 pub(super) struct TicketTrial {
+    /// Where one may come from.
+    pub(super) search: TicketSearch,
+    /// The doubt that this run has written: whether a call without it was answered.
+    pub(super) saved_doubt: Option<bool>,
     ticket: Option<Ticket>,
     /// When the ticket is no longer sent, in ledger time.
     until: Option<Timestamp>,
+    stage: Stage,
     /// Subjects that were refused with the ticket and are asked without it.
     subjects: usize,
-    /// When the last of them was refused.
+    /// When the stage began, or the last of them was refused.
     since: Timestamp,
     /// A control that was asked with the ticket meanwhile was refused too.
     control_refused: bool,
+    /// Listed codes with which subjects were refused without the ticket too.
+    own_codes: Vec<i64>,
+    /// Refusals with these codes since the ticket was last answered.
+    in_a_row: u8,
+    /// When a call with the ticket was refused with 45009, and none was answered since.
+    over_quota: Option<Timestamp>,
 }
 
 impl TicketTrial {
     /// A run without a ticket.
     pub(super) const fn new(now: Timestamp) -> Self {
         Self {
+            search: TicketSearch::new(),
+            saved_doubt: None,
             ticket: None,
             until: None,
+            stage: Stage::Trusted,
             subjects: 0,
             since: now,
             control_refused: false,
+            own_codes: Vec::new(),
+            in_a_row: 0,
+            over_quota: None,
         }
     }
 
     /// Sends `ticket` with every call until `until`.
     pub(super) fn begin(&mut self, ticket: Ticket, until: Timestamp) {
+        self.close();
         self.ticket = Some(ticket);
         self.until = Some(until);
+    }
+
+    /// Whether a ticket is sent.
+    pub(super) const fn has_ticket(&self) -> bool {
+        self.ticket.is_some()
     }
 
     /// Stops sending a ticket that ends before `now`.
     pub(super) fn expire(&mut self, now: Timestamp) {
         if self.until.is_some_and(|until| now >= until) {
-            self.ticket = None;
-            self.until = None;
-            self.subjects = 0;
+            self.lay_down();
         }
+    }
+
+    /// The ticket is doubted by others, or by an earlier run: it is asked about first. If a call
+    /// `without` it was answered already, for the second time.
+    pub(super) const fn question(&mut self, now: Timestamp, without: bool) {
+        self.stage = match without {
+            true => Stage::Again,
+            false => Stage::Unsure,
+        };
+        self.since = now;
+    }
+
+    /// Whether a call without the ticket was answered where one with it was refused.
+    pub(super) fn was_answered_without(&self) -> bool {
+        self.stage == Stage::Again
+    }
+
+    /// Stops sending the ticket.
+    pub(super) fn lay_down(&mut self) {
+        self.ticket = None;
+        self.until = None;
+        self.close();
+    }
+
+    const fn close(&mut self) {
+        self.stage = Stage::Trusted;
+        self.subjects = 0;
+        self.control_refused = false;
+        self.in_a_row = 0;
+        self.over_quota = None;
     }
 
     /// The ticket to send with a call of `kind`.
@@ -83,12 +165,17 @@ impl TicketTrial {
     }
 
     /// Whether it is not known whether the ticket still works.
-    pub(super) const fn is_open(&self) -> bool {
-        self.subjects > 0
+    pub(super) fn is_open(&self) -> bool {
+        self.stage != Stage::Trusted
     }
 
-    /// What the next call is charged as. During a trial calls are sent without the ticket while
-    /// there is room for that; else a control is sent with it.
+    /// Whether any subject may be the control, one on trial too.
+    pub(super) fn asks_with_ticket(&self) -> bool {
+        matches!(self.stage, Stage::Again | Stage::Unsure)
+    }
+
+    /// What the next call is charged as. While it is asked whether subjects are answered without the
+    /// ticket, that is a call without one if there is room for that; else a control is sent with it.
     pub(super) fn next_kind(
         &self,
         paid: &PaidCalls,
@@ -97,7 +184,7 @@ impl TicketTrial {
         if self.ticket.is_none() {
             return CallKind::Standard;
         }
-        if !self.is_open() {
+        if self.stage != Stage::Without {
             return CallKind::WithTicket;
         }
         let standard_is_paid = paid.kind() == CallKind::Standard && paid.calls() > 0;
@@ -110,7 +197,7 @@ impl TicketTrial {
 
     /// Which subjects may be asked with a call of the kind that [`next_kind`](Self::next_kind)
     /// returned.
-    pub(super) const fn candidates(&self, kind: CallKind) -> Candidates {
+    pub(super) fn candidates(&self, kind: CallKind) -> Candidates {
         match kind {
             _ if !self.is_open() => Candidates::Any,
             CallKind::Standard => Candidates::OnTrial,
@@ -118,115 +205,94 @@ impl TicketTrial {
         }
     }
 
-    /// A call sent with the ticket at `sent` was refused with an unlisted code: its subject is to
-    /// be asked without the ticket.
-    pub(super) fn doubt(&mut self, sent: Timestamp, now: Timestamp) {
-        let is_control = self.is_open() && sent >= self.since;
-        self.control_refused = self.is_open() && (self.control_refused || is_control);
-        self.subjects += 1;
-        self.since = now;
-    }
-
-    /// A subject of the trial is done, `answered` without the ticket or not. Returns whether the
-    /// ticket is dead.
-    pub(super) fn subject_done(&mut self, answered: bool) -> bool {
-        self.subjects = self.subjects.saturating_sub(1);
-        let dead = answered && self.ticket.take().is_some();
-        if dead {
-            self.subjects = 0;
+    /// Whether `refusal` of a call with the ticket may be the ticket's fault. It is not plainly the
+    /// subject's, and the subject was not refused `before` with a ticket that proved to work.
+    pub(super) fn suspects(&mut self, refusal: &Refusal, before: bool) -> bool {
+        let listed = match refusal.class {
+            Class::Unlisted => false,
+            Class::Source | Class::Downstream | Class::Stop | Class::Bug => true,
+            Class::Retry | Class::Token | Class::Wait | Class::Slow | Class::Subject => {
+                return false;
+            }
+        };
+        if before || self.ticket.is_none() {
+            return false;
         }
-        dead
+        if listed && self.own_codes.contains(&refusal.errcode) {
+            self.in_a_row = self.in_a_row.saturating_add(1);
+            return self.in_a_row > IN_A_ROW;
+        }
+        true
     }
 
-    /// A call sent with the ticket at `sent` was answered. Returns whether that ends a trial: what
-    /// its subjects met is their own.
+    /// A call sent with the ticket at `sent` was refused in a way that the ticket may be the reason of.
+    pub(super) fn doubt(&mut self, sent: Timestamp, now: Timestamp) -> Doubt {
+        let is_control = self.is_open() && sent >= self.since;
+        if is_control && self.stage == Stage::Again {
+            self.lay_down();
+            return Doubt::Dead;
+        }
+        self.control_refused = self.stage == Stage::Without && (self.control_refused || is_control);
+        if self.stage != Stage::Again {
+            self.stage = Stage::Without;
+            self.since = now;
+        }
+        self.subjects += 1;
+        Doubt::OnTrial
+    }
+
+    /// A subject of the trial was `answered` without the ticket, or refused with `errcode`, or given
+    /// up.
+    pub(super) fn subject_done(&mut self, answered: bool, errcode: Option<i64>, now: Timestamp) {
+        self.subjects = self.subjects.saturating_sub(1);
+        if self.ticket.is_none() || !self.is_open() {
+            return;
+        }
+        if answered && self.stage == Stage::Without {
+            self.stage = Stage::Again;
+            self.since = now;
+            return;
+        }
+        let own = errcode.filter(|code| !answered && !self.own_codes.contains(code));
+        self.own_codes.extend(own);
+        if self.subjects == 0 && self.stage == Stage::Without {
+            self.close();
+        }
+    }
+
+    /// A call sent with the ticket at `sent` was answered. Returns whether that ends a trial.
     pub(super) fn answered_with_ticket(&mut self, sent: Timestamp) -> bool {
+        self.in_a_row = 0;
+        if self.over_quota.is_some_and(|refused| sent >= refused) {
+            self.over_quota = None;
+        }
         let cleared = self.is_open() && sent >= self.since;
         if cleared {
-            self.subjects = 0;
+            self.close();
         }
         cleared
+    }
+
+    /// A call sent with the ticket at `sent` was refused with 45009; `is_to_blame`: only a ticket that
+    /// the remote ignores explains that. Returns whether the ticket is dead: it is the second time.
+    pub(super) fn over_quota(
+        &mut self,
+        sent: Timestamp,
+        now: Timestamp,
+        is_to_blame: bool,
+    ) -> bool {
+        if self.ticket.is_none() {
+            return false;
+        }
+        let is_second = self.over_quota.is_some_and(|refused| sent >= refused);
+        if is_second && is_to_blame {
+            self.lay_down();
+            return true;
+        }
+        self.over_quota.get_or_insert(now);
+        false
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::secret::Secret;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_millis(second * 1000)
-    }
-
-    fn trial() -> TicketTrial {
-        let ticket = Ticket::obtained(Secret::new("ticket".to_owned()), at(0)).unwrap();
-        let mut trial = TicketTrial::new(at(0));
-        trial.begin(ticket, at(1000));
-        trial
-    }
-
-    fn kind(trial: &TicketTrial, standard_is_full: bool) -> CallKind {
-        let paid = PaidCalls::empty(CallKind::WithTicket);
-        trial.next_kind(&paid, || standard_is_full)
-    }
-
-    #[test]
-    fn without_a_trial_every_call_has_the_ticket_until_it_ends() {
-        let mut trial = trial();
-        assert_eq!(kind(&trial, false), CallKind::WithTicket);
-        trial.expire(at(999));
-        assert_eq!(kind(&trial, false), CallKind::WithTicket);
-        trial.expire(at(1000));
-        assert_eq!(kind(&trial, true), CallKind::Standard);
-        assert!(trial.until().is_none());
-    }
-
-    #[test]
-    fn on_trial_calls_are_standard_and_a_full_window_sends_a_control() {
-        let mut trial = trial();
-        trial.doubt(at(1), at(2));
-        assert_eq!(kind(&trial, false), CallKind::Standard);
-        assert_eq!(trial.candidates(CallKind::Standard), Candidates::OnTrial);
-        assert_eq!(kind(&trial, true), CallKind::WithTicket);
-        assert_eq!(trial.candidates(CallKind::WithTicket), Candidates::Control);
-    }
-
-    #[test]
-    fn answer_without_the_ticket_kills_it() {
-        let mut trial = trial();
-        trial.doubt(at(1), at(2));
-        trial.doubt(at(1), at(2));
-        assert!(trial.subject_done(true));
-        assert_eq!(trial.candidates(CallKind::Standard), Candidates::Any);
-        assert_eq!(kind(&trial, false), CallKind::Standard);
-        assert!(!trial.subject_done(true), "it dies once");
-    }
-
-    #[test]
-    fn refusal_without_the_ticket_keeps_it() {
-        let mut trial = trial();
-        trial.doubt(at(1), at(2));
-        assert!(!trial.subject_done(false));
-        assert_eq!(kind(&trial, false), CallKind::WithTicket);
-    }
-
-    #[test]
-    fn only_a_call_sent_after_the_doubt_clears_the_ticket() {
-        let mut trial = trial();
-        trial.doubt(at(1), at(5));
-        assert!(!trial.answered_with_ticket(at(4)), "sent before");
-        assert!(trial.answered_with_ticket(at(5)));
-        assert_eq!(trial.candidates(CallKind::WithTicket), Candidates::Any);
-        assert!(!trial.answered_with_ticket(at(6)), "no trial is open");
-    }
-
-    #[test]
-    fn refused_control_ends_the_wait_for_a_control() {
-        let mut trial = trial();
-        trial.doubt(at(1), at(5));
-        trial.doubt(at(3), at(6));
-        assert_eq!(kind(&trial, true), CallKind::WithTicket, "sent before");
-        trial.doubt(at(7), at(8));
-        assert_eq!(kind(&trial, true), CallKind::Standard);
-    }
-}
+mod tests;

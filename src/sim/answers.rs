@@ -28,6 +28,10 @@ impl SimulatedRemote {
             Ok(bearer) => bearer,
             Err(errcode) => return self.error(api, errcode, now),
         };
+        if api == SimEndpoint::Lookup && self.orders.uses_up() {
+            self.kill_token_at(now);
+            return self.error(api, 40_014, now);
+        }
         if bearer != Bearer::Upstream && api != SimEndpoint::BatchPendingId {
             return self.error(api, 48_002, now);
         }
@@ -63,9 +67,11 @@ impl SimulatedRemote {
     fn ticket(&mut self, now: Timestamp, ok: &'static str) -> Result<Reply, i64> {
         self.stats.ticket_applications += 1;
         let ticket = self.ticket.apply(now, &mut self.rng)?;
-        Ok(Reply::success(ok, |body| {
-            field(body, "mass_call_ticket", &ticket)
-        }))
+        let mut reply = Reply::success(ok, |body| field(body, "mass_call_ticket", &ticket));
+        if let Some(body) = &self.orders.application_body {
+            reply.body = body.replace("{}", ticket).into_bytes();
+        }
+        Ok(reply)
     }
 
     /// D95818.
@@ -78,6 +84,7 @@ impl SimulatedRemote {
         require(&[&request.unionid, &request.openid])?;
         if let Some(ticket) = &request.mass_call_ticket {
             self.ticket.check(now, ticket)?;
+            self.orders.ticket_errcode.map_or(Ok(()), Err)?;
         }
         let only = request
             .corpid

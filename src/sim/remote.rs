@@ -9,6 +9,7 @@ use super::{
     arrivals::Arrivals,
     bursts::burst_at,
     call::{ApiAnswer, ApiCall, Reply, ResponseBody},
+    credential_script::CredentialScript,
     credentials::AppCredentials,
     fault_script::{FaultScript, Forced},
     faults::{Fault, Faults},
@@ -43,6 +44,7 @@ pub struct SimulatedRemote {
     pub(super) ticket: TicketRegistry,
     pub(super) pending_ids: PendingIds,
     pub(super) script: FaultScript,
+    pub(super) orders: CredentialScript,
     pub(super) stats: Stats,
     arrivals: Arrivals,
     rate_limiter: RateLimiter,
@@ -74,6 +76,7 @@ impl SimulatedRemote {
             ticket: TicketRegistry::new(options.ticket_again),
             pending_ids: PendingIds::default(),
             script: FaultScript::default(),
+            orders: CredentialScript::default(),
             stats: Stats {
                 seed,
                 ..Stats::default()
@@ -159,9 +162,13 @@ impl SimulatedRemote {
             self.stats.not_found += 1;
             return uncounted(ResponseBody::Reply(Reply::page(404)), back);
         };
+        let ordered = self.orders.draw(api);
         let SimOptions { seed, faults, .. } = &self.options;
         let burst = burst_at(*seed, now, faults.burst());
-        let forced = self.script.draw(api, burst, faults, &mut self.rng);
+        let forced = match ordered {
+            Some(forced) => forced,
+            None => self.script.draw(api, burst, faults, &mut self.rng),
+        };
         if forced.fault() == Some(Fault::ResetBefore) {
             return uncounted(ResponseBody::Reset, back);
         }
@@ -187,7 +194,8 @@ impl SimulatedRemote {
         let request = ParsedRequest::read(api, incoming.call);
         let has_ticket = request
             .ticket()
-            .is_some_and(|ticket| self.ticket.check(now, ticket).is_ok());
+            .is_some_and(|ticket| self.ticket.check(now, ticket).is_ok())
+            && !self.orders.ignores_ticket;
         if self.rate_limiter.arrive(now, api, has_ticket) == Admission::Refused {
             return self.error(api, 45_009, now);
         }
@@ -303,7 +311,7 @@ impl SimulatedRemote {
         self.kill_token_at(self.arrivals.latest());
     }
 
-    fn kill_token_at(&mut self, now: Timestamp) {
+    pub(super) fn kill_token_at(&mut self, now: Timestamp) {
         self.stats.tokens_killed += u64::from(self.tokens.kill(now));
     }
 

@@ -51,6 +51,12 @@ impl TicketRegistry {
         Ok(&self.given.get_or_insert_with(fresh).0)
     }
 
+    /// Returns the ticket, new or not.
+    pub(super) fn issue(&mut self, now: Timestamp, rng: &mut Rng) -> String {
+        let fresh = || (id::random(rng, 128), now.plus(TICKET_LIFE));
+        self.given.get_or_insert_with(fresh).0.clone()
+    }
+
     /// Checks a ticket that a call at `now` carries; the error is an errcode.
     pub(super) fn check(&self, now: Timestamp, text: &str) -> Result<(), i64> {
         match &self.given {

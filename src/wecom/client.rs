@@ -4,6 +4,7 @@
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
 use super::{
+    application_reply::ApplicationReply,
     endpoint::Endpoint,
     reply::{self, CallError, Verdict},
     ticket::Ticket,
@@ -52,6 +53,13 @@ impl Client {
         &self.corp_id
     }
 
+    /// A digest of corp and secret, to recognise a secret that was refused.
+    #[must_use]
+    pub fn secret_digest(&self) -> u64 {
+        let corp = xxhash_rust::xxh3::xxh3_64(self.corp_id.as_bytes());
+        xxhash_rust::xxh3::xxh3_64_with_seed(self.corp_secret.expose().as_bytes(), corp)
+    }
+
     /// Fetches an access token (D91039). Callers fetch one at a time and never repeat a refused
     /// fetch in a loop: wrong secrets get the address banned for an hour (D90313).
     ///
@@ -74,25 +82,39 @@ impl Client {
         }
     }
 
-    /// Applies for the only ticket that this corp ever gets (D96250). `now` is the time of sending;
-    /// to be safe the seven days of the ticket count from it. An application that failed may have
-    /// been the only one: callers report it and never repeat it.
+    /// Applies for the only ticket that this corp ever gets (D96250), and returns the reply as it was
+    /// received: it is to be kept before it is [read](Self::read_ticket). An application that failed
+    /// may have been the only one: callers never repeat it.
     ///
     /// # Errors
     ///
-    /// A refusal, or no reply that can be read.
+    /// If no reply came.
     pub fn apply_ticket(
         &self,
         token: &Token,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<Ticket, CallError>> + use<> {
+    ) -> impl Future<Output = Result<ApplicationReply, Failure>> + use<> {
         let (client, token) = (self.clone(), Arc::clone(&token.secret));
         async move {
-            let query = vec![("access_token", Arc::clone(&token))];
+            let query = vec![("access_token", token)];
             let response = client.get(wire::APPLY_MASS_CALL_TICKET, query).await?;
-            let sent = [token.expose().as_str(), client.corp_secret.expose()];
-            reply::decode_ticket(response, now, &sent)
+            Ok(ApplicationReply::of(response))
         }
+    }
+
+    /// Reads the reply to an application that was sent with `token` at `applied_at`; to be safe the
+    /// seven days of the ticket count from then.
+    ///
+    /// # Errors
+    ///
+    /// A refusal, or a reply in which no ticket can be found.
+    pub fn read_ticket(
+        &self,
+        reply: &ApplicationReply,
+        applied_at: Timestamp,
+        token: &Token,
+    ) -> Result<Ticket, CallError> {
+        let sent = [token.secret.expose().as_str(), self.corp_secret.expose()];
+        reply.read(applied_at, &sent)
     }
 
     /// Calls `endpoint` about `subject`: one request, for the `paid` claim that it uses up. Nothing

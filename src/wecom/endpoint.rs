@@ -47,12 +47,13 @@ impl Endpoint {
         decode: decode_pending_id,
     };
 
-    /// Returns the endpoint whose calls use the quota of `api`.
+    /// Returns the endpoint whose calls use the quota of `api`, if that is called about subjects.
     #[must_use]
-    pub const fn of(api: Api) -> &'static Self {
+    pub const fn of(api: Api) -> Option<&'static Self> {
         match api {
-            Api::Lookup => &Self::LOOKUP,
-            Api::PendingId => &Self::PENDING_ID,
+            Api::Lookup => Some(&Self::LOOKUP),
+            Api::PendingId => Some(&Self::PENDING_ID),
+            Api::Token => None,
         }
     }
 

@@ -19,6 +19,7 @@
 //!
 //! Nothing here waits, retries, caches or reads a clock: that is the business of runner and gate.
 
+mod application_reply;
 pub mod client;
 pub mod endpoint;
 pub mod errcode;
@@ -31,6 +32,7 @@ pub mod token;
 pub mod transport;
 pub mod wire;
 
+pub use application_reply::ApplicationReply;
 pub use client::Client;
 pub use endpoint::{Answer, Endpoint};
 pub use errcode::Class;

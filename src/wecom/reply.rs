@@ -9,12 +9,11 @@ use super::{
     endpoint::{Answer, Endpoint},
     errcode::{Class, CredentialCall, line},
     lenient, redact,
-    ticket::Ticket,
     token::Token,
     transport::{Failure, Response},
-    wire::{TicketReply, TokenReply},
+    wire::TokenReply,
 };
-use crate::{clock::Timestamp, secret::Secret};
+use crate::secret::Secret;
 
 /// The only text that is looked for in an `errmsg` (D90455): the server could not parse the JSON
 /// and used half-read parameters, even where `errcode` is 0.
@@ -29,6 +28,17 @@ pub enum Verdict {
     Refused(Refusal),
     /// No reply that can be read.
     Failed(Failure),
+}
+
+impl Verdict {
+    /// The errcode of a refusal.
+    #[must_use]
+    pub const fn errcode(&self) -> Option<i64> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.errcode),
+            Self::Answered(_) | Self::Failed(_) => None,
+        }
+    }
 }
 
 /// A reply whose errcode (or wrong-json warning) refuses the call.
@@ -46,7 +56,12 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(errcode: i64, errmsg: &str, class_of: impl Fn(i64) -> Class, sent: &[&str]) -> Self {
+    pub(super) fn new(
+        errcode: i64,
+        errmsg: &str,
+        class_of: impl Fn(i64) -> Class,
+        sent: &[&str],
+    ) -> Self {
         let class = if errmsg.contains(WRONG_JSON) {
             Class::Bug
         } else {
@@ -62,6 +77,14 @@ impl Refusal {
             class,
             errmsg,
         }
+    }
+}
+
+impl Refusal {
+    /// Whether it is the secret, or the corp that it belongs to, that is refused (D90313).
+    #[must_use]
+    pub const fn is_wrong_secret(&self) -> bool {
+        matches!(self.errcode, 40_001 | 40_013 | 40_091)
     }
 }
 
@@ -143,18 +166,14 @@ fn refused(body: &str, class_of: impl Fn(i64) -> Class, sent: &[&str]) -> Option
     }
 }
 
-/// Returns the body of a token or ticket reply, unless it is a refusal. On success it contains a
-/// secret.
-fn accepted(
-    response: Response,
-    call: CredentialCall,
-    sent: &[&str],
-) -> Result<Secret<String>, CallError> {
+/// Returns the body of a token reply, unless it is a refusal. On success it contains a secret.
+fn accepted(response: Response, sent: &[&str]) -> Result<Secret<String>, CallError> {
     if response.status != 200 {
         return Err(bad_status(&response).into());
     }
     let body = Secret::new(lenient::text(&response.body).into_owned());
-    match refused(body.expose(), |errcode| call.class_of(errcode), sent) {
+    let class_of = |errcode| CredentialCall::Token.class_of(errcode);
+    match refused(body.expose(), class_of, sent) {
         Some(refusal) => Err(CallError::Refused(refusal)),
         None => Ok(body),
     }
@@ -162,7 +181,7 @@ fn accepted(
 
 /// Reads the reply of `gettoken`; there a missing `errcode` is success (D90605).
 pub(super) fn decode_token(response: Response, sent: &[&str]) -> Result<Token, CallError> {
-    let body = accepted(response, CredentialCall::Token, sent)?;
+    let body = accepted(response, sent)?;
     let reply: TokenReply = serde_json::from_str(body.expose()).map_err(|_| Failure::Body)?;
     let secret = Secret::new(reply.access_token);
     let length = secret.expose().len();
@@ -174,18 +193,6 @@ pub(super) fn decode_token(response: Response, sent: &[&str]) -> Result<Token, C
         secret: Arc::new(secret),
         expires_in: Duration::from_secs(reply.expires_in),
     })
-}
-
-/// Reads the reply of `apply_mass_call_ticket` to a request sent at `now`.
-pub(super) fn decode_ticket(
-    response: Response,
-    now: Timestamp,
-    sent: &[&str],
-) -> Result<Ticket, CallError> {
-    let body = accepted(response, CredentialCall::Ticket, sent)?;
-    let reply: TicketReply = serde_json::from_str(body.expose()).map_err(|_| Failure::Body)?;
-    let ticket = Ticket::obtained(Secret::new(reply.mass_call_ticket), now);
-    ticket.map_err(|_| Failure::Body.into())
 }
 
 #[cfg(test)]

@@ -4,11 +4,6 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{clock::Timestamp, secret::Secret};
 
-/// Seven days from obtaining it (D96250).
-const LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
-/// It is not sent in its last hour: the reply to an expired one is unknown (D96250).
-const EARLY: Duration = Duration::from_secs(3600);
-
 /// A `mass_call_ticket`. Clones share the secret.
 #[derive(Clone)]
 pub struct Ticket {
@@ -29,8 +24,13 @@ pub struct NotATicket {
 }
 
 impl Ticket {
+    /// Seven days from obtaining it (D96250).
+    pub(crate) const LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+    /// It is not sent in its last hour: the reply to an expired one is unknown (D96250).
+    pub(crate) const LAST_HOUR: Duration = Duration::from_secs(3600);
+
     /// The longest text accepted as a ticket, in bytes. The page states no length (D96250).
-    pub const LONGEST: usize = 4096;
+    pub const LONGEST: usize = 16 << 10;
 
     /// Returns a ticket that was obtained (or, to be safe, asked for) at `now` and ends seven days
     /// later. A stored ticket is restored with the time at which it was obtained.
@@ -46,7 +46,7 @@ impl Ticket {
         Ok(Self {
             secret: Arc::new(text),
             obtained_at: now,
-            expires_at: now.plus(LIFE),
+            expires_at: now.plus(Self::LIFE),
         })
     }
 
@@ -76,7 +76,7 @@ impl Ticket {
 
     /// When to stop sending a ticket that ends at `expires`.
     pub(crate) const fn last_use(expires: Timestamp) -> Timestamp {
-        Timestamp::from_millis(expires.as_millis() - EARLY.as_millis() as i64)
+        Timestamp::from_millis(expires.as_millis() - Self::LAST_HOUR.as_millis() as i64)
     }
 
     /// The text, for a future that outlives the ticket.
@@ -114,10 +114,10 @@ mod tests {
     #[test]
     fn empty_and_too_long_texts_are_not_tickets() {
         assert!(ticket("").is_err());
-        assert!(ticket(&"x".repeat(4096)).is_ok());
+        assert!(ticket(&"x".repeat(16_384)).is_ok());
         assert_eq!(
-            ticket(&"x".repeat(4097)).unwrap_err().to_string(),
-            "a ticket is a text of 1 to 4096 bytes, this one has 4097"
+            ticket(&"x".repeat(16_385)).unwrap_err().to_string(),
+            "a ticket is a text of 1 to 16384 bytes, this one has 16385"
         );
     }
 }

@@ -19,14 +19,3 @@ pub struct TokenReply {
     #[serde(default)]
     pub expires_in: u64,
 }
-
-/// Reply of [`APPLY_MASS_CALL_TICKET`]; it carries no `expires_in` (D96250).
-#[derive(Deserialize)]
-pub struct TicketReply {
-    /// 0 is success, and must be there.
-    #[serde(deserialize_with = "super::lenient::number")]
-    pub errcode: i64,
-    /// Valid for seven days (D96250).
-    #[serde(default)]
-    pub mass_call_ticket: String,
-}

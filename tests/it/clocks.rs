@@ -76,11 +76,11 @@ fn suspended_time_counts() {
 fn ticket_that_ends_during_a_suspension_is_not_used() {
     let mut scenario = Scenario::new(400)
         .limits("basic.minute=10")
-        .ticket()
         .skewed()
         .after(secs(600), |_, skew| {
             skew.suspended.fetch_add(7 * 24 * H, Relaxed);
-        });
+        })
+        .stored_ticket();
     let result = scenario.run();
     assert!(result.finished());
     let with_ticket = scenario.sent_with_ticket();

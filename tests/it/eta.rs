@@ -6,7 +6,7 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use idferry::{
     clock::Timestamp,
     gate::Concurrency,
-    job::{Rehearsal, RehearsalObserver, Rehearsed, ScratchFolder, invent},
+    job::{Rehearsal, RehearsalObserver, Rehearsed, ScratchFolder, TicketPolicy, invent},
     model::{Limits, State, Tally, WindowKind},
     plan::{forecast, ideal_seconds},
     quota::{CallKind, ForecastInput, Quota},
@@ -158,7 +158,7 @@ fn a_job_that_the_day_holds_is_foretold() {
 fn a_job_with_a_ticket_is_foretold() {
     let job = Job::new(12_000)
         .limits("basic.minute=100,basic.hour=800,business.hour=100,business.day=200")
-        .with(|play| play.ticket = true);
+        .with(|play| play.ticket = TicketPolicy::Apply);
     let took = job.is_foretold().took;
     assert!((13 * HOUR..16 * HOUR).contains(&took.as_secs()), "{took:?}");
 }
@@ -167,7 +167,7 @@ fn a_job_with_a_ticket_is_foretold() {
 fn a_job_whose_ticket_ends_on_the_way_is_foretold() {
     let job = Job::new(9_000)
         .limits("basic.minute=30,basic.hour=50,business.hour=40,business.day=300")
-        .with(|play| play.ticket = true);
+        .with(|play| play.ticket = TicketPolicy::Apply);
     assert!(job.is_foretold().took > Duration::from_secs(7 * 24 * HOUR));
 }
 

@@ -84,7 +84,7 @@ alone! {
     nobody_is_lost_to_slow_calls: "slow=0.2", "slow";
     nobody_is_lost_to_cut_bodies: "cut=0.2", "cut";
     nobody_is_lost_to_bodies_that_are_not_json: "invalid=0.2", "invalid";
-    nobody_is_lost_to_tokens_that_die: "token_killed=0.06", "token_killed";
+    nobody_is_lost_to_tokens_that_die: "token_killed=0.1", "token_killed";
     nobody_is_lost_to_pages_at_status_200: "page=0.2", "page";
     nobody_is_lost_to_status_429: "http429=0.2", "http429";
 }

@@ -22,3 +22,4 @@ mod seeds;
 mod service;
 mod steering;
 mod ticket;
+mod tokens;

@@ -24,7 +24,32 @@ fn computed_with(limits: Limits, calls: u64, ticket_until: Option<Timestamp>) ->
         answered: 100,
         calls,
     };
-    Plan::compute(subjects, &input, morning(), "members.csv")
+    Plan::compute(subjects, &input, false, morning(), "members.csv")
+}
+
+#[test]
+fn ticket_that_cannot_be_had_any_more_is_not_advised() {
+    let account = Account::new(Limits::published(), WindowKind::Sliding);
+    let input = ForecastInput {
+        account,
+        now: morning(),
+        kind: CallKind::Standard,
+        ticket_until: None,
+        locked_until: Timestamp::default(),
+        per_second: None,
+    };
+    let subjects = PlannedSubjects {
+        calls: 7_500_000,
+        ..PlannedSubjects::default()
+    };
+    let plan = Plan::compute(subjects, &input, true, morning(), "members.csv");
+    assert_eq!(plan.command, "idferry run members.csv");
+    let text = render(&plan, morning());
+    assert!(
+        !text.contains("With a ticket") && !text.contains("Apply"),
+        "{text}"
+    );
+    assert!(plan.advice.contains("applied for already"));
 }
 
 fn computed(calls: u64) -> Plan {
@@ -124,7 +149,7 @@ fn nightly_job_needs_no_ticket() {
 #[test]
 fn calls_that_the_ticket_leaves_are_counted() {
     let plan = computed(30_000_000);
-    assert!(!plan.with_ticket.fits);
+    assert!(!plan.with_ticket.as_ref().unwrap().fits);
     assert_eq!(plan.command, "idferry run members.csv --ticket apply");
     insta::assert_snapshot!(plan.advice, @"Apply for the ticket: done in 17 d 1 h instead of 108 d 11 h. Even so 4,950,000 subjects are left when it ends and take 10 d 2 h more. A ticket can be obtained once, within 3 months of the authorisation, and lives 7 days (D96250): apply when the input is complete.");
 }
@@ -167,7 +192,7 @@ fn job_that_never_ends_has_no_date() {
     let limits = Limits::published().with(QuotaWindow::BasicHour, Some(0));
     let plan = computed_with(limits, 100_000, None);
     assert_eq!(plan.without_ticket.finish, None);
-    assert!(!plan.with_ticket.fits);
+    assert!(!plan.with_ticket.as_ref().unwrap().fits);
     assert!(render(&plan, morning()).contains("never"));
 }
 

@@ -9,7 +9,7 @@ use crate::{
     clock::Timestamp,
     job::{Error, stop_code},
     model::CorpChanges,
-    report::{Summary, phrases::StopWords},
+    report::{Summary, phrases::StopWords, ticket},
     runner::event::{RunReport, StopReason},
 };
 
@@ -115,7 +115,7 @@ impl<'a> Ended<'a> {
                 .map(|(reason, span)| (*reason, span.as_secs_f64()))
                 .collect(),
             windows: summary.windows.iter().map(WindowJson::of).collect(),
-            ticket_until: summary.ticket_until.map(Timestamp::rfc3339),
+            ticket_until: ticket_until(summary),
             results: results.map(|(path, lines)| written((path, *lines))),
             rejects: summary.bad_lines().map(written),
             changes: summary.changes.as_deref(),
@@ -130,6 +130,12 @@ impl<'a> Ended<'a> {
             at: summary.ended_at.rfc3339(),
         }
     }
+}
+
+/// Until when the ticket works, if it does.
+fn ticket_until(summary: &Summary) -> Option<String> {
+    let until = summary.ticket.and_then(ticket::works_until);
+    until.map(Timestamp::rfc3339)
 }
 
 fn refusals(summary: &Summary) -> Vec<RefusalJson> {

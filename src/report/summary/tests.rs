@@ -69,7 +69,7 @@ fn summary(ending: StopReason, exit: Exit, queued: u64) -> Summary {
             window(QuotaWindow::BusinessDay, 99_412, 470_400),
             window(QuotaWindow::BusinessMonth, 0, 7_350_000),
         ],
-        ticket_until: None,
+        ticket: None,
         address: "https://qyapi.weixin.qq.com".into(),
         command: "idferry run crm.csv".into(),
         retry_command: "idferry retry --outcome parked".into(),
@@ -163,7 +163,9 @@ fn run_out_of_quota_names_the_time_to_resume() {
         until: Some(at("17:54:03")),
     });
     let mut summary = summary(ending, Exit::WorkLeft, 52_000);
-    summary.ticket_until = Some(Timestamp::parse("2026-11-29T12:00+08:00").unwrap());
+    summary.ticket = Some(TicketState::Works(
+        Timestamp::parse("2026-11-29T12:00+08:00").unwrap(),
+    ));
     insta::assert_snapshot!(summary, @"
     Stopped: business.day is used up, 52,000 subjects left. (exit 75)
 
@@ -276,6 +278,7 @@ fn refusal_quotes_server_and_names_seen_address() {
         errmsg: "not allow to access from your ip, hint: [1], from ip: 203.0.113.7, more info \
                  at https://open.work.weixin.qq.com/devtool/query?e=60020\x1b[31m"
             .into(),
+        remembered: None,
         bug: false,
         call: "gettoken",
     };
@@ -296,6 +299,7 @@ fn refusal_without_term_or_words_is_a_sentence() {
         entry: lookup(123),
         errcode: 123,
         errmsg: String::new(),
+        remembered: None,
         bug: false,
         call: "unionid_to_external_userid",
     };

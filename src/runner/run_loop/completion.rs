@@ -10,14 +10,13 @@ use crate::{
     runner::{
         calls::Completion,
         claim::Claim,
-        decide::{Decision, SentCall, Snooze, backoff, decide, halt},
+        decide::{Decision, SentCall, Snooze, backoff, decide},
         event::{RunEvent, StopReason},
         health::{FailedSubject, Judgement},
         outage::FailedCall,
-        tokens::TokenError,
     },
     store::Result,
-    wecom::{CallError, Token, Verdict, errcode::Class, wire},
+    wecom::{Verdict, errcode::Class},
 };
 
 impl Runner<'_> {
@@ -25,7 +24,8 @@ impl Runner<'_> {
     pub(super) fn work_off_completed(&mut self) -> Result<()> {
         for completion in self.calls.take_completed() {
             match completion {
-                Completion::Token(at, fetched) => self.token_completed(at, fetched),
+                Completion::Token(at, fetched) => self.token_completed(at, fetched)?,
+                Completion::Application(reply) => self.application_completed(reply)?,
                 Completion::Lookup(lookup) => {
                     let (claim, sent, verdict) = *lookup;
                     self.lookup_completed(claim, sent, verdict)?;
@@ -38,28 +38,29 @@ impl Runner<'_> {
     fn lookup_completed(&mut self, claim: Claim, sent: SentCall, verdict: Verdict) -> Result<()> {
         self.gate.completed(self.clock.now(), sent.kind);
         self.calls.done(claim.id());
+        self.tokens.completed(sent.token_generation);
         self.observe(&verdict, &claim, &sent);
         let answered = matches!(verdict, Verdict::Answered(_));
-        let decision = match decide(self.gate.api(), verdict, &sent) {
-            Decision::Failed(failure) => return self.service_failed(claim, failure, &sent),
-            decision => decision,
+        let errcode = verdict.errcode();
+        let decision = match self.doubt_by(&verdict, &claim, &sent)? {
+            Some(snooze) => Decision::Snooze(snooze),
+            None => decide(self.gate.api(), verdict, &sent),
         };
+        if let Decision::Failed(failure) = decision {
+            return self.service_failed(claim, failure, &sent);
+        }
         if matches!(decision, Decision::Settle(_) | Decision::Halt(_)) {
-            self.trial_of_subject_done(&claim, answered)?;
+            self.trial_of_subject_done(&claim, answered, errcode);
         }
         let had_ticket = sent.kind == CallKind::WithTicket;
+        if answered {
+            self.trial.search.answered();
+        }
         if answered && had_ticket && self.trial.answered_with_ticket(sent.at) {
-            self.park_those_on_trial();
+            self.end_trials();
         }
-        self.apply(decision, claim, &sent);
-        self.doubt_ticket(answered && had_ticket)
-    }
-
-    fn trial_of_subject_done(&mut self, claim: &Claim, answered: bool) -> Result<()> {
-        if claim.is_on_trial() && self.trial.subject_done(answered) {
-            self.ticket_is_dead()?;
-        }
-        Ok(())
+        self.apply(decision, claim, &sent)?;
+        self.save_doubt()
     }
 
     /// What a reply says about service, overload, lockout and token, whichever subject it was
@@ -124,7 +125,7 @@ impl Runner<'_> {
             }
         };
         if !asked_again {
-            self.trial_of_subject_done(&claim, false)?;
+            self.trial_of_subject_done(&claim, false, None);
             let outcome = claim.parked_with(failure.errcode());
             self.settle(&claim, outcome);
             return Ok(());
@@ -134,7 +135,12 @@ impl Runner<'_> {
         Ok(())
     }
 
-    fn failed_call(&mut self, failure: Failure, sent: Timestamp, is_lookup: bool) -> FailedCall {
+    pub(super) fn failed_call(
+        &mut self,
+        failure: Failure,
+        sent: Timestamp,
+        is_lookup: bool,
+    ) -> FailedCall {
         FailedCall {
             failure,
             is_lookup,
@@ -145,7 +151,7 @@ impl Runner<'_> {
         }
     }
 
-    fn report_trouble(&mut self, news: Option<(Trouble, Timestamp)>) {
+    pub(super) fn report_trouble(&mut self, news: Option<(Trouble, Timestamp)>) {
         let Some((trouble, until)) = news else {
             return;
         };
@@ -170,14 +176,14 @@ impl Runner<'_> {
         }
     }
 
-    fn apply(&mut self, decision: Decision, mut claim: Claim, sent: &SentCall) {
+    fn apply(&mut self, decision: Decision, mut claim: Claim, sent: &SentCall) -> Result<()> {
         let now = self.clock.now();
         match decision {
             Decision::Settle(outcome) => self.settle(&claim, outcome),
             // Judged before this.
             Decision::Failed(_) => self.queue.put_back(claim, now),
             Decision::Snooze(snooze) => {
-                let due = self.snooze(snooze, &mut claim, sent);
+                let due = self.snooze(snooze, &mut claim, sent)?;
                 self.queue.put_back(claim, due);
             }
             Decision::Halt(halt) => {
@@ -186,6 +192,7 @@ impl Runner<'_> {
                 self.stop(StopReason::Refused(*halt));
             }
         }
+        Ok(())
     }
 
     fn settle(&mut self, claim: &Claim, outcome: Outcome) {
@@ -200,28 +207,22 @@ impl Runner<'_> {
     }
 
     /// Returns when the claim may be sent again, as far as it is concerned itself.
-    fn snooze(&mut self, snooze: Snooze, claim: &mut Claim, sent: &SentCall) -> Timestamp {
+    fn snooze(&mut self, snooze: Snooze, claim: &mut Claim, sent: &SentCall) -> Result<Timestamp> {
         let now = self.clock.now();
         match snooze {
-            Snooze::Token => {
-                if self.tokens.refused(sent.token_generation) {
-                    self.stop(StopReason::TokensRefused);
-                }
-            }
-            Snooze::Lockout => self.locked_out(sent),
+            Snooze::Token => self.token_refused(sent.token_generation),
+            Snooze::Lockout => self.locked_out(sent)?,
             Snooze::Overload => {
                 let pause = Duration::from_millis(self.chance.u64(200..1000));
-                return now.plus(pause);
+                return Ok(now.plus(pause));
             }
-            Snooze::WithoutTicket(errcode) => {
-                claim.put_on_trial(errcode);
-                self.trial.doubt(sent.at, now);
-            }
+            Snooze::WithoutTicket(_) => claim.put_on_trial(),
         }
-        now
+        Ok(now)
     }
 
-    fn locked_out(&mut self, sent: &SentCall) {
+    fn locked_out(&mut self, sent: &SentCall) -> Result<()> {
+        self.blame_ticket(sent)?;
         let imposed = self.gate.locked_out(QuotaRefusal {
             sent: sent.at,
             kind: sent.kind,
@@ -238,62 +239,6 @@ impl Runner<'_> {
                 elsewhere: self.gate.account().is_used_elsewhere(),
             });
         }
-    }
-
-    /// Makes durable whether the ticket is in doubt, before another call is charged; `works` if it
-    /// has just been answered with. What a run doubted that broke off stays so until then.
-    fn doubt_ticket(&mut self, works: bool) -> Result<()> {
-        let was = self.gate.account().is_ticket_in_doubt();
-        let is_open = self.trial.is_open();
-        if is_open == was || !(is_open || works) {
-            return Ok(());
-        }
-        let since = is_open.then(|| self.clock.wall_now());
-        self.job.ledger.tickets().doubt(since)?;
-        self.gate.doubt_ticket(is_open);
         Ok(())
-    }
-
-    fn ticket_is_dead(&mut self) -> Result<()> {
-        self.job.ledger.tickets().mark_dead(self.clock.wall_now())?;
-        self.reports.report(&RunEvent::TicketRejected);
-        Ok(())
-    }
-
-    /// The ticket works: what the subjects on trial met is their own.
-    fn park_those_on_trial(&mut self) {
-        for claim in self.queue.take_all_on_trial() {
-            let outcome = claim.parked();
-            self.settle(&claim, outcome);
-        }
-    }
-
-    fn token_completed(&mut self, sent: Timestamp, fetched: std::result::Result<Token, CallError>) {
-        let reached = !matches!(fetched, Err(CallError::Failed(_)));
-        if reached && self.health.token_answered(sent) {
-            self.reports.report(&RunEvent::Reconnected);
-        }
-        let error = match fetched {
-            Ok(token) => {
-                self.tokens.fetched(token, self.clock.now());
-                return self.reports.report(&RunEvent::TokenFetched);
-            }
-            Err(error) => error,
-        };
-        match self
-            .tokens
-            .failed(error, self.clock.now(), self.chance.f64())
-        {
-            TokenError::Passing => {}
-            TokenError::Outage(failure) => {
-                let call = self.failed_call(failure, sent, false);
-                let news = self.health.unreachable(&call);
-                self.report_trouble(news);
-            }
-            TokenError::GiveUp(failure) => self.stop(StopReason::never_reached(failure)),
-            TokenError::Refused(refusal) => {
-                self.stop(StopReason::Refused(halt(*refusal, wire::GETTOKEN)));
-            }
-        }
     }
 }

@@ -38,7 +38,13 @@ impl Runner<'_> {
                 }
                 Some(_) => {}
             }
+            if self.tokens.needs_refresh(now) {
+                self.fetch_token()?;
+            }
             match self.dispatch_one() {
+                Err(hold) if hold.reason == HoldReason::Token && self.tokens.needs_fetch(now) => {
+                    self.fetch_token()?;
+                }
                 Ok(None) => {}
                 Ok(Some((kind, calls))) => return Ok(DispatchOutcome::Charge(kind, calls)),
                 Err(hold) => return Ok(DispatchOutcome::Wait(Some(hold))),
@@ -64,9 +70,7 @@ impl Runner<'_> {
             return self.hear_the_date(hold);
         }
         // Only now: a run that cannot send a call needs no token.
-        let (calls, client) = (&mut self.calls, &self.client);
-        let fetch = || calls.fetch_token(now, client.fetch_token());
-        let (token, generation) = self.tokens.get(now, fetch)?;
+        let (token, generation) = self.tokens.get(now)?;
         if unpaid {
             return Ok(Some((kind, self.calls_to_charge())));
         }
@@ -84,9 +88,7 @@ impl Runner<'_> {
     /// The hold.
     fn hear_the_date(&mut self, hold: Hold) -> std::result::Result<Option<(CallKind, u32)>, Hold> {
         if self.clock.awaits_date() && hold.reason.is_of_the_account() {
-            let (calls, client, now) = (&mut self.calls, &self.client, self.clock.now());
-            self.tokens
-                .get(now, || calls.fetch_token(now, client.fetch_token()))?;
+            self.tokens.get(self.clock.now())?;
         }
         Err(hold)
     }
@@ -135,6 +137,13 @@ impl Runner<'_> {
         }
         self.gate.pace(now)?;
         let control = self.queue.take_control(now);
+        if control.is_none() && self.trial.asks_with_ticket() {
+            let control = self.queue.take_on_trial(now);
+            return control.map(Some).ok_or_else(|| Hold {
+                until: self.queue.trial_due(),
+                reason: HoldReason::Ticket,
+            });
+        }
         if control.is_none() {
             // There is no other subject: those on trial wait for their windows.
             self.gate.check_quota(now, CallKind::Standard)?;
@@ -152,7 +161,7 @@ impl Runner<'_> {
         calls.min(ready).min(left).max(1)
     }
 
-    fn budget_left(&self) -> Option<u64> {
+    pub(super) fn budget_left(&self) -> Option<u64> {
         let budget = self.options.budget?;
         Some(budget.saturating_sub(self.calls.sent()))
     }
@@ -193,9 +202,12 @@ impl Runner<'_> {
             self.queue.put_back(claim, now);
             return;
         };
+        let Some(endpoint) = Endpoint::of(self.gate.api()) else {
+            return self.queue.put_back(claim, now);
+        };
         let sent = claim.sent(now, paid.kind(), token_generation);
         let ticket = self.trial.ticket(sent.kind);
-        let endpoint = Endpoint::of(self.gate.api());
+        self.tokens.sent();
         let subject = claim.subject();
         let call = self.client.call(endpoint, subject, token, ticket, paid);
         self.calls.send(claim, sent, call);

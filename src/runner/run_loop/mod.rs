@@ -4,6 +4,8 @@ mod completion;
 mod dispatch;
 mod exchange;
 mod phases;
+mod ticket;
+mod token;
 mod wishes;
 
 use std::time::Duration;
@@ -19,6 +21,7 @@ use super::{
     progress::{Listener, ProgressReports},
     queue::WorkQueue,
     ticket_trial::TicketTrial,
+    token_account::TokenAccount,
     tokens::Tokens,
 };
 use crate::{
@@ -27,7 +30,7 @@ use crate::{
     ledger::LedgerAccount,
     quota::{ForecastInput, Hold, LockoutLevel},
     store::{Cursor, Pass, Result, RunId, RunProgress, Store},
-    wecom::{Client, Ticket, Token, errcode},
+    wecom::{Client, errcode},
 };
 
 /// Waits are cut to this where other processes have calls in flight that may make room, or operators
@@ -40,6 +43,8 @@ pub struct RunningJob<'s> {
     pub store: &'s mut Store,
     /// The corp's account.
     pub ledger: LedgerAccount<'s>,
+    /// What fetches of tokens cost.
+    pub tokens: TokenAccount<'s>,
     /// The run.
     pub run: RunId,
     /// Answers to be asked for again once the queue is empty.
@@ -108,26 +113,6 @@ impl<'s> Runner<'s> {
         self
     }
 
-    /// Sends this ticket with every call until an hour before it expires.
-    #[must_use]
-    pub fn with_ticket(mut self, ticket: Option<Ticket>) -> Self {
-        let wall = self.clock.wall_now();
-        if let Some(ticket) = ticket.filter(|ticket| ticket.usable_until() > wall) {
-            let until = self.clock.ledger_time_of(ticket.usable_until());
-            self.trial.begin(ticket, until);
-        }
-        self
-    }
-
-    /// Begins with a token that is at hand.
-    #[must_use]
-    pub fn with_token(mut self, token: Option<Token>) -> Self {
-        if let Some(token) = token {
-            self.tokens.fetched(token, self.clock.now());
-        }
-        self
-    }
-
     /// Stops when `stop` asks for it.
     #[must_use]
     pub fn stopping_at(mut self, stop: Stop) -> Self {
@@ -164,6 +149,7 @@ impl<'s> Runner<'s> {
             self.trial.expire(self.clock.now());
             self.obey_wishes()?;
             self.work_off_completed()?;
+            self.seek_ticket()?;
             let mut want = None;
             let mut hold = None;
             match self.dispatch()? {
@@ -202,7 +188,12 @@ impl<'s> Runner<'s> {
     async fn wait(&mut self, hold: Option<Hold>) {
         let now = self.clock.now();
         let until = hold.and_then(|hold| hold.until);
-        let times = [until, self.pending.due(), self.clock.deadline_ahead()];
+        let times = [
+            until,
+            self.pending.due(),
+            self.clock.deadline_ahead(),
+            self.trial.search.looks_after(now),
+        ];
         let next = times.into_iter().flatten().min();
         let looks = self.stopping.wishes.are_looked_for();
         let longest = match looks || self.gate.account().depends_on_others(now) {

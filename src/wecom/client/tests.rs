@@ -153,7 +153,8 @@ async fn life_of_a_ticket_is_counted_from_the_request() {
     let (memory, client) =
         Memory::replying(r#"{"errcode":0,"errmsg":"ok","mass_call_ticket":"tick"}"#);
     let now = Timestamp::from_millis(1_000);
-    let ticket = client.apply_ticket(&token(), now).await.unwrap();
+    let reply = client.apply_ticket(&token()).await.unwrap();
+    let ticket = client.read_ticket(&reply, now, &token()).unwrap();
     assert_eq!(ticket.obtained_at(), now);
     assert_eq!(
         memory.requests.borrow()[0].path,
@@ -191,8 +192,9 @@ async fn errors_do_not_repeat_what_a_credential_call_sent() {
     let errmsg = format!("secret {SECRET} and token {TOKEN}, from ip: 203.0.113.9");
     let (_, client) = Memory::replying(&format!(r#"{{"errcode":60020,"errmsg":"{errmsg}"}}"#));
     let at = Timestamp::from_millis(0);
+    let reply = client.apply_ticket(&token()).await.unwrap();
     let errors = [
-        client.apply_ticket(&token(), at).await.unwrap_err(),
+        client.read_ticket(&reply, at, &token()).unwrap_err(),
         Memory::replying(&format!(
             r#"{{"errcode":40001,"errmsg":"secret {SECRET}"}}"#
         ))

@@ -80,7 +80,7 @@ fn answer(verdict: Verdict) -> Answer {
 #[test]
 fn each_endpoint_has_a_quota_and_a_path_of_its_own() {
     for endpoint in ALL {
-        assert_eq!(Endpoint::of(endpoint.api).path, endpoint.path);
+        assert_eq!(Endpoint::of(endpoint.api).unwrap().path, endpoint.path);
         assert_eq!(
             endpoint.path,
             format!("/cgi-bin/corpgroup/{}", endpoint.api.name())

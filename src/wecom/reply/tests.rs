@@ -213,19 +213,3 @@ fn wrong_secret_stops_whatever_else_the_reply_holds() {
     };
     assert_eq!(refusal.class, Class::Stop);
 }
-
-#[test]
-fn ticket_needs_an_errcode_and_a_text() {
-    let now = Timestamp::from_millis(0);
-    let decode = |body: &str| decode_ticket(response(200, body), now, &[]);
-    let ticket = decode(r#"{"errcode":0,"errmsg":"ok","mass_call_ticket":"tick"}"#).unwrap();
-    assert_eq!(ticket.secret().expose(), "tick");
-    assert_eq!(ticket.obtained_at(), now);
-    for body in [
-        r#"{"mass_call_ticket":"tick"}"#,
-        r#"{"errcode":0}"#,
-        r#"{"errcode":0,"mass_call_ticket":""}"#,
-    ] {
-        assert_eq!(decode(body).unwrap_err(), CallError::Failed(Failure::Body));
-    }
-}

@@ -76,41 +76,6 @@ fn a_closed_port_is_told_at_once_and_can_be_left_at_once() {
         .says("Interrupted: every answer is saved, 5 subjects left.");
 }
 
-/// The loop itself gives up after 1 + 2 + 4 + 8 + 16 s, which no test should wait for; the stage
-/// before it gives up at once.
-#[test]
-fn a_closed_port_before_the_run_is_work_left() {
-    let dir = TestDir::with_fans(5);
-    dir.idferry("run fans.csv --ticket apply")
-        .with_server(&closed_port())
-        .exits(75)
-        .says("Stopped: the API cannot be reached (connection refused), 5 subjects left. (exit 75)")
-        .says("nothing listens at http://127.0.0.77:")
-        .says("(WECOM_BASE_URL)");
-    // The one chance is not used up by that.
-    let simulator = simulator(prompt());
-    let fresh = dir
-        .idferry("run fans.csv --ticket apply --state fresh.db --overwrite")
-        .at(&simulator);
-    fresh.exits(0);
-    assert_eq!(simulator.stats().ticket_applications, 1);
-}
-
-/// As above, it is the stage before the loop that gives up at once.
-#[test]
-fn wrong_address_differs_from_unreachable_address() {
-    let server = Server::start(|_| Reply::NotFound);
-    let dir = TestDir::with_fans(5);
-    let done = dir
-        .idferry("run fans.csv --ticket apply")
-        .with_server(server.base_url())
-        .exits(4)
-        .says("Halted: what answers is not the WeCom API (HTTP 404), 5 subjects left. (exit 4)")
-        .says("answers, but is not the WeCom API: check --base-url");
-    assert!(!done.err.contains("made-up-secret"), "{}", done.err);
-    assert_eq!(server.seen().len(), 1);
-}
-
 /// An address without a listener: it is closed when this returns. Other tests use other loopback
 /// addresses, so that the port stays free.
 fn closed(host: &str) -> SocketAddr {

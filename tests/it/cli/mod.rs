@@ -37,4 +37,5 @@ mod snapshots;
 mod status;
 mod steer;
 mod test_dir;
+mod ticket;
 mod wire;

@@ -116,9 +116,11 @@ fn secret_is_not_in_arguments_nor_token_on_disk() {
 
     // The ticket is stored, in a file that only its owner may read; the token is not.
     let server = parrot(0);
-    dir.idferry("run fans.csv --ticket apply")
+    dir.write("more.csv", fans(0..40));
+    dir.idferry("run more.csv --ticket apply --quota business.day=30 --margin 0")
         .with_server(server.base_url())
-        .exits(0);
+        .exits(0)
+        .says("obtained and stored");
     nowhere(&dir, &[TOKEN, SECRET]);
     assert_eq!(dir.mode("idferry.db"), 0o600);
 }

@@ -39,7 +39,6 @@ impl Request {
 /// What comes back.
 pub(super) enum Reply {
     Json(String),
-    NotFound,
     /// Nothing, until the client leaves.
     Hang,
 }
@@ -113,10 +112,6 @@ fn converse(
                 let length = json.len();
                 let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=UTF-8";
                 let reply = format!("{head}\r\ncontent-length: {length}\r\n\r\n{json}");
-                writer.write_all(reply.as_bytes()).ok()?;
-            }
-            Reply::NotFound => {
-                let reply = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
                 writer.write_all(reply.as_bytes()).ok()?;
             }
             Reply::Hang => {

@@ -67,7 +67,7 @@ fn the_configuration_file_is_enough() {
 #[test]
 fn flag_beats_environment_beats_file() {
     let simulator = simulator(prompt());
-    let refusing = || Server::start(|_| Reply::Json(r#"{"errcode":40013,"errmsg":"no"}"#.into()));
+    let refusing = || Server::start(|_| Reply::Json(r#"{"errcode":60020,"errmsg":"no"}"#.into()));
     let (in_file, in_environment) = (refusing(), refusing());
     let dir = TestDir::with_fans(5);
     let file = format!(

@@ -298,6 +298,7 @@ fn help_is_short() {
       retry        Ask for chosen answers again with the next run; old ones stay until new ones come
       export       Write the results so far, also during a run
       quota        Show the corp's quota over all jobs and processes; note calls made elsewhere
+      ticket       Show, apply for, import or forget the corp's one mass_call_ticket (大批量调用凭据)
       runs         List the runs of this job: when, calls, how they ended, what they waited for
       backup       Copy the job file, also during a run
       doctor       Check what a run needs, with the next step for each thing that is missing; one call
@@ -352,8 +353,9 @@ fn help_is_short() {
           --sandbox                  Call a simulator inside this process: real HTTP, no credentials
           --base-url <URL>           The API's address [env: WECOM_BASE_URL] [default:
                                      https://qyapi.weixin.qq.com]
-          --ticket <POLICY>          The bulk ticket (大批量调用凭据), obtainable once: auto, apply, stored or
-                                     none [default: auto] [possible values: auto, apply, stored, none]
+          --ticket <POLICY>          The bulk ticket (大批量调用凭据), obtainable once: auto, apply, stored,
+                                     postpone or none [default: auto] [possible values: auto, apply,
+                                     stored, postpone, none]
           --quota <NAME=N>           The limit of a window, such as business.hour=50000 (repeatable);
                                      none removes all limits, for loopback addresses only [default: the
                                      published limits]

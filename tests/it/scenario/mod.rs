@@ -21,14 +21,15 @@ use idferry::{
     clock::{Clock, ClockSkew, Timestamp},
     export::{Filter, write_csv},
     gate::Concurrency,
-    job::{JobFiles, Rehearsal, invent},
-    ledger::{Ledger, StoredAccount},
+    job::{JobFiles, Rehearsal, TicketPolicy, invent},
+    ledger::{Ledger, StoredAccount, Tickets},
     model::{Api, Limits, State, Tally, WindowKind},
     quota::Quota,
     runner::{
         OnQuota, Stop,
         event::{RunEvent, RunReport, StopReason},
     },
+    secret::Secret,
     sim::{Faults, LaneStats, Latency, SimulatedRemote, Stats},
     store::{Reader, Store},
     wecom::Endpoint,
@@ -228,8 +229,22 @@ impl Scenario {
         self
     }
 
+    /// A ticket that the remote gave out just now is stored; to be called last.
+    pub(crate) fn stored_ticket(mut self) -> Self {
+        self.start();
+        let now = self.now();
+        let remote = &self.session().remote;
+        let text = Secret::new(remote.borrow_mut().issue_ticket());
+        let corp = remote.borrow().corp_id().to_owned();
+        let ledger = self.ledger();
+        let tickets = Tickets::of(&ledger, &corp);
+        tickets.import(&text, now, 7 * DAY).unwrap();
+        self
+    }
+
+    /// It is applied for if today's quota cannot finish the job.
     pub(crate) fn ticket(mut self) -> Self {
-        self.setup.ticket = true;
+        self.setup.ticket = TicketPolicy::Apply;
         self
     }
 

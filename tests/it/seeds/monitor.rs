@@ -209,6 +209,7 @@ fn text(event: &RunEvent) -> String {
         RunEvent::ForecastInput(input) => {
             write!(text, "forecast {:?} {:?}", input.now, input.per_second)
         }
+        RunEvent::TokensContested => write!(text, "tokens contested"),
         RunEvent::TokenFetched => write!(text, "token fetched"),
         RunEvent::LimitLearnt { window, calls } => write!(text, "learnt {window} {calls}"),
         RunEvent::LockedOut { level, until, .. } => write!(text, "locked out {level:?} {until}"),
@@ -218,6 +219,7 @@ fn text(event: &RunEvent) -> String {
             write!(text, "unreachable {trouble:?} {trouble} {until}")
         }
         RunEvent::Reconnected => write!(text, "reconnected"),
+        RunEvent::Ticket(news) => write!(text, "ticket {news:?}"),
         RunEvent::TicketRejected => write!(text, "ticket rejected"),
         RunEvent::ClockDiffers(clock) => write!(text, "clock {clock:?}"),
         RunEvent::Draining { in_flight } => write!(text, "draining {in_flight}"),

@@ -6,6 +6,7 @@ use fastrand::Rng;
 use idferry::{
     clock::Timestamp,
     gate::Concurrency,
+    job::TicketPolicy,
     model::{Limits, QuotaWindow, WindowKind},
     quota::Quota,
     runner::{CommitPolicy, OnQuota, RunOptions},
@@ -230,7 +231,9 @@ impl RandomScenario {
                 window_kind: counting,
             };
             setup.concurrency = self.concurrency;
-            setup.ticket = self.ticket;
+            if self.ticket {
+                setup.ticket = TicketPolicy::Apply;
+            }
             setup.start = self.start;
         })
     }

@@ -1,0 +1,226 @@
+//! How a run comes to its ticket, and loses it.
+
+use super::Runner;
+use crate::{
+    model::Failure,
+    quota::CallKind,
+    runner::{
+        claim::Claim,
+        decide::{SentCall, Snooze},
+        event::{RunEvent, TicketNews},
+        ticket::{self, ApplicationOutcome, PROVEN, Step, TicketSource},
+        ticket_trial::Doubt,
+    },
+    store::Result,
+    wecom::{ApplicationReply, Ticket, Verdict},
+};
+
+impl Runner<'_> {
+    /// Sends this ticket with every call until an hour before it expires.
+    #[must_use]
+    pub fn with_ticket(mut self, ticket: Option<Ticket>) -> Self {
+        let wall = self.clock.wall_now();
+        if let Some(ticket) = ticket.filter(|ticket| ticket.usable_until() > wall) {
+            self.begin_ticket(ticket);
+        }
+        self
+    }
+
+    /// Where a ticket may come from during the run.
+    #[must_use]
+    pub const fn seeking_ticket(mut self, source: TicketSource) -> Self {
+        self.trial.search.from(source);
+        self
+    }
+
+    /// Applies for a ticket, or looks for one that came from elsewhere, if that is due.
+    pub(super) fn seek_ticket(&mut self) -> Result<()> {
+        if self.trial.has_ticket() {
+            return self.hear_doubt();
+        }
+        if self.stopping.reason.is_some() {
+            return Ok(());
+        }
+        match self.trial.search.step(self.clock.now()) {
+            Step::Nothing => Ok(()),
+            Step::Look => self.look_for_ticket(),
+            Step::Apply => self.apply_for_ticket(),
+        }
+    }
+
+    /// Another process doubts the ticket, or has found it dead: it is tried here too, or laid down.
+    fn hear_doubt(&mut self) -> Result<()> {
+        if self.trial.is_open() || !self.gate.account().is_ticket_in_doubt() {
+            return Ok(());
+        }
+        let latest = self.job.ledger.tickets().latest()?;
+        if let Some(latest) = latest.filter(|latest| latest.is_usable()) {
+            let without = latest.answered_without;
+            self.trial.question(self.clock.now(), without);
+            self.trial.saved_doubt = Some(without);
+            self.gate.try_ticket(true);
+        } else {
+            self.trial.lay_down();
+            self.reports.report(&RunEvent::TicketRejected);
+        }
+        Ok(())
+    }
+
+    fn look_for_ticket(&mut self) -> Result<()> {
+        let found = ticket::stored(&self.job.ledger.tickets(), self.clock.wall())?;
+        if let Some(ticket) = found {
+            let until = ticket.usable_until();
+            self.begin_ticket(ticket);
+            self.news(TicketNews::Found { until });
+        }
+        Ok(())
+    }
+
+    fn apply_for_ticket(&mut self) -> Result<()> {
+        if !self.is_proven() || !self.is_ticket_needed() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        if self.tokens.needs_fetch(now) {
+            self.fetch_token()?;
+        }
+        let Ok((token, _)) = self.tokens.get(now) else {
+            return Ok(());
+        };
+        let applied_at = self.clock.wall_now();
+        if !self.job.ledger.tickets().record_application(applied_at)? {
+            // Another process was faster, and its reply is to come.
+            self.trial.search.from(TicketSource::Elsewhere);
+            return Ok(());
+        }
+        self.calls.apply(self.client.apply_ticket(&token));
+        self.trial.search.applied(applied_at, token);
+        Ok(())
+    }
+
+    /// Whether lookups of this corp are known to be answered, and still are: at least one was in this
+    /// run, unless the windows allow none.
+    fn is_proven(&mut self) -> bool {
+        let now = self.clock.now();
+        self.job.store.tally().answered() >= PROVEN
+            && (self.trial.search.has_answers()
+                || self.gate.check_quota(now, CallKind::Standard).is_err())
+    }
+
+    /// Whether what is left to do does not fit today's quota.
+    fn is_ticket_needed(&self) -> bool {
+        let (now, account) = (self.clock.now(), self.gate.account());
+        let time = self.clock.deadline_ahead().map(|at| at.since(now));
+        let calls = ticket::most_calls(self.left(), self.budget_left(), time, &account.limits());
+        calls > ticket::room_today(account, now)
+    }
+
+    /// The application was answered, or not. The reply is on disk before it is read.
+    pub(super) fn application_completed(
+        &mut self,
+        reply: std::result::Result<ApplicationReply, Failure>,
+    ) -> Result<()> {
+        let Some((applied_at, token)) = self.trial.search.take_application() else {
+            return Ok(());
+        };
+        let tickets = self.job.ledger.tickets();
+        match ticket::take_reply(&tickets, &self.client, reply, (applied_at, &token))? {
+            ApplicationOutcome::Ticket(ticket) => {
+                let until = ticket.usable_until();
+                self.begin_ticket(ticket);
+                self.news(TicketNews::Obtained { until });
+            }
+            ApplicationOutcome::NotSent(_) => self.trial.search.not_sent(self.clock.now()),
+            ApplicationOutcome::Nothing(news) => self.news(news),
+        }
+        Ok(())
+    }
+
+    /// Sends `ticket` with every call until an hour before it expires.
+    pub(super) fn begin_ticket(&mut self, ticket: Ticket) {
+        let until = self.clock.ledger_time_of(ticket.usable_until());
+        self.trial.begin(ticket, until);
+    }
+
+    fn news(&mut self, news: TicketNews) {
+        self.reports.report(&RunEvent::Ticket(news));
+    }
+
+    /// Whether the subject is to be asked without the ticket, as that may be why it was refused.
+    pub(super) fn doubt_by(
+        &mut self,
+        verdict: &Verdict,
+        claim: &Claim,
+        sent: &SentCall,
+    ) -> Result<Option<Snooze>> {
+        let Verdict::Refused(refusal) = verdict else {
+            return Ok(None);
+        };
+        let had_ticket = sent.kind == CallKind::WithTicket;
+        if !had_ticket || !self.trial.suspects(refusal, claim.was_on_trial()) {
+            return Ok(None);
+        }
+        if self.trial.doubt(sent.at, self.clock.now()) == Doubt::Dead {
+            self.ticket_is_dead()?;
+        }
+        Ok(Some(Snooze::WithoutTicket(refusal.errcode)))
+    }
+
+    pub(super) fn trial_of_subject_done(
+        &mut self,
+        claim: &Claim,
+        answered: bool,
+        errcode: Option<i64>,
+    ) {
+        if claim.is_on_trial() {
+            self.trial.subject_done(answered, errcode, self.clock.now());
+        }
+    }
+
+    /// A call was refused with 45009: if it had the ticket, that may be ignored by the remote.
+    pub(super) fn blame_ticket(&mut self, sent: &SentCall) -> Result<()> {
+        if sent.kind == CallKind::WithTicket {
+            let now = self.clock.now();
+            let is_to_blame = self.gate.account().is_ticket_to_blame(now);
+            if self.trial.over_quota(sent.at, now, is_to_blame) {
+                self.ticket_is_dead()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes durable whether the ticket is in doubt, before another call is charged.
+    pub(super) fn save_doubt(&mut self) -> Result<()> {
+        let is_open = self.trial.is_open();
+        let doubt = is_open.then(|| self.trial.was_answered_without());
+        if !self.trial.has_ticket() || doubt == self.trial.saved_doubt {
+            return Ok(());
+        }
+        self.trial.saved_doubt = doubt;
+        let since = is_open.then(|| self.clock.wall_now());
+        let tickets = self.job.ledger.tickets();
+        tickets.doubt(since, doubt.unwrap_or(false))?;
+        self.gate.try_ticket(is_open);
+        self.gate.doubt_ticket(is_open);
+        Ok(())
+    }
+
+    /// Calls with it count in the business windows from here on.
+    fn ticket_is_dead(&mut self) -> Result<()> {
+        self.job.ledger.tickets().mark_dead(self.clock.wall_now())?;
+        self.gate.try_ticket(false);
+        self.gate.doubt_ticket(true);
+        self.end_trials();
+        self.reports.report(&RunEvent::TicketRejected);
+        Ok(())
+    }
+
+    /// Those on trial are asked as others are.
+    pub(super) fn end_trials(&mut self) {
+        let now = self.clock.now();
+        for mut claim in self.queue.take_all_on_trial() {
+            claim.end_trial();
+            self.queue.put_back(claim, now);
+        }
+    }
+}
