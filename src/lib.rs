@@ -32,7 +32,7 @@
 //! | subject | a (unionid, openid) pair, perhaps within one downstream corp: what is looked up |
 //! | link | a downstream corp and the external_userid by which it knows a subject |
 //! | source | an input that was imported |
-//! | pass | a reason to look subjects up: new ones, parked ones |
+//! | pass | answers that are asked for again: the parked, the unlinked, the linked; none is deleted |
 //! | job | the sources, subjects and answers of one job file |
 //! | ledger | the calls charged in each window, for all jobs of a corp, durable |
 //! | window | a span of time with a limit of calls (D90454, D95818) |

@@ -184,6 +184,13 @@ fn states(text: &mut String, status: &Status) {
             let _ = writeln!(text, "  {state:9} {subjects:>12}  {share}");
         }
     }
+    if status.asked_again > 0 {
+        let answers = count(status.asked_again);
+        let _ = writeln!(
+            text,
+            "  asked again {answers:>10}  by the next run or resync"
+        );
+    }
 }
 
 fn quota(text: &mut String, status: &Status) {
@@ -224,7 +231,10 @@ fn lockout(lockout: &LockoutStatus, now: Timestamp) -> String {
 }
 
 fn left(status: &Status) -> Option<String> {
-    let queued = Some(status.subjects.of(State::Queued)).filter(|queued| *queued > 0)?;
+    let left = status.subjects.of(State::Queued) + status.asked_again;
+    if left == 0 {
+        return None;
+    }
     let Some(finish) = status.eta else {
         return Some("No end is foreseeable: a window allows no call.".to_owned());
     };
@@ -233,7 +243,7 @@ fn left(status: &Status) -> Option<String> {
         let at = about(finish, status.now);
         format!("All answered about {at} (in {span}).")
     } else {
-        let subjects = counted(queued, "subject");
+        let subjects = counted(left, "subject");
         format!("{subjects} left: they would take {span} from now.")
     })
 }

@@ -12,7 +12,7 @@ use crate::{
     model::{QuotaWindow, State, Tally, WindowKind},
     quota::LockoutLevel,
     runner::event::WindowUse,
-    store::{Asked, Reader, RunStatus, SourceStatus, Wish},
+    store::{Asked, Pass, Reader, RunStatus, SourceStatus, Wish},
 };
 
 mod quota;
@@ -48,6 +48,8 @@ pub struct Status {
     /// How many subjects are in each state.
     #[serde(serialize_with = "by_state")]
     pub subjects: Tally,
+    /// Answers that `retry` or an unfinished resync asks for again, as far as is known.
+    pub asked_again: u64,
     /// How windows are counted.
     #[serde(serialize_with = "kind_name")]
     pub counting: WindowKind,
@@ -194,7 +196,7 @@ impl Status {
             QuotaRecord::from_json(&run.quota)
         });
         let mut quota = QuotaStanding::of(&standing.lookups, &record, clock);
-        let finish = quota.finish(tally.of(State::Queued), ticket, now);
+        let finish = quota.finish(tally.of(State::Queued) + asked_again(&reader)?, ticket, now);
         let waiting = run.as_ref().filter(|_| running).and_then(waiting);
         Ok(Self {
             version: 1,
@@ -220,6 +222,7 @@ impl Status {
                 .map(InputStatus::from)
                 .collect(),
             subjects: tally,
+            asked_again: asked_again(&reader)?,
             counting: record.kind(),
             windows: quota
                 .windows()
@@ -232,6 +235,11 @@ impl Status {
             now,
         })
     }
+}
+
+fn asked_again(reader: &Reader<'_>) -> Result<u64, Error> {
+    let passes = reader.passes().unfinished()?;
+    Ok(passes.iter().map(Pass::left).sum())
 }
 
 fn run_state(run: Option<&RunStatus>, running: bool, waits: bool) -> RunState {

@@ -138,6 +138,7 @@ fn the_story_of_a_run() {
     assert_snapshot!(pretty.join("\n"), @r#"
     {
       "activity": null,
+      "asked_again": 0,
       "block": null,
       "corp_id": "ww0123456789abcdef",
       "counting": "sliding",

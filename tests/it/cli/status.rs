@@ -86,6 +86,9 @@ fn the_sandbox_is_looked_at_by_its_name() {
         .exits(0)
         .says("5 subjects to be asked again")
         .says("`idferry run --sandbox` asks them");
+    dir.idferry("status --sandbox")
+        .exits(0)
+        .prints("asked again 5 by the next run or resync");
     assert_eq!(
         dir.names(),
         [
