@@ -150,8 +150,10 @@ fn used_quota_stays_used_over_any_number_of_kills() {
     let result = scenario.run();
     quota(&result);
     let sent = scenario.sent();
-    // Each kill counts one paid call that was never sent, and no more.
-    assert!((40..=60).contains(&sent), "{sent}");
+    // Each kill counts one paid call that was never sent, and no more. No process lives to send a second
+    // call: the first one proves its token.
+    let kills = result.kills as usize;
+    assert!((59..=60).contains(&(sent + kills)), "{sent} sent, {kills} kills");
     assert!(result.kills > 10);
 }
 
