@@ -134,7 +134,7 @@ impl Gate {
     /// Sends at most `rate` calls a minute and has at most `concurrency` in flight, until told
     /// otherwise; never more than the limits allow.
     pub(crate) fn throttle(&mut self, rate: Option<u64>, concurrency: Option<u16>, now: Timestamp) {
-        let limit = self.account.limits().of(QuotaWindow::BasicMinute);
+        let limit = minute_limit(&self.account);
         self.pacer = Pacer::new(limit.into_iter().chain(rate).min(), now);
         self.concurrency.cap(concurrency);
     }

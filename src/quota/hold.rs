@@ -124,7 +124,9 @@ impl HoldReason {
     pub const fn is_quota(self) -> bool {
         match self {
             Self::Lockout | Self::TokenLockout => true,
-            Self::Window(window) => !matches!(window, QuotaWindow::BasicMinute),
+            Self::Window(window) => {
+                !matches!(window, QuotaWindow::BasicMinute | QuotaWindow::IpMinute)
+            }
             _ => false,
         }
     }

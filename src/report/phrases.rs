@@ -1,14 +1,14 @@
 //! The sentences: one for each event, reason to stop and import.
 
 use super::{
-    Asked, Entry, Failure, HoldReason, LockoutLevel, PassOrigin, QuotaWindow, RunEvent, Snapshot,
-    Waiting, WindowUse, Wish, next_steps, style::printable, ticket,
+    Asked, Entry, Failure, HoldReason, LockoutLevel, PassOrigin, RunEvent, Snapshot, Waiting,
+    WindowUse, Wish, next_steps, style::printable, ticket,
 };
 use crate::{
     clock::Timestamp,
     format::{count, counted, duration, moment, moment_and_wait, share_of},
     job::ImportedInput,
-    model::State,
+    model::{Period, State},
     runner::event::{BreakerTrip, ClockDifference, FatalRefusal, RunReport, StopReason},
 };
 
@@ -191,7 +191,7 @@ pub(super) fn worth_showing(snapshot: &Snapshot) -> impl Iterator<Item = &Window
 pub(super) fn tightest(snapshot: &Snapshot) -> Option<&WindowUse> {
     worth_showing(snapshot).max_by(|one, other| {
         let rank = |window: &WindowUse| {
-            let lasting = window.window != QuotaWindow::BasicMinute;
+            let lasting = window.window.period() != Period::Minute;
             (lasting, share_of(window.used, window.limit))
         };
         let ((lasting, share), (others_lasting, others)) = (rank(one), rank(other));

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    Entry, QuotaWindow, TicketState, WindowUse,
+    Entry, TicketState, WindowUse,
     phrases::{ELSEWHERE, StopContext, StopWords, errcode, stop_words},
     style::{Paint, folded},
     ticket,
@@ -12,7 +12,7 @@ use crate::{
     clock::Timestamp,
     format::{count, counted, duration, rate, share},
     job::Exit,
-    model::{CorpChanges, State},
+    model::{CorpChanges, Period, State},
     runner::event::{RunReport, StopReason},
 };
 
@@ -214,7 +214,7 @@ impl Summary {
     /// All windows in use except the one-minute window, one a line, in columns.
     fn windows(&self) -> Vec<String> {
         let lasting =
-            |window: &&WindowUse| window.used > 0 && window.window != QuotaWindow::BasicMinute;
+            |window: &&WindowUse| window.used > 0 && window.window.period() != Period::Minute;
         let windows = self.windows.iter().filter(lasting);
         let windows = windows.map(|window| {
             (

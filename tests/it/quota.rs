@@ -137,8 +137,10 @@ fn exhausted_hour_exits_if_told_to_and_names_the_time() {
 
 #[test]
 fn a_full_minute_is_no_reason_to_leave() {
-    let mut scenario = Scenario::new(40).limits("basic.minute=10").on_quota_exit();
-    assert!(scenario.run().finished());
+    for limits in ["basic.minute=10", "ip.minute=10"] {
+        let mut scenario = Scenario::new(40).limits(limits).on_quota_exit();
+        assert!(scenario.run().finished());
+    }
 }
 
 #[test]
@@ -153,7 +155,10 @@ fn used_quota_stays_used_over_any_number_of_kills() {
     // Each kill counts one paid call that was never sent, and no more. No process lives to send a second
     // call: the first one proves its token.
     let kills = result.kills as usize;
-    assert!((59..=60).contains(&(sent + kills)), "{sent} sent, {kills} kills");
+    assert!(
+        (59..=60).contains(&(sent + kills)),
+        "{sent} sent, {kills} kills"
+    );
     assert!(result.kills > 10);
 }
 

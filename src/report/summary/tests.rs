@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::report::QuotaWindow;
 use crate::{
     model::Tally,
     report::{HoldReason, Waiting, tests::at},
