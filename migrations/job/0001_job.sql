@@ -10,7 +10,9 @@ CREATE TABLE job (
     holder_pid  INTEGER,            -- the process that holds the lock, while it does
     held_since  INTEGER,            -- ms since the epoch
     clean       INTEGER NOT NULL DEFAULT 1,     -- 0 while held, and after a holder that was killed
-    revision    INTEGER NOT NULL DEFAULT 0      -- grows with whatever results would say otherwise
+    revision    INTEGER NOT NULL DEFAULT 0,     -- grows with whatever results would say otherwise
+    changes_since INTEGER           -- --changes has not written links that began or ended since
+                                    -- (seconds since the epoch); NULL before its first use
 ) STRICT;
 INSERT INTO job (id, job_id, watermark) VALUES (1, lower(hex(randomblob(16))), 0);
 

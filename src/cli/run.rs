@@ -103,7 +103,7 @@ pub(super) fn execute(
     operator.calls_finished();
     let outcome = driven.map_err(|error| failed(&session, run, error))?;
 
-    let exported = settings.files.export(&session, run);
+    let exported = settings.files.export(&session);
     let exit = exported.as_ref().map_or_else(|error| error.exit, |_| exit);
     if exit != outcome.exit {
         recorded = session.end(run, exit);
@@ -236,6 +236,9 @@ impl RunSettings {
         let (settings, note) = (self.session.clone(), &mut |note| say(&format!("{note}")));
         let mut session = Session::open_noting(self.job.clone(), settings, self.clock, note)?;
         session.require(self.contract.clone());
+        if self.files.changes.is_some() {
+            session.begin_changes()?;
+        }
         if let Ok(credentials) = self.credentials() {
             session.check_corp(&credentials.corp_id)?;
         }
@@ -335,11 +338,11 @@ impl RunFiles {
 }
 
 impl RunFiles {
-    /// Writes the results, and what `run` has changed of them. Returns the lines of the results.
-    fn export(&self, session: &Session, run: RunId) -> Result<Option<u64>, Error> {
+    /// Writes the results, and what has changed of them. Returns the lines of the results.
+    fn export(&self, session: &Session) -> Result<Option<u64>, Error> {
         let lines = session.export(&self.results)?;
         if let Some(changes) = &self.changes {
-            session.export_changes(run, changes)?;
+            session.export_changes(changes)?;
         }
         Ok(lines)
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{error::Error, results::record};
+use super::{error::Error, results::recorded};
 use crate::{
     export::{
         CorpFile, ExportedFile, Filter, Format, JoinStats, JoinedInput, Target, file_stem,
@@ -28,14 +28,13 @@ impl HandOver<'_> {
     /// If they cannot be written. That they cannot be recorded as files of the job is no error: a
     /// job file that may only be read can be exported too.
     pub(crate) fn to(&self, target: &Target) -> Result<Option<u64>, Error> {
-        record(self.reader, &[target], false);
         let hashed = self.manifest.is_some();
-        let file = match publish_results(self.reader, target, self.format, &self.filter, hashed) {
-            Err(why) if why.is_closed_pipe() => return Ok(None),
-            written => written?,
-        };
+        let file = recorded(self.reader, &[target], || {
+            publish_results(self.reader, target, self.format, &self.filter, hashed)
+        })?;
+        let Some(file) = file else { return Ok(None) };
         let lines = file.lines;
-        self.finish(&[file])?;
+        self.list(&[file])?;
         Ok(Some(lines))
     }
 
@@ -62,9 +61,11 @@ impl HandOver<'_> {
     /// As of [`to`](Self::to).
     pub(crate) fn by_corp(&self, files: Vec<CorpFile>, folder: &Path) -> Result<u64, Error> {
         let targets: Vec<_> = files.iter().map(|file| file.target.clone()).collect();
-        record(self.reader, &targets.iter().collect::<Vec<_>>(), false);
-        let files = publish_by_corp(self.reader, files, folder, self.format, &self.filter)?;
-        self.finish(&files)?;
+        let files = recorded(self.reader, &targets.iter().collect::<Vec<_>>(), || {
+            publish_by_corp(self.reader, files, folder, self.format, &self.filter)
+        })?;
+        let files = files.unwrap_or_default();
+        self.list(&files)?;
         Ok(files.iter().map(|file| file.lines).sum())
     }
 
@@ -79,29 +80,28 @@ impl HandOver<'_> {
         input: &JoinedInput<'_>,
         target: &Target,
     ) -> Result<Option<JoinStats>, Error> {
-        record(self.reader, &[target], false);
         let temporary = std::env::temp_dir();
         let folder = match target {
             Target::File(path) => folder_of(path),
             Target::Stdout => &temporary,
         };
         let hashed = self.manifest.is_some();
-        let (file, stats) = match publish_joined(self.reader, input, folder, target, hashed) {
-            Err(why) if why.is_closed_pipe() => return Ok(None),
-            written => written?,
+        let joined = recorded(self.reader, &[target], || {
+            publish_joined(self.reader, input, folder, target, hashed)
+        })?;
+        let Some((file, stats)) = joined else {
+            return Ok(None);
         };
-        self.finish(&[file])?;
+        self.list(&[file])?;
         Ok(Some(stats))
     }
 
-    /// Writes the manifest, and records all files as those of the job.
-    fn finish(&self, files: &[ExportedFile]) -> Result<(), Error> {
-        let targets: Vec<_> = files.iter().map(|file| &file.target).collect();
-        record(self.reader, &targets, true);
+    /// Writes the manifest of `files`, if there is to be one.
+    fn list(&self, files: &[ExportedFile]) -> Result<(), Error> {
         if let Some(manifest) = &self.manifest {
-            record(self.reader, &[manifest], false);
-            publish_manifest(self.reader, manifest, &self.filter, files)?;
-            record(self.reader, &[manifest], true);
+            recorded(self.reader, &[manifest], || {
+                publish_manifest(self.reader, manifest, &self.filter, files)
+            })?;
         }
         Ok(())
     }
