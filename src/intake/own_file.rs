@@ -1,4 +1,4 @@
-//! Files that idferry itself writes, told by their header line: a glob such as `*.csv` names them
+//! Files that idferry itself writes, told by how they begin: a glob such as `*.csv` names them
 //! too.
 
 use std::{
@@ -53,7 +53,12 @@ pub(crate) enum OwnFile {
     Results,
     /// Lines that could not be subjects; an input once they are mended.
     Rejects,
+    /// The list of exported files.
+    Manifest,
 }
+
+/// How a manifest begins.
+const MANIFEST: &[u8] = b"{\n  \"idferry\": ";
 
 impl OwnFile {
     /// Returns what the file at `path` is by its header; `None` if it is no such file, or cannot be
@@ -68,6 +73,9 @@ impl OwnFile {
         let mut text = Vec::new();
         let mut decoded = decode(Encoding::detect(&head), head, Box::new(io::empty()));
         decoded.read_to_end(&mut text).ok()?;
+        if text.starts_with(MANIFEST) {
+            return Some(Self::Manifest);
+        }
         let line = text.split(|byte| *byte == b'\n').next()?;
         Self::of_line(line).map(|(own, _)| own)
     }

@@ -135,10 +135,10 @@ pub(crate) fn stem(reader: &Reader) -> Result<String, Error> {
     let Some(first) = reader.sources()?.into_iter().next() else {
         return Ok("idferry".to_owned());
     };
-    let input = if first.name == Input::Stdin.name() {
-        Input::Stdin
-    } else {
-        Input::Path(first.name.into())
+    let input = match first.path {
+        Some(path) => Input::Path(path.into()),
+        None if first.name == Input::Stdin.name() => Input::Stdin,
+        None => Input::Path(first.name.into()),
     };
     Ok(input.stem())
 }

@@ -13,5 +13,6 @@ pub use corp_changes::CorpChanges;
 pub use failure::{Failure, NoConnection};
 pub use link::Link;
 pub use outcome::{Outcome, State, Tally};
+pub(crate) use subject::RejectOrigin;
 pub use subject::{Row, Subject, SubjectId};
 pub use window::{Limits, Period, QuotaWindow, WindowKind};
