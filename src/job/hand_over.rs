@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use super::{error::Error, results::recorded};
 use crate::{
     export::{
-        CorpFile, ExportedFile, Filter, Format, JoinStats, JoinedInput, Target, file_stem,
-        folder_of, publish_by_corp, publish_joined, publish_manifest, publish_results,
+        CorpFile, ExportError, ExportedFile, Filter, Format, JoinStats, JoinedInput, Target,
+        file_stem, publish_by_corp, publish_joined, publish_manifest, publish_results,
     },
+    intake::Input,
     store::Reader,
 };
 
@@ -29,13 +30,10 @@ impl HandOver<'_> {
     /// job file that may only be read can be exported too.
     pub(crate) fn to(&self, target: &Target) -> Result<Option<u64>, Error> {
         let hashed = self.manifest.is_some();
-        let file = recorded(self.reader, &[target], || {
-            publish_results(self.reader, target, self.format, &self.filter, hashed)
-        })?;
-        let Some(file) = file else { return Ok(None) };
-        let lines = file.lines;
-        self.list(&[file])?;
-        Ok(Some(lines))
+        self.listed(vec![target], None, || {
+            let file = publish_results(self.reader, target, self.format, &self.filter, hashed)?;
+            Ok((file.lines, vec![file]))
+        })
     }
 
     /// The files that [`by_corp`](Self::by_corp) writes in `folder`: one for every downstream corp
@@ -61,12 +59,11 @@ impl HandOver<'_> {
     /// As of [`to`](Self::to).
     pub(crate) fn by_corp(&self, files: Vec<CorpFile>, folder: &Path) -> Result<u64, Error> {
         let targets: Vec<_> = files.iter().map(|file| file.target.clone()).collect();
-        let files = recorded(self.reader, &targets.iter().collect::<Vec<_>>(), || {
-            publish_by_corp(self.reader, files, folder, self.format, &self.filter)
+        let links = self.listed(targets.iter().collect(), None, || {
+            let files = publish_by_corp(self.reader, files, folder, self.format, &self.filter)?;
+            Ok((files.iter().map(|file| file.lines).sum(), files))
         })?;
-        let files = files.unwrap_or_default();
-        self.list(&files)?;
-        Ok(files.iter().map(|file| file.lines).sum())
+        Ok(links.unwrap_or_default())
     }
 
     /// Writes every line of an input with the results of its row. Returns `None` if the reader of a
@@ -80,30 +77,31 @@ impl HandOver<'_> {
         input: &JoinedInput<'_>,
         target: &Target,
     ) -> Result<Option<JoinStats>, Error> {
-        let temporary = std::env::temp_dir();
-        let folder = match target {
-            Target::File(path) => folder_of(path),
-            Target::Stdout => &temporary,
-        };
+        let folder = target.folder_beside();
         let hashed = self.manifest.is_some();
-        let joined = recorded(self.reader, &[target], || {
-            publish_joined(self.reader, input, folder, target, hashed)
-        })?;
-        let Some((file, stats)) = joined else {
-            return Ok(None);
-        };
-        self.list(&[file])?;
-        Ok(Some(stats))
+        self.listed(vec![target], Some(input.input), || {
+            let (file, stats) = publish_joined(self.reader, input, &folder, target, hashed)?;
+            Ok((stats, vec![file]))
+        })
     }
 
-    /// Writes the manifest of `files`, if there is to be one.
-    fn list(&self, files: &[ExportedFile]) -> Result<(), Error> {
-        if let Some(manifest) = &self.manifest {
-            recorded(self.reader, &[manifest], || {
-                publish_manifest(self.reader, manifest, &self.filter, files)
-            })?;
-        }
-        Ok(())
+    /// Writes `targets` by `publish`, and then the manifest of them if there is to be one; all as of one
+    /// moment.
+    fn listed<'a, T>(
+        &'a self,
+        mut targets: Vec<&'a Target>,
+        joined: Option<&Input>,
+        publish: impl FnOnce() -> Result<(T, Vec<ExportedFile>), ExportError>,
+    ) -> Result<Option<T>, Error> {
+        targets.extend(&self.manifest);
+        recorded(self.reader, &targets, || {
+            let _moment = self.reader.snapshot()?;
+            let (written, files) = publish()?;
+            if let Some(manifest) = &self.manifest {
+                publish_manifest(self.reader, manifest, (&self.filter, joined), &files)?;
+            }
+            Ok(written)
+        })
     }
 }
 

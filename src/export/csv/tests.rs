@@ -108,6 +108,39 @@ fn filter_selects_lines_of_one_downstream_corp() {
 }
 
 #[test]
+fn changes_are_links_that_began_and_ended_since_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(folder.path());
+    let later = noon().plus(std::time::Duration::from_secs(3600));
+    let again = |subject, was, state, links: &[(&str, &str)]| Settled {
+        was,
+        ..Settled::first(subject, state, links, later)
+    };
+    store.settle(&[
+        again(
+            1,
+            State::Linked,
+            State::Linked,
+            &[("wwA", "wmA"), ("wwB", "wmB")],
+        ),
+        again(2, State::Linked, State::Linked, &[("wwB", "wm1")]),
+        again(3, State::Unlinked, State::Unlinked, &[]),
+    ]);
+    let filter = Filter {
+        changed_since: Some(later),
+        ..Filter::default()
+    };
+    let mut csv = Vec::new();
+    assert_eq!(write_csv(&store.reader(), &mut csv, &filter).unwrap(), 3);
+    insta::assert_snapshot!(String::from_utf8(csv).unwrap(), @r#"
+    unionid,openid,corpid,external_userid,pending_id,state,errcode,resolved_at,change
+    u1,"o""x""",wwB,wmB,,linked,0,2026-11-22T13:00:00+08:00,added
+    "u,2","o""x""",wwA,wm9,,linked,0,2026-11-22T13:00:00+08:00,removed
+    "u,2","o""x""",wwB,wm2,,linked,0,2026-11-22T13:00:00+08:00,removed
+    "#);
+}
+
+#[test]
 fn json_lines_say_what_the_table_says() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
