@@ -146,7 +146,7 @@ impl<'s> Runner<'s> {
         loop {
             self.clock.tick();
             self.hear_date();
-            self.trial.expire(self.clock.now());
+            self.expire_ticket();
             self.obey_wishes()?;
             self.work_off_completed()?;
             self.seek_ticket()?;
