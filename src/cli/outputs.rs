@@ -96,6 +96,7 @@ fn own_file(input: &Input, guard: &OutputGuard) -> Option<&'static str> {
     match OwnFile::at(path)? {
         OwnFile::Results => Some("is a results file of idferry"),
         OwnFile::Manifest => Some("is a manifest of idferry"),
+        OwnFile::Report => Some("is a report of idferry"),
         OwnFile::Rejects if guard.is_untouched(path) => {
             Some("is a rejects file in which nothing was mended")
         }

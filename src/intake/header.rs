@@ -44,7 +44,7 @@ impl Header {
                 return Err(IntakeError::OwnResults { name });
             }
             Some((OwnFile::Rejects, delimiter)) => Some(rejects_options(delimiter, options)),
-            Some((OwnFile::Manifest, _)) | None => None,
+            Some((OwnFile::Manifest | OwnFile::Report, _)) | None => None,
         };
         let options = rejects.as_ref().unwrap_or(options);
         let detect = || best_delimiter(records.first_line(), options);

@@ -55,10 +55,14 @@ pub(crate) enum OwnFile {
     Rejects,
     /// The list of exported files.
     Manifest,
+    /// What a job came to, as a page.
+    Report,
 }
 
 /// How a manifest begins.
 const MANIFEST: &[u8] = b"{\n  \"idferry\": ";
+/// How a report begins, and how its title does.
+const REPORT: [&str; 2] = ["<!DOCTYPE html>", "<title>idferry · "];
 
 impl OwnFile {
     /// Returns what the file at `path` is by its header; `None` if it is no such file, or cannot be
@@ -75,6 +79,10 @@ impl OwnFile {
         decoded.read_to_end(&mut text).ok()?;
         if text.starts_with(MANIFEST) {
             return Some(Self::Manifest);
+        }
+        let [begin, title] = REPORT;
+        if text.starts_with(begin.as_bytes()) && String::from_utf8_lossy(&text).contains(title) {
+            return Some(Self::Report);
         }
         let line = text.split(|byte| *byte == b'\n').next()?;
         Self::of_line(line).map(|(own, _)| own)

@@ -140,6 +140,15 @@ impl OutputGuard {
         self.admit(target, "another file with --manifest", OwnFile::Manifest)
     }
 
+    /// The same for a report.
+    ///
+    /// # Errors
+    ///
+    /// As of [`admit_results`](Self::admit_results).
+    pub(crate) fn admit_report(&mut self, target: &Target) -> Result<(), Error> {
+        self.admit(target, "another file with --output", OwnFile::Report)
+    }
+
     fn admit(&mut self, target: &Target, elsewhere: &str, kind: OwnFile) -> Result<(), Error> {
         target
             .check()
@@ -154,6 +163,7 @@ impl OutputGuard {
             OwnFile::Results => "where the results go",
             OwnFile::Rejects => "where the rejects go",
             OwnFile::Manifest => "where the manifest goes",
+            OwnFile::Report => "where the report goes",
         };
         self.protect(path, role);
         Ok(())

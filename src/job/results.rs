@@ -4,7 +4,10 @@ use std::{fs, io, path::Path};
 
 use super::{error::Error, outputs};
 use crate::{
-    export::{ExportError, Filter, Format, Target, file_mark, publish_rejects, publish_results},
+    export::{
+        ExportError, Filter, Format, Target, file_mark, publish_bytes, publish_rejects,
+        publish_results,
+    },
     intake::Input,
     model::State,
     store::{Reader, Store},
@@ -53,6 +56,15 @@ pub(super) fn publish_changes(store: &Store, target: &Target) -> Result<(), Erro
         store.changes_published()?;
     }
     Ok(())
+}
+
+/// Writes a report. Returns its length, or `None` if the reader of a pipe has left.
+pub(crate) fn publish_report(
+    reader: &Reader,
+    target: &Target,
+    report: &[u8],
+) -> Result<Option<u64>, Error> {
+    recorded(reader, &[target], || publish_bytes(target, report))
 }
 
 fn has_content(target: &Target) -> bool {
