@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{args::StateFile, console::say, values::environment};
+use super::{console::say, job_flags::StateFile, values::environment};
 use crate::{
     config::ConfigFile,
     intake::{Input, OwnFile},

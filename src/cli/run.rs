@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::{
     address::connection,
-    args::{
-        FileFlags, Inputs, OutputFlags, QuotaFlags, StateFile, StopFlags, TicketFlag, ticket_policy,
-    },
+    args::{FileFlags, Inputs, OutputFlags, QuotaFlags, StopFlags, TicketFlag, ticket_policy},
     console::{self, say},
     contract::contract,
+    job_flags::StateFile,
     next_command::NextCommand,
     open_files,
     operator::{Consent, TerminalOperator},
@@ -332,9 +331,7 @@ impl RunFiles {
             rejects,
         })
     }
-}
 
-impl RunFiles {
     /// Writes the results, and what `run` has changed of them. Returns the lines of the results.
     fn export(&self, session: &Session, run: RunId) -> Result<Option<u64>, Error> {
         let lines = session.export(&self.results)?;
