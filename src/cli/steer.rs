@@ -53,10 +53,12 @@ pub(super) fn pause(job: &JobFlags, next: &NextCommand) -> Result<Exit, Error> {
     let resume = next.on_same_job("resume");
     say(&match job.addressee()? {
         Addressee::Run(pid) => {
-            format!("the run of pid {pid} sends nothing more within a second; `{resume}` goes on")
+            format!(
+                "the run of pid {pid} sends nothing more within a second; `{resume}` lets it continue"
+            )
         }
         Addressee::NextRun => {
-            format!("no run goes on; the next one waits before its first call until `{resume}`")
+            format!("no run is at work; the next one waits before its first call until `{resume}`")
         }
     });
     Ok(Exit::Done)
@@ -67,8 +69,8 @@ pub(super) fn resume(job: &JobFlags) -> Result<Exit, Error> {
     let was_paused = job.withdraw(&[Wish::Pause.code()])?;
     say(match (was_paused, job.addressee()?) {
         (false, _) => "it was not paused",
-        (true, Addressee::Run(_)) => "the run goes on within a second",
-        (true, Addressee::NextRun) => "no run goes on; the next one sends at once",
+        (true, Addressee::Run(_)) => "the run continues within a second",
+        (true, Addressee::NextRun) => "no run is at work; the next one sends at once",
     });
     Ok(Exit::Done)
 }
@@ -76,7 +78,7 @@ pub(super) fn resume(job: &JobFlags) -> Result<Exit, Error> {
 pub(super) fn stop(job: &JobFlags) -> Result<Exit, Error> {
     let job = open(job)?;
     let Addressee::Run(pid) = job.addressee()? else {
-        say("no run goes on: there is nothing to stop");
+        say("no run is at work: there is nothing to stop");
         return Ok(Exit::Done);
     };
     job.ask(Wish::Stop)?;
@@ -121,7 +123,7 @@ pub(super) fn throttle(args: &ThrottleArgs, next: &NextCommand) -> Result<Exit, 
     );
     let who = match job.addressee()? {
         Addressee::Run(pid) => format!("the run of pid {pid}, within a second"),
-        Addressee::NextRun => "no run goes on; the next one".to_owned(),
+        Addressee::NextRun => "no run is at work; the next one".to_owned(),
     };
     say(&format!("{who}: {most}, also in later runs, until `{off}`"));
     Ok(Exit::Done)

@@ -34,7 +34,7 @@ pub struct ListedRun {
     /// When it began.
     #[serde(serialize_with = "rfc3339")]
     pub started_at: Timestamp,
-    /// When it ended; `None` while it goes on, and if it broke off.
+    /// When it ended; `None` while it is at work, and if it broke off.
     #[serde(serialize_with = "maybe_rfc3339")]
     pub ended_at: Option<Timestamp>,
     /// When it last wrote to the job file.

@@ -44,7 +44,7 @@ pub(crate) fn render(list: &RunList) -> String {
 
 fn end(run: &ListedRun) -> String {
     match run.exit_code {
-        _ if run.running => "goes on".to_owned(),
+        _ if run.running => "at work".to_owned(),
         Some(code) => format!("exit {code}"),
         None => "broke off".to_owned(),
     }

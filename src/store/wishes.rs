@@ -1,4 +1,4 @@
-//! What operators ask of a run while it goes on: rows that another process writes beside the one that
+//! What operators ask of a run while it is at work: rows that another process writes beside the one that
 //! holds the file, and that stay until they are withdrawn.
 
 use rusqlite::{Connection, params};
