@@ -19,29 +19,28 @@ use crate::{
     runner::{OnQuota, RunOptions},
 };
 
-/// In the help of every command, after its own flags.
+/// In the help, after the other flags.
 const LAST: usize = 900;
 
 /// How much is printed.
 #[derive(Args)]
 pub(super) struct OutputFlags {
     /// Print less: no progress, and no summary of a run that succeeds.
-    #[arg(short, long, global = true, display_order = LAST)]
+    #[arg(short, long, display_order = LAST)]
     pub(super) quiet: bool,
     /// Log what happens; repeat for more.
-    #[arg(short, long, global = true, action = ArgAction::Count, display_order = LAST + 1)]
+    #[arg(short, long, action = ArgAction::Count, display_order = LAST + 1)]
     pub(super) verbose: u8,
     /// Format of log lines.
     #[arg(
         long,
-        global = true,
         value_enum,
         default_value_t = LogFormatFlag::Text,
         display_order = LAST + 2
     )]
     log_format: LogFormatFlag,
     /// Append log lines to this file; SIGUSR2 opens it again, for logrotate.
-    #[arg(long, global = true, value_name = "FILE", display_order = LAST + 3)]
+    #[arg(long, value_name = "FILE", display_order = LAST + 3)]
     pub(super) log_file: Option<PathBuf>,
 }
 

@@ -51,8 +51,6 @@ use next_command::NextCommand;
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    #[command(flatten)]
-    output: args::OutputFlags,
 }
 
 #[derive(Subcommand)]
@@ -69,7 +67,7 @@ enum Command {
     Status(status::Args),
     /// Let the run of this job, or the next one, send nothing until it is resumed.
     Pause(job_flags::JobFlags),
-    /// Let a paused run go on.
+    /// Let a paused run continue.
     Resume(job_flags::JobFlags),
     /// Slow the run of this job down, or lift that again.
     Throttle(steer::ThrottleArgs),
@@ -117,8 +115,8 @@ pub fn main() -> ExitCode {
         }
     };
     let done = match cli.command {
-        Command::Run(args) => run::run(*args, &cli.output, &next),
-        Command::Resync(args) => resync::run(*args, &cli.output, &next),
+        Command::Run(args) => run::run(*args, &next),
+        Command::Resync(args) => resync::run(*args, &next),
         Command::Plan(args) => plan::run(&args, &next),
         Command::Rehearse(args) => rehearse::run(&args, &next),
         Command::Status(args) => status::run(&args),
@@ -157,7 +155,7 @@ fn parse() -> Result<(Cli, NextCommand), clap::Error> {
     while let Some((_, inner)) = given.subcommand() {
         given = inner;
     }
-    // Whatever else was typed, the job goes on by a run.
+    // Whatever else was typed, a run continues the job.
     let resumed = if name == "resync" { name } else { "run" };
     let next = match command.find_subcommand(resumed) {
         Some(resumed) => NextCommand::of(resumed, given),
