@@ -341,6 +341,7 @@ impl Session {
             reason,
             tally: self.store.tally(),
             left: self.left()?,
+            kept: 0,
             calls: 0,
             took: std::time::Duration::ZERO,
             used_elsewhere: false,

@@ -7,10 +7,12 @@ use serde::Serialize;
 use super::forecast;
 use crate::{
     format::{count, duration},
+    model::QuotaWindow,
     quota::{CallKind, ForecastInput},
 };
 
-const DAY: f64 = 86_400.0;
+const SECONDS_A_DAY: u32 = 86_400;
+const DAY: f64 = SECONDS_A_DAY as f64;
 
 /// What a night asks, and how many subjects there are. Ages are in days.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,7 +49,7 @@ pub(crate) struct ResyncPlan {
     /// From now until all of them are made, if nothing stops the run.
     pub(crate) seconds: u64,
     /// How old an unlinked and a linked answer gets in the long run, at so many calls a night; `None`
-    /// if they are never asked again.
+    /// if there is none, if they are never asked again, or if the parked take all the calls.
     pub(crate) unlinked_days: Option<f64>,
     pub(crate) linked_days: Option<f64>,
 }
@@ -64,9 +66,9 @@ impl ResyncPlan {
         };
         let a_day = calls_in_a_day(&standard);
         let nightly = budget.map_or(a_day, |budget| budget.min(a_day));
-        let factor = overload(work, nightly);
+        let a_round = overload(work, nightly);
         let age = |(subjects, after): (u64, Duration)| {
-            let age = (after.as_secs_f64() / DAY + 1.0).max(factor);
+            let age = (after.as_secs_f64() / DAY + 1.0).max(a_round?);
             (subjects > 0 && !after.is_zero()).then_some((age * 10.0).round() / 10.0)
         };
         Self {
@@ -118,9 +120,9 @@ impl ResyncPlan {
 }
 
 /// How many nights it takes to ask everybody once if the nights are too short for the ages that were
-/// wanted; 0 if they are not.
+/// wanted; 0 if they are not, `None` if they never suffice.
 #[expect(clippy::cast_precision_loss, reason = "days are rounded")]
-fn overload(work: &ResyncWork, nightly: u64) -> f64 {
+fn overload(work: &ResyncWork, nightly: u64) -> Option<f64> {
     let rounds = [work.all_unlinked, work.all_linked];
     let rounds = rounds.iter().filter(|(_, after)| !after.is_zero());
     let (mut subjects, mut wanted) = (0.0, 0.0);
@@ -130,26 +132,20 @@ fn overload(work: &ResyncWork, nightly: u64) -> f64 {
     }
     let left = nightly.saturating_sub(work.parked) as f64;
     match wanted > left {
-        true if left > 0.0 => subjects / left,
-        true => f64::MAX,
-        false => 0.0,
+        true if left > 0.0 => Some(subjects / left),
+        true => None,
+        false => Some(0.0),
     }
 }
 
-/// Returns how many calls an unused quota allows in a day.
+/// Returns how many calls the quota allows a day in the long run: the least of its windows, each spread
+/// over its span.
 fn calls_in_a_day(input: &ForecastInput) -> u64 {
-    use crate::model::QuotaWindow;
     let limits = input.account.limits();
-    let a_day = |window, times| {
-        limits
-            .of(window)
-            .map(|limit: u64| limit.saturating_mul(times))
-    };
-    let all = [
-        a_day(QuotaWindow::BusinessDay, 1),
-        a_day(QuotaWindow::BusinessHour, 24),
-        a_day(QuotaWindow::BasicHour, 24),
-        a_day(QuotaWindow::BasicMinute, 1440),
-    ];
-    all.into_iter().flatten().min().unwrap_or(u64::MAX)
+    let a_day = QuotaWindow::ALL.into_iter().filter_map(|window| {
+        let limit = u128::from(limits.of(window)?);
+        let span = window.span().as_secs();
+        u64::try_from(limit * u128::from(SECONDS_A_DAY) / u128::from(span.max(1))).ok()
+    });
+    a_day.min().unwrap_or(u64::MAX)
 }

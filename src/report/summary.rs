@@ -146,6 +146,13 @@ impl Summary {
 
     fn facts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut facts = vec![("calls", self.calls())];
+        if self.report.kept > 0 {
+            let answers = counted(self.report.kept, "answer");
+            facts.push((
+                "kept",
+                format!("{answers}: asking again was refused or failed"),
+            ));
+        }
         let names = std::iter::once("quota").chain(std::iter::repeat(""));
         facts.extend(names.zip(self.windows()));
         if let Some(state) = self.ticket {

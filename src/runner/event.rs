@@ -263,6 +263,8 @@ pub struct RunReport {
     pub tally: Tally,
     /// Subjects still to be asked: queued, or due in a pass as far as is known.
     pub left: u64,
+    /// Answers that stand although their subjects were asked again: that was refused, or failed.
+    pub kept: u64,
     /// Calls completed.
     pub calls: u64,
     /// How long it took.

@@ -17,6 +17,8 @@ pub(super) struct PendingCommit {
     cursor: Option<Cursor>,
     /// Calls paid for and not sent.
     paid: PaidCalls,
+    /// Answers that stand although their subjects were asked again: that was refused, or failed.
+    kept: u64,
     /// Commits that settled something.
     commits: u64,
     /// A rehearsed kill: forget everything that is not on disk after so many of them.
@@ -30,6 +32,7 @@ impl PendingCommit {
             due: None,
             cursor: Some(cursor),
             paid: PaidCalls::empty(CallKind::Standard),
+            kept: 0,
             commits: 0,
             crash_after: None,
         }
@@ -46,6 +49,7 @@ impl PendingCommit {
 
     /// Adds an answer, to be on disk `within` this time.
     pub(super) fn settle(&mut self, settled: Settled, now: Timestamp, within: Duration) {
+        self.kept += u64::from(!settled.outcome.state.replaces(settled.was));
         self.settled.push(settled);
         self.due.get_or_insert(now.plus(within));
     }
@@ -68,6 +72,11 @@ impl PendingCommit {
     /// Answers to be settled.
     pub(super) const fn answers(&self) -> usize {
         self.settled.len()
+    }
+
+    /// Answers that stand although their subjects were asked again.
+    pub(super) const fn kept(&self) -> u64 {
+        self.kept
     }
 
     /// The answers, in the order in which they are appended.

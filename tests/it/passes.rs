@@ -103,6 +103,7 @@ fn a_refusal_or_failure_leaves_answers_and_links_as_they_were() {
     let refused = scenario.run();
     assert!(refused.finished());
     same(&before.export, &refused.export);
+    assert_eq!(refused.report.kept, before.of(State::Linked));
     // They are not asked again in the same pass.
     let sent = scenario.sent();
     assert!(scenario.run().finished());

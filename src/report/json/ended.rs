@@ -26,6 +26,7 @@ use crate::{
 /// | `ticket_until` | until when the ticket works, or null |
 /// | `results`, `rejects` | `path` and `lines`, or null if there are none |
 /// | `left` | subjects still to be asked, those of passes included |
+/// | `kept` | answers that stand although their subjects were asked again: that was refused, or failed |
 /// | `changes` | of a resync `corpid`, `gained`, `lost`, `changed` of each downstream corp, else null |
 /// | `refusals` | `state`, `errcode` or null, `subjects`, `text`, `next_step` of each code |
 /// | `come_back_at` | when there is quota again, or null |
@@ -55,6 +56,7 @@ struct Ended<'a> {
     text: String,
     subjects: SubjectCounts,
     left: u64,
+    kept: u64,
     calls: u64,
     seconds: f64,
     waits: BTreeMap<&'static str, f64>,
@@ -92,6 +94,7 @@ impl<'a> Ended<'a> {
             reason,
             tally,
             left,
+            kept,
             calls,
             took,
             used_elsewhere,
@@ -108,6 +111,7 @@ impl<'a> Ended<'a> {
             text: headline,
             subjects: SubjectCounts::of(*tally),
             left: *left,
+            kept: *kept,
             calls: *calls,
             seconds: took.as_secs_f64(),
             waits: waits

@@ -52,6 +52,7 @@ fn summary(ending: StopReason, exit: Exit, queued: u64) -> Summary {
         changes: None,
         report: RunReport {
             left: queued,
+            kept: 0,
             reason: ending,
             tally,
             calls: 99_412,

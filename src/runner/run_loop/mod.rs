@@ -324,6 +324,7 @@ impl<'s> Runner<'s> {
             reason: self.stopping.reason.take().unwrap_or(StopReason::Finished),
             tally: self.job.store.tally(),
             left: self.left(),
+            kept: self.pending.kept(),
             calls: self.gate.account().completed(),
             took: self.clock.took(),
             used_elsewhere: self.gate.is_used_elsewhere(),

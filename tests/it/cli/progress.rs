@@ -85,6 +85,7 @@ fn ended_event_has_all_of_the_summary_and_nothing_else_is_printed() {
       "ending": "quota",
       "event": "ended",
       "exit_code": 75,
+      "kept": 0,
       "left": 15,
       "next": [
         "come back at",

@@ -47,7 +47,9 @@ fn plan_resync_counts_what_is_due_and_how_old_answers_get() {
     // 20 answers at one a night.
     let plan = dir.idferry("plan resync --budget 1 --json").exits(0).json();
     assert_eq!(plan["unlinked_days"], 20.0);
+    let never = dir.idferry("plan resync --budget 0 --json").exits(0).json();
+    assert!(never["unlinked_days"].is_null(), "{never}");
     dir.idferry("plan resync")
         .exits(0)
-        .prints("At 470,400 calls a night unlinked answers get 8 days old.");
+        .prints("At 237,096 calls a night unlinked answers get 8 days old.");
 }
