@@ -87,7 +87,7 @@ pub(super) fn execute(args: Args, kind: RunKind, next: &NextCommand) -> Result<E
     let mut session = settings.open_session()?;
     let run = session.begin(kind.command())?;
     session.record_next_command(run, &next.run())?;
-    if let Err(error) = import(&mut session, run, &settings) {
+    if let Err(error) = import(&mut session, run, &settings, &operator) {
         return Err(failed(&session, run, error));
     }
     let driven = drive(&mut session, run, &settings, &mut operator);
@@ -125,19 +125,27 @@ fn failed(session: &Session, run: RunId, error: Error) -> Error {
 }
 
 /// Imports the inputs; their invalid lines become a file, even if a later input cannot be read.
-fn import(session: &mut Session, run: RunId, settings: &RunSettings) -> Result<(), Error> {
+fn import(
+    session: &mut Session,
+    run: RunId,
+    settings: &RunSettings,
+    operator: &TerminalOperator,
+) -> Result<(), Error> {
     let names: Vec<_> = settings.files.inputs.iter().map(Input::name).collect();
     let activity = format!("importing {}", names.join(", "));
     session.record_activity(run, (!names.is_empty()).then_some(activity.as_str()))?;
+    operator.import_started();
     let imported = session.import(
         &settings.files.inputs,
         &settings.input_options,
+        &operator.stop(),
         &mut |input| {
             if !settings.quiet {
                 phrases::imported(input).iter().for_each(|line| say(line));
             }
         },
     );
+    operator.import_finished();
     let published = session.export_rejects(&settings.files.rejects);
     imported.and(published)?;
     session.record_activity(run, None)
