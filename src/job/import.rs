@@ -66,12 +66,7 @@ fn import_one(
     how: &ImportRules<'_>,
     each: &mut dyn FnMut(&ImportedInput),
 ) -> Result<(), Error> {
-    let (
-        name,
-        ImportRules {
-            options, contract, ..
-        },
-    ) = (input.name(), how);
+    let (name, options, contract) = (input.name(), how.options, how.contract);
     let digest = digest_of(input, options)?;
     if let Some(digest) = &digest
         && store.knows_source(digest)?
@@ -95,12 +90,11 @@ fn import_one(
     }
     if broken.is_none() {
         rows.ensure_any_row()?;
-        let stats = import.count()?;
         let input = SourceStatus {
             name: name.clone(),
             lines: rows.lines(),
             rejected: invalid,
-            subjects: stats.new,
+            subjects: import.count()?.new,
         };
         let checked = contract.check(&input, last.as_ref());
         checked.map_err(|why| not_kept(&name, &why))?;
