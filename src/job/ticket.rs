@@ -84,13 +84,22 @@ impl TicketContext<'_> {
         }
         if let Some(state) = state(self.tickets, self.clock.now())? {
             say(TicketNews::Spent(state));
-            return Ok(TicketSource::Nowhere);
+            return Ok(match self.may_be_under_way(state) {
+                true => TicketSource::Elsewhere,
+                false => TicketSource::Nowhere,
+            });
         }
         let agrees = policy == TicketPolicy::Apply || operator.agrees_to_apply();
         Ok(match agrees {
             true => TicketSource::Application,
             false => TicketSource::Nowhere,
         })
+    }
+
+    /// Whether another process may still wait for the reply to the application.
+    fn may_be_under_way(&self, state: TicketState) -> bool {
+        let longest = 2 * self.options.call_timeout;
+        matches!(state, TicketState::Unanswered(at) if self.clock.now().since(at) < longest)
     }
 
     /// Whether what the run is to do does not fit today's quota.
@@ -227,9 +236,9 @@ pub(crate) async fn apply(path: &Path, client: &Client, clock: Clock) -> Result<
     }
     let reply = client.apply_ticket(&token).await;
     match ticket::take_reply(&tickets, client, reply, (applied_at, &token))? {
-        ApplicationOutcome::NotSent(failure) => Err(Error {
+        ApplicationOutcome::NotMade(why) => Err(Error {
             exit: Exit::Halted,
-            message: format!("no connection, so nothing was applied for: {failure}"),
+            message: format!("nothing was applied for, so that it may be tried again: {why}"),
         }),
         ApplicationOutcome::Ticket(ticket) => Ok(TicketNews::Obtained {
             until: ticket.usable_until(),

@@ -46,5 +46,6 @@ pub use account::{Exchanged, LedgerAccount};
 pub use file::Ledger;
 pub use overview::WriterStatus;
 pub use rows::StoredAccount;
+pub(crate) use ticket::TriedTicket;
 pub use ticket::{Origin, TicketRecord, TicketState, Tickets};
 pub use token::{TokenRefusal, TokenRefusals};

@@ -69,6 +69,14 @@ pub enum TicketState {
     Forgotten,
 }
 
+/// A ticket that calls are sent with: another may have been imported since.
+pub(crate) struct TriedTicket<'t> {
+    /// Its text.
+    pub(crate) text: &'t Secret<String>,
+    /// When it was obtained, by the wall clock.
+    pub(crate) obtained_at: Timestamp,
+}
+
 /// The record of a corp's ticket.
 pub struct Tickets<'l> {
     ledger: &'l Ledger,
@@ -76,6 +84,9 @@ pub struct Tickets<'l> {
 }
 
 const LATEST: &str = "id = (SELECT max(id) FROM tickets WHERE corp = ?1)";
+const APPLICATION: &str = "corp = ?1 AND is_imported = 0";
+/// A ticket that is tried. Its text may have been forgotten meanwhile.
+const TRIED: &str = "corp = ?1 AND obtained_at = ?2 AND (ticket = ?3 OR ticket IS NULL)";
 
 impl<'l> Tickets<'l> {
     /// Returns the record of `corp`.
@@ -118,7 +129,7 @@ impl<'l> Tickets<'l> {
 
     /// Keeps the reply to the application, an HTTP status and a body, before anything is read from it.
     pub fn keep_reply(&self, status: u16, body: &Secret<Vec<u8>>) -> Result<()> {
-        let sql = format!("UPDATE tickets SET status = ?2, reply = ?3 WHERE {LATEST}");
+        let sql = format!("UPDATE tickets SET status = ?2, reply = ?3 WHERE {APPLICATION}");
         self.run(&sql, params![self.corp, status, body.expose()])
     }
 
@@ -138,21 +149,23 @@ impl<'l> Tickets<'l> {
 
     /// Adds the ticket to the application.
     pub fn save(&self, ticket: &Secret<String>, expires_at: Timestamp) -> Result<()> {
-        let sql = format!("UPDATE tickets SET ticket = ?2, expires_at = ?3 WHERE {LATEST}");
+        let sql = format!("UPDATE tickets SET ticket = ?2, expires_at = ?3 WHERE {APPLICATION}");
         let ticket = ticket.expose();
         self.run(&sql, params![self.corp, ticket, expires_at.as_millis()])
     }
 
     /// Records that the application was refused.
     pub fn refused(&self, errcode: i64) -> Result<()> {
-        let sql = format!("UPDATE tickets SET errcode = ?2 WHERE {LATEST}");
+        let sql = format!("UPDATE tickets SET errcode = ?2 WHERE {APPLICATION}");
         self.run(&sql, params![self.corp, errcode])
     }
 
-    /// Withdraws an application that was never sent.
+    /// Withdraws an application that was never sent, or never looked at.
     pub(crate) fn withdraw_application(&self) -> Result<()> {
-        let sql = "DELETE FROM tickets WHERE corp = ?1 AND is_imported = 0 AND status IS NULL";
-        self.run(sql, params![self.corp])
+        let sql = format!(
+            "DELETE FROM tickets WHERE {APPLICATION} AND ticket IS NULL AND errcode IS NULL"
+        );
+        self.run(&sql, params![self.corp])
     }
 
     /// Adds a ticket that was obtained elsewhere; it takes the place of the one before. Returns when it
@@ -169,7 +182,9 @@ impl<'l> Tickets<'l> {
             let known: Option<i64> =
                 step.query_row(known, params![self.corp, ticket.expose()], |row| row.get(0))?;
             since = known.map_or(since, |at| since.min(Timestamp::from_millis(at)));
-            settle_doubt(step, &self.corp, revision)?;
+            if rows::is_ticket_in_doubt(step, &self.corp)? {
+                count_for_good(step, &self.corp, revision)?;
+            }
             let sql = "INSERT INTO tickets (corp, is_imported, obtained_at, ticket, expires_at)
                        VALUES (?1, 1, ?2, ?3, ?4)";
             let expires = since.plus(life).as_millis();
@@ -197,24 +212,36 @@ impl<'l> Tickets<'l> {
         Ok(forgot)
     }
 
-    /// Records that the remote refuses the latest ticket.
-    pub(crate) fn mark_dead(&self, now: Timestamp) -> Result<()> {
-        let sql = format!("UPDATE tickets SET dead_at = ?2 WHERE {LATEST}");
-        self.mark(&sql, params![self.corp, now.as_millis()])
+    /// Records that the remote refuses a ticket.
+    pub(crate) fn mark_dead(&self, tried: &TriedTicket<'_>, now: Timestamp) -> Result<()> {
+        let sql = format!("UPDATE tickets SET dead_at = ?4 WHERE {TRIED}");
+        let (obtained_at, text) = (tried.obtained_at.as_millis(), tried.text.expose());
+        let values = params![self.corp, obtained_at, text, now.as_millis()];
+        self.ledger.change(|step, revision| {
+            step.execute(&sql, values)?;
+            // What was sent with it would be counted nowhere where another has taken its place.
+            if !rows::is_ticket_in_doubt(step, &self.corp)? {
+                count_for_good(step, &self.corp, revision)?;
+            }
+            Ok(())
+        })
     }
 
-    /// Records since when it is in doubt whether the latest ticket works, `None` if it does; and whether
-    /// a call without it was answered meanwhile.
-    pub(crate) fn doubt(&self, since: Option<Timestamp>, without: bool) -> Result<()> {
-        let sql = format!("UPDATE tickets SET doubted_at = ?2, without = ?3 WHERE {LATEST}");
+    /// Records since when it is in doubt whether a ticket works, `None` if it does; and whether a call
+    /// without it was answered meanwhile.
+    pub(crate) fn doubt(
+        &self,
+        tried: &TriedTicket<'_>,
+        since: Option<Timestamp>,
+        without: bool,
+    ) -> Result<()> {
+        let sql = format!("UPDATE tickets SET doubted_at = ?4, without = ?5 WHERE {TRIED}");
+        let (obtained_at, text) = (tried.obtained_at.as_millis(), tried.text.expose());
         let since = since.map(Timestamp::as_millis);
-        self.mark(&sql, params![self.corp, since, without])
-    }
-
-    /// Other processes of the corp count the calls with it anew.
-    fn mark(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<()> {
+        let values = params![self.corp, obtained_at, text, since, without];
+        // Other processes of the corp count the calls with it anew.
         self.ledger
-            .change(|step, _| step.execute(sql, values).map(drop))
+            .change(|step, _| step.execute(&sql, values).map(drop))
     }
 
     /// Returns when the latest ticket expires; `None` if there is none, or it is dead.
@@ -284,95 +311,13 @@ fn record(row: &Row<'_>) -> rusqlite::Result<TicketRecord> {
     })
 }
 
-/// Calls with a ticket that is dead or in doubt count in the business windows. Where another takes
-/// its place, they are counted there for good.
-fn settle_doubt(step: &Transaction<'_>, corp: &str, revision: i64) -> rusqlite::Result<()> {
-    if rows::is_ticket_in_doubt(step, corp)? {
-        let sql =
-            "UPDATE charges SET standard = standard + with_ticket, with_ticket = 0, revision = ?2
-                   WHERE corp = ?1 AND with_ticket > 0";
-        step.execute(sql, params![corp, revision])?;
-    }
-    Ok(())
+/// Counts the calls with a ticket in the business windows for good, as those of a ticket that is dead or
+/// in doubt are.
+fn count_for_good(step: &Transaction<'_>, corp: &str, revision: i64) -> rusqlite::Result<()> {
+    let sql = "UPDATE charges SET standard = standard + with_ticket, with_ticket = 0, revision = ?2
+               WHERE corp = ?1 AND with_ticket > 0";
+    step.execute(sql, params![corp, revision]).map(drop)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_millis(second * 1000)
-    }
-
-    fn text(text: &str) -> Secret<String> {
-        Secret::new(text.to_owned())
-    }
-
-    const WEEK: Duration = Duration::from_secs(7 * 86_400);
-
-    #[test]
-    fn application_is_made_once_and_after_no_import() {
-        let ledger = Ledger::in_memory().unwrap();
-        let tickets = Tickets::of(&ledger, "ww1");
-        assert!(tickets.record_application(at(1)).unwrap());
-        assert!(!tickets.record_application(at(2)).unwrap());
-        tickets.withdraw_application().unwrap();
-        assert!(
-            tickets.record_application(at(3)).unwrap(),
-            "it was not sent"
-        );
-        let imported = Tickets::of(&ledger, "ww2");
-        imported.import(&text("t"), at(1), WEEK).unwrap();
-        assert!(!imported.record_application(at(2)).unwrap());
-        let state = tickets.latest().unwrap().unwrap().state(at(4), WEEK / 168);
-        assert_eq!(state, TicketState::Unanswered(at(3)));
-    }
-
-    #[test]
-    fn reply_is_kept_in_room_that_was_made_for_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ledger.db");
-        let ledger = Ledger::open(&path).unwrap();
-        let tickets = Tickets::of(&ledger, "ww1");
-        tickets.record_application(at(1)).unwrap();
-        let size = || {
-            let log = folder.path().join("ledger.db-wal");
-            let files =
-                [path.clone(), log].map(|file| std::fs::metadata(file).map_or(0, |m| m.len()));
-            files.iter().sum::<u64>()
-        };
-        let before = size();
-        tickets
-            .keep_reply(200, &Secret::new(vec![b'x'; 4096]))
-            .unwrap();
-        assert_eq!(size(), before);
-        let (status, body) = tickets.unread_reply().unwrap().unwrap();
-        assert_eq!((status, body.expose().len()), (200, 4096));
-    }
-
-    #[test]
-    fn ticket_that_is_known_keeps_its_date_and_a_new_one_is_not_in_doubt() {
-        let ledger = Ledger::in_memory().unwrap();
-        let tickets = Tickets::of(&ledger, "ww1");
-        let import = |ticket, second| tickets.import(&text(ticket), at(second), WEEK).unwrap();
-        assert_eq!(import("t", 100), at(100));
-        assert_eq!(import("t", 500), at(100));
-        let sql = "INSERT INTO charges (corp, api, period, slot, writer, standard, with_ticket,
-                       revision) VALUES ('ww1', 1, 2, 0, 7, 3, 40, 1)";
-        ledger.run(|db| db.execute(sql, [])).unwrap();
-        tickets.mark_dead(at(600)).unwrap();
-        let in_doubt = || {
-            ledger
-                .run(|db| rows::is_ticket_in_doubt(db, "ww1"))
-                .unwrap()
-        };
-        assert!(in_doubt());
-        import("u", 700);
-        assert!(!in_doubt());
-        let counted = ledger.run(|db| {
-            let sql = "SELECT standard, with_ticket FROM charges";
-            db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
-        });
-        assert_eq!(counted.unwrap(), (43, 0), "for good");
-    }
-}
+mod tests;

@@ -109,7 +109,8 @@ fn spent(state: TicketState, when: impl Fn(Timestamp) -> String) -> String {
             format!("the application was refused with errcode {errcode}, and there is no second")
         }
         TicketState::Unanswered(at) => format!(
-            "an application of {} was cut short, so the one chance is probably used up",
+            "no reply to the application of {} is known, so the one chance is probably used up, unless \
+             another process waits for it",
             when(at)
         ),
         TicketState::Unreadable => {

@@ -8,11 +8,11 @@ use std::time::Duration;
 use super::{decide::halt, event::TicketNews};
 use crate::{
     clock::{Clock, Timestamp},
-    ledger::Tickets,
+    ledger::{TicketRecord, Tickets, TriedTicket},
     model::{Failure, Limits, QuotaWindow},
     quota::Account,
     store::Result,
-    wecom::{ApplicationReply, CallError, Client, Ticket, Token, wire},
+    wecom::{ApplicationReply, CallError, Client, Refusal, Ticket, Token, errcode::Class, wire},
 };
 
 /// Lookups that must have been answered before the application.
@@ -53,7 +53,7 @@ pub fn stored(tickets: &Tickets<'_>, clock: Clock) -> Result<Option<Ticket>> {
                 tickets.save(ticket.secret(), ticket.expires_at())?;
                 latest.ticket = Some(ticket.secret().clone());
             }
-            Err(CallError::Refused(refusal)) => tickets.refused(refusal.errcode)?,
+            Err(CallError::Refused(refusal)) => keep_refusal(tickets, &refusal)?,
             Err(CallError::Failed(_)) => {}
         }
     }
@@ -69,8 +69,8 @@ pub fn stored(tickets: &Tickets<'_>, clock: Clock) -> Result<Option<Ticket>> {
 pub enum ApplicationOutcome {
     /// The ticket, stored.
     Ticket(Ticket),
-    /// Nothing was sent, so that it may be made again.
-    NotSent(Failure),
+    /// Nothing was sent, or its token was refused, so that it may be made again.
+    NotMade(CallError),
     /// No ticket.
     Nothing(TicketNews),
 }
@@ -91,7 +91,7 @@ pub fn take_reply(
         Ok(reply) => reply,
         Err(failure @ Failure::Connect(_)) => {
             tickets.withdraw_application()?;
-            return Ok(ApplicationOutcome::NotSent(failure));
+            return Ok(ApplicationOutcome::NotMade(CallError::Failed(failure)));
         }
         Err(failure) => return Ok(ApplicationOutcome::Nothing(TicketNews::Unanswered(failure))),
     };
@@ -102,12 +102,38 @@ pub fn take_reply(
             ApplicationOutcome::Ticket(ticket)
         }
         Err(CallError::Refused(refusal)) => {
-            tickets.refused(refusal.errcode)?;
+            keep_refusal(tickets, &refusal)?;
+            if refusal.class == Class::Token {
+                return Ok(ApplicationOutcome::NotMade(CallError::Refused(refusal)));
+            }
             let refusal = halt(refusal, wire::APPLY_MASS_CALL_TICKET);
             ApplicationOutcome::Nothing(TicketNews::Refused(refusal))
         }
         Err(CallError::Failed(_)) => ApplicationOutcome::Nothing(TicketNews::Unreadable),
     })
+}
+
+/// A reply to a token that ended is not one to the application.
+fn keep_refusal(tickets: &Tickets<'_>, refusal: &Refusal) -> Result<()> {
+    match refusal.class {
+        Class::Token => tickets.withdraw_application(),
+        _ => tickets.refused(refusal.errcode),
+    }
+}
+
+/// Returns `ticket` as the ledger knows it.
+pub(super) fn tried(ticket: &Ticket) -> TriedTicket<'_> {
+    TriedTicket {
+        text: ticket.secret(),
+        obtained_at: ticket.obtained_at(),
+    }
+}
+
+/// Whether `record` is of `ticket`.
+pub(super) fn is_of(record: &TicketRecord, ticket: &Ticket) -> bool {
+    let ours = ticket.secret().expose();
+    let theirs = record.ticket.as_ref();
+    theirs.is_some_and(|theirs| theirs.expose() == ours)
 }
 
 /// Returns the most calls of a run that has `queued` subjects to ask, at most `budget` calls, and so
@@ -161,10 +187,18 @@ pub(super) struct TicketSearch {
     source: TicketSource,
     /// When the next step may be taken.
     next: Timestamp,
-    /// Whether a lookup was answered in this run.
+    /// Whether a lookup was answered in this run, and since the last application that was not made.
     has_answers: bool,
-    /// The application under way: when it was made by the wall clock, and the token.
-    under_way: Option<(Timestamp, Token)>,
+    under_way: Option<Application>,
+}
+
+/// The application under way.
+pub(super) struct Application {
+    /// When it was made, by the wall clock.
+    pub(super) at: Timestamp,
+    pub(super) token: Token,
+    /// The number of the token.
+    pub(super) token_generation: u32,
 }
 
 impl TicketSearch {
@@ -186,7 +220,7 @@ impl TicketSearch {
         self.has_answers = true;
     }
 
-    /// Whether a lookup was answered in this run.
+    /// Whether a lookup was answered since the run began, or the last application was not made.
     pub(super) const fn has_answers(&self) -> bool {
         self.has_answers
     }
@@ -214,21 +248,22 @@ impl TicketSearch {
         (self.source == TicketSource::Elsewhere && self.next > now).then_some(self.next)
     }
 
-    /// The application is made at `applied_at` by the wall clock, and never again.
-    pub(super) fn applied(&mut self, applied_at: Timestamp, token: Token) {
-        self.under_way = Some((applied_at, token));
+    /// The application is made, and never again.
+    pub(super) fn applied(&mut self, application: Application) {
+        self.under_way = Some(application);
         self.source = TicketSource::Nowhere;
     }
 
     /// Takes the application that was answered, or not.
-    pub(super) const fn take_application(&mut self) -> Option<(Timestamp, Token)> {
+    pub(super) const fn take_application(&mut self) -> Option<Application> {
         self.under_way.take()
     }
 
-    /// Nothing was sent: it is made later.
-    pub(super) fn not_sent(&mut self, now: Timestamp) {
+    /// It was not made: it is made later, once lookups are known to be answered again.
+    pub(super) fn not_made(&mut self, now: Timestamp) {
         self.source = TicketSource::Application;
         self.next = now.plus(AGAIN);
+        self.has_answers = false;
     }
 }
 

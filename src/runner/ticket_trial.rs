@@ -110,11 +110,9 @@ impl TicketTrial {
         self.ticket.is_some()
     }
 
-    /// Stops sending a ticket that ends before `now`.
-    pub(super) fn expire(&mut self, now: Timestamp) {
-        if self.until.is_some_and(|until| now >= until) {
-            self.lay_down();
-        }
+    /// Whether the ticket is at its end at `now`.
+    pub(super) fn is_expired(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| now >= until)
     }
 
     /// The ticket is doubted by others, or by an earlier run: it is asked about first. If a call
@@ -136,6 +134,7 @@ impl TicketTrial {
     pub(super) fn lay_down(&mut self) {
         self.ticket = None;
         self.until = None;
+        self.saved_doubt = None;
         self.close();
     }
 

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use idferry::{
-    job::TicketPolicy,
+    job::{Steering, TicketPolicy},
     ledger::Tickets,
     model::State,
     quota::HoldReason,
     runner::event::StopReason,
     secret::Secret,
     sim::{Fault, Forced, SimulatedRemote},
+    store::Wish,
     wecom::wire,
 };
 
@@ -435,4 +436,111 @@ fn postponed_ticket_is_taken_up_when_it_is_stored_elsewhere() {
     assert_eq!(result.times("ticket found"), 1);
     assert!(result.took < secs(700), "{:?}", result.took);
     assert_eq!(result.stats.ticket_applications, 0);
+}
+
+/// The first application, of about second 20, meets a token that has ended; the next is due a minute later.
+fn with_a_second_application() -> Scenario {
+    Scenario::new(300)
+        .limits("basic.minute=60,business.hour=1000,business.day=100")
+        .ticket()
+        .configure(|setup| setup.is_steered = true)
+        .remote(|remote| remote.script_application(Forced::Errcode(40_014)))
+}
+
+/// When the applications were sent, in seconds since `start`.
+fn applied_at(scenario: &Scenario) -> Vec<u64> {
+    let start = scenario.setup.start;
+    let call_log = scenario.call_log();
+    let calls = call_log.calls.iter();
+    let applied = calls.filter(|call| call.path == wire::APPLY_MASS_CALL_TICKET);
+    applied
+        .map(|call| call.sent.since(start).as_secs())
+        .collect()
+}
+
+#[test]
+fn nothing_is_applied_for_while_the_service_fails_or_the_job_is_paused() {
+    let failing = with_a_second_application()
+        .after(secs(45), |remote, _| {
+            remote.force_all(Some(Forced::RetryAfter(503, 5)))
+        })
+        .after(secs(600), |remote, _| remote.force_all(None));
+    let paused = with_a_second_application();
+    let job = paused.state();
+    let resumed = job.clone();
+    let paused = paused
+        .after(secs(45), move |_, _| {
+            Steering::open(&job).unwrap().ask(Wish::Pause).unwrap();
+        })
+        .after(secs(600), move |_, _| {
+            let steering = Steering::open(&resumed).unwrap();
+            steering.withdraw(&["pause"]).unwrap();
+        });
+    for mut scenario in [failing, paused] {
+        let result = scenario.run();
+        assert!(result.finished());
+        let applied = applied_at(&scenario);
+        assert!(
+            applied[0] < 45 && applied[1] >= 600,
+            "{applied:?} {:?}",
+            result.events
+        );
+        assert_eq!(result.stats.ticket_applications, 1);
+    }
+}
+
+#[test]
+fn full_basic_window_does_not_prove_that_lookups_are_answered() {
+    let mut scenario = Scenario::new(300).limits("basic.minute=600,basic.hour=30,business.day=100");
+    scenario.setup.options.budget = Some(30);
+    scenario.run();
+    scenario.setup.options.budget = None;
+    scenario = scenario.ticket();
+    scenario.sim().force_all(Some(Forced::Errcode(48_002)));
+    let result = scenario.run();
+    assert!(matches!(result.report.reason, StopReason::Refused(_)));
+    assert_eq!(scenario.call_log().of(wire::APPLY_MASS_CALL_TICKET), 0);
+}
+
+#[test]
+fn ticket_of_an_application_under_way_elsewhere_is_taken_up() {
+    let mut scenario = Scenario::new(200).limits(TIGHT).ticket();
+    drop(scenario.store());
+    scenario.start();
+    let corp = scenario.sim().corp_id().to_owned();
+    let text = Secret::new(scenario.sim().issue_ticket());
+    let (ledger, now) = (scenario.ledger(), scenario.now());
+    assert!(Tickets::of(&ledger, &corp).record_application(now).unwrap());
+    let mut scenario = scenario.after(secs(8), move |_, _| {
+        let tickets = Tickets::of(&ledger, &corp);
+        let reply = Secret::new(b"{}".to_vec());
+        tickets.keep_reply(200, &reply).unwrap();
+        tickets.save(&text, now.plus(7 * DAY)).unwrap();
+    });
+    let result = scenario.run();
+    assert!(result.finished());
+    assert_eq!(result.times("ticket found"), 1, "{:?}", result.events);
+    assert!(result.took < secs(60), "{:?}", result.took);
+}
+
+#[test]
+fn calls_with_a_ticket_that_ended_on_trial_count_in_the_business_windows() {
+    let mut scenario = Scenario::new(300).limits(TIGHT).stopping_after(50);
+    scenario.run();
+    let start = scenario.now();
+    let corp = scenario.sim().corp_id().to_owned();
+    let text = Secret::new(scenario.sim().issue_ticket());
+    let obtained = start.minus(7 * DAY - HOUR - secs(10));
+    let ledger = scenario.ledger();
+    let tickets = Tickets::of(&ledger, &corp);
+    tickets.import(&text, obtained, 7 * DAY).unwrap();
+    // The hour is full, so that the trial cannot end before the ticket does.
+    let mut scenario = scenario.after(secs(4), |remote, _| remote.refuse_ticket(Some(2_000_002)));
+    scenario.setup.options.deadline = Some(start.plus(5 * HOUR));
+    let result = scenario.run();
+    assert!(matches!(result.report.reason, StopReason::Time));
+    assert_eq!(result.times("ticket dead"), 0);
+    assert!(scenario.sent_with_ticket() > 10);
+    // All of them may have been counted in the day, which has a hundred.
+    assert_eq!(scenario.sent(), 100);
 }

@@ -3,16 +3,16 @@
 use super::Runner;
 use crate::{
     model::Failure,
-    quota::CallKind,
+    quota::{CallKind, HoldReason},
     runner::{
         claim::Claim,
         decide::{SentCall, Snooze},
         event::{RunEvent, TicketNews},
-        ticket::{self, ApplicationOutcome, PROVEN, Step, TicketSource},
+        ticket::{self, Application, ApplicationOutcome, PROVEN, Step, TicketSource},
         ticket_trial::Doubt,
     },
     store::Result,
-    wecom::{ApplicationReply, Ticket, Verdict},
+    wecom::{ApplicationReply, CallError, Ticket, Verdict},
 };
 
 impl Runner<'_> {
@@ -54,16 +54,36 @@ impl Runner<'_> {
             return Ok(());
         }
         let latest = self.job.ledger.tickets().latest()?;
-        if let Some(latest) = latest.filter(|latest| latest.is_usable()) {
-            let without = latest.answered_without;
-            self.trial.question(self.clock.now(), without);
-            self.trial.saved_doubt = Some(without);
-            self.gate.try_ticket(true);
-        } else {
-            self.trial.lay_down();
+        let Some(latest) = latest.filter(|latest| latest.is_usable()) else {
+            self.lose_ticket();
             self.reports.report(&RunEvent::TicketRejected);
+            return Ok(());
+        };
+        let ours = self.trial.ticket(CallKind::WithTicket);
+        if !ours.is_some_and(|ours| ticket::is_of(&latest, ours)) {
+            // Another was imported.
+            self.lose_ticket();
+            return self.look_for_ticket();
         }
+        let without = latest.answered_without;
+        self.trial.question(self.clock.now(), without);
+        self.trial.saved_doubt = Some(without);
+        self.gate.try_ticket(true);
         Ok(())
+    }
+
+    /// Stops sending a ticket that is at its end.
+    pub(super) fn expire_ticket(&mut self) {
+        if self.trial.is_expired(self.clock.now()) {
+            self.lose_ticket();
+        }
+    }
+
+    /// No call is sent with the ticket from here on, and those that were count as the ledger says.
+    fn lose_ticket(&mut self) {
+        self.trial.lay_down();
+        self.gate.try_ticket(false);
+        self.end_trials();
     }
 
     fn look_for_ticket(&mut self) -> Result<()> {
@@ -77,34 +97,40 @@ impl Runner<'_> {
     }
 
     fn apply_for_ticket(&mut self) -> Result<()> {
-        if !self.is_proven() || !self.is_ticket_needed() {
+        let is_held = self.health.is_out_of_order() || self.stopping.wishes.hold().is_some();
+        if is_held || !self.is_proven() || !self.is_ticket_needed() {
             return Ok(());
         }
         let now = self.clock.now();
         if self.tokens.needs_fetch(now) {
             self.fetch_token()?;
         }
-        let Ok((token, _)) = self.tokens.get(now) else {
+        let Ok((token, token_generation)) = self.tokens.get(now) else {
             return Ok(());
         };
-        let applied_at = self.clock.wall_now();
-        if !self.job.ledger.tickets().record_application(applied_at)? {
+        let at = self.clock.wall_now();
+        if !self.job.ledger.tickets().record_application(at)? {
             // Another process was faster, and its reply is to come.
             self.trial.search.from(TicketSource::Elsewhere);
             return Ok(());
         }
         self.calls.apply(self.client.apply_ticket(&token));
-        self.trial.search.applied(applied_at, token);
+        self.trial.search.applied(Application {
+            at,
+            token,
+            token_generation,
+        });
         Ok(())
     }
 
     /// Whether lookups of this corp are known to be answered, and still are: at least one was in this
-    /// run, unless the windows allow none.
+    /// run, unless the business windows allow none.
     fn is_proven(&mut self) -> bool {
         let now = self.clock.now();
+        let is_business = |reason| matches!(reason, HoldReason::Window(it) if it.is_business());
+        let full = self.gate.check_quota(now, CallKind::Standard);
         self.job.store.tally().answered() >= PROVEN
-            && (self.trial.search.has_answers()
-                || self.gate.check_quota(now, CallKind::Standard).is_err())
+            && (self.trial.search.has_answers() || full.is_err_and(|hold| is_business(hold.reason)))
     }
 
     /// Whether what is left to do does not fit today's quota.
@@ -120,17 +146,22 @@ impl Runner<'_> {
         &mut self,
         reply: std::result::Result<ApplicationReply, Failure>,
     ) -> Result<()> {
-        let Some((applied_at, token)) = self.trial.search.take_application() else {
+        let Some(made) = self.trial.search.take_application() else {
             return Ok(());
         };
         let tickets = self.job.ledger.tickets();
-        match ticket::take_reply(&tickets, &self.client, reply, (applied_at, &token))? {
+        match ticket::take_reply(&tickets, &self.client, reply, (made.at, &made.token))? {
             ApplicationOutcome::Ticket(ticket) => {
                 let until = ticket.usable_until();
                 self.begin_ticket(ticket);
                 self.news(TicketNews::Obtained { until });
             }
-            ApplicationOutcome::NotSent(_) => self.trial.search.not_sent(self.clock.now()),
+            ApplicationOutcome::NotMade(why) => {
+                self.trial.search.not_made(self.clock.now());
+                if let CallError::Refused(_) = why {
+                    self.token_refused(made.token_generation);
+                }
+            }
             ApplicationOutcome::Nothing(news) => self.news(news),
         }
         Ok(())
@@ -160,8 +191,9 @@ impl Runner<'_> {
         if !had_ticket || !self.trial.suspects(refusal, claim.was_on_trial()) {
             return Ok(None);
         }
+        let ticket = self.trial.ticket(sent.kind).cloned();
         if self.trial.doubt(sent.at, self.clock.now()) == Doubt::Dead {
-            self.ticket_is_dead()?;
+            self.ticket_is_dead(ticket)?;
         }
         Ok(Some(Snooze::WithoutTicket(refusal.errcode)))
     }
@@ -182,8 +214,9 @@ impl Runner<'_> {
         if sent.kind == CallKind::WithTicket {
             let now = self.clock.now();
             let is_to_blame = self.gate.account().is_ticket_to_blame(now);
+            let ticket = self.trial.ticket(sent.kind).cloned();
             if self.trial.over_quota(sent.at, now, is_to_blame) {
-                self.ticket_is_dead()?;
+                self.ticket_is_dead(ticket)?;
             }
         }
         Ok(())
@@ -193,24 +226,27 @@ impl Runner<'_> {
     pub(super) fn save_doubt(&mut self) -> Result<()> {
         let is_open = self.trial.is_open();
         let doubt = is_open.then(|| self.trial.was_answered_without());
-        if !self.trial.has_ticket() || doubt == self.trial.saved_doubt {
+        let ticket = self.trial.ticket(CallKind::WithTicket).cloned();
+        let Some(ticket) = ticket.filter(|_| doubt != self.trial.saved_doubt) else {
             return Ok(());
-        }
+        };
         self.trial.saved_doubt = doubt;
         let since = is_open.then(|| self.clock.wall_now());
         let tickets = self.job.ledger.tickets();
-        tickets.doubt(since, doubt.unwrap_or(false))?;
+        tickets.doubt(&ticket::tried(&ticket), since, doubt.unwrap_or(false))?;
         self.gate.try_ticket(is_open);
         self.gate.doubt_ticket(is_open);
         Ok(())
     }
 
     /// Calls with it count in the business windows from here on.
-    fn ticket_is_dead(&mut self) -> Result<()> {
-        self.job.ledger.tickets().mark_dead(self.clock.wall_now())?;
-        self.gate.try_ticket(false);
+    fn ticket_is_dead(&mut self, ticket: Option<Ticket>) -> Result<()> {
+        if let Some(ticket) = &ticket {
+            let tickets = self.job.ledger.tickets();
+            tickets.mark_dead(&ticket::tried(ticket), self.clock.wall_now())?;
+        }
         self.gate.doubt_ticket(true);
-        self.end_trials();
+        self.lose_ticket();
         self.reports.report(&RunEvent::TicketRejected);
         Ok(())
     }

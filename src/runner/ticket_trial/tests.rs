@@ -30,9 +30,9 @@ fn refusal(errcode: i64, class: Class) -> Refusal {
 fn without_a_trial_every_call_has_the_ticket_until_it_ends() {
     let mut trial = trial();
     assert_eq!(kind(&trial, false), CallKind::WithTicket);
-    trial.expire(at(999));
-    assert_eq!(kind(&trial, false), CallKind::WithTicket);
-    trial.expire(at(1000));
+    assert!(!trial.is_expired(at(999)));
+    assert!(trial.is_expired(at(1000)));
+    trial.lay_down();
     assert_eq!(kind(&trial, true), CallKind::Standard);
     assert!(trial.until().is_none());
 }
