@@ -137,7 +137,7 @@ mod tests {
                 hold: Some("business.hour is used up".to_owned()),
                 ..RunProgress::default()
             };
-            store.journal().save_progress(run, &progress).unwrap();
+            store.journal().save_progress(run, &progress, 0).unwrap();
             holder_of(&path).unwrap()
         };
         // Of a process that had the same pid and broke off.
