@@ -1,8 +1,9 @@
 //! `idferry plan`: how long a run takes, with and without a ticket. Sends nothing, changes nothing.
 
 use super::{
-    args::{Inputs, QuotaFlags, StateFile},
+    args::{Inputs, QuotaFlags},
     console::{print, print_json, say},
+    job_flags::StateFile,
     next_command::NextCommand,
     outputs::without_own_files,
     refresh::RefreshFlags,

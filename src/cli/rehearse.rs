@@ -3,8 +3,9 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use super::{
-    args::{Inputs, QuotaFlags, StateFile, StopFlags, TicketFlag, ticket_policy},
+    args::{Inputs, QuotaFlags, StopFlags, TicketFlag, ticket_policy},
     console::{print, print_json, say},
+    job_flags::StateFile,
     next_command::NextCommand,
     plan::scratch_copy,
     simulate::latency,

@@ -1,12 +1,13 @@
 //! The first stage of a run: inputs become subjects, invalid lines are kept beside them.
 
-use super::{contract::Contract, error::Error};
+use super::{contract::Contract, error::Error, exit::Exit};
 use crate::{
     clock::Clock,
     intake::{
         Input, InputLine, IntakeError, ReadAhead, ReadOptions, RowError, RowReader, UnusualIds,
         digest,
     },
+    runner::Stop,
     store::{Import, ImportStats, Reject, SourceStatus, Store},
 };
 
@@ -46,6 +47,26 @@ impl ImportedLines {
     }
 }
 
+/// How inputs are imported.
+pub(super) struct ImportRules<'r> {
+    /// How they are read.
+    pub(super) options: &'r ReadOptions,
+    /// What each must look like.
+    pub(super) contract: &'r Contract,
+    /// Ends the import between two lines.
+    pub(super) stop: &'r Stop,
+}
+
+impl ImportRules<'_> {
+    /// What an input must look like. The lines of a rejects file are those of one that was admitted.
+    fn contract_of(&self, rows: &RowReader) -> Contract {
+        match rows.is_rejects() {
+            true => Contract::default(),
+            false => self.contract.clone(),
+        }
+    }
+}
+
 /// Imports every input that the store does not hold yet, and tells `each` of it.
 ///
 /// What was read is kept whatever follows it; the first input that cannot be read to its end is
@@ -53,21 +74,21 @@ impl ImportedLines {
 pub(super) fn import(
     store: &mut Store,
     inputs: &[Input],
-    (options, contract): (&ReadOptions, &Contract),
+    how: &ImportRules<'_>,
     each: &mut dyn FnMut(&ImportedInput),
 ) -> Result<(), Error> {
     inputs
         .iter()
-        .try_for_each(|input| import_one(store, input, (options, contract), each))
+        .try_for_each(|input| import_one(store, input, how, each))
 }
 
 fn import_one(
     store: &mut Store,
     input: &Input,
-    (options, contract): (&ReadOptions, &Contract),
+    how: &ImportRules<'_>,
     each: &mut dyn FnMut(&ImportedInput),
 ) -> Result<(), Error> {
-    let name = input.name();
+    let (name, options) = (input.name(), how.options);
     let digest = digest_of(input, options)?;
     if let Some(digest) = &digest
         && store.knows_source(digest)?
@@ -77,14 +98,15 @@ fn import_one(
     }
     let rows = RowReader::open(input, options)?;
     let name = rows.name().to_string();
-    // The lines of a rejects file are those of an input that was admitted.
-    let none = Contract::default();
-    let contract = if rows.is_rejects() { &none } else { contract };
+    let contract = how.contract_of(&rows);
     let last = store.reader().last_alike(&name)?;
     let mut lines = ReadAhead::of(rows)?;
     let mut import = store.import(&name, digest.as_ref().map(<[u8; 16]>::as_slice))?;
     import.is_of(path_of(input).as_deref())?;
-    let broken = read_all(&mut lines, &mut import)?;
+    let broken = read_all(&mut lines, &mut import, how.stop)?;
+    if how.stop.is_requested() {
+        return Err(interrupted(&name));
+    }
     let rows = lines.finish();
     import.supersede(rows.origins().clone());
     if let Some(why) = broken.as_ref().filter(|_| !contract.is_empty()) {
@@ -92,13 +114,12 @@ fn import_one(
     }
     if broken.is_none() {
         rows.ensure_any_row()?;
-        let stats = import.count()?;
         let input = SourceStatus {
             name: name.clone(),
             path: None,
             lines: rows.lines(),
             rejected: rows.invalid(),
-            subjects: stats.new,
+            subjects: import.count()?.new,
         };
         let checked = contract.check(&input, last.as_ref());
         checked.map_err(|why| not_kept(&name, &why))?;
@@ -131,6 +152,16 @@ fn path_of(input: &Input) -> Option<String> {
     }
 }
 
+fn interrupted(name: &str) -> Error {
+    Error {
+        exit: Exit::Interrupted,
+        message: format!(
+            "interrupted while {name} was imported: nothing of it is kept; re-run the same command to \
+             resume"
+        ),
+    }
+}
+
 /// The digest of a file; a stream has none.
 pub(super) fn digest_of(input: &Input, options: &ReadOptions) -> Result<Option<[u8; 16]>, Error> {
     Ok(match input {
@@ -139,9 +170,14 @@ pub(super) fn digest_of(input: &Input, options: &ReadOptions) -> Result<Option<[
     })
 }
 
-/// Imports line by line; returns why reading broke off, if it did.
-fn read_all(lines: &mut ReadAhead, import: &mut Import<'_>) -> Result<Option<IntakeError>, Error> {
-    loop {
+/// Imports line by line, up to the last one or until it is to stop; returns why reading broke off, if it
+/// did.
+fn read_all(
+    lines: &mut ReadAhead,
+    import: &mut Import<'_>,
+    stop: &Stop,
+) -> Result<Option<IntakeError>, Error> {
+    while !stop.is_requested() {
         match lines.next() {
             Ok(InputLine::Row(row)) => import.add(&row)?,
             Ok(InputLine::Invalid(error)) => import.reject(&reject(error))?,
@@ -149,6 +185,7 @@ fn read_all(lines: &mut ReadAhead, import: &mut Import<'_>) -> Result<Option<Int
             Err(error) => return Ok(Some(error)),
         }
     }
+    Ok(None)
 }
 
 fn reject(error: RowError) -> Reject {
@@ -200,7 +237,11 @@ mod tests {
             import(
                 &mut store,
                 &input,
-                (&options, &Contract::default()),
+                &ImportRules {
+                    options: &options,
+                    contract: &Contract::default(),
+                    stop: &Stop::default(),
+                },
                 &mut |_| (),
             )
             .unwrap();

@@ -164,6 +164,7 @@ impl OutputGuard {
             OwnFile::Rejects => "where the rejects go",
             OwnFile::Manifest => "where the manifest goes",
             OwnFile::Report => "where the report goes",
+            OwnFile::Log => "where the log goes",
         };
         self.protect(path, role);
         Ok(())
@@ -194,6 +195,23 @@ impl OutputGuard {
             }
         }
         self.protect(path, "where the rejects go");
+        Ok(())
+    }
+
+    /// Checks that log lines may be appended to the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// A usage error if it is a protected file, or has anything but log lines in it.
+    pub(crate) fn admit_log(&mut self, path: &Path) -> Result<(), Error> {
+        let elsewhere = "another file with --log-file";
+        if self.may_be_replaced(path, elsewhere)? && OwnFile::at(path) != Some(OwnFile::Log) {
+            return Err(Error::usage(format!(
+                "{} is there already and is no log of idferry: name {elsewhere}",
+                path.display()
+            )));
+        }
+        self.protect(path, "where the log goes");
         Ok(())
     }
 

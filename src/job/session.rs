@@ -11,7 +11,7 @@ use super::{
     error::Error,
     exit::Exit,
     files::JobFiles,
-    import::{self, ImportedInput},
+    import::{self, ImportRules, ImportedInput},
     operator::Operator,
     passes::{self, Refresh},
     paused::PausedRun,
@@ -131,15 +131,21 @@ impl Session {
         self.contract = contract;
     }
 
-    /// Imports every input that the job file does not hold yet, and tells `each` of it.
+    /// Imports every input that the job file does not hold yet, and tells `each` of it. `stop` ends
+    /// that between two lines: [`Exit::Interrupted`].
     pub(crate) fn import(
         &mut self,
         inputs: &[Input],
         options: &ReadOptions,
+        stop: &Stop,
         each: &mut dyn FnMut(&ImportedInput),
     ) -> Result<(), Error> {
-        let how = (options, &self.contract);
-        import::import(&mut self.store, inputs, how, each)
+        let how = ImportRules {
+            options,
+            contract: &self.contract,
+            stop,
+        };
+        import::import(&mut self.store, inputs, &how, each)
     }
 
     /// Returns the outcome of a run that has no call to make: nothing is due, or a budget of 0.

@@ -23,7 +23,7 @@ const WORTH_SHOWING: f64 = 0.5;
 pub(crate) const RESUME: &str = "re-run the same command to resume";
 
 /// The end of a pause.
-pub(super) const RESUMES_BY_COMMAND: &str = "`idferry resume` goes on";
+pub(super) const RESUMES_BY_COMMAND: &str = "`idferry resume` lets it continue";
 
 pub(super) const TOKENS_REFUSED: &str =
     "Halted: the API issues access tokens and then refuses every one of them.";
