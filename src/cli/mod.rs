@@ -20,6 +20,7 @@ mod next_command;
 mod open_files;
 mod operator;
 mod outputs;
+mod pending_ids;
 mod plan;
 mod progress;
 mod quota;

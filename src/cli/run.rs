@@ -12,6 +12,7 @@ use super::{
     open_files,
     operator::{Consent, TerminalOperator},
     outputs,
+    pending_ids::PendingIdsFlag,
     progress::{self, ProgressMode},
     refresh::RunKind,
     signals::Signals,
@@ -53,6 +54,8 @@ pub(super) struct Args {
     /// postpone or none [default: auto].
     #[arg(long, value_enum, value_name = "POLICY")]
     ticket: Option<TicketFlag>,
+    #[command(flatten)]
+    pending_ids: PendingIdsFlag,
     #[command(flatten)]
     quota: QuotaFlags,
     #[command(flatten)]
@@ -211,6 +214,7 @@ impl RunSettings {
                 ..args.stop.options(&file.run, clock.now())?
             },
             refresh: kind.refresh(&file.run)?,
+            pending_ids: args.pending_ids.is_set(&file.run),
             is_steered: true,
             crash_after: None,
         };

@@ -20,8 +20,8 @@ use crate::clock::Timestamp;
 
 /// Who is forgotten.
 pub(crate) enum Persons<'a> {
-    /// All with one of these ids, unionids, openids or external_userids; whatever else has the same
-    /// unionid or openid is of the same person.
+    /// All with one of these ids, unionids, openids, external_userids or pending_ids; whatever else has
+    /// the same unionid or openid is of the same person.
     Listed(&'a HashSet<String>),
     /// All whose answer is older, and the invalid lines of sources that were imported before.
     AnsweredBefore(Timestamp),
@@ -51,6 +51,7 @@ const FOUND: &str = "
 const DELETE: &str = "
     DELETE FROM links WHERE subject IN (SELECT subject FROM forgotten);
     DELETE FROM outcomes WHERE subject IN (SELECT subject FROM forgotten);
+    DELETE FROM pending_ids WHERE subject IN (SELECT subject FROM forgotten);
     DELETE FROM subjects WHERE id IN (SELECT subject FROM forgotten);
     DELETE FROM rejects WHERE (source, number) IN (SELECT source, number FROM forgotten_rejects);
     UPDATE sources SET rejected = (SELECT count(*) FROM rejects WHERE source = sources.id)
@@ -154,7 +155,8 @@ fn find_subjects(db: &Connection, ids: &HashSet<String>) -> Result<()> {
         Ok(())
     };
     scan("SELECT id, unionid, openid FROM subjects")?;
-    scan("SELECT subject, external_userid FROM links")
+    scan("SELECT subject, external_userid FROM links")?;
+    scan("SELECT subject, pending_id, previous FROM pending_ids")
 }
 
 /// Adds the unionids and openids of those found so far.

@@ -55,6 +55,7 @@ impl Settled {
                 errcode: Some(0),
                 attempts: 1,
                 links: links.iter().map(link).collect(),
+                pending_id: None,
             },
             at,
         }

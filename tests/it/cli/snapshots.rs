@@ -358,6 +358,9 @@ fn help_is_short() {
           --ticket <POLICY>          The bulk ticket (大批量调用凭据), obtainable once: auto, apply, stored,
                                      postpone or none [default: auto] [possible values: auto, apply,
                                      stored, postpone, none]
+          --pending-ids              Ask for a pending_id for every unlinked subject, beside the lookups
+                                     and in a quota of its own: by it a later external_userid is
+                                     recognised, for 90 days
           --quota <NAME=N>           The limit of a window, such as business.hour=50000 (repeatable);
                                      none removes all limits, for loopback addresses only [default: the
                                      published limits]
