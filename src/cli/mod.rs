@@ -14,6 +14,7 @@ mod doctor;
 mod export;
 mod forget;
 mod generate;
+mod listen;
 mod log_file;
 mod next_command;
 mod open_files;
