@@ -34,6 +34,7 @@ mod lines;
 pub mod listen;
 pub(crate) mod log;
 mod next_steps;
+mod pending_ids;
 pub(crate) mod phrases;
 mod progress_state;
 pub(crate) mod quota;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Runner;
+use super::{Runner, lanes};
 use crate::{
     clock::Timestamp,
     quota::{Hold, HoldReason},
@@ -77,14 +77,17 @@ impl Runner<'_> {
             self.reports.report(event);
         }
         let wishes = &self.stopping.wishes.known;
-        self.gate.throttle(wishes.rate(), wishes.concurrency(), now);
-        let (pauses, stop) = (wishes.pause().is_some(), wishes.stop().cloned());
-        if pauses {
-            self.gate.give_back(self.pending.take_paid());
-            self.pending.commit_at_once(now);
+        let pauses = wishes.pause().is_some();
+        for lane in lanes::all(&mut self.lane, &mut self.other) {
+            lane.gate.throttle(wishes.rate(), wishes.concurrency(), now);
+            if pauses {
+                lane.gate.give_back(lane.pending.take_paid());
+                lane.pending.commit_at_once(now);
+            }
         }
+        let stop = wishes.stop().cloned();
         if let Some(asked) = stop
-            && self.has_work_left()?
+            && (self.has_work_left()? || self.on_other_lane(Self::has_work_left)? == Some(true))
         {
             self.stop(StopReason::Asked(asked));
         }
