@@ -1,9 +1,6 @@
 //! `idferry run`: import, look up, export. Run again, it resumes.
 
-use std::{
-    net::TcpListener,
-    path::{Path, PathBuf},
-};
+use std::{net::TcpListener, path::PathBuf};
 
 use super::{
     address::connection,
@@ -31,12 +28,12 @@ use crate::{
     intake::{Input, ReadOptions},
     job::{
         Connection, Contract, Credentials, Error, Exit, JobFiles, RunOutcome, Session,
-        SessionSettings, stem,
+        SessionSettings,
     },
     quota::Quota,
     report::{Summary, json, phrases},
     runner::RunOptions,
-    store::{Reader, RunId, StoreError},
+    store::RunId,
     wecom::{BaseUrl, Client, errcode},
 };
 
@@ -326,7 +323,7 @@ impl RunFiles {
         let inputs = outputs::without_own_files(args.inputs.list(), &guard, args.output.quiet)?;
         let stem = match inputs.first() {
             Some(input) => input.stem(),
-            None => first_stem(&job.job)?,
+            None => outputs::first_stem(&job.job)?,
         };
         let named = |flag: &Option<PathBuf>, suffix| {
             let default = || outputs::default_name(&stem, args.sandbox, suffix);
@@ -386,16 +383,4 @@ fn check_published(quota: &Quota) -> Result<(), Error> {
          (D90454); more is for loopback addresses and --sandbox",
         count(window.published())
     )))
-}
-
-/// The stem that names the outputs of a run without inputs, which needs a job to resume.
-fn first_stem(job_file: &Path) -> Result<String, Error> {
-    match Reader::open(job_file) {
-        Ok(reader) => stem(&reader),
-        Err(StoreError::Missing { path, .. }) => Err(Error::usage(format!(
-            "there is no job file {} to resume: name an INPUT, or another file with --state",
-            path.display()
-        ))),
-        Err(why) => Err(why.into()),
-    }
 }
