@@ -166,9 +166,12 @@ impl Runner<'_> {
         Some(budget.saturating_sub(self.calls.sent()))
     }
 
-    /// Whether the operator's limits end the run here, with work left.
+    /// Whether the operator's limits, or a wish, end the run here, with work left. Where none is left in
+    /// this phase, the next one asks again.
     fn is_at_its_limit(&mut self) -> Result<bool> {
-        let reason = if self.budget_left() == Some(0) {
+        let reason = if let Some(asked) = self.stopping.wishes.stop() {
+            StopReason::Asked(asked.clone())
+        } else if self.budget_left() == Some(0) {
             if self.calls.lookups() > 0 {
                 // What the last calls meet may be a reason of more weight.
                 return Ok(true);
