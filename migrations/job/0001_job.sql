@@ -145,10 +145,22 @@ CREATE TABLE runs (
     quota       TEXT NOT NULL DEFAULT '',       -- limits it held, as JSON
     activity    TEXT,               -- what it does before its calls, such as importing a file
     hold        TEXT,               -- why it waits
+    hold_code   TEXT,               -- the same as a code, such as `window business.day`
     hold_until  INTEGER,            -- ms since the epoch, by the wall
     next_command TEXT,              -- the command line that resumes it
     summary     TEXT                -- what was said at its end, as JSON
 ) STRICT;
+
+-- How the runs went: one row a minute and reason for waiting, written with the progress of a run.
+-- Of fifteen minutes once a day old, of an hour once 32 days old, gone after 400 days.
+CREATE TABLE samples (
+    at       INTEGER NOT NULL,  -- the beginning, ms since the epoch, by the wall
+    hold     TEXT NOT NULL,     -- hold_code of the run; empty while it did not wait
+    millis   INTEGER NOT NULL,  -- how long
+    calls    INTEGER NOT NULL,  -- completed
+    answered INTEGER NOT NULL,  -- subjects that got an outcome
+    PRIMARY KEY (at, hold)
+) STRICT, WITHOUT ROWID;
 
 -- What operators ask of a run while it goes on, written beside it; at most one of a kind.
 CREATE TABLE wishes (

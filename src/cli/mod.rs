@@ -24,6 +24,7 @@ mod progress;
 mod quota;
 mod refresh;
 mod rehearse;
+mod report;
 mod resync;
 mod retry;
 mod run;
@@ -84,6 +85,8 @@ enum Command {
     Ticket(ticket::Args),
     /// List the runs of this job: when, calls, how they ended, what they waited for.
     Runs(runs::Args),
+    /// Write one HTML file: how the job went, against the limits, also during a run.
+    Report(report::Args),
     /// Copy the job file, also during a run.
     Backup(backup::Args),
     /// Check what a run needs, with the next step for each thing that is missing; one call.
@@ -130,6 +133,7 @@ pub fn main() -> ExitCode {
         Command::Quota(args) => quota::run(&args),
         Command::Ticket(args) => ticket::run(args),
         Command::Runs(args) => runs::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Config(args) => config::run(&args, &next),

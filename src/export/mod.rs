@@ -31,6 +31,8 @@ pub(crate) use manifest::{ExportedFile, publish_manifest};
 pub(crate) use part::folder_of;
 pub(crate) use publish::{Target, file_mark};
 
+use std::io::Write;
+
 use self::csv::BUFFER;
 use self::rejects::write_rejects;
 use crate::store::Reader;
@@ -67,4 +69,11 @@ pub(crate) fn publish_rejects(reader: &Reader, target: &Target) -> Result<u64, E
         publication.publish()?;
     }
     Ok(lines)
+}
+
+/// Writes bytes to `target` and returns how many lie there.
+pub(crate) fn publish_bytes(target: &Target, bytes: &[u8]) -> Result<u64, ExportError> {
+    let mut publication = target.open(false)?;
+    publication.write_all(bytes)?;
+    Ok(publication.publish()?.bytes)
 }

@@ -22,10 +22,11 @@ impl AskedOnTerminal<'_, '_> {
     fn note(&self, hold: Option<String>) -> Result<(), Error> {
         let progress = RunProgress {
             seen_at: self.clock.now(),
+            hold_code: hold.as_ref().map(|_| "question".to_owned()),
             hold,
             ..RunProgress::default()
         };
-        Ok(self.journal.save_progress(self.run, &progress)?)
+        Ok(self.journal.save_progress(self.run, &progress, 0)?)
     }
 }
 

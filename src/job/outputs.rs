@@ -142,6 +142,15 @@ impl OutputGuard {
         self.admit(target, "another file with --manifest", None)
     }
 
+    /// The same for a report.
+    ///
+    /// # Errors
+    ///
+    /// As of [`admit_results`](Self::admit_results).
+    pub(crate) fn admit_report(&mut self, target: &Target) -> Result<(), Error> {
+        self.admit(target, "another file with --output", None)
+    }
+
     fn admit(
         &mut self,
         target: &Target,
@@ -159,7 +168,7 @@ impl OutputGuard {
         }
         let role = match kind {
             Some(_) => "where the results go",
-            None => "where the manifest goes",
+            None => "where the manifest or the report goes",
         };
         self.protect(path, role);
         Ok(())

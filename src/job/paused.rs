@@ -75,13 +75,15 @@ impl PausedRun<'_> {
     }
 
     fn give_sign_of_life(&self, pause: &Asked) -> Result<(), Error> {
+        let reason = HoldReason::Paused(pause.at);
         let progress = RunProgress {
             seen_at: self.clock.now(),
             calls: 0,
-            hold: Some(HoldReason::Paused(pause.at).to_string()),
+            hold: Some(reason.to_string()),
+            hold_code: Some(reason.code().to_owned()),
             hold_until: None,
         };
-        Ok(self.store.journal().save_progress(self.run, &progress)?)
+        Ok(self.store.journal().save_progress(self.run, &progress, 0)?)
     }
 
     fn snapshot(&self, pause: &Asked) -> Snapshot {

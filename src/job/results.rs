@@ -5,7 +5,10 @@ use std::{fs, io, path::Path};
 use super::{error::Error, outputs};
 use crate::{
     clock::Timestamp,
-    export::{ExportError, Filter, Format, Target, file_mark, publish_rejects, publish_results},
+    export::{
+        ExportError, Filter, Format, Target, file_mark, publish_bytes, publish_rejects,
+        publish_results,
+    },
     intake::Input,
     model::State,
     store::{Reader, Store},
@@ -58,6 +61,21 @@ pub(super) fn publish_changes(
     };
     record(reader, &[target], true);
     Ok(())
+}
+
+/// Writes a report. Returns its length, or `None` if the reader of a pipe has left.
+pub(crate) fn publish_report(
+    reader: &Reader,
+    target: &Target,
+    report: &[u8],
+) -> Result<Option<u64>, Error> {
+    record(reader, &[target], false);
+    let bytes = match publish_bytes(target, report) {
+        Err(why) if why.is_closed_pipe() => return Ok(None),
+        written => written?,
+    };
+    record(reader, &[target], true);
+    Ok(Some(bytes))
 }
 
 fn has_content(target: &Target) -> bool {

@@ -57,12 +57,16 @@ impl RunList {
     ///
     /// If there is none, or it cannot be read.
     pub fn read(job: &Path) -> Result<Self, Error> {
-        let reader = Reader::open(job)?;
+        Self::of(&Reader::open(job)?, Clock::system().now())
+    }
+
+    /// Reads the runs, at `now`.
+    pub(crate) fn of(reader: &Reader<'_>, now: Timestamp) -> Result<Self, Error> {
         let runs = reader.runs()?.into_iter();
         Ok(Self {
             version: 1,
             runs: runs.map(ListedRun::from).collect(),
-            now: Clock::system().now(),
+            now,
         })
     }
 }

@@ -104,6 +104,14 @@ impl HoldReason {
         }
     }
 
+    /// The code, and the window if it is one: `outage`, `window business.day`.
+    pub(crate) fn full_code(self) -> String {
+        match self.window() {
+            Some(window) => format!("{} {window}", self.code()),
+            None => self.code().to_owned(),
+        }
+    }
+
     /// The window that is full, if it is one.
     #[must_use]
     pub const fn window(self) -> Option<QuotaWindow> {

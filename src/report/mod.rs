@@ -12,6 +12,7 @@
 //! | `phrases`, `next_steps` | the sentences: one for each event and reason, and what to do next |
 //! | `summary` | the last lines of a run |
 //! | `status`, `rehearsal`, `timeline` | what `status` and `rehearse` print |
+//! | `html` | the report of a job, and the page of a run |
 //! | `log` | log lines |
 //! | `style` | columns and colours |
 
@@ -26,6 +27,7 @@ use crate::runner::event::{
 
 mod bar;
 pub(crate) mod doctor;
+pub(crate) mod html;
 pub(crate) mod json;
 mod lines;
 pub(crate) mod log;

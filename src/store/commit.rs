@@ -92,7 +92,7 @@ impl Store {
             Passes::of(&transaction).advance(pass, upto, batch.settled.len() as u64)?;
         }
         let (run, progress) = batch.progress;
-        Journal::of(&transaction).save_progress(run, progress)?;
+        Journal::of(&transaction).save_progress(run, progress, batch.settled.len())?;
         counters::add(&transaction, charged)?;
         Ok(transaction.commit()?)
     }

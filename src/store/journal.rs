@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{error::Result, wishes};
+use super::{error::Result, samples, wishes};
 use crate::{clock::Timestamp, quota::WriterId};
 
 /// The number of a run.
@@ -19,6 +19,8 @@ pub struct RunProgress {
     pub calls: u64,
     /// The reason for which it waits, if it waits for longer than a moment.
     pub hold: Option<String>,
+    /// The same as a code: of the reason, and of the window if it is one.
+    pub hold_code: Option<String>,
     /// When the wait ends, if that is known.
     pub hold_until: Option<Timestamp>,
 }
@@ -101,10 +103,17 @@ impl<'s> Journal<'s> {
         Ok(at.optional()?.map(Timestamp::from_millis))
     }
 
-    /// Replaces the progress of a run.
-    pub(crate) fn save_progress(&self, run: RunId, progress: &RunProgress) -> Result<()> {
+    /// Replaces the progress of a run, in which `answered` subjects got an outcome since it was
+    /// written last.
+    pub(crate) fn save_progress(
+        &self,
+        run: RunId,
+        progress: &RunProgress,
+        answered: usize,
+    ) -> Result<()> {
+        samples::add(self.db, run.0, progress.seen_at, progress.calls, answered)?;
         let mut update = self.db.prepare_cached(
-            "UPDATE runs SET seen_at = ?2, calls = ?3, hold = ?4, hold_until = ?5
+            "UPDATE runs SET seen_at = ?2, calls = ?3, hold = ?4, hold_until = ?5, hold_code = ?6
              WHERE id = ?1",
         )?;
         update.execute(params![
@@ -113,6 +122,7 @@ impl<'s> Journal<'s> {
             progress.calls.cast_signed(),
             progress.hold,
             progress.hold_until.map(Timestamp::as_millis),
+            progress.hold_code,
         ])?;
         Ok(())
     }
@@ -148,7 +158,7 @@ impl<'s> Journal<'s> {
     pub(crate) fn end_run(&self, run: RunId, exit_code: i64, now: Timestamp) -> Result<()> {
         self.db.execute(
             "UPDATE runs SET ended_at = ?2, exit_code = ?3, activity = NULL, hold = NULL,
-             hold_until = NULL
+             hold_until = NULL, hold_code = NULL
              WHERE id = ?1",
             params![run.0, now.as_millis(), exit_code],
         )?;
@@ -213,7 +223,8 @@ impl<'s> Journal<'s> {
 }
 
 const RUNS: &str = "SELECT command, pid, started_at, ended_at, exit_code, quota,
-    seen_at, calls, hold, hold_until, next_command, summary, activity FROM runs";
+    seen_at, calls, hold, hold_until, next_command, summary, activity, hold_code
+    FROM runs";
 
 fn run_status(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunStatus> {
     let at = |millis: Option<i64>| millis.map(Timestamp::from_millis);
@@ -228,6 +239,7 @@ fn run_status(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunStatus> {
             calls: row.get::<_, i64>(7)?.unsigned_abs(),
             hold: row.get(8)?,
             hold_until: at(row.get(9)?),
+            hold_code: row.get(13)?,
         },
         next_command: row.get(10)?,
         summary: row.get(11)?,

@@ -16,6 +16,7 @@ use super::{
     passes::Passes,
     queue,
     rejects::{self, Reject},
+    samples::{self, Sample},
     schema, scratch, sqlite_file,
     tally::load_tally,
     wishes::{self, Asked, Wishes},
@@ -259,6 +260,16 @@ impl<'s> Reader<'s> {
     /// Returns every run, the latest last.
     pub(crate) fn runs(&self) -> Result<Vec<RunStatus>> {
         Journal::of(&self.db).runs()
+    }
+
+    /// Returns how the runs went since a moment, the latest last.
+    pub(crate) fn samples(&self, since: Timestamp) -> Result<Vec<Sample>> {
+        samples::load(&self.db, since)
+    }
+
+    /// Returns how many links stand at each downstream corp, the most first.
+    pub(crate) fn links_by_corp(&self) -> Result<Vec<(String, u64)>> {
+        samples::links_by_corp(&self.db)
     }
 
     /// Returns the corp that the file is bound to.

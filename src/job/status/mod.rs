@@ -11,7 +11,6 @@ use crate::{
     job::{error::Error, files::JobFiles, quota_record::QuotaRecord},
     model::{QuotaWindow, State, Tally, WindowKind},
     quota::LockoutLevel,
-    runner::event::WindowUse,
     store::{Asked, Pass, Reader, RunStatus, SourceStatus, Wish},
 };
 
@@ -128,6 +127,8 @@ pub struct InputStatus {
 pub struct WaitStatus {
     /// Why.
     pub reason: String,
+    /// The same as a code, and the window if it is one: `window business.day`.
+    pub code: String,
     /// When it ends; `None` if a call must complete first.
     #[serde(serialize_with = "maybe_rfc3339")]
     pub until: Option<Timestamp>,
@@ -175,6 +176,9 @@ pub struct WindowStatus {
     pub limit: u64,
     /// What is left of it.
     pub left: u64,
+    /// When there is room again, if nothing is left.
+    #[serde(serialize_with = "maybe_rfc3339")]
+    pub room_at: Option<Timestamp>,
 }
 
 impl Status {
@@ -184,6 +188,21 @@ impl Status {
     ///
     /// If there is none, or it cannot be read.
     pub fn read(files: &JobFiles) -> Result<Self, Error> {
+        Self::read_by(files, is_running)
+    }
+
+    /// The same, read in the process of the run.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read`](Self::read).
+    pub fn of_this_process(files: &JobFiles) -> Result<Self, Error> {
+        Self::read_by(files, |run| {
+            run.ended.is_none() && run.pid == std::process::id()
+        })
+    }
+
+    fn read_by(files: &JobFiles, is_running: fn(&RunStatus) -> bool) -> Result<Self, Error> {
         let reader = Reader::open(&files.job)?;
         let clock = Clock::system();
         let now = clock.now();
@@ -224,11 +243,7 @@ impl Status {
             subjects: tally,
             asked_again: asked_again(&reader)?,
             counting: record.kind(),
-            windows: quota
-                .windows()
-                .into_iter()
-                .map(WindowStatus::from)
-                .collect(),
+            windows: quota.windows(),
             ticket_expires_at: ticket,
             eta: finish,
             eta_seconds: finish.map(|finish| finish.since(now).as_secs()),
@@ -269,6 +284,7 @@ pub(super) fn is_running(run: &RunStatus) -> bool {
 fn waiting(run: &RunStatus) -> Option<WaitStatus> {
     Some(WaitStatus {
         reason: run.progress.hold.clone()?,
+        code: run.progress.hold_code.clone().unwrap_or_default(),
         until: run.progress.hold_until,
     })
 }
@@ -299,17 +315,6 @@ impl From<SourceStatus> for InputStatus {
             lines: source.lines,
             rejected: source.rejected,
             subjects: source.subjects,
-        }
-    }
-}
-
-impl From<WindowUse> for WindowStatus {
-    fn from(window: WindowUse) -> Self {
-        Self {
-            window: window.window,
-            used: window.used,
-            limit: window.limit,
-            left: window.limit.saturating_sub(window.used),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::WindowStatus;
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
     job::quota_record::QuotaRecord,
@@ -16,8 +17,7 @@ pub(super) struct QuotaStanding {
     account: Account,
     /// The time in the ledger.
     now: Timestamp,
-    /// When the lockout ends, by the wall clock.
-    lockout_until: Timestamp,
+    clock: LedgerClock,
 }
 
 impl QuotaStanding {
@@ -27,14 +27,14 @@ impl QuotaStanding {
         Self {
             account: Account::restore(record.limits(), record.kind(), &stored.snapshot),
             now,
-            lockout_until: ledger_clock.to_wall_time(stored.snapshot.lockout.until),
+            clock: ledger_clock,
         }
     }
 
     /// The lockout that the last run met and the next one heeds, with its end by the wall clock.
     pub(super) fn lockout(&self) -> Option<(LockoutLevel, Timestamp)> {
         let lockout = self.account.lockout();
-        let standing = (lockout.level, self.lockout_until);
+        let standing = (lockout.level, self.clock.to_wall_time(lockout.until));
         lockout.is_active().then_some(standing)
     }
 
@@ -44,8 +44,23 @@ impl QuotaStanding {
     }
 
     /// Use of the windows that have a limit.
-    pub(super) fn windows(&mut self) -> Vec<WindowUse> {
-        WindowUse::of(&mut self.account, self.now)
+    pub(super) fn windows(&mut self) -> Vec<WindowStatus> {
+        let windows = WindowUse::of(&mut self.account, self.now);
+        let status = |used: WindowUse| {
+            let left = used.limit.saturating_sub(used.used);
+            let frees = || self.account.frees_at(used.window);
+            WindowStatus {
+                window: used.window,
+                used: used.used,
+                limit: used.limit,
+                left,
+                room_at: (left == 0)
+                    .then(frees)
+                    .flatten()
+                    .map(|at| self.clock.to_wall_time(at)),
+            }
+        };
+        windows.into_iter().map(status).collect()
     }
 
     /// When `queued` subjects will be answered, by the wall clock that shows `wall` now; `ticket`

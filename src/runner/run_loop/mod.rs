@@ -264,6 +264,7 @@ impl<'s> Runner<'s> {
             seen_at: self.clock.wall_now(),
             calls: self.gate.account().completed(),
             hold: hold.map(|hold| hold.reason.to_string()),
+            hold_code: hold.map(|hold| hold.reason.full_code()),
             hold_until: hold.and_then(|hold| hold.until),
         }
     }
@@ -304,7 +305,7 @@ impl<'s> Runner<'s> {
         if due.hold_changed || due.forecast {
             let progress = self.progress();
             let journal = self.job.store.journal();
-            journal.save_progress(self.job.run, &progress)?;
+            journal.save_progress(self.job.run, &progress, 0)?;
         }
         Ok(())
     }

@@ -26,6 +26,7 @@ mod plan;
 mod progress;
 mod readme;
 mod rejects;
+mod report;
 mod results;
 mod resync;
 mod secrets;

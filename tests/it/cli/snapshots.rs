@@ -180,30 +180,35 @@ fn the_story_of_a_run() {
         {
           "left": 9797,
           "limit": 9800,
+          "room_at": null,
           "used": 3,
           "window": "basic.minute"
         },
         {
           "left": 146997,
           "limit": 147000,
+          "room_at": null,
           "used": 3,
           "window": "basic.hour"
         },
         {
           "left": 97997,
           "limit": 98000,
+          "room_at": null,
           "used": 3,
           "window": "business.hour"
         },
         {
           "left": 470397,
           "limit": 470400,
+          "room_at": null,
           "used": 3,
           "window": "business.day"
         },
         {
           "left": 7349997,
           "limit": 7350000,
+          "room_at": null,
           "used": 3,
           "window": "business.month"
         }
@@ -301,6 +306,7 @@ fn help_is_short() {
       quota        Show the corp's quota over all jobs and processes; note calls made elsewhere
       ticket       Show, apply for, import or forget the corp's one mass_call_ticket (大批量调用凭据)
       runs         List the runs of this job: when, calls, how they ended, what they waited for
+      report       Write one HTML file: how the job went, against the limits, also during a run
       backup       Copy the job file, also during a run
       doctor       Check what a run needs, with the next step for each thing that is missing; one call
       config       Write a configuration file with every default, or show where each value comes from
