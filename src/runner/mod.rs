@@ -33,6 +33,7 @@ mod tokens;
 
 use std::time::Duration;
 
+pub(crate) use self::token_account::NoToken;
 pub use self::{
     progress::Listener,
     rate::CommitPolicy,
