@@ -84,6 +84,19 @@ CREATE TABLE links (
     PRIMARY KEY (subject, corp, external_userid, since)
 ) STRICT, WITHOUT ROWID;
 
+-- The pending_ids of subjects that were unlinked when they were asked for (D97357). Times are in seconds
+-- since the epoch.
+CREATE TABLE pending_ids (
+    subject    INTEGER PRIMARY KEY,
+    pending_id TEXT,                -- NULL if none was ever obtained
+    previous   TEXT,                -- another one that was obtained before
+    expires    INTEGER,             -- the end of the 90 days of the id
+    errcode    INTEGER,             -- of the last reply; NULL if none could be read
+    attempts   INTEGER NOT NULL,
+    at         INTEGER NOT NULL,    -- of the last reply
+    due        INTEGER NOT NULL     -- when it is asked for again, if the subject is unlinked then
+) STRICT;
+
 -- Answers to be asked for again, in the order of subjects. A subject is due in a pass if its outcome is
 -- one of those chosen and older than the pass (outcomes.pass < id).
 CREATE TABLE passes (

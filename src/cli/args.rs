@@ -1,51 +1,46 @@
 //! Flags that several commands share, and how they are resolved: flag, environment, file, default.
 
-use std::{
-    path::{Path, PathBuf},
-    str::FromStr,
-};
+use std::{path::PathBuf, str::FromStr};
 
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::values::{
-    ReadFlags, duration, environment, in_file, or_file, share, share_or_file, time_of_day,
-    window_limit,
+    ReadFlags, duration, in_file, or_file, share, share_or_file, time_of_day, window_limit,
 };
 use crate::{
     clock::Timestamp,
-    config::{ConfigFile, DEFAULT_FILE, RunSection},
+    config::RunSection,
     gate::Concurrency,
     intake::{Columns, Encoding, Input, ReadOptions, parse_delimiter},
-    job::{Error, JobFiles, SANDBOX_FILE, TicketPolicy},
+    job::{Error, TicketPolicy},
     model::{Limits, WindowKind},
     quota::Quota,
     report::log::LogFormat,
     runner::{OnQuota, RunOptions},
 };
 
-/// In the help of every command, after its own flags.
+/// In the help, after the other flags.
 const LAST: usize = 900;
 
 /// How much is printed.
 #[derive(Args)]
 pub(super) struct OutputFlags {
     /// Print less: no progress, and no summary of a run that succeeds.
-    #[arg(short, long, global = true, display_order = LAST)]
+    #[arg(short, long, display_order = LAST)]
     pub(super) quiet: bool,
     /// Log what happens; repeat for more.
-    #[arg(short, long, global = true, action = ArgAction::Count, display_order = LAST + 1)]
+    #[arg(short, long, action = ArgAction::Count, display_order = LAST + 1)]
     pub(super) verbose: u8,
     /// Format of log lines.
     #[arg(
         long,
-        global = true,
         value_enum,
         default_value_t = LogFormatFlag::Text,
         display_order = LAST + 2
     )]
     log_format: LogFormatFlag,
     /// Append log lines to this file; SIGUSR2 opens it again, for logrotate.
-    #[arg(long, global = true, value_name = "FILE", display_order = LAST + 3)]
+    #[arg(long, value_name = "FILE", display_order = LAST + 3)]
     pub(super) log_file: Option<PathBuf>,
 }
 
@@ -64,78 +59,6 @@ impl OutputFlags {
             LogFormatFlag::Json => LogFormat::Json,
         }
     }
-}
-
-/// Which job file.
-#[derive(Args)]
-pub(super) struct StateFile {
-    /// The job file [env: IDFERRY_STATE] [default: idferry.db, with --sandbox sandbox.db].
-    #[arg(long, value_name = "FILE")]
-    state: Option<PathBuf>,
-    /// The ledger of calls, one for all jobs of a corp [env: IDFERRY_LEDGER] [default: ledger.db in
-    /// $STATE_DIRECTORY, $XDG_STATE_HOME/idferry or ~/.local/state/idferry, with --sandbox
-    /// sandbox.ledger.db].
-    #[arg(long, value_name = "FILE")]
-    ledger: Option<PathBuf>,
-    /// The configuration file [default: idferry.toml, if there is one].
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
-impl StateFile {
-    pub(super) fn file(&self) -> Result<ConfigFile, Error> {
-        Ok(ConfigFile::read(self.config.as_deref())?)
-    }
-
-    /// The job file and the ledger.
-    pub(super) fn files(&self, file: &RunSection, sandbox: bool) -> Result<JobFiles, Error> {
-        let job = self.path(file, sandbox);
-        let exported = || environment("IDFERRY_LEDGER").map(PathBuf::from);
-        let configured = || file.ledger.clone();
-        let ledger = match &self.ledger {
-            Some(ledger) => ledger.clone(),
-            // Simulated calls cost nothing: they are never in the ledger of real ones.
-            None if sandbox => JobFiles::beside(&job).ledger,
-            None => exported()
-                .or_else(configured)
-                .or_else(default_ledger)
-                .ok_or_else(|| Error::usage(NO_LEDGER))?,
-        };
-        Ok(JobFiles { job, ledger })
-    }
-
-    pub(super) fn config_path(&self) -> &Path {
-        self.config
-            .as_deref()
-            .unwrap_or_else(|| Path::new(DEFAULT_FILE))
-    }
-
-    pub(super) fn path(&self, file: &RunSection, sandbox: bool) -> PathBuf {
-        let default = if sandbox { SANDBOX_FILE } else { "idferry.db" };
-        // Simulated answers go to another file only if a flag names it.
-        let exported = || {
-            let path = environment("IDFERRY_STATE").filter(|_| !sandbox)?;
-            Some(PathBuf::from(path))
-        };
-        let configured = || file.state.clone().filter(|_| !sandbox);
-        self.state
-            .clone()
-            .or_else(exported)
-            .or_else(configured)
-            .unwrap_or_else(|| default.into())
-    }
-}
-
-const NO_LEDGER: &str = "there is no place for the ledger of calls: neither HOME nor \
-    XDG_STATE_HOME nor STATE_DIRECTORY is set; name a file with --ledger";
-
-/// Where the ledger of a user lies.
-fn default_ledger() -> Option<PathBuf> {
-    let folder = |name| environment(name).map(PathBuf::from);
-    let state = folder("STATE_DIRECTORY")
-        .or_else(|| Some(folder("XDG_STATE_HOME")?.join("idferry")))
-        .or_else(|| Some(folder("HOME")?.join(".local/state/idferry")));
-    Some(state?.join("ledger.db"))
 }
 
 /// Where a run writes.

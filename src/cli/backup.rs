@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{args::StateFile, console::say};
+use super::{console::say, job_flags::JobFlags};
 use crate::{
     format::counted,
     job::{Error, Exit, backup},
@@ -14,14 +14,11 @@ pub(super) struct Args {
     #[arg(value_name = "FILE")]
     target: PathBuf,
     #[command(flatten)]
-    state: StateFile,
-    /// Use the sandbox's job file, sandbox.db.
-    #[arg(long)]
-    sandbox: bool,
+    job: JobFlags,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
-    let path = args.state.path(&args.state.file()?.run, args.sandbox);
+    let path = args.job.path()?;
     let copied = backup(&path, &args.target)?;
     say(&format!(
         "{}: {}, {}, as of now",

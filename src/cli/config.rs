@@ -5,8 +5,8 @@ use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt};
 use clap::Subcommand;
 
 use super::{
-    args::StateFile,
     console::{print, say},
+    job_flags::StateFile,
     next_command::NextCommand,
     values::environment,
 };

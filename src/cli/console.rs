@@ -8,7 +8,6 @@ use std::{
 
 use serde::Serialize;
 
-use super::args::OutputFlags;
 use crate::{
     job::Exit,
     report::{BarWriter, Summary, json, style},
@@ -92,10 +91,10 @@ pub(super) fn final_message(line: &str) {
 
 /// Writes the end of a run: for a program always, for people who want less only if it did not end
 /// well.
-pub(super) fn summarise(summary: &Summary, output: &OutputFlags) {
+pub(super) fn summarise(summary: &Summary, quiet: bool) {
     match CONSOLE.get() {
         Some(Console::Events) => write_json(&json::ended(summary)),
-        _ if output.quiet && summary.exit == Exit::Done => {}
+        _ if quiet && summary.exit == Exit::Done => {}
         _ => say(summary.to_string().trim_end()),
     }
 }

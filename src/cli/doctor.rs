@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::{
     address::connection,
-    args::StateFile,
     console::{print, print_json, say},
+    job_flags::StateFile,
     open_files,
     values::environment,
 };

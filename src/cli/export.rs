@@ -8,8 +8,8 @@ use std::{
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::{
-    args::StateFile,
     console::say,
+    job_flags::JobFlags,
     outputs,
     signals::Signals,
     values::{ReadFlags, outcome},
@@ -64,10 +64,7 @@ pub(super) struct Args {
     #[command(flatten)]
     joined: JoinFlags,
     #[command(flatten)]
-    state: StateFile,
-    /// Use the sandbox's job file, sandbox.db.
-    #[arg(long)]
-    sandbox: bool,
+    job: JobFlags,
 }
 
 /// Since when links are compared.
@@ -135,10 +132,10 @@ fn format() -> impl TypedValueParser<Value = Format> {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     let _signals = Signals::listen()?;
-    let file = args.state.file()?;
-    let files = args.state.files(&file.run, args.sandbox)?;
+    let file = args.job.file()?;
+    let files = args.job.files()?;
     let reader = Reader::open(&files.job)?;
-    let guard = outputs::guard(&args.state, &file, &files, args.overwrite)?;
+    let guard = outputs::guard(&args.job.state, &file, &files, args.overwrite)?;
     match (&args.dir, &args.join) {
         (Some(folder), _) => args.by_corp(&reader, guard, folder)?,
         (None, Some(input)) => args.join(&reader, guard, input, &file.run)?,
@@ -216,7 +213,7 @@ impl Args {
             Some(output) => Target::parse(output),
             None => Target::File(outputs::default_name(
                 &input.stem(),
-                self.sandbox,
+                self.job.sandbox,
                 "joined.csv",
             )),
         };
@@ -273,7 +270,11 @@ impl Args {
         };
         let format = self.format.unwrap_or(Format::ALL[0]);
         let suffix = format!("{part}.{format}");
-        Ok(outputs::default_name(&stem(reader)?, self.sandbox, &suffix))
+        Ok(outputs::default_name(
+            &stem(reader)?,
+            self.job.sandbox,
+            &suffix,
+        ))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    args::StateFile,
     console::{agrees, say},
+    job_flags::JobFlags,
 };
 use crate::{
     clock::Timestamp,
@@ -23,10 +23,7 @@ pub(super) struct Args {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
-    state: StateFile,
-    /// Use the sandbox's job file, sandbox.db.
-    #[arg(long)]
-    sandbox: bool,
+    job: JobFlags,
 }
 
 #[derive(clap::Args)]
@@ -71,7 +68,7 @@ fn by_folder(files: &[String]) -> Vec<String> {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
-    let path = args.state.path(&args.state.file()?.run, args.sandbox);
+    let path = args.job.path()?;
     let note = &mut |note| say(&format!("{note}"));
     let forgetting = Forgetting::find(&path, &args.whom.resolved(), note)?;
     let found = forgetting.found;

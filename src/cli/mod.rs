@@ -1,7 +1,7 @@
 //! The command line: parses, calls [`job`](crate::job), prints what [`report`](crate::report) says.
 //!
 //! One file for each command. Beside them: `args` and `values` (flags that commands
-//! share, and how they are read), `address` (where calls go), `operator` (prompts and progress), `outputs` (which files are inputs, which are replaced), `progress` (which reporter), `log_file`, `supervisor` (systemd), `console` (standard error), `signals`, `open_files` (the limit of them), `refresh` (how old answers may get),
+//! share, and how they are read), `job_flags` (which job), `address` (where calls go), `operator` (prompts and progress), `outputs` (which files are inputs, which are replaced), `progress` (which reporter), `log_file`, `supervisor` (systemd), `console` (standard error), `signals`, `open_files` (the limit of them), `refresh` (how old answers may get),
 //! `next_command` (the command to type next).
 
 mod address;
@@ -14,11 +14,13 @@ mod doctor;
 mod export;
 mod forget;
 mod generate;
+mod job_flags;
 mod log_file;
 mod next_command;
 mod open_files;
 mod operator;
 mod outputs;
+mod pending_ids;
 mod plan;
 mod progress;
 mod quota;
@@ -51,8 +53,6 @@ use next_command::NextCommand;
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    #[command(flatten)]
-    output: args::OutputFlags,
 }
 
 #[derive(Subcommand)]
@@ -68,13 +68,13 @@ enum Command {
     /// Show what the job does, why it waits, and how much quota is left, also during a run.
     Status(status::Args),
     /// Let the run of this job, or the next one, send nothing until it is resumed.
-    Pause(steer::Args),
-    /// Let a paused run go on.
-    Resume(steer::Args),
+    Pause(job_flags::JobFlags),
+    /// Let a paused run continue.
+    Resume(job_flags::JobFlags),
     /// Slow the run of this job down, or lift that again.
     Throttle(steer::ThrottleArgs),
     /// End the run of this job with work left: calls in flight are awaited.
-    Stop(steer::Args),
+    Stop(job_flags::JobFlags),
     /// Ask for chosen answers again with the next run; old ones stay until new ones come.
     Retry(retry::Args),
     /// Write the results so far, also during a run.
@@ -119,8 +119,8 @@ pub fn main() -> ExitCode {
         }
     };
     let done = match cli.command {
-        Command::Run(args) => run::run(*args, &cli.output, &next),
-        Command::Resync(args) => resync::run(*args, &cli.output, &next),
+        Command::Run(args) => run::run(*args, &next),
+        Command::Resync(args) => resync::run(*args, &next),
         Command::Plan(args) => plan::run(&args, &next),
         Command::Rehearse(args) => rehearse::run(&args, &next),
         Command::Status(args) => status::run(&args),
@@ -160,7 +160,7 @@ fn parse() -> Result<(Cli, NextCommand), clap::Error> {
     while let Some((_, inner)) = given.subcommand() {
         given = inner;
     }
-    // Whatever else was typed, the job goes on by a run.
+    // Whatever else was typed, a run continues the job.
     let resumed = if name == "resync" { name } else { "run" };
     let next = match command.find_subcommand(resumed) {
         Some(resumed) => NextCommand::of(resumed, given),

@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, parser::ValueSource};
 /// The flags that name the job file, by their ids.
 const JOB_FILE: [&str; 3] = ["state", "config", "sandbox"];
 
-/// The command that goes on with the job, and those arguments given on the command line that it takes,
+/// The command that continues the job, and those arguments given on the command line that it takes,
 /// in their order.
 #[derive(Default)]
 pub(super) struct NextCommand {
@@ -26,7 +26,7 @@ struct Given {
 }
 
 impl NextCommand {
-    /// What `matches`, of any subcommand, has in common with `run`, the command that goes on.
+    /// What `matches`, of any subcommand, has in common with `run`, by which the job continues.
     pub(super) fn of(run: &Command, matches: &ArgMatches) -> Self {
         let ids: Vec<_> = matches.ids().collect();
         let common = run.get_arguments().filter(|arg| {
@@ -207,12 +207,12 @@ mod tests {
     #[test]
     fn flags_that_run_does_not_have_are_left_out() {
         let next = after(
-            "-v|rehearse|my fans.csv|--seed|7|--faults=harsh|--keep|--quota|business.hour=5|\
+            "rehearse|my fans.csv|--seed|7|--faults=harsh|--keep|--quota|business.hour=5|\
              --quota|business.day=9|--json|it's",
         );
         assert_eq!(
             next.run(),
-            r"idferry run 'my fans.csv' --verbose --quota business.hour=5 --quota business.day=9 'it'\''s'"
+            r"idferry run 'my fans.csv' --quota business.hour=5 --quota business.day=9 'it'\''s'"
         );
     }
 

@@ -51,6 +51,16 @@ impl TerminalOperator {
         self.signals.stop()
     }
 
+    /// The import has begun: an interrupt ends it between two lines.
+    pub(super) fn import_started(&self) {
+        self.signals.set_importing(true);
+    }
+
+    /// The import is over.
+    pub(super) fn import_finished(&self) {
+        self.signals.set_importing(false);
+    }
+
     /// The calls of the run are over and recorded: an interrupt exits immediately from here.
     pub(super) fn calls_finished(&mut self) {
         self.signals.calls_finished();

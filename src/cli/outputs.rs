@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{args::StateFile, console::say, values::environment};
+use super::{console::say, job_flags::StateFile, values::environment};
 use crate::{
     config::ConfigFile,
     intake::{Input, OwnFile},
@@ -89,14 +89,15 @@ pub(super) fn without_own_files(
 }
 
 /// What an input is that nothing can be learned from.
-fn own_file(input: &Input, guard: &OutputGuard) -> Option<&'static str> {
+fn own_file(input: &Input, guard: &OutputGuard) -> Option<String> {
     let Input::Path(path) = input else {
         return None;
     };
-    match OwnFile::at(path)? {
-        OwnFile::Results => Some("is a results file of idferry"),
+    let own = OwnFile::at(path)?;
+    match own {
+        OwnFile::Results | OwnFile::Log => Some(format!("is a {} of idferry", own.name())),
         OwnFile::Rejects if guard.is_untouched(path) => {
-            Some("is a rejects file in which nothing was mended")
+            Some("is a rejects file in which nothing was mended".to_owned())
         }
         OwnFile::Rejects => None,
     }

@@ -40,19 +40,23 @@ impl std::str::FromStr for ProgressMode {
     }
 }
 
-/// Makes the reporter, and starts the log so that the two do not tear each other. `--quiet`
-/// silences what people read, not the events that a program asked for.
-pub(super) fn start(mode: ProgressMode, output: &OutputFlags) -> Result<Box<dyn Reporter>, Error> {
+/// Starts the log in the file of `--log-file`, if it is given.
+///
+/// # Errors
+///
+/// A usage error if the file cannot be written.
+pub(super) fn start_log_file(output: &OutputFlags) -> Result<(), Error> {
     if let Some(path) = &output.log_file {
         // A file is not there to stay empty.
         let (verbose, file) = (output.verbose.max(1), LogFile::open(path)?);
         log::start(verbose, output.log_format(), move || file.clone());
     }
-    Ok(reporter(mode, output))
+    Ok(())
 }
 
-/// The log that this starts is the second one, and not used, if there is a log file.
-fn reporter(mode: ProgressMode, output: &OutputFlags) -> Box<dyn Reporter> {
+/// Makes the reporter, and without a log file starts the log so that the two do not tear each other.
+/// `--quiet` silences what people read, not the events that a program asked for.
+pub(super) fn start(mode: ProgressMode, output: &OutputFlags) -> Box<dyn Reporter> {
     let is_terminal = io::stderr().is_terminal();
     let is_bar = match mode {
         ProgressMode::Auto => style::can_draw(is_terminal, environment),
@@ -62,20 +66,31 @@ fn reporter(mode: ProgressMode, output: &OutputFlags) -> Box<dyn Reporter> {
         let bar = Bar::new(paint(), eta());
         let writer = bar.writer();
         console::attach_bar(bar.writer());
-        log::start(output.verbose, output.log_format(), move || writer.clone());
+        start_log(output, output.log_format(), move || writer.clone());
         return Box::new(bar);
     }
     let out = Box::new(io::stderr());
     if mode == ProgressMode::Json {
         console::send_events();
-        log::start(output.verbose, LogFormat::Json, io::stderr);
+        start_log(output, LogFormat::Json, io::stderr);
         return Box::new(Json::new(out, eta()));
     }
-    log::start(output.verbose, output.log_format(), io::stderr);
+    start_log(output, output.log_format(), io::stderr);
     match mode {
         _ if output.quiet => Box::new(Silent),
         ProgressMode::None => Box::new(Silent),
         _ => Box::new(Lines::new(out, eta())),
+    }
+}
+
+/// Starts the log to what `writer` makes, unless it goes to a file.
+fn start_log<W, M>(output: &OutputFlags, format: LogFormat, writer: M)
+where
+    W: io::Write + 'static,
+    M: Fn() -> W + Send + Sync + 'static,
+{
+    if output.log_file.is_none() {
+        log::start(output.verbose, format, writer);
     }
 }
 

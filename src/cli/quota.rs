@@ -2,8 +2,8 @@
 
 use super::{
     address::connection,
-    args::StateFile,
     console::{self, say},
+    job_flags::StateFile,
     values::{environment, window_calls},
 };
 use crate::{
@@ -41,6 +41,19 @@ pub(super) struct Place {
     corp: Option<String>,
 }
 
+/// One call that needs the operator's consent.
+#[derive(clap::Args)]
+pub(super) struct ConsentedCall {
+    /// The API's address [env: WECOM_BASE_URL] [default: https://qyapi.weixin.qq.com].
+    #[arg(long, value_name = "URL")]
+    pub(super) base_url: Option<BaseUrl>,
+    /// Do not ask.
+    #[arg(long)]
+    pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
 #[derive(clap::Subcommand)]
 enum Action {
     /// Charge calls that another program made, such as business.day=30000.
@@ -56,16 +69,7 @@ enum Action {
     },
     /// Send one call in spite of a lockout (45009), about a subject of the job file: if it is
     /// answered, the lockout is over; if it is refused, a longer one follows.
-    Probe {
-        /// The API's address [env: WECOM_BASE_URL] [default: https://qyapi.weixin.qq.com].
-        #[arg(long, value_name = "URL")]
-        base_url: Option<BaseUrl>,
-        /// Do not ask.
-        #[arg(long)]
-        yes: bool,
-        #[command(flatten)]
-        place: Place,
-    },
+    Probe(ConsentedCall),
 }
 
 fn noted(word: &str) -> Result<(QuotaWindow, u64), String> {
@@ -88,11 +92,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
             ));
             Ok(Exit::Done)
         }
-        Some(Action::Probe {
-            base_url,
-            yes,
-            place,
-        }) => probe(place, base_url.clone(), *yes),
+        Some(Action::Probe(call)) => probe(call),
     }
 }
 
@@ -109,14 +109,15 @@ fn show(args: &Args) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-fn probe(place: &Place, base_url: Option<BaseUrl>, yes: bool) -> Result<Exit, Error> {
-    let (file, files) = (place.state.file()?, place.files()?);
-    let connection = connection(false, base_url, &file.wecom)?;
+fn probe(call: &ConsentedCall) -> Result<Exit, Error> {
+    let place = &call.place;
+    let (file, files) = (place.config()?, place.files()?);
+    let connection = connection(false, call.base_url.clone(), &file.wecom)?;
     let credentials = config::credentials(environment, &file.wecom)?;
     let corp = credentials.corp_id.clone();
     place.check_corp(&corp)?;
     let question = "A probe that is refused makes the lockout longer. Send one call now?";
-    if !yes && !console::agrees(question) {
+    if !call.yes && !console::agrees(question) {
         return Err(Error::usage("a probe needs consent: --yes"));
     }
     let timeout = RunOptions::default().call_timeout;

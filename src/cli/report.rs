@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{args::StateFile, console::say, outputs, values::environment};
+use super::{console::say, job_flags::JobFlags, outputs, values::environment};
 use crate::{
     export::Target,
     format::counted,
@@ -14,10 +14,7 @@ use crate::{
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    state: StateFile,
-    /// Use the sandbox's job file, sandbox.db.
-    #[arg(long)]
-    sandbox: bool,
+    job: JobFlags,
     /// The file to write, - for standard output [default: the first input's stem + .report.html].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -27,11 +24,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
-    let file = args.state.file()?;
-    let files = args.state.files(&file.run, args.sandbox)?;
+    let file = args.job.file()?;
+    let files = args.job.state.files(&file.run, args.job.sandbox)?;
     let reader = Reader::open(&files.job)?;
     let target = Target::parse(&args.target(&reader)?);
-    let mut guard = outputs::guard(&args.state, &file, &files, args.overwrite)?;
+    let mut guard = outputs::guard(&args.job.state, &file, &files, args.overwrite)?;
     guard.admit_report(&target)?;
     let written = publish_report(&reader, &target, html(&files)?.as_bytes())?;
     if let Some(bytes) = written
@@ -52,7 +49,7 @@ impl Args {
             Some(output) => Ok(output.clone()),
             None => Ok(outputs::default_name(
                 &stem(reader)?,
-                self.sandbox,
+                self.job.sandbox,
                 "report.html",
             )),
         }

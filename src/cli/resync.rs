@@ -1,8 +1,7 @@
 //! `idferry resync`: what `run` does, and answers that have grown old are asked for again. Made for
-//! cron: a night that is too short goes on in the next one.
+//! cron: a night that is too short continues in the next one.
 
 use super::{
-    args::OutputFlags,
     next_command::NextCommand,
     refresh::{RefreshFlags, RunKind},
     run,
@@ -18,6 +17,6 @@ pub(super) struct Args {
     refresh: RefreshFlags,
 }
 
-pub(super) fn run(args: Args, output: &OutputFlags, next: &NextCommand) -> Result<Exit, Error> {
-    run::execute(args.run, RunKind::Resync(args.refresh), output, next)
+pub(super) fn run(args: Args, next: &NextCommand) -> Result<Exit, Error> {
+    run::execute(args.run, RunKind::Resync(args.refresh), next)
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    args::StateFile,
     console::{ask, say},
+    job_flags::JobFlags,
     next_command::NextCommand,
     values::{duration, outcome},
 };
@@ -35,17 +35,14 @@ pub(super) struct Args {
     #[arg(long, conflicts_with_all = ["outcomes", "errcode", "older_than", "limit"])]
     cancel: bool,
     #[command(flatten)]
-    state: StateFile,
-    /// Use the sandbox's job file, sandbox.db.
-    #[arg(long)]
-    sandbox: bool,
+    job: JobFlags,
     /// Assume yes to all prompts.
     #[arg(long)]
     yes: bool,
 }
 
 pub(super) fn run(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
-    let path = args.state.path(&args.state.file()?.run, args.sandbox);
+    let path = args.job.path()?;
     let now = Clock::system().now();
     let selection = if args.cancel {
         None
@@ -114,7 +111,7 @@ impl Args {
     /// Asking answered subjects again costs quota for what is known.
     fn needs_consent(&self) -> bool {
         let is_answered = |state| matches!(state, &State::Linked | &State::Unlinked);
-        !self.yes && !self.sandbox && self.outcomes.iter().any(is_answered)
+        !self.yes && !self.job.sandbox && self.outcomes.iter().any(is_answered)
     }
 }
 

@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use super::{
     address::connection,
-    args::{
-        FileFlags, Inputs, OutputFlags, QuotaFlags, StateFile, StopFlags, TicketFlag, ticket_policy,
-    },
+    args::{FileFlags, Inputs, OutputFlags, QuotaFlags, StopFlags, TicketFlag, ticket_policy},
     console::{self, say},
     contract::contract,
+    job_flags::StateFile,
     next_command::NextCommand,
     open_files,
     operator::{Consent, TerminalOperator},
     outputs,
+    pending_ids::PendingIdsFlag,
     progress::{self, ProgressMode},
     refresh::RunKind,
     signals::Signals,
@@ -55,6 +55,8 @@ pub(super) struct Args {
     #[arg(long, value_enum, value_name = "POLICY")]
     ticket: Option<TicketFlag>,
     #[command(flatten)]
+    pending_ids: PendingIdsFlag,
+    #[command(flatten)]
     quota: QuotaFlags,
     #[command(flatten)]
     stop: StopFlags,
@@ -68,30 +70,27 @@ pub(super) struct Args {
     /// Assume yes to all prompts.
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    output: OutputFlags,
 }
 
-pub(super) fn run(args: Args, output: &OutputFlags, next: &NextCommand) -> Result<Exit, Error> {
-    execute(args, RunKind::Run, output, next)
+pub(super) fn run(args: Args, next: &NextCommand) -> Result<Exit, Error> {
+    execute(args, RunKind::Run, next)
 }
 
 /// Imports, makes the calls, exports.
-pub(super) fn execute(
-    args: Args,
-    kind: RunKind,
-    output: &OutputFlags,
-    next: &NextCommand,
-) -> Result<Exit, Error> {
+pub(super) fn execute(args: Args, kind: RunKind, next: &NextCommand) -> Result<Exit, Error> {
     // Before anything else opens files.
     open_files::bounded(Concurrency::Fixed(1), false)?;
     let signals = Signals::listen()?;
     let file = args.state.file()?;
-    let reporter = progress::start(args.progress(&file)?, output)?;
-    let settings = RunSettings::resolve(args, file, &kind, output.quiet)?;
+    let reporter = progress::start(args.progress(&file)?, &args.output);
+    let settings = RunSettings::resolve(args, file, &kind)?;
     let mut operator = TerminalOperator::new(reporter, signals, settings.consent);
     let mut session = settings.open_session()?;
     let run = session.begin(kind.command())?;
     session.record_next_command(run, &next.run())?;
-    if let Err(error) = import(&mut session, run, &settings, output) {
+    if let Err(error) = import(&mut session, run, &settings, &operator) {
         return Err(failed(&session, run, error));
     }
     let driven = drive(&mut session, run, &settings, &mut operator);
@@ -115,7 +114,7 @@ pub(super) fn execute(
         ..settings.summary(&session, run, outcome, lines, next)?
     };
     recorded = recorded.and(session.record_summary(run, &json::ended(&summary)));
-    console::summarise(&summary, output);
+    console::summarise(&summary, settings.quiet);
     exported?;
     recorded?;
     Ok(exit)
@@ -133,20 +132,23 @@ fn import(
     session: &mut Session,
     run: RunId,
     settings: &RunSettings,
-    output: &OutputFlags,
+    operator: &TerminalOperator,
 ) -> Result<(), Error> {
     let names: Vec<_> = settings.files.inputs.iter().map(Input::name).collect();
     let activity = format!("importing {}", names.join(", "));
     session.record_activity(run, (!names.is_empty()).then_some(activity.as_str()))?;
+    operator.import_started();
     let imported = session.import(
         &settings.files.inputs,
         &settings.input_options,
+        &operator.stop(),
         &mut |input| {
-            if !output.quiet {
+            if !settings.quiet {
                 phrases::imported(input).iter().for_each(|line| say(line));
             }
         },
     );
+    operator.import_finished();
     let published = session.export_rejects(&settings.files.rejects);
     imported.and(published)?;
     session.record_activity(run, None)
@@ -183,11 +185,12 @@ struct RunSettings {
     wecom: WecomSection,
     session: SessionSettings,
     consent: Consent,
+    quiet: bool,
     clock: Clock,
 }
 
 impl RunSettings {
-    fn resolve(args: Args, file: ConfigFile, kind: &RunKind, quiet: bool) -> Result<Self, Error> {
+    fn resolve(args: Args, file: ConfigFile, kind: &RunKind) -> Result<Self, Error> {
         let input_options = args.inputs.options(&file.run)?;
         let job = args.state.files(&file.run, args.sandbox)?;
         let clock = Clock::system();
@@ -200,7 +203,8 @@ impl RunSettings {
         }
         let concurrency = args.quota.concurrency(&file.run);
         let concurrency = open_files::bounded(concurrency, connection.is_sandbox())?;
-        let files = RunFiles::resolve(&args, &file, &job, &input_options, quiet)?;
+        let files = RunFiles::resolve(&args, &file, &job, &input_options)?;
+        progress::start_log_file(&args.output)?;
         let session = SessionSettings {
             quota,
             concurrency,
@@ -210,6 +214,7 @@ impl RunSettings {
                 ..args.stop.options(&file.run, clock.now())?
             },
             refresh: kind.refresh(&file.run)?,
+            pending_ids: args.pending_ids.is_set(&file.run),
             is_steered: true,
             crash_after: None,
         };
@@ -225,6 +230,7 @@ impl RunSettings {
             },
             connection,
             wecom: file.wecom,
+            quiet: args.output.quiet,
             session,
             clock,
         })
@@ -300,11 +306,10 @@ impl RunFiles {
         file: &ConfigFile,
         job: &JobFiles,
         options: &ReadOptions,
-        quiet: bool,
     ) -> Result<Self, Error> {
         let flags = &args.files;
         let mut guard = outputs::guard(&args.state, file, job, flags.overwrite)?;
-        let inputs = outputs::without_own_files(args.inputs.list(), &guard, quiet)?;
+        let inputs = outputs::without_own_files(args.inputs.list(), &guard, args.output.quiet)?;
         let stem = match inputs.first() {
             Some(input) => input.stem(),
             None => first_stem(&job.job)?,
@@ -325,6 +330,9 @@ impl RunFiles {
             guard.admit_changes(changes)?;
         }
         guard.admit_rejects(&rejects, options)?;
+        if let Some(log) = &args.output.log_file {
+            guard.admit_log(log)?;
+        }
         Ok(Self {
             inputs,
             results,
@@ -332,9 +340,7 @@ impl RunFiles {
             rejects,
         })
     }
-}
 
-impl RunFiles {
     /// Writes the results, and what `run` has changed of them. Returns the lines of the results.
     fn export(&self, session: &Session, run: RunId) -> Result<Option<u64>, Error> {
         let lines = session.export(&self.results)?;

@@ -1,8 +1,8 @@
 //! `idferry runs`: what happened in which night.
 
 use super::{
-    args::StateFile,
     console::{print, print_json},
+    job_flags::JobFlags,
 };
 use crate::{
     job::{Error, Exit, RunList},
@@ -12,18 +12,14 @@ use crate::{
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    state: StateFile,
-    /// Use the sandbox's job file, sandbox.db.
-    #[arg(long)]
-    sandbox: bool,
+    job: JobFlags,
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
-    let path = args.state.path(&args.state.file()?.run, args.sandbox);
-    let list = RunList::read(&path)?;
+    let list = RunList::read(&args.job.path()?)?;
     if args.json {
         print_json(&list);
     } else {

@@ -27,13 +27,18 @@ use crate::{
 /// Some senders signal a process and then its whole group: signals this close are one.
 const DEBOUNCE: Duration = Duration::from_millis(500);
 
+/// An import that waits for a line, of a pipe, ends after this.
+const IMPORT_ENDS: Duration = Duration::from_secs(2);
+
 /// What a signal does. With no call in flight it exits immediately, which loses nothing: an input
-/// is imported whole or not at all, and a file appears under its name only when complete. With
-/// calls in flight the first signal asks the run to stop and the next one exits.
+/// is imported whole or not at all, and a file appears under its name only when complete. An import
+/// is asked to stop first, so that the run can record its end. With calls in flight the first signal
+/// asks the run to stop and the next one exits.
 #[derive(Clone, Default)]
 pub(super) struct Signals {
     stop: Stop,
     in_flight: Arc<AtomicBool>,
+    importing: Arc<AtomicBool>,
 }
 
 impl Signals {
@@ -57,6 +62,11 @@ impl Signals {
     /// What the first signal asks to stop.
     pub(super) fn stop(&self) -> Stop {
         self.stop.clone()
+    }
+
+    /// Whether an input is being imported from here on.
+    pub(super) fn set_importing(&self, importing: bool) {
+        self.importing.store(importing, Relaxed);
     }
 
     /// From here on calls are in flight, for which a first signal waits.
@@ -95,7 +105,12 @@ impl Signals {
 
     async fn obey(&self, signals: &mut TerminationSignals) -> io::Result<Infallible> {
         signals.next().await;
-        if !self.in_flight.load(Relaxed) {
+        if self.importing.load(Relaxed) {
+            self.stop.request();
+            tokio::time::sleep(IMPORT_ENDS).await;
+        }
+        let is_busy = self.in_flight.load(Relaxed) && !self.importing.load(Relaxed);
+        if !is_busy {
             say(&format!(
                 "interrupted: everything committed is saved; {RESUME}"
             ));

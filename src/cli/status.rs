@@ -3,8 +3,8 @@
 use std::{io::IsTerminal, time::Duration};
 
 use super::{
-    args::StateFile,
     console::{print_json, print_raw},
+    job_flags::JobFlags,
 };
 use crate::{
     job::{Error, Exit, Status},
@@ -14,10 +14,7 @@ use crate::{
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    state: StateFile,
-    /// Use the sandbox's job file, sandbox.db.
-    #[arg(long)]
-    sandbox: bool,
+    job: JobFlags,
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -27,7 +24,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
-    let files = args.state.files(&args.state.file()?.run, args.sandbox)?;
+    let files = args.job.files()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;

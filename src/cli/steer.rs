@@ -2,22 +2,12 @@
 
 use std::str::FromStr;
 
-use super::{args::StateFile, console::say, next_command::NextCommand};
+use super::{console::say, job_flags::JobFlags, next_command::NextCommand};
 use crate::{
     format::counted,
     job::{Addressee, Error, Exit, Steering},
     store::Wish,
 };
-
-/// Which job.
-#[derive(clap::Args)]
-pub(super) struct Args {
-    #[command(flatten)]
-    state: StateFile,
-    /// Use the sandbox's job file, sandbox.db.
-    #[arg(long)]
-    sandbox: bool,
-}
 
 /// How much a run is throttled.
 #[derive(clap::Args)]
@@ -32,7 +22,7 @@ pub(super) struct ThrottleArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: Option<u16>,
     #[command(flatten)]
-    job: Args,
+    job: JobFlags,
 }
 
 /// Calls a minute.
@@ -57,36 +47,38 @@ impl FromStr for CallRate {
     }
 }
 
-pub(super) fn pause(args: &Args, next: &NextCommand) -> Result<Exit, Error> {
-    let job = args.open()?;
+pub(super) fn pause(job: &JobFlags, next: &NextCommand) -> Result<Exit, Error> {
+    let job = open(job)?;
     job.ask(Wish::Pause)?;
     let resume = next.on_same_job("resume");
     say(&match job.addressee()? {
         Addressee::Run(pid) => {
-            format!("the run of pid {pid} sends nothing more within a second; `{resume}` goes on")
+            format!(
+                "the run of pid {pid} sends nothing more within a second; `{resume}` lets it continue"
+            )
         }
         Addressee::NextRun => {
-            format!("no run goes on; the next one waits before its first call until `{resume}`")
+            format!("no run is at work; the next one waits before its first call until `{resume}`")
         }
     });
     Ok(Exit::Done)
 }
 
-pub(super) fn resume(args: &Args) -> Result<Exit, Error> {
-    let job = args.open()?;
+pub(super) fn resume(job: &JobFlags) -> Result<Exit, Error> {
+    let job = open(job)?;
     let was_paused = job.withdraw(&[Wish::Pause.code()])?;
     say(match (was_paused, job.addressee()?) {
         (false, _) => "it was not paused",
-        (true, Addressee::Run(_)) => "the run goes on within a second",
-        (true, Addressee::NextRun) => "no run goes on; the next one sends at once",
+        (true, Addressee::Run(_)) => "the run continues within a second",
+        (true, Addressee::NextRun) => "no run is at work; the next one sends at once",
     });
     Ok(Exit::Done)
 }
 
-pub(super) fn stop(args: &Args) -> Result<Exit, Error> {
-    let job = args.open()?;
+pub(super) fn stop(job: &JobFlags) -> Result<Exit, Error> {
+    let job = open(job)?;
     let Addressee::Run(pid) = job.addressee()? else {
-        say("no run goes on: there is nothing to stop");
+        say("no run is at work: there is nothing to stop");
         return Ok(Exit::Done);
     };
     job.ask(Wish::Stop)?;
@@ -106,7 +98,7 @@ pub(super) fn throttle(args: &ThrottleArgs, next: &NextCommand) -> Result<Exit, 
             "throttle to what? --rate 20/s, --concurrency 4, or off",
         ));
     }
-    let job = args.job.open()?;
+    let job = open(&args.job)?;
     if args.off.is_some() {
         let codes = [Wish::Rate(1).code(), Wish::Concurrency(1).code()];
         say(match job.withdraw(&codes)? {
@@ -131,15 +123,12 @@ pub(super) fn throttle(args: &ThrottleArgs, next: &NextCommand) -> Result<Exit, 
     );
     let who = match job.addressee()? {
         Addressee::Run(pid) => format!("the run of pid {pid}, within a second"),
-        Addressee::NextRun => "no run goes on; the next one".to_owned(),
+        Addressee::NextRun => "no run is at work; the next one".to_owned(),
     };
     say(&format!("{who}: {most}, also in later runs, until `{off}`"));
     Ok(Exit::Done)
 }
 
-impl Args {
-    fn open(&self) -> Result<Steering, Error> {
-        let file = self.state.file()?.run;
-        Steering::open(&self.state.path(&file, self.sandbox))
-    }
+fn open(job: &JobFlags) -> Result<Steering, Error> {
+    Steering::open(&job.path()?)
 }

@@ -9,7 +9,7 @@ use super::{
     address::connection,
     args::QuotaFlags,
     console::{self, print_json, say},
-    quota::Place,
+    quota::{ConsentedCall, Place},
     signals::Signals,
     values::environment,
 };
@@ -20,7 +20,6 @@ use crate::{
     report,
     runner::RunOptions,
     secret::Secret,
-    wecom::BaseUrl,
 };
 
 /// More bytes than a ticket, or the reply that brought it, has.
@@ -44,16 +43,7 @@ enum TicketAction {
     },
     /// Apply for the ticket: once, for ever. Only after 20 lookups of the corp were answered, and
     /// only for a job that today's quota cannot finish.
-    Apply {
-        /// The API's address [env: WECOM_BASE_URL] [default: https://qyapi.weixin.qq.com].
-        #[arg(long, value_name = "URL")]
-        base_url: Option<BaseUrl>,
-        /// Do not ask.
-        #[arg(long)]
-        yes: bool,
-        #[command(flatten)]
-        place: Place,
-    },
+    Apply(ConsentedCall),
     /// Store a ticket that was obtained in another way, from a file or standard input.
     Import {
         /// The ticket, or the whole reply that brought it; - is standard input.
@@ -92,11 +82,7 @@ pub(super) fn run(args: Args) -> Result<Exit, Error> {
             };
             Ok(Exit::Done)
         }
-        TicketAction::Apply {
-            base_url,
-            yes,
-            place,
-        } => apply(base_url, yes, &place, clock),
+        TicketAction::Apply(call) => apply(&call, clock),
         TicketAction::Import {
             file,
             obtained_at,
@@ -128,20 +114,19 @@ pub(super) fn run(args: Args) -> Result<Exit, Error> {
     }
 }
 
-fn apply(base_url: Option<BaseUrl>, yes: bool, place: &Place, clock: Clock) -> Result<Exit, Error> {
+fn apply(call: &ConsentedCall, clock: Clock) -> Result<Exit, Error> {
     let signals = Signals::listen()?;
-    let file = place.config()?;
-    let files = place.files()?;
+    let (file, files) = (call.place.config()?, call.place.files()?);
     let credentials = config::credentials(environment, &file.wecom)?;
-    place.check_corp(&credentials.corp_id)?;
+    call.place.check_corp(&credentials.corp_id)?;
     let quota = QuotaFlags::default().quota(&file.run)?;
     ticket::check_application(&files, &credentials.corp_id, &quota, clock)?;
     let question =
         "A corp applies once, ever, and the ticket lives seven days (D96250). Apply now?";
-    if !yes && !console::agrees(question) {
+    if !call.yes && !console::agrees(question) {
         return Err(Error::usage("an application needs consent: --yes"));
     }
-    let connection = connection(false, base_url, &file.wecom)?;
+    let connection = connection(false, call.base_url.clone(), &file.wecom)?;
     let timeout = RunOptions::default().call_timeout;
     let client = connection.client(credentials, timeout)?;
     let runtime = tokio::runtime::Builder::new_current_thread()

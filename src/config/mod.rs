@@ -87,6 +87,7 @@ pub(crate) struct RunSection {
     /// `--corpid`
     pub(crate) corpid: Option<String>,
     /// `--unlinked-after`
+    pub(crate) pending_ids: Option<bool>,
     pub(crate) unlinked_after: Option<String>,
     /// `--linked-after`
     pub(crate) linked_after: Option<String>,

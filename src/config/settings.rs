@@ -134,6 +134,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
     run("delimiter", "(detected)", "The delimiter: , ; tab or |."),
     run("corpid", "(all)", "Look in this downstream corp only."),
     run(
+        "pending_ids",
+        "false",
+        "Ask for a pending_id for every unlinked subject.",
+    ),
+    run(
         "unlinked_after",
         "\"7d\"",
         "resync: ask unlinked subjects again once their answer is older; \"0s\" for never.",

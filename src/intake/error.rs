@@ -45,8 +45,8 @@ pub enum IntakeError {
         wanted: String,
         found: String,
     },
-    #[error("{name} is a results file of idferry, not an input")]
-    OwnResults { name: String },
+    #[error("{name} is a {what} of idferry, not an input")]
+    OwnFile { name: String, what: &'static str },
     #[error("{name} is empty; it needs a header line such as unionid,openid and rows below it")]
     EmptyFile { name: String },
     #[error("{name} has a header but no rows below it; check the export that made it")]

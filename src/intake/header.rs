@@ -38,9 +38,9 @@ impl Header {
         let name = &*source.name;
         let own = OwnFile::of_line(records.first_line());
         let rejects = match own {
-            Some((OwnFile::Results, _)) => {
-                let name = name.to_owned();
-                return Err(IntakeError::OwnResults { name });
+            Some((own @ (OwnFile::Results | OwnFile::Log), _)) => {
+                let (name, what) = (name.to_owned(), own.name());
+                return Err(IntakeError::OwnFile { name, what });
             }
             Some((OwnFile::Rejects, delimiter)) => Some(rejects_options(delimiter, options)),
             None => None,

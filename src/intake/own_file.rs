@@ -53,9 +53,20 @@ pub(crate) enum OwnFile {
     Results,
     /// Lines that could not be subjects; an input once they are mended.
     Rejects,
+    /// Log lines; never an input.
+    Log,
 }
 
 impl OwnFile {
+    /// What it is called.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Results => "results file",
+            Self::Rejects => "rejects file",
+            Self::Log => "log",
+        }
+    }
+
     /// Returns what the file at `path` is by its header; `None` if it is no such file, or cannot be
     /// read.
     pub(crate) fn at(path: &Path) -> Option<Self> {
@@ -78,6 +89,9 @@ impl OwnFile {
         let text = text.trim_start_matches('\u{feff}').trim_end_matches('\r');
         if is_json_line(text) {
             return Some((Self::Results, b','));
+        }
+        if is_log_line(text) {
+            return Some((Self::Log, b','));
         }
         [',', ';', '\t', '|'].into_iter().find_map(|delimiter| {
             let names: Vec<_> = text.split(delimiter).collect();
@@ -123,6 +137,19 @@ fn is_joined(names: &[impl AsRef<str>]) -> bool {
 fn is_json_line(line: &str) -> bool {
     let is_key = |key: &&str| line.contains(&format!("\"{key}\":"));
     line.starts_with("{\"unionid\":") && RESULTS_COLUMNS.iter().all(is_key)
+}
+
+/// Whether `line` is one of a log: `2026-11-22T01:07:49.000000Z  INFO …`, or the same as JSON.
+fn is_log_line(line: &str) -> bool {
+    const LEVELS: [&str; 5] = ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
+    let json = line.strip_prefix("{\"timestamp\":\"");
+    let level = match json {
+        Some(rest) => rest.split_once("\"level\":\"").map(|(_, level)| level),
+        None => line.split_once("Z ").map(|(_, level)| level.trim_start()),
+    };
+    let begins = json.unwrap_or(line).as_bytes();
+    let is_date = begins.len() > 10 && begins[4] == b'-' && begins[7] == b'-' && begins[10] == b'T';
+    is_date && level.is_some_and(|level| LEVELS.iter().any(|name| level.starts_with(name)))
 }
 
 /// Returns `cell` as a spreadsheet shows it and does not run it: with a `'` before what would be a
@@ -183,6 +210,17 @@ mod tests {
             told(&format!("{rejects},other_1\n")),
             Some(OwnFile::Rejects)
         );
+    }
+
+    #[test]
+    fn a_log_is_told_by_its_first_line() {
+        let text = "2026-11-22T01:07:49.123456Z  INFO to be asked: 5 of 5 subjects\n";
+        assert_eq!(told(text), Some(OwnFile::Log));
+        let json = r#"{"timestamp":"2026-11-22T01:07:49.1Z","level":"DEBUG","fields":{}}"#;
+        assert_eq!(told(json), Some(OwnFile::Log));
+        for other in ["2026-11-22T01:07:49Z,unionid", r#"{"timestamp":"x"}"#, "\n"] {
+            assert_eq!(told(other), None);
+        }
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The first stage of a run: inputs become subjects, invalid lines are kept beside them.
 
-use super::{contract::Contract, error::Error};
+use super::{contract::Contract, error::Error, exit::Exit};
 use crate::{
     clock::Clock,
     intake::{
         Input, InputLine, IntakeError, ReadAhead, ReadOptions, RowError, RowReader, UnusualIds,
         digest,
     },
+    runner::Stop,
     store::{Import, Reject, SourceStatus, Store},
 };
 
@@ -34,6 +35,16 @@ pub struct ImportedLines {
     pub unusual: UnusualIds,
 }
 
+/// How inputs are imported.
+pub(super) struct ImportRules<'r> {
+    /// How they are read.
+    pub(super) options: &'r ReadOptions,
+    /// What each must look like.
+    pub(super) contract: &'r Contract,
+    /// Ends the import between two lines.
+    pub(super) stop: &'r Stop,
+}
+
 /// Imports every input that the store does not hold yet, and tells `each` of it.
 ///
 /// What was read is kept whatever follows it; the first input that cannot be read to its end is
@@ -41,21 +52,21 @@ pub struct ImportedLines {
 pub(super) fn import(
     store: &mut Store,
     inputs: &[Input],
-    (options, contract): (&ReadOptions, &Contract),
+    how: &ImportRules<'_>,
     each: &mut dyn FnMut(&ImportedInput),
 ) -> Result<(), Error> {
     inputs
         .iter()
-        .try_for_each(|input| import_one(store, input, (options, contract), each))
+        .try_for_each(|input| import_one(store, input, how, each))
 }
 
 fn import_one(
     store: &mut Store,
     input: &Input,
-    (options, contract): (&ReadOptions, &Contract),
+    how: &ImportRules<'_>,
     each: &mut dyn FnMut(&ImportedInput),
 ) -> Result<(), Error> {
-    let name = input.name();
+    let (name, options, contract) = (input.name(), how.options, how.contract);
     let digest = digest_of(input, options)?;
     if let Some(digest) = &digest
         && store.knows_source(digest)?
@@ -66,7 +77,10 @@ fn import_one(
     let last = store.reader().last_alike(&name)?;
     let mut lines = ReadAhead::of(RowReader::open(input, options)?)?;
     let mut import = store.import(&name, digest.as_ref().map(<[u8; 16]>::as_slice))?;
-    let (invalid, broken) = read_all(&mut lines, &mut import)?;
+    let (invalid, broken) = read_all(&mut lines, &mut import, how.stop)?;
+    if how.stop.is_requested() {
+        return Err(interrupted(&name));
+    }
     let rows = lines.finish();
     for (source, lines) in rows.origins() {
         import.supersede(source, lines);
@@ -76,12 +90,11 @@ fn import_one(
     }
     if broken.is_none() {
         rows.ensure_any_row()?;
-        let stats = import.count()?;
         let input = SourceStatus {
             name: name.clone(),
             lines: rows.lines(),
             rejected: invalid,
-            subjects: stats.new,
+            subjects: import.count()?.new,
         };
         let checked = contract.check(&input, last.as_ref());
         checked.map_err(|why| not_kept(&name, &why))?;
@@ -111,6 +124,16 @@ fn not_kept(name: &str, why: &str) -> Error {
     ))
 }
 
+fn interrupted(name: &str) -> Error {
+    Error {
+        exit: Exit::Interrupted,
+        message: format!(
+            "interrupted while {name} was imported: nothing of it is kept; re-run the same command to \
+             resume"
+        ),
+    }
+}
+
 /// The digest of a file; a stream has none.
 pub(super) fn digest_of(input: &Input, options: &ReadOptions) -> Result<Option<[u8; 16]>, Error> {
     Ok(match input {
@@ -119,13 +142,15 @@ pub(super) fn digest_of(input: &Input, options: &ReadOptions) -> Result<Option<[
     })
 }
 
-/// Imports line by line; returns how many are invalid, and why reading broke off, if it did.
+/// Imports line by line, up to the last one or until it is to stop; returns how many are invalid, and
+/// why reading broke off, if it did.
 fn read_all(
     lines: &mut ReadAhead,
     import: &mut Import<'_>,
+    stop: &Stop,
 ) -> Result<(u64, Option<IntakeError>), Error> {
     let mut invalid = 0;
-    loop {
+    while !stop.is_requested() {
         match lines.next() {
             Ok(InputLine::Row(row)) => import.add(&row)?,
             Ok(InputLine::Invalid(error)) => {
@@ -136,6 +161,7 @@ fn read_all(
             Err(error) => return Ok((invalid, Some(error))),
         }
     }
+    Ok((invalid, None))
 }
 
 fn reject(error: RowError) -> Reject {

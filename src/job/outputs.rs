@@ -202,6 +202,23 @@ impl OutputGuard {
         Ok(())
     }
 
+    /// Checks that log lines may be appended to the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// A usage error if it is a protected file, or has anything but log lines in it.
+    pub(crate) fn admit_log(&mut self, path: &Path) -> Result<(), Error> {
+        let elsewhere = "another file with --log-file";
+        if self.may_be_replaced(path, elsewhere)? && OwnFile::at(path) != Some(OwnFile::Log) {
+            return Err(Error::usage(format!(
+                "{} is there already and is no log of idferry: name {elsewhere}",
+                path.display()
+            )));
+        }
+        self.protect(path, "where the log goes");
+        Ok(())
+    }
+
     /// Whether the file at `path` is one that this job wrote and nobody has changed since.
     pub(crate) fn is_untouched(&self, path: &Path) -> bool {
         let Some(mark) = file_mark(path) else {

@@ -75,7 +75,7 @@ impl Refresh {
         Ok(due)
     }
 
-    /// Opens those passes that are not open from an earlier night. One that is goes on at its cursor
+    /// Opens those passes that are not open from an earlier night. An open one continues at its cursor
     /// instead: what an operator's night is too short for comes first in the next one.
     fn open(&self, store: &mut Store, now: Timestamp) -> Result<(), Error> {
         let unfinished = store.passes().unfinished()?;

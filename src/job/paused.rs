@@ -88,6 +88,7 @@ impl PausedRun<'_> {
 
     fn snapshot(&self, pause: &Asked) -> Snapshot {
         Snapshot {
+            pending_ids: None,
             at: self.clock.now(),
             tally: self.store.tally(),
             left: self.store.tally().of(State::Queued),

@@ -29,12 +29,14 @@ pub struct RunList {
 /// One of them.
 #[derive(Debug, Serialize)]
 pub struct ListedRun {
+    /// Its number, as `export --changed-since` takes it.
+    pub number: i64,
     /// The subcommand.
     pub command: String,
     /// When it began.
     #[serde(serialize_with = "rfc3339")]
     pub started_at: Timestamp,
-    /// When it ended; `None` while it goes on, and if it broke off.
+    /// When it ended; `None` while it is at work, and if it broke off.
     #[serde(serialize_with = "maybe_rfc3339")]
     pub ended_at: Option<Timestamp>,
     /// When it last wrote to the job file.
@@ -74,6 +76,7 @@ impl RunList {
 impl From<RunStatus> for ListedRun {
     fn from(run: RunStatus) -> Self {
         Self {
+            number: run.number,
             running: status::is_running(&run),
             command: run.command,
             started_at: run.started_at,
@@ -85,5 +88,37 @@ impl From<RunStatus> for ListedRun {
                 .summary
                 .and_then(|json| serde_json::from_str(&json).ok()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    #[test]
+    fn only_a_run_of_the_process_that_holds_the_file_is_at_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("job.db");
+        let store = Store::open(&path, Timestamp::from_millis(5)).unwrap();
+        let begin = |at| {
+            let at = Timestamp::from_millis(at);
+            store.journal().begin_run("run", "", at).unwrap();
+        };
+        // The first broke off; both had the pid of a process that is there, and not this one.
+        begin(1);
+        begin(7);
+        let pid = rustix::process::getppid().unwrap().as_raw_nonzero().get();
+        let db = rusqlite::Connection::open(&path).unwrap();
+        let running = |held_since: i64| {
+            db.execute("UPDATE runs SET pid = ?1", [pid]).unwrap();
+            let hold = "UPDATE job SET holder_pid = ?1, held_since = ?2";
+            db.execute(hold, (pid, held_since)).unwrap();
+            let list = RunList::read(&path).unwrap().runs;
+            list.iter().map(|run| run.running).collect::<Vec<_>>()
+        };
+        assert_eq!(running(5), [false, true]);
+        // The file is held again, by a process that has not begun a run.
+        assert_eq!(running(9), [false, false]);
     }
 }

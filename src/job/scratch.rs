@@ -65,8 +65,11 @@ impl ScratchFolder {
 pub(crate) enum ScratchUse {
     /// Counts are enough.
     Plan,
-    /// The subjects are asked about.
-    Rehearsal,
+    /// The subjects are asked about, and for pending_ids too if that is so.
+    Rehearsal {
+        /// Whether it is.
+        pending_ids: bool,
+    },
 }
 
 /// What a job would be with more inputs imported. The subjects that were answered are not in it, but
@@ -102,7 +105,9 @@ impl ScratchCopy {
         store.disable_fsync()?;
         let origin = exists.then(|| Reader::open(origin)).transpose()?;
         if let Some(origin) = &origin {
-            origin.copy_to_scratch(&mut store, purpose == ScratchUse::Rehearsal)?;
+            let pending_ids = purpose == ScratchUse::Rehearsal { pending_ids: true };
+            let pending_ids_at = pending_ids.then(|| Clock::system().now());
+            origin.copy_to_scratch(&mut store, purpose != ScratchUse::Plan, pending_ids_at)?;
         }
         let read = match &origin {
             Some(origin) => TrialInputs::read(origin, folder.path(), inputs, options)?,
@@ -111,7 +116,7 @@ impl ScratchCopy {
         let mut tally = store.tally();
         tally.add(State::Queued, read.new.count());
         let left = passes::left(tally.of(State::Queued), &store.passes(), None)?;
-        if purpose == ScratchUse::Rehearsal {
+        if purpose != ScratchUse::Plan {
             read.new.append_to(&mut store)?;
         }
         Ok(Self {

@@ -11,9 +11,9 @@ use crate::{
 /// Who may have to obey a wish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Addressee {
-    /// The run that goes on, in this process.
+    /// The run that is at work, in this process.
     Run(u32),
-    /// None goes on: the next one.
+    /// None is at work: the next one.
     NextRun,
 }
 

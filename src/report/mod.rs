@@ -32,6 +32,7 @@ pub(crate) mod json;
 mod lines;
 pub(crate) mod log;
 mod next_steps;
+mod pending_ids;
 pub(crate) mod phrases;
 mod progress_state;
 pub(crate) mod quota;

@@ -23,7 +23,7 @@ const WORTH_SHOWING: f64 = 0.5;
 pub(crate) const RESUME: &str = "re-run the same command to resume";
 
 /// The end of a pause.
-pub(super) const RESUMES_BY_COMMAND: &str = "`idferry resume` goes on";
+pub(super) const RESUMES_BY_COMMAND: &str = "`idferry resume` lets it continue";
 
 pub(super) const TOKENS_REFUSED: &str =
     "Halted: the API issues access tokens and then refuses every one of them.";
@@ -33,7 +33,10 @@ const TOKENS_CONTESTED: &str = "access tokens end early again and again: another
     that program an app of its own";
 
 /// Whether people are told of an event at once.
-pub(super) const fn is_notable(event: &RunEvent) -> bool {
+pub(super) fn is_notable(event: &RunEvent) -> bool {
+    if let RunEvent::OfPendingIds(event) = event {
+        return is_notable(event);
+    }
     !matches!(
         event,
         RunEvent::Started { .. }
@@ -92,8 +95,26 @@ pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<Strin
         RunEvent::RetryPassStarted => "retrying the parked subjects".into(),
         RunEvent::Asked(asked) => wish(asked, now),
         RunEvent::Withdrawn(wish) => withdrawn(*wish).into(),
+        RunEvent::OfPendingIds(event) => format!("pending ids: {}", sentence(event, now)?),
+        RunEvent::PendingIdsEnded(reason) => pending_ids_ended(reason),
     };
     Some(sentence)
+}
+
+/// Why no more pending_ids are asked for while the lookups continue.
+fn pending_ids_ended(reason: &StopReason) -> String {
+    let why = match reason {
+        StopReason::Refused(refusal) => refused(refusal, None),
+        StopReason::NotTheApi(failure) => unreachable(failure),
+        StopReason::Breaker(trip) => {
+            let BreakerTrip {
+                errors, answers, ..
+            } = trip;
+            format!("{errors} of the last {answers} answers were errors")
+        }
+        _ => "they are stopped".to_owned(),
+    };
+    format!("pending ids: no more are asked for, {why}; the lookups continue")
 }
 
 fn pass_started(origin: PassOrigin, subjects: u64) -> String {

@@ -10,7 +10,7 @@ use crate::{
     job::{ListedRun, RunList},
 };
 
-const WIDTH: usize = 78;
+const WIDTH: usize = 75;
 
 pub(crate) fn render(list: &RunList) -> String {
     if list.runs.is_empty() {
@@ -29,13 +29,13 @@ pub(crate) fn render(list: &RunList) -> String {
         let end = end(run);
         let _ = writeln!(
             text,
-            "{day} {time}  {}  {took}, {calls}, {end}",
-            run.command
+            "{:>3}  {day} {time}  {}  {took}, {calls}, {end}",
+            run.number, run.command
         );
         let said = run.ended.as_ref().and_then(|ended| ended["text"].as_str());
         for line in said.into_iter().chain(waits(run).as_deref()) {
             for line in folded(line, WIDTH) {
-                let _ = writeln!(text, "  {line}");
+                let _ = writeln!(text, "     {line}");
             }
         }
     }
@@ -44,7 +44,7 @@ pub(crate) fn render(list: &RunList) -> String {
 
 fn end(run: &ListedRun) -> String {
     match run.exit_code {
-        _ if run.running => "goes on".to_owned(),
+        _ if run.running => "at work".to_owned(),
         Some(code) => format!("exit {code}"),
         None => "broke off".to_owned(),
     }

@@ -21,9 +21,14 @@ impl Stop {
         self.notify.notify_one();
     }
 
+    /// Whether a stop was requested.
+    pub(crate) fn is_requested(&self) -> bool {
+        self.asked.load(Relaxed)
+    }
+
     /// Returns once a stop was requested.
     pub(crate) async fn requested(&self) {
-        while !self.asked.load(Relaxed) {
+        while !self.is_requested() {
             self.notify.notified().await;
         }
     }

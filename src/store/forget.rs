@@ -19,7 +19,7 @@ use crate::clock::Timestamp;
 
 /// Who is forgotten.
 pub(crate) enum Persons<'a> {
-    /// All with one of these ids: unionids, openids or external_userids.
+    /// All with one of these ids: unionids, openids, external_userids or pending_ids.
     Listed(&'a HashSet<String>),
     /// All whose answer is older, and the invalid lines of sources that were imported before.
     AnsweredBefore(Timestamp),
@@ -49,6 +49,7 @@ const FOUND: &str = "
 const DELETE: &str = "
     DELETE FROM links WHERE subject IN (SELECT subject FROM forgotten);
     DELETE FROM outcomes WHERE subject IN (SELECT subject FROM forgotten);
+    DELETE FROM pending_ids WHERE subject IN (SELECT subject FROM forgotten);
     DELETE FROM subjects WHERE id IN (SELECT subject FROM forgotten);
     DELETE FROM rejects WHERE (source, number) IN (SELECT source, number FROM forgotten_rejects);
     UPDATE sources SET rejected = (SELECT count(*) FROM rejects WHERE source = sources.id)
@@ -143,7 +144,8 @@ fn find_subjects(db: &Connection, ids: &HashSet<String>) -> Result<()> {
         Ok(())
     };
     scan("SELECT id, unionid, openid FROM subjects")?;
-    scan("SELECT subject, external_userid FROM links")
+    scan("SELECT subject, external_userid FROM links")?;
+    scan("SELECT subject, pending_id, previous FROM pending_ids")
 }
 
 /// Finds the lines with one of `ids` anywhere in them.

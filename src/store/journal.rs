@@ -28,6 +28,8 @@ pub struct RunProgress {
 /// A run as another process reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunStatus {
+    /// Its number, which grows from run to run.
+    pub number: i64,
     /// The name of the command.
     pub command: String,
     /// The id of the process.
@@ -46,6 +48,8 @@ pub struct RunStatus {
     pub next_command: Option<String>,
     /// What was said at its end, as JSON.
     pub summary: Option<String>,
+    /// Whether its process took the file last and has not closed it, as one that was killed.
+    pub is_of_holder: bool,
 }
 
 /// A file of results or rejects that the job wrote.
@@ -95,10 +99,12 @@ impl<'s> Journal<'s> {
         Ok(Timestamp::from_millis(at))
     }
 
-    /// Returns when the run numbered `number` began, or the latest one without a number; `None` if there
-    /// is no such run.
+    /// Returns when the run numbered `number` began, or without a number the latest one that did
+    /// something, which the doctor's call and a usage error (exit 2) do not; `None` if there is no such
+    /// run.
     pub(super) fn began_by_number(&self, number: Option<i64>) -> Result<Option<Timestamp>> {
-        let sql = "SELECT started_at FROM runs WHERE id = coalesce(?1, (SELECT max(id) FROM runs))";
+        let sql = "SELECT started_at FROM runs WHERE id = coalesce(?1, (SELECT max(id) FROM runs
+            WHERE command <> 'doctor' AND exit_code IS NOT 2))";
         let at = self.db.query_row(sql, [number], |row| row.get(0));
         Ok(at.optional()?.map(Timestamp::from_millis))
     }
@@ -167,14 +173,14 @@ impl<'s> Journal<'s> {
 
     /// Returns the latest run; `None` if there was none. The doctor's one call is no run of the job.
     pub(super) fn latest_run(&self) -> Result<Option<RunStatus>> {
-        let sql = format!("{RUNS} WHERE command <> 'doctor' ORDER BY id DESC LIMIT 1");
+        let sql = format!("{RUNS} WHERE command <> 'doctor' ORDER BY runs.id DESC LIMIT 1");
         let mut find = self.db.prepare_cached(&sql)?;
         Ok(find.query_row([], run_status).optional()?)
     }
 
     /// Returns every run, the latest last.
     pub(super) fn runs(&self) -> Result<Vec<RunStatus>> {
-        let mut list = self.db.prepare(&format!("{RUNS} ORDER BY id"))?;
+        let mut list = self.db.prepare(&format!("{RUNS} ORDER BY runs.id"))?;
         let runs = list.query_map([], run_status)?;
         Ok(runs.collect::<std::result::Result<_, _>>()?)
     }
@@ -223,8 +229,8 @@ impl<'s> Journal<'s> {
 }
 
 const RUNS: &str = "SELECT command, pid, started_at, ended_at, exit_code, quota,
-    seen_at, calls, hold, hold_until, next_command, summary, activity, hold_code
-    FROM runs";
+    seen_at, calls, hold, hold_until, next_command, summary, activity, hold_code, runs.id,
+    NOT clean AND pid IS holder_pid AND started_at >= held_since FROM runs, job";
 
 fn run_status(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunStatus> {
     let at = |millis: Option<i64>| millis.map(Timestamp::from_millis);
@@ -244,5 +250,32 @@ fn run_status(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunStatus> {
         next_command: row.get(10)?,
         summary: row.get(11)?,
         activity: row.get(12)?,
+        number: row.get(14)?,
+        is_of_holder: row.get(15)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    #[test]
+    fn the_last_run_is_one_that_did_something() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("job.db"), Timestamp::default()).unwrap();
+        let (journal, at) = (store.journal(), Timestamp::from_millis);
+        let begin = |command, began| journal.begin_run(command, "", at(began)).unwrap();
+        let run = |command, began, exit_code| {
+            let run = begin(command, began);
+            journal.end_run(run, exit_code, at(began)).unwrap();
+        };
+        run("run", 1, 75);
+        run("resync", 2, 2);
+        run("doctor", 3, 75);
+        assert_eq!(journal.began_by_number(None).unwrap(), Some(at(1)));
+        assert_eq!(journal.began_by_number(Some(3)).unwrap(), Some(at(3)));
+        begin("run", 4);
+        assert_eq!(journal.began_by_number(None).unwrap(), Some(at(4)));
+    }
 }

@@ -14,6 +14,7 @@ use super::{
     journal::{Journal, RunStatus, WrittenFile},
     link_cursor::LinkCursor,
     passes::Passes,
+    pending_ids::{PendingIds, select_subjects},
     queue,
     rejects::{self, Reject},
     samples::{self, Sample},
@@ -75,6 +76,8 @@ pub struct SubjectRecord {
     pub at: Option<Timestamp>,
     /// Its links, sorted by corpid and external_userid.
     pub links: Vec<Link>,
+    /// The pending_id that was asked for last.
+    pub pending_id: Option<String>,
 }
 
 impl Reader<'static> {
@@ -99,12 +102,18 @@ impl<'s> Reader<'s> {
     }
 
     /// Copies into a new job file what a plan needs: all but the subjects; and for a rehearsal the
-    /// subjects that a run could ask about. Both as of one moment.
-    pub(crate) fn copy_to_scratch(&self, scratch: &mut Store, with_queue: bool) -> Result<()> {
+    /// subjects that a run could ask about, with those whose pending_id is due at a time. Both as of one
+    /// moment.
+    pub(crate) fn copy_to_scratch(
+        &self,
+        scratch: &mut Store,
+        with_queue: bool,
+        pending_ids_at: Option<Timestamp>,
+    ) -> Result<()> {
         let snapshot = self.db.unchecked_transaction()?;
         scratch::copy_accounts(&snapshot, scratch)?;
         if with_queue {
-            scratch::copy_queue(&snapshot, scratch)?;
+            scratch::copy_queue(&snapshot, scratch, pending_ids_at)?;
         }
         Ok(())
     }
@@ -128,7 +137,8 @@ impl<'s> Reader<'s> {
 
     /// Returns the subjects with these ids, which must ascend, in the same order.
     pub(crate) fn subjects(&self, ids: &[i64]) -> Result<Vec<SubjectRecord>> {
-        let subjects = format!("{SELECT_SUBJECTS} WHERE s.id BETWEEN ?1 AND ?2 ORDER BY s.id");
+        let subjects = select_subjects(&self.db)?;
+        let subjects = format!("{subjects} WHERE s.id BETWEEN ?1 AND ?2 ORDER BY s.id");
         let links = format!("{SELECT_LINKS} AND subject BETWEEN ?1 AND ?2 ORDER BY subject");
         let (mut subjects, mut links) = (self.db.prepare(&subjects)?, self.db.prepare(&links)?);
         let mut records = Vec::with_capacity(ids.len());
@@ -245,6 +255,11 @@ impl<'s> Reader<'s> {
         Passes::of(&self.db)
     }
 
+    /// Returns the pending_ids of unlinked subjects.
+    pub(crate) fn pending_ids(&self) -> PendingIds<'_> {
+        PendingIds::of(&self.db)
+    }
+
     /// Returns a subject to try a call with: one that was answered, or else one that is queued.
     pub(crate) fn subject_to_ask(&self) -> Result<Option<Subject>> {
         const ANSWERED: &str = "SELECT s.id, unionid, openid, corpid FROM outcomes o
@@ -333,7 +348,7 @@ impl<'s> Reader<'s> {
         mut each: impl FnMut(&SubjectRecord) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         let snapshot = self.db.unchecked_transaction().map_err(StoreError::from)?;
-        let subjects = format!("{SELECT_SUBJECTS} {IMPORTED}");
+        let subjects = format!("{} {IMPORTED}", select_subjects(&self.db)?);
         let links = format!("{SELECT_LINKS} ORDER BY subject");
         let mut subjects = self.db.prepare(&subjects).map_err(StoreError::from)?;
         let mut links = self.db.prepare(&links).map_err(StoreError::from)?;
@@ -346,9 +361,6 @@ impl<'s> Reader<'s> {
         Ok(())
     }
 }
-
-const SELECT_SUBJECTS: &str = "SELECT s.id, unionid, openid, corpid, state, errcode, at
-    FROM subjects s LEFT JOIN corps c ON c.id = s.corp LEFT JOIN outcomes o ON o.subject = s.id";
 
 /// Without those of an import in progress.
 const IMPORTED: &str = "WHERE s.id < (SELECT coalesce(min(first_subject), 9223372036854775807)
@@ -373,5 +385,6 @@ fn subject_record(row: &rusqlite::Row<'_>, links: &mut LinkCursor<'_>) -> Result
         errcode: row.get(5)?,
         at: at.map(|seconds| Timestamp::from_millis(seconds * 1000)),
         links: links.of(row.get(0)?)?,
+        pending_id: row.get(7)?,
     })
 }

@@ -73,7 +73,8 @@ pub(super) fn open_locked(path: &Path) -> Result<(Connection, HeldFile)> {
 fn holder_of(path: &Path) -> Option<String> {
     let db = JOB.open_to_read(path).ok()?;
     let sql = "SELECT holder_pid, held_since, coalesce(hold, activity), hold_until FROM job
-        LEFT JOIN runs ON runs.id = (SELECT max(id) FROM runs) AND ended_at IS NULL";
+        LEFT JOIN runs ON runs.id = (SELECT max(id) FROM runs) AND ended_at IS NULL
+            AND pid = holder_pid AND started_at >= held_since";
     let holder = db.query_row(sql, [], |row| {
         let since = Timestamp::from_millis(row.get(1)?);
         let hold = row.get::<_, Option<String>>(2)?;
@@ -117,4 +118,31 @@ pub(super) fn end_holding(db: &Connection, is_in_place: bool) -> Result<()> {
 fn checkpoint(db: &Connection, how: &str) -> Result<()> {
     let sql = format!("PRAGMA wal_checkpoint({how})");
     Ok(db.query_row(&sql, [], |_| Ok(()))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{RunProgress, Store};
+
+    #[test]
+    fn the_holder_waits_for_what_its_own_run_waits_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("job.db");
+        let at = Timestamp::from_millis;
+        let store = Store::open(&path, at(5)).unwrap();
+        let begin = |began| {
+            let run = store.journal().begin_run("run", "", at(began)).unwrap();
+            let progress = RunProgress {
+                hold: Some("business.hour is used up".to_owned()),
+                ..RunProgress::default()
+            };
+            store.journal().save_progress(run, &progress, 0).unwrap();
+            holder_of(&path).unwrap()
+        };
+        // Of a process that had the same pid and broke off.
+        let held = format!("pid {}, since {}", std::process::id(), at(5));
+        assert_eq!(begin(1), held);
+        assert_eq!(begin(6), format!("{held} (business.hour is used up)"));
+    }
 }

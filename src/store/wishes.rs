@@ -1,4 +1,4 @@
-//! What operators ask of a run while it goes on: rows that another process writes beside the one that
+//! What operators ask of a run while it is at work: rows that another process writes beside the one that
 //! holds the file, and that stay until they are withdrawn.
 
 use rusqlite::{Connection, params};
@@ -87,16 +87,22 @@ impl Wishes {
         self.find(|wish| wish == Wish::Stop)
     }
 
+    /// The number of the wish that has one by `number`.
+    fn number_of<N>(&self, number: impl Fn(Wish) -> Option<N>) -> Option<N> {
+        self.0.iter().find_map(|asked| number(asked.wish))
+    }
+
     /// The most calls a minute.
     pub(crate) fn rate(&self) -> Option<u64> {
-        self.find(|wish| matches!(wish, Wish::Rate(_)))?
-            .wish
-            .number()
+        self.number_of(|wish| match wish {
+            Wish::Rate(calls) => Some(calls),
+            _ => None,
+        })
     }
 
     /// The most calls in flight.
     pub(crate) fn concurrency(&self) -> Option<u16> {
-        self.0.iter().find_map(|asked| match asked.wish {
+        self.number_of(|wish| match wish {
             Wish::Concurrency(calls) => Some(calls),
             _ => None,
         })

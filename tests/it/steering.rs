@@ -52,7 +52,7 @@ fn a_job_that_is_paused_sends_nothing_not_even_for_a_token() {
     let result = scenario.run();
     assert!(result.finished());
     assert!(result.took >= secs(900), "{:?}", result.took);
-    assert!(result.output.contains("`idferry resume` goes on"));
+    assert!(result.output.contains("`idferry resume` lets it continue"));
     assert_eq!(result.times("withdrawn: pause"), 1);
 }
 

@@ -30,6 +30,7 @@ fn settled(subject: i64, state: State, errcode: Option<i64>, links: Vec<Link>) -
             errcode,
             attempts: 1,
             links,
+            pending_id: None,
         },
         at: noon().plus(std::time::Duration::from_secs(subject.unsigned_abs() / 3)),
     }

@@ -40,6 +40,7 @@ fn job(folder: &Path) -> Store {
             errcode: Some(0),
             attempts: 1,
             links,
+            pending_id: None,
         },
         at: now,
     };

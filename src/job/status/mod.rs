@@ -269,7 +269,7 @@ fn run_state(run: Option<&RunStatus>, running: bool, waits: bool) -> RunState {
 
 pub(super) fn is_running(run: &RunStatus) -> bool {
     // In a container pids begin anew: another process may have had the pid of this one.
-    if run.ended.is_some() || run.pid == std::process::id() {
+    if run.ended.is_some() || !run.is_of_holder || run.pid == std::process::id() {
         return false;
     }
     let pid = i32::try_from(run.pid)

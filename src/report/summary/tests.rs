@@ -51,6 +51,7 @@ fn summary(ending: StopReason, exit: Exit, queued: u64) -> Summary {
     Summary {
         changes: None,
         report: RunReport {
+            pending_ids: None,
             left: queued,
             kept: 0,
             reason: ending,

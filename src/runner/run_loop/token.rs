@@ -1,6 +1,6 @@
 //! How a run comes to its access token, and loses it.
 
-use super::Runner;
+use super::{Runner, lanes};
 use crate::{
     clock::Timestamp,
     ledger::TokenRefusal,
@@ -33,7 +33,7 @@ impl Runner<'_> {
         match self.job.tokens.pay(&self.clock.reading())? {
             Ok(_paid) => {
                 self.tokens.begin_fetch(now);
-                self.calls.fetch_token(now, self.client.fetch_token());
+                self.lane.calls.fetch_token(now, self.client.fetch_token());
             }
             Err(hold) => {
                 // The ledger's time may be ahead of the run's.
@@ -74,8 +74,12 @@ impl Runner<'_> {
     ) -> Result<()> {
         self.job.tokens.completed(&self.clock.reading())?;
         let reached = !matches!(fetched, Err(CallError::Failed(_)));
-        if reached && self.health.token_answered(sent) {
-            self.reports.report(&RunEvent::Reconnected);
+        if reached {
+            let lanes = lanes::all(&mut self.lane, &mut self.other);
+            let ended = lanes.filter_map(|lane| lane.health.token_answered(sent).then_some(()));
+            if ended.count() > 0 {
+                self.reports.report(&RunEvent::Reconnected);
+            }
         }
         let error = match fetched {
             Ok(token) => {
@@ -92,7 +96,9 @@ impl Runner<'_> {
             TokenError::Passing => {}
             TokenError::Outage(failure) => {
                 let call = self.failed_call(failure, sent, false);
-                let news = self.health.unreachable(&call);
+                let lanes = lanes::all(&mut self.lane, &mut self.other);
+                let news = lanes.filter_map(|lane| lane.health.unreachable(&call));
+                let news = news.reduce(|first, _| first);
                 self.report_trouble(news);
             }
             TokenError::GiveUp(failure) => self.stop(StopReason::never_reached(failure)),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Runner;
+use super::{Runner, lanes};
 use crate::{
     clock::Timestamp,
     quota::{Hold, HoldReason},
@@ -82,10 +82,13 @@ impl Runner<'_> {
             self.reports.report(event);
         }
         let wishes = &self.stopping.wishes.known;
-        self.gate.throttle(wishes.rate(), wishes.concurrency(), now);
-        if wishes.pause().is_some() {
-            self.gate.give_back(self.pending.take_paid());
-            self.pending.commit_at_once(now);
+        let pauses = wishes.pause().is_some();
+        for lane in lanes::all(&mut self.lane, &mut self.other) {
+            lane.gate.throttle(wishes.rate(), wishes.concurrency(), now);
+            if pauses {
+                lane.gate.give_back(lane.pending.take_paid());
+                lane.pending.commit_at_once(now);
+            }
         }
         Ok(())
     }

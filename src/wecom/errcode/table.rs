@@ -113,11 +113,11 @@ pub(super) static ENTRIES: &[Entry] = entries! {
     Bug 44001 "多媒体文件为空" "an empty media file"
         => "report this as a bug: no media is sent";
     Wait 45009 "接口调用超过限制" "call limit exceeded"
-        => "wait: calls go on by themselves; if it returns, find who else calls with this corp or address, or reserve a share for them";
+        => "wait: calls continue by themselves; if it returns, find who else calls with this corp or address, or reserve a share for them";
     Wait 45011 "" "too many calls; a WeChat code that WeCom's table lacks"
-        => "wait: calls go on by themselves after a minute";
+        => "wait: calls continue by themselves after a minute";
     Slow 45033 "接口并发调用超过限制" "too many calls at once"
-        => "nothing: fewer calls are kept in flight; lower --concurrency if it goes on";
+        => "nothing: fewer calls are kept in flight; lower --concurrency if it continues";
     Stop 48001 "API功能未授权" "this feature is not granted"
         => "grant the app the customer-contact permission (客户联系) in the admin console";
     Stop 48002 "API接口无权限调用" "the app may not call this API"

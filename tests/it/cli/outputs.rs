@@ -45,6 +45,19 @@ fn nothing_of_the_users_is_an_output() {
             "--output x.csv --rejects ./x.csv",
             "x.csv is where the results go",
         ),
+        ("--log-file fans.csv", "fans.csv is an input"),
+        (
+            "--log-file idferry.db --overwrite",
+            "idferry.db is the job file",
+        ),
+        (
+            "--log-file mine.txt",
+            "mine.txt is there already and is no log of idferry",
+        ),
+        (
+            "--output x.csv --log-file x.csv",
+            "x.csv is where the results go",
+        ),
     ] {
         dir.idferry(&format!("run fans.csv more.csv {flags} --budget 0"))
             .env("WECOM_CORP_SECRET_FILE", dir.path("secret"))
@@ -54,6 +67,23 @@ fn nothing_of_the_users_is_an_output() {
     }
     assert_eq!(dir.read("fans.csv"), fans(0..5));
     assert_eq!(dir.read("mine.txt"), "notes");
+}
+
+#[test]
+fn a_log_is_appended_to_the_logs_of_earlier_runs() {
+    let dir = desk();
+    let run = "run fans.csv --sandbox --log-file run.log --log-format";
+    dir.idferry(&format!("{run} text")).exits(0);
+    let first = dir.read("run.log");
+    dir.write("fans.csv", fans(5..9));
+    dir.idferry(&format!("{run} json")).exits(0);
+    let both = dir.read("run.log");
+    assert!(both.len() > first.len() && both.starts_with(&first));
+    dir.idferry("run run.log --budget 0")
+        .exits(2)
+        .says("run.log is a log of idferry");
+    dir.idferry("status --sandbox --log-file status.log")
+        .exits(2);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The command that the README begins with.
+//! What the README shows: its first command, and lines for other tools.
 
 use crate::scenario::{same, timeless};
 
@@ -57,7 +57,6 @@ fn readme_lines_load_the_results_where_the_tool_is_installed() {
     dir.idferry("run fans.csv --sandbox --output fans.links.csv")
         .exits(0);
     dir.idferry("export --sandbox -o fans.links.jsonl").exits(0);
-    let readme = include_str!("../../../README.md");
     let shell = |line: &str| {
         let mut shell = dir.program("sh", ["-c", line]);
         for (name, value) in std::env::vars_os() {
@@ -89,7 +88,7 @@ fn readme_lines_load_the_results_where_the_tool_is_installed() {
             println!("skipped: no {tool} here, or no server that it reaches");
             continue;
         }
-        let line = readme
+        let line = README
             .lines()
             .find(|line| line.starts_with(&format!("{tool} ")));
         let line = format!("{}{after}", line.unwrap()).replace(" crm", " idferry_readme");
@@ -98,6 +97,60 @@ fn readme_lines_load_the_results_where_the_tool_is_installed() {
             .exits(0);
         assert_eq!(done.out.lines().last(), Some(&*lines.to_string()), "{line}");
     }
+}
+
+const README: &str = include_str!("../../../README.md");
+
+/// What stands in the README between three backquotes with `language`, if it begins with `first`.
+fn block(language: &str, first: &str) -> &'static str {
+    let fence = format!("```{language}\n");
+    let mut blocks = README.split(&fence).skip(1);
+    let block = blocks.find(|block| block.starts_with(first)).unwrap();
+    block.split("```").next().unwrap()
+}
+
+#[test]
+fn the_cron_line_takes_75_for_a_success_and_passes_on_the_rest() {
+    let dir = TestDir::new();
+    // As cron hands it to the shell.
+    let line = block("sh", "0 1 * * *").trim().replace("\\%", "%");
+    let line = line.strip_prefix("0 1 * * *").unwrap();
+    for (exits, expected) in [(0, 0), (75, 0), (3, 3), (9, 9)] {
+        let script = format!("cd() {{ :; }}; idferry() {{ return {exits}; }}; {line}");
+        dir.program("sh", ["-c", &script]).exits(expected);
+    }
+}
+
+#[test]
+fn the_units_of_the_readme_are_what_systemd_understands() {
+    let dir = TestDir::new();
+    if !dir
+        .program("which", ["systemd-analyze"])
+        .output()
+        .succeeded()
+    {
+        println!("skipped: no systemd-analyze here");
+        return;
+    }
+    let units = ["idferry.service", "idferry.timer"];
+    for unit in units {
+        let text = block("ini", &format!("# /etc/systemd/system/{unit}"));
+        dir.write(
+            unit,
+            text.replace("/usr/local/bin/idferry", env!("CARGO_BIN_EXE_idferry")),
+        );
+    }
+    let verify = dir.program("systemd-analyze", ["verify", "--man=no"]);
+    let told = verify
+        .args(
+            units
+                .map(|unit| dir.path(unit).to_str().unwrap().to_owned())
+                .iter()
+                .map(String::as_str),
+        )
+        .exits(0)
+        .err;
+    assert!(!told.contains("idferry"), "{told}");
 }
 
 /// 970 subjects in the order of their first appearance, as the sandbox's world has them.

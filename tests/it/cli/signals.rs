@@ -160,7 +160,11 @@ fn signal_during_import_exits_and_keeps_no_half_source() {
     assert_eq!(beside.lines().count(), 1 + 10);
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     kill_process(pid, Signal::TERM).unwrap();
+    // It ends at the next line.
+    while stdin.write_all(all.as_bytes()).is_ok() {}
     assert_eq!(child.wait().unwrap().code(), Some(130));
+    let runs = dir.idferry("runs --json").exits(0).json();
+    assert_eq!(runs["runs"][1]["exit_code"], 130, "{runs}");
     drop(stdin);
     dir.write("all.csv", all);
     dir.idferry("run all.csv --budget 0")

@@ -113,8 +113,10 @@ fn a_run_that_failed_says_why_in_status_and_in_the_list_of_runs() {
     let codes = [0, 1].map(|run| runs["runs"][run]["exit_code"].as_i64().unwrap());
     assert_eq!(codes, [2, 75]);
     assert_eq!(runs["runs"][1]["ended"]["ending"], "budget");
+    assert_eq!(runs["runs"][1]["number"], 2);
     dir.idferry("runs")
         .exits(0)
+        .prints(" 2 20")
         .prints("0 calls, exit 75 Stopped: the budget of calls is used up");
 }
 

@@ -30,7 +30,7 @@ fn a_run_is_paused_resumed_and_stopped_from_another_terminal() {
         .prints("asked at ");
     assert_eq!(simulator.stats().tokens_fetched, 0);
 
-    as_alice("resume").says("the run goes on within a second");
+    as_alice("resume").says("the run continues within a second");
     run.until("a call", || lookups(&simulator).calls > 0);
     as_alice("stop").says(&format!("the run of pid {} sends no more calls", run.pid()));
     run.exits(75)
