@@ -15,6 +15,7 @@ mod export;
 mod forget;
 mod generate;
 mod job_flags;
+mod listen;
 mod log_file;
 mod next_command;
 mod open_files;

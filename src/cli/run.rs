@@ -1,6 +1,9 @@
 //! `idferry run`: import, look up, export. Run again, it resumes.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
 
 use super::{
     address::connection,
@@ -8,6 +11,7 @@ use super::{
     console::{self, say},
     contract::contract,
     job_flags::StateFile,
+    listen::{self, ListenFlag},
     next_command::NextCommand,
     open_files,
     operator::{Consent, TerminalOperator},
@@ -63,6 +67,8 @@ pub(super) struct Args {
     /// How progress is shown [default: auto].
     #[arg(long, value_enum, value_name = "HOW")]
     progress: Option<ProgressMode>,
+    #[command(flatten)]
+    listen: ListenFlag,
     /// What an input must look like, a rule a line, such as rows >= 0.8 x last; one that does not is
     /// refused before the first call [default: [contract] of the configuration].
     #[arg(long, value_name = "FILE")]
@@ -85,10 +91,12 @@ pub(super) fn execute(args: Args, kind: RunKind, next: &NextCommand) -> Result<E
     let signals = Signals::listen()?;
     let file = args.state.file()?;
     let reporter = progress::start(args.progress(&file)?, &args.output);
-    let settings = RunSettings::resolve(args, file, &kind)?;
+    let mut settings = RunSettings::resolve(args, file, &kind)?;
     let mut operator = TerminalOperator::new(reporter, signals, settings.consent);
     let mut session = settings.open_session()?;
     let run = session.begin(kind.command())?;
+    // Dropped before the session, which closes the job file: no reader is to have it open then.
+    let _page = listen::serve(settings.page.take(), &settings.job, settings.quiet)?;
     session.record_next_command(run, &next.run())?;
     if let Err(error) = import(&mut session, run, &settings, &operator) {
         return Err(failed(&session, run, error));
@@ -185,6 +193,8 @@ struct RunSettings {
     wecom: WecomSection,
     session: SessionSettings,
     consent: Consent,
+    /// Where the page is served.
+    page: Option<TcpListener>,
     quiet: bool,
     clock: Clock,
 }
@@ -230,6 +240,7 @@ impl RunSettings {
             },
             connection,
             wecom: file.wecom,
+            page: args.listen.bind(&file.run)?,
             quiet: args.output.quiet,
             session,
             clock,

@@ -78,6 +78,8 @@ pub(crate) struct RunSection {
     pub(crate) error_budget: Option<f64>,
     /// `--progress`
     pub(crate) progress: Option<String>,
+    /// `--listen`
+    pub(crate) listen: Option<String>,
     /// `--columns`
     pub(crate) columns: Option<String>,
     /// `--encoding`

@@ -122,6 +122,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How progress is shown: auto, bar, lines, json or none.",
     ),
     run(
+        "listen",
+        "(off)",
+        "The address of the status page, such as \"127.0.0.1:9464\".",
+    ),
+    run(
         "columns",
         "(unionid, openid, corpid)",
         "Header names, as \"unionid=会员unionid\".",

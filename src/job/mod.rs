@@ -54,7 +54,7 @@ pub use backup::{Backup, backup};
 pub(crate) use connection::Connection;
 pub use connection::Credentials;
 pub(crate) use contract::Contract;
-pub use details::{Details, RefusedSubjects};
+pub use details::{Details, DetailsReader, RefusedSubjects};
 pub use doctor::{Check, Grade};
 pub(crate) use doctor::{JobState, check_files, look_up_one};
 pub use error::Error;

@@ -277,9 +277,9 @@ impl<'s> Reader<'s> {
         Journal::of(&self.db).runs()
     }
 
-    /// Returns how the runs went since a moment, the latest last.
-    pub(crate) fn samples(&self, since: Timestamp) -> Result<Vec<Sample>> {
-        samples::load(&self.db, since)
+    /// Returns how the runs went, the latest last.
+    pub(crate) fn samples(&self) -> Result<Vec<Sample>> {
+        samples::load(&self.db)
     }
 
     /// Returns how many links stand at each downstream corp, the most first.

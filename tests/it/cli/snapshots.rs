@@ -378,6 +378,9 @@ fn help_is_short() {
                                      [default: 0.5]
           --progress <HOW>           How progress is shown [default: auto] [possible values: auto, bar,
                                      lines, json, none]
+          --listen <ADDR>            Serve a read-only status page there, /metrics (Prometheus),
+                                     /status.json and /healthz: a port of the loopback address, or an
+                                     address such as 0.0.0.0:9464 [default: off]
           --contract <FILE>          What an input must look like, a rule a line, such as rows >= 0.8 x
                                      last; one that does not is refused before the first call [default:
                                      [contract] of the configuration]
