@@ -115,7 +115,7 @@ impl ScratchCopy {
         };
         let mut tally = store.tally();
         tally.add(State::Queued, read.new.count());
-        let left = passes::left(&store, None)? + read.new.count();
+        let left = passes::left(tally.of(State::Queued), &store.passes(), None)?;
         if purpose != ScratchUse::Plan {
             read.new.append_to(&mut store)?;
         }
