@@ -106,7 +106,7 @@ CREATE TABLE pending_ids (
 -- one of those chosen and older than the pass (outcomes.pass < id).
 CREATE TABLE passes (
     id        INTEGER PRIMARY KEY,
-    origin    TEXT NOT NULL,        -- retry, or of a resync: parked, unlinked, linked
+    origin    TEXT NOT NULL,        -- retry; of a resync parked, unlinked, linked; pilot, sample
     states    TEXT NOT NULL,        -- of the outcomes, a JSON array of numbers
     errcodes  TEXT NOT NULL,        -- likewise; empty for any
     before    INTEGER,              -- outcomes known before this, in seconds since the epoch
@@ -117,6 +117,16 @@ CREATE TABLE passes (
     cursor    INTEGER NOT NULL DEFAULT 0,   -- no subject up to here is due any more
     closed_at INTEGER               -- ms since the epoch
 ) STRICT;
+
+-- The subjects of a pass over some that were drawn at random, and what was known of each when they were
+-- drawn.
+CREATE TABLE drawn (
+    pass    INTEGER NOT NULL REFERENCES passes (id),
+    subject INTEGER NOT NULL,
+    state   INTEGER NOT NULL,       -- 0 queued
+    at      INTEGER NOT NULL,       -- seconds since the epoch; 0 if queued
+    PRIMARY KEY (pass, subject)
+) STRICT, WITHOUT ROWID;
 
 -- How many subjects stand in each state, kept with every commit so that nobody has to count.
 CREATE TABLE tallies (

@@ -59,7 +59,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Import the inputs, look every subject up, export. Re-run the same command to resume.
-    Run(Box<run::Args>),
+    Run(Box<run::RunArgs>),
     /// As run, and ask again for answers that have grown old; for a nightly cron job.
     Resync(Box<resync::Args>),
     /// Estimate how long a run takes, with and without a ticket. Sends nothing, changes nothing.

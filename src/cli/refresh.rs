@@ -49,24 +49,35 @@ impl RefreshFlags {
 
 /// What a run is for.
 pub(super) enum RunKind {
-    /// What is new.
-    Run,
-    /// What is new, and answers that have grown old.
-    Resync(RefreshFlags),
+    /// What is new, or only so many of them.
+    Run { pilot: Option<u64> },
+    /// What is new, and answers that have grown old; or only so many of the answers.
+    Resync {
+        refresh: RefreshFlags,
+        sample: Option<u64>,
+    },
 }
 
 impl RunKind {
     pub(super) const fn command(&self) -> &'static str {
         match self {
-            Self::Run => "run",
-            Self::Resync(_) => "resync",
+            Self::Run { .. } => "run",
+            Self::Resync { .. } => "resync",
         }
     }
 
     pub(super) fn refresh(&self, file: &RunSection) -> Result<Option<Refresh>, Error> {
         match self {
-            Self::Run => Ok(None),
-            Self::Resync(flags) => flags.refresh(file).map(Some),
+            Self::Run { .. } => Ok(None),
+            Self::Resync { refresh, .. } => refresh.refresh(file).map(Some),
+        }
+    }
+
+    /// How many subjects are drawn at random, if not all are asked.
+    pub(super) const fn draw(&self) -> Option<u64> {
+        match self {
+            Self::Run { pilot } => *pilot,
+            Self::Resync { sample, .. } => *sample,
         }
     }
 }

@@ -15,8 +15,19 @@ pub(super) struct Args {
     run: run::Args,
     #[command(flatten)]
     refresh: RefreshFlags,
+    /// Only ask this many of the linked and unlinked again, drawn at random: how many have changed, and
+    /// which --linked-after that suggests.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "pending_ids")]
+    sample: Option<u64>,
 }
 
 pub(super) fn run(args: Args, next: &NextCommand) -> Result<Exit, Error> {
-    run::execute(args.run, RunKind::Resync(args.refresh), next)
+    run::execute(
+        args.run,
+        RunKind::Resync {
+            refresh: args.refresh,
+            sample: args.sample,
+        },
+        next,
+    )
 }

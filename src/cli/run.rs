@@ -77,8 +77,18 @@ pub(super) struct Args {
     output: OutputFlags,
 }
 
-pub(super) fn run(args: Args, next: &NextCommand) -> Result<Exit, Error> {
-    execute(args, RunKind::Run, next)
+#[derive(clap::Args)]
+#[group(id = "run")]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    run: Args,
+    /// Only ask this many subjects, drawn at random: hit rate, errors, and what the others will take.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "pending_ids")]
+    pilot: Option<u64>,
+}
+
+pub(super) fn run(args: RunArgs, next: &NextCommand) -> Result<Exit, Error> {
+    execute(args.run, RunKind::Run { pilot: args.pilot }, next)
 }
 
 /// Imports, makes the calls, exports.
@@ -98,6 +108,7 @@ pub(super) fn execute(args: Args, kind: RunKind, next: &NextCommand) -> Result<E
     if let Err(error) = import(&mut session, run, &settings, &operator) {
         return Err(failed(&session, run, error));
     }
+    session.draw()?;
     let driven = drive(&mut session, run, &settings, &mut operator);
     // Recorded before the export: an interrupt of that finds a run that has ended.
     let exit = driven
@@ -221,7 +232,8 @@ impl RunSettings {
                 ..args.stop.options(&file.run, clock.now())?
             },
             refresh: kind.refresh(&file.run)?,
-            pending_ids: args.pending_ids.is_set(&file.run),
+            draw: kind.draw(),
+            pending_ids: args.pending_ids.is_set(&file.run) && kind.draw().is_none(),
             is_steered: true,
             crash_after: None,
         };
@@ -289,6 +301,7 @@ impl RunSettings {
                 outcome.invalid_lines,
             )),
             changes: session.changes(run)?,
+            drawn: session.drawn_report()?,
             refusals: session.reader().refusals()?,
             lookup: errcode::lookup,
             windows: outcome.windows,

@@ -94,7 +94,7 @@ fn in_order(mut passes: Vec<Pass>) -> Vec<Pass> {
     let rank = |origin| match origin {
         PassOrigin::Retry => 0,
         PassOrigin::Parked => 1,
-        PassOrigin::Unlinked | PassOrigin::Linked => 2,
+        _ => 2,
     };
     passes.sort_by_key(|pass| (rank(pass.origin), pass.id));
     passes

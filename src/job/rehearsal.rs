@@ -192,6 +192,7 @@ impl Rehearsal {
             quota: self.quota,
             concurrency: self.concurrency,
             refresh: self.refresh,
+            draw: None,
             pending_ids: self.pending_ids,
             is_steered: self.is_steered,
             crash_after,

@@ -12,7 +12,11 @@ impl Session {
     ///
     /// Those of the store.
     pub fn begin(&mut self, command: &str) -> Result<RunId, Error> {
-        passes::open(&mut self.store, self.settings.refresh, self.clock.now())?;
+        let refresh = self
+            .settings
+            .refresh
+            .filter(|_| self.settings.draw.is_none());
+        passes::open(&mut self.store, refresh, self.clock.now())?;
         let quota = QuotaRecord::of(&self.settings.quota).to_json();
         let journal = self.store.journal();
         Ok(journal.begin_run(command, &quota, self.clock.now())?)

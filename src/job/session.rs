@@ -4,6 +4,7 @@
 //! differ in the client they hand it and in the [`Operator`] who listens.
 
 mod accounts;
+mod drawing;
 mod exports;
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
     files::JobFiles,
     import::{self, ImportRules, ImportedInput},
     operator::Operator,
-    passes::{self, Refresh},
+    passes::Refresh,
     paused::PausedRun,
     results,
     ticket::{self, TicketContext, TicketPolicy},
@@ -32,7 +33,7 @@ use crate::{
         event::{RunEvent, RunReport, StopReason, WindowUse},
         open_gate,
     },
-    store::{OpeningNote, RunId, Store},
+    store::{OpeningNote, Pass, PassId, RunId, Store},
     wecom::{Client, Ticket, errcode},
 };
 
@@ -49,6 +50,9 @@ pub struct SessionSettings {
     pub ticket: TicketPolicy,
     /// For a resync: how old answers may get.
     pub refresh: Option<Refresh>,
+    /// Only so many subjects are asked, drawn at random: of those without an answer, for a resync of those
+    /// with one.
+    pub draw: Option<u64>,
     /// Whether pending_ids are asked for beside the lookups.
     pub pending_ids: bool,
     /// Obey `idferry pause` and its like.
@@ -77,6 +81,8 @@ pub struct Session {
     files: JobFiles,
     pub(super) settings: SessionSettings,
     contract: Contract,
+    /// The pass over those drawn.
+    pub(super) drawn: Option<PassId>,
     pub(super) clock: Clock,
     /// Nothing of it is kept, so the disk is not waited for.
     is_scratch: bool,
@@ -108,6 +114,7 @@ impl Session {
             files,
             settings,
             contract: Contract::default(),
+            drawn: None,
             clock,
             is_scratch: false,
         })
@@ -169,6 +176,9 @@ impl Session {
         if self.left()? > 0 || self.is_pending_id_due()? {
             return Ok(true);
         }
+        if self.settings.draw.is_some() {
+            return Ok(false);
+        }
         let codes = errcode::retry_codes();
         let due = || {
             self.store
@@ -187,8 +197,12 @@ impl Session {
 
     /// How many subjects the run has to ask: the queued, and those of its passes.
     pub(crate) fn left(&self) -> Result<u64, Error> {
-        let queued = self.store.tally().of(State::Queued);
-        passes::left(queued, &self.store.passes(), self.settings.refresh)
+        let queued = match self.settings.draw {
+            Some(_) => 0,
+            None => self.store.tally().of(State::Queued),
+        };
+        let in_passes: u64 = self.passes()?.iter().map(Pass::left).sum();
+        Ok(queued + in_passes)
     }
 
     /// Drives `run` to its end: binds the corp, opens the gate, decides on the ticket, makes the
@@ -249,7 +263,7 @@ impl Session {
         let options = self.settings.options.clone();
         let job = RunningJob {
             tokens: self.token_account(&ledger, &corp, run)?,
-            passes: passes::of_run(&self.store.passes(), self.settings.refresh)?,
+            passes: self.passes()?,
             store: &mut self.store,
             run,
         };

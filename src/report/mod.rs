@@ -10,7 +10,7 @@
 //! | `bar`, [`Lines`], [`Json`] | progress, each in its form |
 //! | `progress_state` | what the three know of a run |
 //! | `phrases`, `next_steps` | the sentences: one for each event and reason, and what to do next |
-//! | `summary` | the last lines of a run |
+//! | `summary`, `drawn` | the last lines of a run; what a pilot or a sample has found |
 //! | `status`, `rehearsal`, `timeline` | what `status` and `rehearse` print |
 //! | `html` | the report of a job, and the page of a run |
 //! | [`listen`] | the page of a run, served |
@@ -28,6 +28,7 @@ use crate::runner::event::{
 
 mod bar;
 pub(crate) mod doctor;
+mod drawn;
 pub(crate) mod html;
 pub(crate) mod json;
 mod lines;

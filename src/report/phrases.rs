@@ -121,9 +121,8 @@ fn pass_started(origin: PassOrigin, subjects: u64) -> String {
     let subjects = counted(subjects, "subject");
     match origin {
         PassOrigin::Retry => format!("asking {subjects} again, as `idferry retry` wanted"),
-        PassOrigin::Parked => format!("asking {subjects} again that were parked"),
-        PassOrigin::Unlinked => format!("asking {subjects} again that were unlinked"),
-        PassOrigin::Linked => format!("asking {subjects} again that were linked"),
+        PassOrigin::Pilot | PassOrigin::Sample => format!("asking {subjects} drawn at random"),
+        origin => format!("asking {subjects} again that were {}", origin.as_str()),
     }
 }
 
@@ -351,7 +350,9 @@ fn finished(context: &StopContext<'_>) -> String {
         let lines = counted(context.invalid_lines, "input line");
         exceptions.push(format!("{lines} invalid"));
     }
-    if tally.total() == 0 {
+    if tally.of(State::Queued) > 0 {
+        "Finished: those drawn are asked, the others are not yet.".into()
+    } else if tally.total() == 0 {
         "Finished: there was nothing to look up.".into()
     } else if exceptions.is_empty() {
         "Finished: every subject is answered.".into()

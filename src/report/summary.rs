@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    Entry, TicketState, WindowUse, pending_ids,
+    Entry, TicketState, WindowUse, drawn, pending_ids,
     phrases::{ELSEWHERE, StopContext, StopWords, errcode, stop_words},
     style::{Paint, folded},
     ticket,
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     format::{count, counted, duration, rate, share},
-    job::Exit,
+    job::{DrawnReport, Exit},
     model::{CorpChanges, Period, State},
     runner::event::{RunReport, StopReason},
 };
@@ -34,6 +34,8 @@ pub(crate) struct Summary {
     pub(crate) rejects: Option<(String, u64)>,
     /// What a resync has changed, by downstream corp; `None` for another run.
     pub(crate) changes: Option<Vec<CorpChanges>>,
+    /// What those drawn at random tell; `None` for a run that asks all.
+    pub(crate) drawn: Option<DrawnReport>,
     /// How often each errcode led to a state that is not an answer.
     pub(crate) refusals: Vec<(State, Option<i64>, u64)>,
     pub(crate) lookup: fn(i64) -> &'static Entry,
@@ -155,6 +157,9 @@ impl Summary {
         }
         if let Some(progress) = &self.report.pending_ids {
             facts.push(("pending", pending_ids::summary(progress)));
+        }
+        if let Some(report) = &self.drawn {
+            facts.extend(drawn::facts(report, self.lookup));
         }
         let names = std::iter::once("quota").chain(std::iter::repeat(""));
         facts.extend(names.zip(self.windows()));

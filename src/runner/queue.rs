@@ -56,6 +56,8 @@ pub(super) struct WorkQueue {
     end: SubjectId,
     /// The store has no more of this phase.
     exhausted: bool,
+    /// Only those of the passes are asked.
+    is_drawn: bool,
     /// Claims that wait for their time, by when and then by id.
     waiting: BinaryHeap<Reverse<(Timestamp, SubjectId)>>,
     claims: BTreeMap<SubjectId, Claim>,
@@ -75,6 +77,7 @@ impl WorkQueue {
             cursor: SubjectId(0),
             end: SubjectId(0),
             exhausted: true,
+            is_drawn: false,
             waiting: BinaryHeap::new(),
             claims: BTreeMap::new(),
             retry_codes: Vec::new(),
@@ -95,15 +98,17 @@ impl WorkQueue {
     }
 
     /// Begins after the store's watermark; `passes` come next. A parked subject is retried if no reply
-    /// could be read or its errcode is one of `retry_codes`.
+    /// could be read or its errcode is one of `retry_codes`. If subjects were drawn, nobody else is asked.
     pub(super) fn open(store: &Store, passes: Vec<Pass>, retry_codes: Vec<i64>) -> Result<Self> {
+        let is_drawn = passes.iter().any(|pass| pass.origin.is_drawn());
         Ok(Self {
             phase: Phase::Queued,
             passes: passes.into(),
             page: VecDeque::new(),
             cursor: store.queue().watermark()?,
             end: store.queue().last_subject()?,
-            exhausted: false,
+            exhausted: is_drawn,
+            is_drawn,
             waiting: BinaryHeap::new(),
             claims: BTreeMap::new(),
             retry_codes,
@@ -245,7 +250,7 @@ impl WorkQueue {
                 (self.phase, self.cursor) = (Phase::Pass, pass.cursor);
                 return Some(NextPhase::Pass(pass.clone()));
             }
-            (Phase::Queued | Phase::Pass, None) => Phase::RetryPass,
+            (Phase::Queued | Phase::Pass, None) if !self.is_drawn => Phase::RetryPass,
             (Phase::Unlinked, _) => Phase::UnlinkedAgain,
             _ => Phase::Done,
         };
@@ -262,9 +267,11 @@ impl WorkQueue {
         self.passes.front().filter(|_| self.phase == Phase::Pass)
     }
 
-    /// Subjects of passes that are still to be asked, as far as is known without looking.
-    pub(super) fn left_in_passes(&self) -> u64 {
-        self.passes.iter().map(Pass::left).sum()
+    /// Subjects that are still to be asked, `queued` ones and those of passes, as far as is known without
+    /// looking.
+    pub(super) fn left_with(&self, queued: u64) -> u64 {
+        let in_passes: u64 = self.passes.iter().map(Pass::left).sum();
+        in_passes + if self.is_drawn { 0 } else { queued }
     }
 
     /// So many subjects of the present pass were asked and are on disk.

@@ -50,6 +50,7 @@ const FOUND: &str = "
 /// import may use the others again.
 const DELETE: &str = "
     DELETE FROM links WHERE subject IN (SELECT subject FROM forgotten);
+    DELETE FROM drawn WHERE subject IN (SELECT subject FROM forgotten);
     DELETE FROM outcomes WHERE subject IN (SELECT subject FROM forgotten);
     DELETE FROM pending_ids WHERE subject IN (SELECT subject FROM forgotten);
     DELETE FROM subjects WHERE id IN (SELECT subject FROM forgotten);

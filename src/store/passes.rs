@@ -20,11 +20,27 @@ pub enum PassOrigin {
     Unlinked,
     /// `idferry resync`: the linked whose answer is old.
     Linked,
+    /// `idferry run --pilot`: some of those without an answer, drawn at random.
+    Pilot,
+    /// `idferry resync --sample`: some of the linked and unlinked, drawn at random.
+    Sample,
 }
 
 impl PassOrigin {
     /// Every origin.
-    pub const ALL: [Self; 4] = [Self::Retry, Self::Parked, Self::Unlinked, Self::Linked];
+    pub const ALL: [Self; 6] = [
+        Self::Retry,
+        Self::Parked,
+        Self::Unlinked,
+        Self::Linked,
+        Self::Pilot,
+        Self::Sample,
+    ];
+
+    /// Whether the subjects of such a pass are drawn at random.
+    pub(crate) const fn is_drawn(self) -> bool {
+        matches!(self, Self::Pilot | Self::Sample)
+    }
 
     /// Returns its name in files and JSON.
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +49,8 @@ impl PassOrigin {
             Self::Parked => "parked",
             Self::Unlinked => "unlinked",
             Self::Linked => "linked",
+            Self::Pilot => "pilot",
+            Self::Sample => "sample",
         }
     }
 }
@@ -154,8 +172,21 @@ impl<'s> Passes<'s> {
         Ok(nth.optional()?.unwrap_or_default())
     }
 
-    /// Returns the passes that are not over, in the order in which they were opened.
+    /// Returns the passes that are not over, in the order in which they were opened, without those
+    /// [drawn](PassOrigin::is_drawn), which only their own command works off.
     pub fn unfinished(&self) -> Result<Vec<Pass>> {
+        let mut passes = self.open_ones()?;
+        passes.retain(|pass| !pass.origin.is_drawn());
+        Ok(passes)
+    }
+
+    /// Returns the drawn pass of this origin that is not over.
+    pub(crate) fn drawn(&self, origin: PassOrigin) -> Result<Option<Pass>> {
+        let passes = self.open_ones()?.into_iter();
+        Ok(passes.rev().find(|pass| pass.origin == origin))
+    }
+
+    fn open_ones(&self) -> Result<Vec<Pass>> {
         let mut list = self.db.prepare(
             "SELECT id, origin, states, errcodes, before, upto, cursor, subjects, asked FROM passes
              WHERE closed_at IS NULL ORDER BY id",
@@ -194,17 +225,21 @@ impl<'s> Passes<'s> {
         upto: SubjectId,
         most: u32,
     ) -> Result<Vec<(Subject, State)>> {
-        let sql = format!(
-            "SELECT s.id, unionid, openid, corpid, o.state FROM outcomes o
-             JOIN subjects s ON s.id = o.subject LEFT JOIN corps c ON c.id = s.corp
-             WHERE o.subject > ?1 AND o.subject <= ?2 AND {}
-             ORDER BY o.subject LIMIT ?3",
-            due_in(pass)
-        );
+        let sql = match pass.origin.is_drawn() {
+            true => drawn_due_in(pass),
+            false => format!(
+                "SELECT s.id, unionid, openid, corpid, o.state FROM outcomes o
+                 JOIN subjects s ON s.id = o.subject LEFT JOIN corps c ON c.id = s.corp
+                 WHERE o.subject > ?1 AND o.subject <= ?2 AND {}
+                 ORDER BY o.subject LIMIT ?3",
+                due_in(pass)
+            ),
+        };
         let mut page = self.db.prepare_cached(&sql)?;
         let due = page.query_map(params![after.0, upto.0, most], |row| {
-            let state = State::from_code(row.get(4)?).unwrap_or(State::Parked);
-            Ok((subject(row)?, state))
+            let state: Option<u8> = row.get(4)?;
+            let state = state.map_or(Some(State::Queued), State::from_code);
+            Ok((subject(row)?, state.unwrap_or(State::Parked)))
         })?;
         Ok(due.collect::<std::result::Result<_, _>>()?)
     }
@@ -218,6 +253,19 @@ pub(super) fn due_in(pass: &Pass) -> String {
         pass.upto.0,
         pass.id.0,
         condition(&pass.selection)
+    )
+}
+
+/// Selects the subjects that are due in a drawn pass, as [`Passes::due`] does.
+fn drawn_due_in(pass: &Pass) -> String {
+    let id = pass.id.0;
+    format!(
+        "SELECT s.id, unionid, openid, corpid, o.state FROM drawn d
+         JOIN subjects s ON s.id = d.subject LEFT JOIN outcomes o ON o.subject = s.id
+         LEFT JOIN corps c ON c.id = s.corp
+         WHERE d.pass = {id} AND d.subject > ?1 AND d.subject <= ?2
+            AND (o.subject IS NULL OR o.pass < {id})
+         ORDER BY d.subject LIMIT ?3"
     )
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{SubjectCounts, WindowJson, pending_ids::PendingIdsJson};
 use crate::{
     clock::Timestamp,
-    job::{Error, stop_code},
+    job::{DrawnReport, Error, stop_code},
     model::CorpChanges,
     report::{Summary, phrases::StopWords, ticket},
     runner::event::{RunReport, StopReason},
@@ -28,6 +28,7 @@ use crate::{
 /// | `left` | subjects still to be asked, those of passes included |
 /// | `kept` | answers that stand although their subjects were asked again: that was refused, or failed |
 /// | `changes` | of a resync `corpid`, `gained`, `lost`, `changed` of each downstream corp, else null |
+/// | `drawn` | of a pilot or a sample `of`, `subjects`, `asked` and what they tell, else null |
 /// | `refusals` | `state`, `errcode` or null, `subjects`, `text`, `next_step` of each code |
 /// | `come_back_at` | when there is quota again, or null |
 /// | `next` | what to do next, line by line; empty if nothing |
@@ -67,6 +68,7 @@ struct Ended<'a> {
     results: Option<FileJson<'a>>,
     rejects: Option<FileJson<'a>>,
     changes: Option<&'a [CorpChanges]>,
+    drawn: Option<&'a DrawnReport>,
     refusals: Vec<RefusalJson>,
     come_back_at: Option<String>,
     next: Vec<String>,
@@ -127,6 +129,7 @@ impl<'a> Ended<'a> {
             results: results.map(|(path, lines)| written((path, *lines))),
             rejects: summary.bad_lines().map(written),
             changes: summary.changes.as_deref(),
+            drawn: summary.drawn.as_ref(),
             refusals: refusals(summary),
             come_back_at: match reason {
                 StopReason::Quota(wait) => wait.until.map(Timestamp::rfc3339),

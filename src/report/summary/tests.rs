@@ -50,6 +50,7 @@ fn summary(ending: StopReason, exit: Exit, queued: u64) -> Summary {
     };
     Summary {
         changes: None,
+        drawn: None,
         report: RunReport {
             pending_ids: None,
             left: queued,

@@ -44,6 +44,7 @@ impl Runner<'_> {
 
     /// Subjects still to be asked: queued, or due in a pass as far as is known.
     pub(super) fn left(&self) -> u64 {
-        self.job.store.tally().of(State::Queued) + self.lane.queue.left_in_passes()
+        let queued = self.job.store.tally().of(State::Queued);
+        self.lane.queue.left_with(queued)
     }
 }

@@ -12,6 +12,7 @@
 mod contract;
 mod disk;
 mod doctor;
+mod drawn;
 mod exit_codes;
 mod export;
 mod faults;

@@ -385,6 +385,8 @@ fn help_is_short() {
                                      last; one that does not is refused before the first call [default:
                                      [contract] of the configuration]
           --yes                      Assume yes to all prompts
+          --pilot <N>                Only ask this many subjects, drawn at random: hit rate, errors, and
+                                     what the others will take
       -q, --quiet                    Print less: no progress, and no summary of a run that succeeds
       -v, --verbose...               Log what happens; repeat for more
           --log-format <LOG_FORMAT>  Format of log lines [default: text] [possible values: text, json]
