@@ -122,7 +122,7 @@ impl Inputs {
 }
 
 /// How many calls are made, and how fast.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(super) struct QuotaFlags {
     /// The limit of a window, such as business.hour=50000 (repeatable); none removes all limits, for
     /// loopback addresses only [default: the published limits].

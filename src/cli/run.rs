@@ -1,9 +1,6 @@
 //! `idferry run`: import, look up, export. Run again, it resumes.
 
-use std::{
-    net::TcpListener,
-    path::{Path, PathBuf},
-};
+use std::{net::TcpListener, path::PathBuf};
 
 use super::{
     address::connection,
@@ -31,12 +28,12 @@ use crate::{
     intake::{Input, ReadOptions},
     job::{
         Connection, Contract, Credentials, Error, Exit, JobFiles, RunOutcome, Session,
-        SessionSettings, stem,
+        SessionSettings,
     },
     quota::Quota,
     report::{Summary, json, phrases},
     runner::RunOptions,
-    store::{Reader, RunId, StoreError},
+    store::RunId,
     wecom::{BaseUrl, Client, errcode},
 };
 
@@ -110,7 +107,7 @@ pub(super) fn execute(args: Args, kind: RunKind, next: &NextCommand) -> Result<E
     operator.calls_finished();
     let outcome = driven.map_err(|error| failed(&session, run, error))?;
 
-    let exported = settings.files.export(&session, run);
+    let exported = settings.files.export(&session);
     let exit = exported.as_ref().map_or_else(|error| error.exit, |_| exit);
     if exit != outcome.exit {
         recorded = session.end(run, exit);
@@ -253,6 +250,9 @@ impl RunSettings {
         let (settings, note) = (self.session.clone(), &mut |note| say(&format!("{note}")));
         let mut session = Session::open_noting(self.job.clone(), settings, self.clock, note)?;
         session.require(self.contract.clone());
+        if self.files.changes.is_some() {
+            session.begin_changes()?;
+        }
         if let Ok(credentials) = self.credentials() {
             session.check_corp(&credentials.corp_id)?;
         }
@@ -323,7 +323,7 @@ impl RunFiles {
         let inputs = outputs::without_own_files(args.inputs.list(), &guard, args.output.quiet)?;
         let stem = match inputs.first() {
             Some(input) => input.stem(),
-            None => first_stem(&job.job)?,
+            None => outputs::first_stem(&job.job)?,
         };
         let named = |flag: &Option<PathBuf>, suffix| {
             let default = || outputs::default_name(&stem, args.sandbox, suffix);
@@ -352,11 +352,11 @@ impl RunFiles {
         })
     }
 
-    /// Writes the results, and what `run` has changed of them. Returns the lines of the results.
-    fn export(&self, session: &Session, run: RunId) -> Result<Option<u64>, Error> {
+    /// Writes the results, and what has changed of them. Returns the lines of the results.
+    fn export(&self, session: &Session) -> Result<Option<u64>, Error> {
         let lines = session.export(&self.results)?;
         if let Some(changes) = &self.changes {
-            session.export_changes(run, changes)?;
+            session.export_changes(changes)?;
         }
         Ok(lines)
     }
@@ -383,16 +383,4 @@ fn check_published(quota: &Quota) -> Result<(), Error> {
          (D90454); more is for loopback addresses and --sandbox",
         count(window.published())
     )))
-}
-
-/// The stem that names the outputs of a run without inputs, which needs a job to resume.
-fn first_stem(job_file: &Path) -> Result<String, Error> {
-    match Reader::open(job_file) {
-        Ok(reader) => stem(&reader),
-        Err(StoreError::Missing { path, .. }) => Err(Error::usage(format!(
-            "there is no job file {} to resume: name an INPUT, or another file with --state",
-            path.display()
-        ))),
-        Err(why) => Err(why.into()),
-    }
 }

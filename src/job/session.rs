@@ -187,7 +187,8 @@ impl Session {
 
     /// How many subjects the run has to ask: the queued, and those of its passes.
     pub(crate) fn left(&self) -> Result<u64, Error> {
-        passes::left(&self.store, self.settings.refresh)
+        let queued = self.store.tally().of(State::Queued);
+        passes::left(queued, &self.store.passes(), self.settings.refresh)
     }
 
     /// Drives `run` to its end: binds the corp, opens the gate, decides on the ticket, makes the
@@ -248,7 +249,7 @@ impl Session {
         let options = self.settings.options.clone();
         let job = RunningJob {
             tokens: self.token_account(&ledger, &corp, run)?,
-            passes: passes::of_run(&self.store, self.settings.refresh)?,
+            passes: passes::of_run(&self.store.passes(), self.settings.refresh)?,
             store: &mut self.store,
             run,
         };

@@ -15,5 +15,6 @@ pub use failure::{Failure, NoConnection};
 pub use link::Link;
 pub use outcome::{Outcome, State, Tally};
 pub use pending_id::PendingId;
+pub(crate) use subject::RejectOrigin;
 pub use subject::{Row, Subject, SubjectId};
 pub use window::{Limits, Period, QuotaWindow, WindowKind};

@@ -35,6 +35,7 @@ mod tokens;
 
 use std::time::Duration;
 
+pub(crate) use self::token_account::NoToken;
 pub use self::{
     lane::LaneAccount,
     progress::Listener,

@@ -5,7 +5,7 @@ use std::{sync::LazyLock, time::Duration};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::{
-    Store,
+    Store, changes,
     corps::{Corps, corp_number},
     counters::{self, Charged},
     error::Result,
@@ -117,6 +117,7 @@ fn settle(
     settled: &[Settled],
 ) -> Result<()> {
     let (mut outcomes, mut links) = (Vec::new(), Vec::new());
+    let earliest = changes::earliest(db)?;
     for answer in settled {
         let (was, is) = (answer.was, answer.outcome.state);
         if !is.replaces(was) {
@@ -126,7 +127,7 @@ fn settle(
         tally.shift(was, is);
         outcomes.push(answer);
         if matches!(was, State::Linked | State::Unlinked) {
-            relink(db, corps, answer)?;
+            relink(db, corps, answer, seconds(answer.at).max(earliest))?;
             continue;
         }
         for link in &answer.outcome.links {
@@ -154,7 +155,7 @@ fn settle(
         insert.raw_bind_parameter(before + 1, settled.subject.0)?;
         insert.raw_bind_parameter(before + 2, corp)?;
         insert.raw_bind_parameter(before + 3, userid)?;
-        insert.raw_bind_parameter(before + 4, seconds(settled.at))
+        insert.raw_bind_parameter(before + 4, seconds(settled.at).max(earliest))
     })
 }
 
@@ -166,9 +167,9 @@ fn keep(db: &Connection, subject: SubjectId, pass: PassId) -> Result<()> {
 }
 
 /// Writes the difference between the links of a subject that was answered before and those of its
-/// new answer.
-fn relink(db: &Connection, corps: &mut Corps, answer: &Settled) -> Result<()> {
-    let (subject, at) = (answer.subject.0, seconds(answer.at));
+/// new answer, which begin and end at the second `at`.
+fn relink(db: &Connection, corps: &mut Corps, answer: &Settled, at: i64) -> Result<()> {
+    let subject = answer.subject.0;
     let mut gained = Vec::new();
     for link in &answer.outcome.links {
         gained.push((

@@ -53,6 +53,8 @@ mod schema;
 mod scratch;
 mod sqlite_file;
 mod tally;
+#[cfg(test)]
+mod test_answers;
 mod wishes;
 
 use std::path::Path;

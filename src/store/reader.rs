@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    model::{Link, State, Subject, SubjectId, Tally},
+    model::{Link, RejectOrigin, State, Subject, SubjectId, Tally},
     quota::WriterCounters,
 };
 
@@ -130,9 +130,10 @@ impl<'s> Reader<'s> {
         SubjectLookup::new(&self.db, folder)
     }
 
-    /// From here on until it is dropped all that is read is as of one moment.
-    pub(crate) fn snapshot(&self) -> Result<Transaction<'_>> {
-        Ok(self.db.unchecked_transaction()?)
+    /// From here on until it is dropped all that is read is as of one moment. `None` if that is so already.
+    pub(crate) fn snapshot(&self) -> Result<Option<Transaction<'_>>> {
+        let begin = || self.db.unchecked_transaction();
+        Ok(self.db.is_autocommit().then(begin).transpose()?)
     }
 
     /// Returns the subjects with these ids, which must ascend, in the same order.
@@ -311,11 +312,16 @@ impl<'s> Reader<'s> {
     /// Returns the imported sources in the order of import.
     pub(crate) fn sources(&self) -> Result<Vec<SourceStatus>> {
         let mut list = self.db.prepare(
-            "SELECT name, lines, rejected, subjects FROM sources
+            "SELECT name, lines, rejected, subjects, path FROM sources
              WHERE imported_at IS NOT NULL ORDER BY first_subject, id",
         )?;
         let sources = list.query_map([], import::source_status)?;
         Ok(sources.collect::<std::result::Result<_, _>>()?)
+    }
+
+    /// Returns how many of the lines that cannot be subjects are those that a rejects file has again.
+    pub(crate) fn superseded(&self, origin: &RejectOrigin, lines: &[u64]) -> Result<u64> {
+        rejects::superseded(&self.db, origin, lines)
     }
 
     /// Passes every line that cannot be a subject to `each`, source by source, until an error of
@@ -347,7 +353,7 @@ impl<'s> Reader<'s> {
         &self,
         mut each: impl FnMut(&SubjectRecord) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        let snapshot = self.db.unchecked_transaction().map_err(StoreError::from)?;
+        let snapshot = self.snapshot()?;
         let subjects = format!("{} {IMPORTED}", select_subjects(&self.db)?);
         let links = format!("{SELECT_LINKS} ORDER BY subject");
         let mut subjects = self.db.prepare(&subjects).map_err(StoreError::from)?;

@@ -182,9 +182,12 @@ impl Runner<'_> {
         self.stopping.reason.is_some() || self.lane.ended.is_some()
     }
 
-    /// Whether the operator's limits end the run here, with work left.
+    /// Whether the operator's limits, or a wish, end the run here, with work left. Where none is left in
+    /// this phase, the next one asks again.
     fn is_at_its_limit(&mut self) -> Result<bool> {
-        let reason = if self.budget_left() == Some(0) {
+        let reason = if let Some(asked) = self.stopping.wishes.stop() {
+            StopReason::Asked(asked.clone())
+        } else if self.budget_left() == Some(0) {
             if self.lane.calls.lookups() > 0 {
                 // What the last calls meet may be a reason of more weight.
                 return Ok(true);

@@ -68,7 +68,7 @@ impl Runner<'_> {
 
     /// Tells of limits that have turned out to be lower than published.
     fn report_limits(&mut self) {
-        for (window, calls) in self.lane.gate.newly_learnt() {
+        for (window, calls) in self.lane.gate.newly_learnt(self.clock.now()) {
             self.tell(RunEvent::LimitLearnt { window, calls });
         }
     }

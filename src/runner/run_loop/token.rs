@@ -8,7 +8,7 @@ use crate::{
     runner::{
         decide::halt,
         event::{FatalRefusal, RunEvent, StopReason},
-        tokens::{RefusedToken, SHUT_OUT, TokenError},
+        tokens::{RefusedToken, TokenError},
     },
     store::Result,
     wecom::{CallError, Refusal, Token, errcode, wire},
@@ -25,7 +25,7 @@ impl Runner<'_> {
         if let Some(refusal) = refusals.in_force(self.client.secret_digest(), now)? {
             if refusal.secret.is_none() {
                 self.tokens.locked_out(refusal.until);
-            } else {
+            } else if !self.tokens.outlasts_refusal(refusal.until, now) {
                 self.stop(StopReason::Refused(self.remembered(&refusal)));
             }
             return Ok(());
@@ -56,17 +56,6 @@ impl Runner<'_> {
             remembered: Some((shown(refusal.at), shown(refusal.until))),
             call: Api::Token.name(),
         }
-    }
-
-    /// Remembers a refusal over restarts; with the secret that was refused, or without if every one is.
-    fn remember(&self, errcode: i64, secret: Option<u64>) -> Result<()> {
-        let at = self.clock.now();
-        self.job.tokens.refusals().remember(&TokenRefusal {
-            errcode,
-            secret,
-            at,
-            until: at.plus(SHUT_OUT),
-        })
     }
 
     /// A call was refused for its token.
@@ -113,7 +102,9 @@ impl Runner<'_> {
                 self.report_trouble(news);
             }
             TokenError::GiveUp(failure) => self.stop(StopReason::never_reached(failure)),
-            TokenError::LockedOut(errcode) => self.remember(errcode, None)?,
+            TokenError::LockedOut(errcode) => {
+                self.job.tokens.remember(errcode, None, self.clock.now())?;
+            }
             TokenError::Refused(refusal) => self.secret_refused(*refusal)?,
         }
         Ok(())
@@ -122,7 +113,9 @@ impl Runner<'_> {
     /// A wrong secret is remembered, so that restarts do not repeat it.
     fn secret_refused(&mut self, refusal: Refusal) -> Result<()> {
         if refusal.is_wrong_secret() {
-            self.remember(refusal.errcode, Some(self.client.secret_digest()))?;
+            let secret = Some(self.client.secret_digest());
+            let now = self.clock.now();
+            self.job.tokens.remember(refusal.errcode, secret, now)?;
         }
         self.stop(StopReason::Refused(halt(refusal, wire::GETTOKEN)));
         Ok(())

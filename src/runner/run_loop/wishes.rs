@@ -6,8 +6,8 @@ use super::{Runner, lanes};
 use crate::{
     clock::Timestamp,
     quota::{Hold, HoldReason},
-    runner::event::{RunEvent, StopReason},
-    store::{Result, Wishes},
+    runner::event::RunEvent,
+    store::{Asked, Result, Wishes},
 };
 
 /// How soon a wish is noticed.
@@ -38,6 +38,11 @@ impl ObeyedWishes {
             until: None,
             reason: HoldReason::Paused(pause.at),
         })
+    }
+
+    /// Who wants the run to end.
+    pub(super) fn stop(&self) -> Option<&Asked> {
+        self.known.stop()
     }
 
     fn is_time_to_look(&mut self, now: Timestamp) -> bool {
@@ -84,12 +89,6 @@ impl Runner<'_> {
                 lane.gate.give_back(lane.pending.take_paid());
                 lane.pending.commit_at_once(now);
             }
-        }
-        let stop = wishes.stop().cloned();
-        if let Some(asked) = stop
-            && (self.has_work_left()? || self.on_other_lane(Self::has_work_left)? == Some(true))
-        {
-            self.stop(StopReason::Asked(asked));
         }
         Ok(())
     }
