@@ -5,7 +5,9 @@
 
 mod accounts;
 mod exports;
+mod matching;
 
+pub use self::matching::ImportedContacts;
 use super::{
     asked::AskedOnTerminal,
     contract::Contract,
