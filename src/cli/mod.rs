@@ -21,6 +21,7 @@ mod next_command;
 mod open_files;
 mod operator;
 mod outputs;
+mod pending;
 mod pending_ids;
 mod plan;
 mod progress;
@@ -80,6 +81,8 @@ enum Command {
     Retry(retry::Args),
     /// Write the results so far, also during a run.
     Export(export::Args),
+    /// The second road: external_userids of downstream corps become links, by their pending_ids.
+    Pending(pending::Args),
     /// Show the corp's quota over all jobs and processes; note calls made elsewhere.
     Quota(quota::Args),
     /// Show, apply for, import or forget the corp's one mass_call_ticket (大批量调用凭据).
@@ -104,9 +107,17 @@ enum Command {
     Simulate(simulate::Args),
 }
 
+/// A core dump would hold the secret, the token and the ticket. Linux alone knows this; what it refuses
+/// is no reason not to run.
+fn forbid_core_dumps() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
 /// Runs the command line; returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    forbid_core_dumps();
     let (cli, next) = match parse() {
         Ok(parsed) => parsed,
         Err(error) => {
@@ -131,6 +142,7 @@ pub fn main() -> ExitCode {
         Command::Stop(args) => steer::stop(&args),
         Command::Retry(args) => retry::run(&args, &next),
         Command::Export(args) => export::run(&args),
+        Command::Pending(args) => pending::run(args),
         Command::Quota(args) => quota::run(&args),
         Command::Ticket(args) => ticket::run(args),
         Command::Runs(args) => runs::run(&args),

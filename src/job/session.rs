@@ -6,7 +6,9 @@
 mod accounts;
 mod drawing;
 mod exports;
+mod matching;
 
+pub use self::matching::ImportedContacts;
 use super::{
     asked::AskedOnTerminal,
     contract::Contract,

@@ -46,9 +46,6 @@ impl Runner<'_> {
             Some(snooze) => Decision::Snooze(snooze),
             None => decide(self.lane.gate.api(), verdict, &sent),
         };
-        if let Decision::Failed(failure) = decision {
-            return self.service_failed(claim, failure, &sent);
-        }
         if matches!(decision, Decision::Settle(_) | Decision::Halt(_)) {
             self.trial_of_subject_done(&claim, answered, errcode);
         }
@@ -187,8 +184,7 @@ impl Runner<'_> {
         let now = self.clock.now();
         match decision {
             Decision::Settle(outcome) => self.settle(&claim, outcome),
-            // Judged before this.
-            Decision::Failed(_) => self.lane.queue.put_back(claim, now),
+            Decision::Failed(failure) => return self.service_failed(claim, failure, sent),
             Decision::Snooze(snooze) => {
                 let due = self.snooze(snooze, &mut claim, sent)?;
                 self.lane.queue.put_back(claim, due);
@@ -223,13 +219,31 @@ impl Runner<'_> {
                 let pause = Duration::from_millis(self.chance.u64(200..1000));
                 return Ok(now.plus(pause));
             }
-            Snooze::WithoutTicket(_) => claim.put_on_trial(),
+            Snooze::WithoutTicket => claim.put_on_trial(),
         }
         Ok(now)
     }
 
+    /// A refusal may be explained by nothing but a counter that both lanes share.
+    fn learn_shared_counter(&mut self, sent: &SentCall) {
+        let now = self.clock.now();
+        let Some(other) = self
+            .other
+            .as_mut()
+            .filter(|_| sent.kind == CallKind::Standard)
+        else {
+            return;
+        };
+        let account = self.lane.gate.account_mut();
+        if account.shares_counter_with(other.gate.account_mut(), now) {
+            self.lane.pending.commit_at_once(now);
+            self.reports.report(&RunEvent::CounterShared);
+        }
+    }
+
     fn locked_out(&mut self, sent: &SentCall) -> Result<()> {
         self.blame_ticket(sent)?;
+        self.learn_shared_counter(sent);
         let imposed = self.lane.gate.locked_out(QuotaRefusal {
             sent: sent.at,
             kind: sent.kind,
