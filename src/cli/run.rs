@@ -17,20 +17,18 @@ use super::{
     progress::{self, ProgressMode},
     refresh::RunKind,
     signals::Signals,
-    values::{environment, or_file},
+    values::{self, environment, or_file},
 };
 use crate::{
     clock::Clock,
     config::{self, ConfigFile, WecomSection},
     export::Target,
-    format::count,
     gate::Concurrency,
     intake::{Input, ReadOptions},
     job::{
         Connection, Contract, Credentials, Error, Exit, JobFiles, RunOutcome, Session,
         SessionSettings,
     },
-    quota::Quota,
     report::{Summary, json, phrases},
     runner::RunOptions,
     store::RunId,
@@ -217,7 +215,7 @@ impl RunSettings {
         if connection.is_loopback() {
             quota.remote = quota.limits;
         } else {
-            check_published(&quota)?;
+            values::check_published(&quota)?;
         }
         let concurrency = args.quota.concurrency(&file.run);
         let concurrency = open_files::bounded(concurrency, connection.is_sandbox())?;
@@ -386,20 +384,4 @@ impl Args {
         let mode = or_file(self.progress, file.run.progress.as_ref(), "progress")?;
         Ok(mode.unwrap_or_default())
     }
-}
-
-/// # Errors
-///
-/// If a window is allowed more calls than published.
-fn check_published(quota: &Quota) -> Result<(), Error> {
-    let Some(window) = quota.above_published() else {
-        return Ok(());
-    };
-    let given = quota.limits.of(window);
-    let given = given.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
-    Err(Error::usage(format!(
-        "--quota {window}={given}: the API allows {} and locks callers out for up to thirty days \
-         (D90454); more is for loopback addresses and --sandbox",
-        count(window.published())
-    )))
 }

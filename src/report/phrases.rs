@@ -58,8 +58,7 @@ pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<Strin
     let sentence = match event {
         RunEvent::Progress(_) | RunEvent::ForecastInput(_) => return None,
         RunEvent::Started { tally } => {
-            let subjects = counted(tally.total(), "subject");
-            format!("the run starts, {subjects}")
+            format!("the run starts, {}", counted(tally.total(), "subject"))
         }
         RunEvent::TokenFetched => "access token fetched".into(),
         RunEvent::TokensContested => TOKENS_CONTESTED.into(),
@@ -122,7 +121,7 @@ fn pass_started(origin: PassOrigin, subjects: u64) -> String {
     let subjects = counted(subjects, "subject");
     match origin {
         PassOrigin::Retry => format!("asking {subjects} again, as `idferry retry` wanted"),
-        PassOrigin::Pilot | PassOrigin::Sample => format!("asking {subjects} drawn at random"),
+        origin if origin.is_drawn() => format!("asking {subjects} drawn at random"),
         origin => format!("asking {subjects} again that were {}", origin.as_str()),
     }
 }
