@@ -21,14 +21,12 @@ use crate::{
     clock::Clock,
     config::{self, ConfigFile, WecomSection},
     export::Target,
-    format::count,
     gate::Concurrency,
     intake::{Input, ReadOptions},
     job::{
         Connection, Contract, Credentials, Error, Exit, JobFiles, RunOutcome, Session,
         SessionSettings, stem,
     },
-    quota::Quota,
     report::{Summary, json, phrases},
     runner::RunOptions,
     store::{Reader, RunId, StoreError},
@@ -88,7 +86,7 @@ pub(super) fn execute(args: Args, kind: RunKind, next: &NextCommand) -> Result<E
     let run = session.begin(kind.command())?;
     session.record_next_command(run, &next.run())?;
     if let Err(error) = import(&mut session, run, &settings, &operator) {
-        return Err(failed(&session, run, error));
+        return Err(failed(&session, run, error, next));
     }
     let driven = drive(&mut session, run, &settings, &mut operator);
     // Recorded before the export: an interrupt of that finds a run that has ended.
@@ -97,7 +95,7 @@ pub(super) fn execute(args: Args, kind: RunKind, next: &NextCommand) -> Result<E
         .map_or_else(|error| error.exit, |outcome| outcome.exit);
     let mut recorded = session.end(run, exit);
     operator.calls_finished();
-    let outcome = driven.map_err(|error| failed(&session, run, error))?;
+    let outcome = driven.map_err(|error| failed(&session, run, error, next))?;
 
     let exported = settings.files.export(&session, run);
     let exit = exported.as_ref().map_or_else(|error| error.exit, |_| exit);
@@ -118,9 +116,10 @@ pub(super) fn execute(args: Args, kind: RunKind, next: &NextCommand) -> Result<E
 }
 
 /// Records how a run failed, as far as that is possible, for `status`.
-fn failed(session: &Session, run: RunId, error: Error) -> Error {
+fn failed(session: &Session, run: RunId, error: Error, next: &NextCommand) -> Error {
     let _ = session.end(run, error.exit);
-    let _ = session.record_summary(run, &json::failed(&error));
+    let said = json::failed(&error, Clock::system().now(), &next.run());
+    let _ = session.record_summary(run, &said);
     error
 }
 
@@ -191,13 +190,8 @@ impl RunSettings {
         let input_options = args.inputs.options(&file.run)?;
         let job = args.state.files(&file.run, args.sandbox)?;
         let clock = Clock::system();
-        let mut quota = args.quota.quota(&file.run)?;
         let connection = connection(args.sandbox, args.base_url.clone(), &file.wecom)?;
-        if connection.is_loopback() {
-            quota.remote = quota.limits;
-        } else {
-            check_published(&quota)?;
-        }
+        let quota = args.quota.quota_at(&connection, &file.run)?;
         let concurrency = args.quota.concurrency(&file.run);
         let concurrency = open_files::bounded(concurrency, connection.is_sandbox())?;
         let files = RunFiles::resolve(&args, &file, &job, &input_options)?;
@@ -352,22 +346,6 @@ impl Args {
         let mode = or_file(self.progress, file.run.progress.as_ref(), "progress")?;
         Ok(mode.unwrap_or_default())
     }
-}
-
-/// # Errors
-///
-/// If a window is allowed more calls than published.
-fn check_published(quota: &Quota) -> Result<(), Error> {
-    let Some(window) = quota.above_published() else {
-        return Ok(());
-    };
-    let given = quota.limits.of(window);
-    let given = given.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
-    Err(Error::usage(format!(
-        "--quota {window}={given}: the API allows {} and locks callers out for up to thirty days \
-         (D90454); more is for loopback addresses and --sandbox",
-        count(window.published())
-    )))
 }
 
 /// The stem that names the outputs of a run without inputs, which needs a job to resume.

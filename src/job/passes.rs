@@ -112,11 +112,19 @@ pub(super) fn open(
 /// The passes that a run works off, in order: a resync all, another run those that an operator asked
 /// for.
 pub(super) fn of_run(store: &Store, refresh: Option<Refresh>) -> Result<Vec<Pass>, Error> {
-    let mut passes = in_order(store.passes().unfinished()?);
-    if refresh.is_none() {
-        passes.retain(|pass| pass.origin == PassOrigin::Retry);
-    }
-    Ok(passes)
+    Ok(worked_off(store.passes().unfinished()?, refresh.is_some()))
+}
+
+fn worked_off(passes: Vec<Pass>, by_resync: bool) -> Vec<Pass> {
+    let mut passes = in_order(passes);
+    passes.retain(|pass| by_resync || pass.origin == PassOrigin::Retry);
+    passes
+}
+
+/// How many answers such a run asks for again, read beside it.
+pub(super) fn asked_again(reader: &Reader<'_>, by_resync: bool) -> Result<u64, Error> {
+    let passes = worked_off(reader.passes().unfinished()?, by_resync);
+    Ok(passes.iter().map(Pass::left).sum())
 }
 
 /// How many subjects such a run has to ask: the queued, and those of its passes.

@@ -107,7 +107,7 @@ fn pass_started(origin: PassOrigin, subjects: u64) -> String {
 }
 
 /// What a wall clock that differs from the API's means.
-fn clock_differs(clock: &ClockDifference) -> String {
+pub(super) fn clock_differs(clock: &ClockDifference) -> String {
     let by = duration(clock.by);
     let side = if clock.is_ahead { "ahead of" } else { "behind" };
     format!(

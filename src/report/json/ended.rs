@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{SubjectCounts, WindowJson};
 use crate::{
     clock::Timestamp,
-    job::{Error, stop_code},
+    job::{Error, Exit, stop_code},
     model::CorpChanges,
     report::{Summary, phrases::StopWords, ticket},
     runner::event::{RunReport, StopReason},
@@ -18,7 +18,7 @@ use crate::{
 /// | field | |
 /// | --- | --- |
 /// | `event`, `at` | `ended`, and when |
-/// | `ending` | `finished`, `quota`, `budget`, `time`, `unreachable`, `interrupted`, `asked`, `refused`, `tokens_refused`, `breaker` |
+/// | `ending` | `finished`, `quota`, `budget`, `time`, `unreachable`, `interrupted`, `asked`, `refused`, `tokens_refused`, `not_the_api`, `breaker`, `job_file_moved`; `error` of a run that could not do its work, which has of the other fields `at`, `exit_code`, `text`, `next` and `command` |
 /// | `exit_code` | what the process exits with |
 /// | `text` | the headline |
 /// | `subjects`, `calls`, `seconds`, `windows` | as in `progress`; how long it took |
@@ -32,17 +32,24 @@ use crate::{
 /// | `come_back_at` | when there is quota again, or null |
 /// | `next` | what to do next, line by line; empty if nothing |
 /// | `command` | the command that resumes |
+/// | `used_elsewhere` | calls were refused (45009) while the ledger was far below every limit |
 pub(crate) fn ended(summary: &Summary) -> String {
     serde_json::to_string(&Ended::of(summary)).unwrap_or_default()
 }
 
-/// The end of a run that could not do its work, as such an object of fewer fields.
-pub(crate) fn failed(error: &Error) -> String {
+/// The end, at `at`, of a run that could not do its work and that `command` resumes, as such an object
+/// of fewer fields.
+pub(crate) fn failed(error: &Error, at: Timestamp, command: &str) -> String {
+    // The same command would meet the same usage error: the text says what is wrong with it.
+    let next = Some(command).filter(|_| error.exit != Exit::Usage);
     let failed = serde_json::json!({
         "event": "ended",
         "ending": "error",
         "exit_code": error.exit.code(),
         "text": error.message,
+        "next": next.into_iter().collect::<Vec<_>>(),
+        "command": command,
+        "at": at.rfc3339(),
     });
     failed.to_string()
 }

@@ -88,7 +88,7 @@ fn the_sandbox_is_looked_at_by_its_name() {
         .says("`idferry run --sandbox` asks them");
     dir.idferry("status --sandbox")
         .exits(0)
-        .prints("asked again 5 by the next run or resync");
+        .prints("asked again 5 by the next run");
     assert_eq!(
         dir.names(),
         [
@@ -106,7 +106,10 @@ fn a_run_that_failed_says_why_in_status_and_in_the_list_of_runs() {
     let dir = TestDir::with_fans(5);
     dir.idferry("run fans.csv --columns unionid=nobody")
         .exits(2);
-    text(&dir).prints("with exit 2: ").prints("nobody");
+    text(&dir)
+        .prints("with exit 2: ")
+        .prints("nobody")
+        .prints(". Started at ");
     dir.idferry("run fans.csv --budget 0").exits(75);
     let runs = dir.idferry("runs --json").exits(0).json();
     assert_eq!(runs["version"], 1);
