@@ -21,13 +21,14 @@ use crate::{
     clock::Clock,
     config::{self, ConfigFile, WecomSection},
     export::Target,
+    format::about,
     gate::Concurrency,
     intake::{Input, ReadOptions},
     job::{
         Connection, Contract, Credentials, Error, Exit, JobFiles, RunOutcome, Session,
-        SessionSettings, stem,
+        SessionSettings, Status, stem,
     },
-    report::{Summary, json, phrases},
+    report::{Obstacles, Summary, json, phrases},
     runner::RunOptions,
     store::{Reader, RunId, StoreError},
     wecom::{BaseUrl, Client, errcode},
@@ -230,7 +231,8 @@ impl RunSettings {
     /// it.
     fn open_session(&self) -> Result<Session, Error> {
         let (settings, note) = (self.session.clone(), &mut |note| say(&format!("{note}")));
-        let mut session = Session::open_noting(self.job.clone(), settings, self.clock, note)?;
+        let opened = Session::open_noting(self.job.clone(), settings, self.clock, note);
+        let mut session = opened.map_err(|error| held(error, &self.job))?;
         session.require(self.contract.clone());
         if let Ok(credentials) = self.credentials() {
             session.check_corp(&credentials.corp_id)?;
@@ -269,6 +271,10 @@ impl RunSettings {
             )),
             changes: session.changes(run)?,
             refusals: session.reader().refusals()?,
+            obstacles: Obstacles {
+                room_at: outcome.room_at,
+                resume_command: outcome.is_paused.then(|| next.on_same_job("resume")),
+            },
             lookup: errcode::lookup,
             windows: outcome.windows,
             ticket: outcome.ticket,
@@ -346,6 +352,18 @@ impl Args {
         let mode = or_file(self.progress, file.run.progress.as_ref(), "progress")?;
         Ok(mode.unwrap_or_default())
     }
+}
+
+/// The error of a job that another process holds says when that is likely to be done.
+fn held(mut error: Error, job: &JobFiles) -> Error {
+    let status = (error.exit == Exit::Held).then(|| Status::read(job).ok());
+    if let Some(status) = status.flatten()
+        && let Some(finish) = status.eta.filter(|_| status.running)
+    {
+        let finish = about(finish, status.now);
+        error.message += &format!("; it has everything answered about {finish}");
+    }
+    error
 }
 
 /// The stem that names the outputs of a run without inputs, which needs a job to resume.

@@ -3,6 +3,7 @@
 //! `idferry run`, rehearsals, tests and benches all drive their runs through a [`Session`]; they
 //! differ in the client they hand it and in the [`Operator`] who listens.
 
+mod come_back;
 mod exports;
 
 use super::{
@@ -19,7 +20,7 @@ use super::{
     ticket::{self, TicketContext, TicketPolicy},
 };
 use crate::{
-    clock::{Clock, LedgerClock},
+    clock::{Clock, LedgerClock, Timestamp},
     gate::{Concurrency, Gate},
     intake::{Input, ReadOptions},
     ledger::{Ledger, LedgerAccount, TicketState, Tickets},
@@ -66,6 +67,10 @@ pub struct RunOutcome {
     pub invalid_lines: u64,
     /// What the process exits with, unless the export fails.
     pub exit: Exit,
+    /// If work is left: when the quota has room again; `None` for now.
+    pub room_at: Option<Timestamp>,
+    /// An operator has paused the job.
+    pub is_paused: bool,
 }
 
 /// A job file, held for one run.
@@ -363,12 +368,16 @@ impl Session {
         ticket: Option<TicketState>,
     ) -> Result<RunOutcome, Error> {
         let invalid_lines = results::invalid_lines(&self.store.reader())?;
+        let exit = match (&report.reason, self.settings.refresh) {
+            // What is refused for good is no news every night.
+            (StopReason::Finished, Some(_)) => Exit::Done,
+            (reason, _) => Exit::of(reason, &report.tally, invalid_lines),
+        };
+        let is_work_left = exit == Exit::WorkLeft;
         Ok(RunOutcome {
-            exit: match (&report.reason, self.settings.refresh) {
-                // What is refused for good is no news every night.
-                (StopReason::Finished, Some(_)) => Exit::Done,
-                (reason, _) => Exit::of(reason, &report.tally, invalid_lines),
-            },
+            exit,
+            room_at: is_work_left.then(|| self.room_at()).flatten(),
+            is_paused: is_work_left && self.store.wishes()?.pause().is_some(),
             report,
             windows,
             ticket,

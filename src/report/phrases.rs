@@ -22,6 +22,9 @@ const WORTH_SHOWING: f64 = 0.5;
 /// How to resume, as a clause.
 pub(crate) const RESUME: &str = "re-run the same command to resume";
 
+/// When to resume, if the network or the service was out of order.
+const IN_A_WHILE: &str = ", or in ten minutes,";
+
 /// The end of a pause.
 pub(super) const RESUMES_BY_COMMAND: &str = "`idferry resume` lets it continue";
 
@@ -223,6 +226,8 @@ pub(super) struct StopContext<'a> {
     /// Lines of the inputs that cannot be subjects.
     pub(super) invalid_lines: u64,
     pub(super) now: Timestamp,
+    /// When the quota has room again; `None` for now.
+    pub(super) room_at: Option<Timestamp>,
     pub(super) address: &'a str,
     pub(super) lookup: fn(i64) -> &'static Entry,
 }
@@ -239,16 +244,15 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
     let left = format!("{} left", counted(context.report.left, "subject"));
     let words = |headline, next| StopWords { headline, next };
     let stopped = |why: String, next: String| words(format!("Stopped: {why}, {left}."), vec![next]);
+    let come_back = |until: Option<Timestamp>| come_back(until.or(context.room_at), context.now);
     match &context.report.reason {
         StopReason::Finished => words(finished(context), Vec::new()),
-        StopReason::Quota(wait) => {
-            stopped(wait.reason.to_string(), after_wait(wait.until, context.now))
-        }
-        StopReason::Budget => stopped("the budget of calls is used up".into(), RESUME.into()),
-        StopReason::Time => stopped("the time is up".into(), RESUME.into()),
+        StopReason::Quota(wait) => stopped(wait.reason.to_string(), come_back(wait.until)),
+        StopReason::Budget => stopped("the budget of calls is used up".into(), come_back(None)),
+        StopReason::Time => stopped("the time is up".into(), come_back(None)),
         StopReason::Asked(by) => stopped(
             format!("{} asked for it", asker(&by.by, by.pid)),
-            RESUME.into(),
+            come_back(None),
         ),
         StopReason::Interrupted => words(
             format!("Interrupted: every answer is saved, {left}."),
@@ -257,9 +261,10 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
         reason @ (StopReason::Unreachable(failure) | StopReason::NotTheApi(failure)) => {
             let passes = matches!(reason, StopReason::Unreachable(_));
             let verb = if passes { "Stopped" } else { "Halted" };
-            let next = vec![next_steps::unreachable(failure, context.address)];
+            let next = next_steps::unreachable(failure, context.address);
             let headline = format!("{verb}: {}, {left}.", unreachable(failure));
-            words(headline, then_resume(next))
+            let when = if passes { IN_A_WHILE } else { "" };
+            words(headline, vec![next, format!("then{when} {RESUME}")])
         }
         StopReason::Refused(refusal) => words(
             format!("Halted: {}.", refused(refusal, Some(context.now))),
@@ -286,12 +291,13 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
     }
 }
 
-/// Stopped with work left: when to resume, for a wait whose end is known or not.
-fn after_wait(until: Option<Timestamp>, now: Timestamp) -> String {
-    until.map_or_else(
-        || RESUME.to_owned(),
-        |until| format!("come back at {} and {RESUME}", moment_and_wait(until, now)),
-    )
+/// Stopped with work left: when to resume.
+fn come_back(until: Option<Timestamp>, now: Timestamp) -> String {
+    let when = until.map_or_else(
+        || "any time".to_owned(),
+        |until| moment_and_wait(until, now),
+    );
+    format!("come back at {when} and {RESUME}")
 }
 
 fn then_resume(mut steps: Vec<String>) -> Vec<String> {

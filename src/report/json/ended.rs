@@ -29,7 +29,7 @@ use crate::{
 /// | `kept` | answers that stand although their subjects were asked again: that was refused, or failed |
 /// | `changes` | of a resync `corpid`, `gained`, `lost`, `changed` of each downstream corp, else null |
 /// | `refusals` | `state`, `errcode` or null, `subjects`, `text`, `next_step` of each code |
-/// | `come_back_at` | when there is quota again, or null |
+/// | `come_back_at` | when there is quota again, if work is left; null for now |
 /// | `next` | what to do next, line by line; empty if nothing |
 /// | `command` | the command that resumes |
 /// | `used_elsewhere` | calls were refused (45009) while the ledger was far below every limit |
@@ -132,9 +132,10 @@ impl<'a> Ended<'a> {
             changes: summary.changes.as_deref(),
             refusals: refusals(summary),
             come_back_at: match reason {
-                StopReason::Quota(wait) => wait.until.map(Timestamp::rfc3339),
-                _ => None,
-            },
+                StopReason::Quota(wait) => wait.until,
+                _ => summary.obstacles.room_at,
+            }
+            .map(Timestamp::rfc3339),
             next: next.map(|line| line.trim().to_owned()).collect(),
             command: &summary.command,
             used_elsewhere: *used_elsewhere,
