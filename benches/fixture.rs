@@ -125,6 +125,7 @@ impl Fixture {
                     state: State::Linked,
                     errcode: Some(0),
                     attempts: 1,
+                    pending_id: None,
                     links: vec![Link {
                         corpid: "wpDownstream0000000000000000001".into(),
                         external_userid: "wmExternal00000000000000000000001".into(),

@@ -10,19 +10,24 @@ CREATE TABLE job (
     holder_pid  INTEGER,            -- the process that holds the lock, while it does
     held_since  INTEGER,            -- ms since the epoch
     clean       INTEGER NOT NULL DEFAULT 1,     -- 0 while held, and after a holder that was killed
-    revision    INTEGER NOT NULL DEFAULT 0      -- grows with whatever results would say otherwise
+    revision    INTEGER NOT NULL DEFAULT 0,     -- grows with whatever results would say otherwise
+    changes_since INTEGER           -- --changes has not written links that began or ended since
+                                    -- (seconds since the epoch); NULL before its first use
 ) STRICT;
 INSERT INTO job (id, job_id, watermark) VALUES (1, lower(hex(randomblob(16))), 0);
 
 -- Input files that were read to their end; imported_at is NULL while one is being read.
 CREATE TABLE sources (
     id            INTEGER PRIMARY KEY,
-    name          TEXT NOT NULL,
+    name          TEXT NOT NULL,    -- as it was given; of a workbook with the sheet
+    path          TEXT,             -- of its file, from the root; NULL for a stream
     digest        BLOB,             -- of the bytes and of the options they were read with
     first_subject INTEGER NOT NULL,
     lines         INTEGER NOT NULL DEFAULT 0,
     rejected      INTEGER NOT NULL DEFAULT 0,
     subjects      INTEGER NOT NULL DEFAULT 0,   -- those seen here for the first time
+    rejected_then INTEGER NOT NULL DEFAULT 0,   -- when it was imported, before any were mended
+    subjects_then INTEGER NOT NULL DEFAULT 0,   -- likewise, without those of earlier files of the name
     imported_at   INTEGER           -- ms since the epoch
 ) STRICT;
 
@@ -83,6 +88,19 @@ CREATE TABLE links (
     until           INTEGER,            -- the first answer without it; NULL while it stands
     PRIMARY KEY (subject, corp, external_userid, since)
 ) STRICT, WITHOUT ROWID;
+
+-- The pending_ids of subjects that were unlinked when they were asked for (D97357). Times are in seconds
+-- since the epoch.
+CREATE TABLE pending_ids (
+    subject    INTEGER PRIMARY KEY,
+    pending_id TEXT,                -- NULL if none was ever obtained
+    previous   TEXT,                -- another one that was obtained before
+    expires    INTEGER,             -- the end of the 90 days of the id
+    errcode    INTEGER,             -- of the last reply; NULL if none could be read
+    attempts   INTEGER NOT NULL,
+    at         INTEGER NOT NULL,    -- of the last reply
+    due        INTEGER NOT NULL     -- when it is asked for again, if the subject is unlinked then
+) STRICT;
 
 -- Answers to be asked for again, in the order of subjects. A subject is due in a pass if its outcome is
 -- one of those chosen and older than the pass (outcomes.pass < id).

@@ -97,11 +97,12 @@ CREATE TABLE tickets (
 ) STRICT;
 CREATE UNIQUE INDEX one_application ON tickets (corp) WHERE is_imported = 0;
 
--- The latest refusal of gettoken that a restart must not repeat.
+-- The latest refusal of gettoken, to each secret, that a restart must not repeat.
 CREATE TABLE token_refusals (
-    corp       TEXT PRIMARY KEY COLLATE NOCASE,
+    corp       TEXT NOT NULL COLLATE NOCASE,
+    secret     INTEGER NOT NULL,            -- digest of the secret that was refused; 0 for every one
     errcode    INTEGER NOT NULL,
-    secret     INTEGER,                     -- digest of the secret that was refused; NULL for every one
     refused_at INTEGER NOT NULL,
-    until      INTEGER NOT NULL             -- no token is fetched before
+    until      INTEGER NOT NULL,            -- no token is fetched before
+    PRIMARY KEY (corp, secret)
 ) STRICT, WITHOUT ROWID;

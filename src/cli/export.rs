@@ -59,7 +59,7 @@ pub(super) struct Args {
     manifest: Option<PathBuf>,
     /// Every row and column of this input, in order, with the results behind them: one line per link
     /// [default output: INPUT's stem + .joined.csv].
-    #[arg(long, value_name = "INPUT", conflicts_with_all = ["by", "format", "outcomes"])]
+    #[arg(long, value_name = "INPUT", conflicts_with_all = ["by", "format", "outcomes", "changed_since"])]
     join: Option<PathBuf>,
     #[command(flatten)]
     joined: JoinFlags,

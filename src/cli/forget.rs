@@ -88,11 +88,18 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     say(&format!(
         "{path}: {what} deleted; no byte of them is left in it"
     ));
-    if !left.is_empty() {
-        say(&format!(
-            "not touched, and may still hold them: {}; and every backup. Export again, or delete them",
-            by_folder(&left).join(", ")
-        ));
+    for (files, what) in [
+        (
+            left.outputs,
+            "written by this job; delete them, then write them again",
+        ),
+        (left.inputs, "inputs"),
+    ] {
+        if !files.is_empty() {
+            let files = by_folder(&files).join(", ");
+            say(&format!("may still hold them ({what}): {files}"));
+        }
     }
+    say("backups may hold them too");
     Ok(Exit::Done)
 }

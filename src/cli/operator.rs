@@ -93,4 +93,8 @@ impl Operator for TerminalOperator {
     fn calls_started(&mut self) {
         self.signals.calls_started();
     }
+
+    fn nothing_in_flight(&mut self) {
+        self.signals.calls_finished();
+    }
 }

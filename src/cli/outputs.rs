@@ -10,7 +10,8 @@ use super::{console::say, job_flags::StateFile, values::environment};
 use crate::{
     config::ConfigFile,
     intake::{Input, OwnFile},
-    job::{Error, JobFiles, OutputGuard},
+    job::{Error, JobFiles, OutputGuard, stem},
+    store::{Reader, StoreError},
 };
 
 /// What makes a name of the sandbox's files, which hold invented ids.
@@ -95,10 +96,24 @@ fn own_file(input: &Input, guard: &OutputGuard) -> Option<String> {
     };
     let own = OwnFile::at(path)?;
     match own {
-        OwnFile::Results | OwnFile::Log => Some(format!("is a {} of idferry", own.name())),
+        OwnFile::Results | OwnFile::Log | OwnFile::Manifest | OwnFile::Report => {
+            Some(format!("is a {} of idferry", own.name()))
+        }
         OwnFile::Rejects if guard.is_untouched(path) => {
             Some("is a rejects file in which nothing was mended".to_owned())
         }
         OwnFile::Rejects => None,
+    }
+}
+
+/// The stem that names the outputs of a run without inputs, which needs a job to resume.
+pub(super) fn first_stem(job_file: &Path) -> Result<String, Error> {
+    match Reader::open(job_file) {
+        Ok(reader) => stem(&reader),
+        Err(StoreError::Missing { path, .. }) => Err(Error::usage(format!(
+            "there is no job file {} to resume: name an INPUT, or another file with --state",
+            path.display()
+        ))),
+        Err(why) => Err(why.into()),
     }
 }

@@ -6,15 +6,16 @@ use super::{
     job_flags::StateFile,
     next_command::NextCommand,
     outputs::without_own_files,
+    pending_ids::PendingIdsFlag,
     refresh::RefreshFlags,
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, Timestamp},
     config::RunSection,
     format::counted,
     job::{Error, Exit, JobFiles, OutputGuard, ScratchCopy, ScratchUse, Session, SessionSettings},
-    model::State,
-    plan::{Plan, PlannedSubjects, ResyncPlan, ResyncWork, render},
+    model::{Api, State},
+    plan::{PendingIdPlan, Plan, PlannedSubjects, ResyncPlan, ResyncWork, render},
     store::{PassOrigin, Reader, StoreError},
 };
 
@@ -48,6 +49,8 @@ struct PlanArgs {
     #[command(flatten)]
     state: StateFile,
     #[command(flatten)]
+    pending_ids: PendingIdsFlag,
+    #[command(flatten)]
     quota: QuotaFlags,
     /// Print one JSON object instead of text.
     #[arg(long)]
@@ -78,13 +81,40 @@ impl PlanArgs {
         let now = clock.now();
         let input = session.forecast_input()?;
         let is_spent = session.ticket_is_spent()?;
-        let plan = Plan::compute(tally, &input, is_spent, now, &next.arguments());
+        let plan = Plan::compute(tally, &input, is_spent, now, &next.arguments())
+            .with_pending_ids(self.pending_ids(&copy, &session, now)?);
         // A reader who closed the pipe has read enough.
         let _ = match self.json {
             true => print_json(&plan),
             false => print(&render(&plan, now)),
         };
         Ok(Exit::Done)
+    }
+
+    /// The calls for pending_ids, if they are wanted.
+    fn pending_ids(
+        &self,
+        copy: &ScratchCopy,
+        session: &Session,
+        now: Timestamp,
+    ) -> Result<Option<PendingIdPlan>, Error> {
+        let file = self.state.file()?.run;
+        if !self.pending_ids.is_set(&file) {
+            return Ok(None);
+        }
+        let due = match Reader::open(&self.state.path(&file, false)) {
+            Ok(reader) => reader.pending_ids().count_due(now)?,
+            Err(StoreError::Missing { .. }) => 0,
+            Err(why) => return Err(why.into()),
+        };
+        let input = session.forecast_input_of(Api::PendingId)?;
+        let (left, tally) = (copy.left, &copy.tally);
+        Ok(Some(PendingIdPlan::compute(
+            due,
+            left,
+            tally,
+            (&input, now),
+        )))
     }
 
     fn resync(&self, refresh: &RefreshFlags, budget: Option<u64>) -> Result<Exit, Error> {
@@ -111,7 +141,9 @@ impl PlanArgs {
             all_unlinked: (copy.tally.of(State::Unlinked), refresh.unlinked_after),
             all_linked: (copy.tally.of(State::Linked), refresh.linked_after),
         };
-        let plan = ResyncPlan::compute(&work, &session.forecast_input()?, budget);
+        let pending_ids = self.pending_ids(&copy, &session, clock.now())?;
+        let plan = ResyncPlan::compute(&work, &session.forecast_input()?, budget)
+            .with_pending_ids(pending_ids);
         let _ = match self.json {
             true => print_json(&plan),
             false => print(&plan.render()),

@@ -115,15 +115,7 @@ fn probe(call: &ConsentedCall) -> Result<Exit, Error> {
     let connection = connection(false, call.base_url.clone(), &file.wecom)?;
     let credentials = config::credentials(environment, &file.wecom)?;
     let corp = credentials.corp_id.clone();
-    if let Some(other) = place
-        .corp
-        .as_ref()
-        .filter(|it| !it.eq_ignore_ascii_case(&corp))
-    {
-        return Err(Error::usage(format!(
-            "the credentials are those of {corp}, not of {other}"
-        )));
-    }
+    place.check_corp(&corp)?;
     let question = "A probe that is refused makes the lockout longer. Send one call now?";
     if !call.yes && !console::agrees(question) {
         return Err(Error::usage("a probe needs consent: --yes"));
@@ -148,6 +140,16 @@ impl Place {
 
     pub(super) fn files(&self) -> Result<JobFiles, Error> {
         self.state.files(&self.state.file()?.run, self.sandbox)
+    }
+
+    /// Returns an error if another corp is named than that of the credentials.
+    pub(super) fn check_corp(&self, corp: &str) -> Result<(), Error> {
+        match &self.corp {
+            Some(other) if !other.eq_ignore_ascii_case(corp) => Err(Error::usage(format!(
+                "the credentials are those of {corp}, not of {other}"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn corp(&self, files: &JobFiles) -> Result<String, Error> {

@@ -7,6 +7,7 @@ use super::{
     console::{print, print_json, say},
     job_flags::StateFile,
     next_command::NextCommand,
+    pending_ids::PendingIdsFlag,
     plan::scratch_copy,
     simulate::latency,
 };
@@ -30,6 +31,8 @@ pub(super) struct Args {
     inputs: Inputs,
     #[command(flatten)]
     state: StateFile,
+    #[command(flatten)]
+    pending_ids: PendingIdsFlag,
     #[command(flatten)]
     quota: QuotaFlags,
     #[command(flatten)]
@@ -149,6 +152,7 @@ impl Args {
             ticket: rehearsed(ticket_policy(self.ticket, file)?),
             start,
             refresh: None,
+            pending_ids: self.pending_ids.is_set(file),
             is_steered: false,
             kill_every: self.kill_every,
         })
@@ -156,8 +160,10 @@ impl Args {
 
     fn prepare(&self, file: &RunSection, rehearsal: &Rehearsal) -> Result<ScratchFolder, Error> {
         let Some(subjects) = self.subjects else {
-            let folder =
-                scratch_copy(&self.inputs, &self.state, file, ScratchUse::Rehearsal)?.folder;
+            let purpose = ScratchUse::Rehearsal {
+                pending_ids: rehearsal.pending_ids,
+            };
+            let folder = scratch_copy(&self.inputs, &self.state, file, purpose)?.folder;
             let ledger = self.state.files(file, false)?.ledger;
             // The simulator has a corp of its own, whose quota is as far used.
             let corp = rehearsal.remote.corp_id();

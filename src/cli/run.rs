@@ -1,6 +1,6 @@
 //! `idferry run`: import, look up, export. Run again, it resumes.
 
-use std::path::{Path, PathBuf};
+use std::{net::TcpListener, path::PathBuf};
 
 use super::{
     address::connection,
@@ -8,10 +8,12 @@ use super::{
     console::{self, say},
     contract::contract,
     job_flags::StateFile,
+    listen::{self, ListenFlag},
     next_command::NextCommand,
     open_files,
     operator::{Consent, TerminalOperator},
     outputs,
+    pending_ids::PendingIdsFlag,
     progress::{self, ProgressMode},
     refresh::RunKind,
     signals::Signals,
@@ -26,11 +28,11 @@ use crate::{
     intake::{Input, ReadOptions},
     job::{
         Connection, Contract, Credentials, Error, Exit, JobFiles, RunOutcome, Session,
-        SessionSettings, Status, stem,
+        SessionSettings, Status,
     },
     report::{Obstacles, Summary, json, phrases},
     runner::RunOptions,
-    store::{Reader, RunId, StoreError},
+    store::RunId,
     wecom::{BaseUrl, Client, errcode},
 };
 
@@ -53,12 +55,16 @@ pub(super) struct Args {
     #[arg(long, value_enum, value_name = "POLICY")]
     ticket: Option<TicketFlag>,
     #[command(flatten)]
+    pending_ids: PendingIdsFlag,
+    #[command(flatten)]
     quota: QuotaFlags,
     #[command(flatten)]
     stop: StopFlags,
     /// How progress is shown [default: auto].
     #[arg(long, value_enum, value_name = "HOW")]
     progress: Option<ProgressMode>,
+    #[command(flatten)]
+    listen: ListenFlag,
     /// What an input must look like, a rule a line, such as rows >= 0.8 x last; one that does not is
     /// refused before the first call [default: [contract] of the configuration].
     #[arg(long, value_name = "FILE")]
@@ -81,10 +87,12 @@ pub(super) fn execute(args: Args, kind: RunKind, next: &NextCommand) -> Result<E
     let signals = Signals::listen()?;
     let file = args.state.file()?;
     let reporter = progress::start(args.progress(&file)?, &args.output);
-    let settings = RunSettings::resolve(args, file, &kind)?;
+    let mut settings = RunSettings::resolve(args, file, &kind)?;
     let mut operator = TerminalOperator::new(reporter, signals, settings.consent);
     let mut session = settings.open_session()?;
     let run = session.begin(kind.command())?;
+    // Dropped before the session, which closes the job file: no reader is to have it open then.
+    let _page = listen::serve(settings.page.take(), &settings.job, settings.quiet)?;
     session.record_next_command(run, &next.run())?;
     if let Err(error) = import(&mut session, run, &settings, &operator) {
         return Err(failed(&session, run, error, next));
@@ -98,7 +106,7 @@ pub(super) fn execute(args: Args, kind: RunKind, next: &NextCommand) -> Result<E
     operator.calls_finished();
     let outcome = driven.map_err(|error| failed(&session, run, error, next))?;
 
-    let exported = settings.files.export(&session, run);
+    let exported = settings.files.export(&session);
     let exit = exported.as_ref().map_or_else(|error| error.exit, |_| exit);
     if exit != outcome.exit {
         recorded = session.end(run, exit);
@@ -182,6 +190,8 @@ struct RunSettings {
     wecom: WecomSection,
     session: SessionSettings,
     consent: Consent,
+    /// Where the page is served.
+    page: Option<TcpListener>,
     quiet: bool,
     clock: Clock,
 }
@@ -206,6 +216,7 @@ impl RunSettings {
                 ..args.stop.options(&file.run, clock.now())?
             },
             refresh: kind.refresh(&file.run)?,
+            pending_ids: args.pending_ids.is_set(&file.run),
             is_steered: true,
             crash_after: None,
         };
@@ -221,6 +232,7 @@ impl RunSettings {
             },
             connection,
             wecom: file.wecom,
+            page: args.listen.bind(&file.run)?,
             quiet: args.output.quiet,
             session,
             clock,
@@ -234,6 +246,9 @@ impl RunSettings {
         let opened = Session::open_noting(self.job.clone(), settings, self.clock, note);
         let mut session = opened.map_err(|error| held(error, &self.job))?;
         session.require(self.contract.clone());
+        if self.files.changes.is_some() {
+            session.begin_changes()?;
+        }
         if let Ok(credentials) = self.credentials() {
             session.check_corp(&credentials.corp_id)?;
         }
@@ -308,7 +323,7 @@ impl RunFiles {
         let inputs = outputs::without_own_files(args.inputs.list(), &guard, args.output.quiet)?;
         let stem = match inputs.first() {
             Some(input) => input.stem(),
-            None => first_stem(&job.job)?,
+            None => outputs::first_stem(&job.job)?,
         };
         let named = |flag: &Option<PathBuf>, suffix| {
             let default = || outputs::default_name(&stem, args.sandbox, suffix);
@@ -337,11 +352,11 @@ impl RunFiles {
         })
     }
 
-    /// Writes the results, and what `run` has changed of them. Returns the lines of the results.
-    fn export(&self, session: &Session, run: RunId) -> Result<Option<u64>, Error> {
+    /// Writes the results, and what has changed of them. Returns the lines of the results.
+    fn export(&self, session: &Session) -> Result<Option<u64>, Error> {
         let lines = session.export(&self.results)?;
         if let Some(changes) = &self.changes {
-            session.export_changes(run, changes)?;
+            session.export_changes(changes)?;
         }
         Ok(lines)
     }
@@ -364,16 +379,4 @@ fn held(mut error: Error, job: &JobFiles) -> Error {
         error.message += &format!("; it has everything answered about {finish}");
     }
     error
-}
-
-/// The stem that names the outputs of a run without inputs, which needs a job to resume.
-fn first_stem(job_file: &Path) -> Result<String, Error> {
-    match Reader::open(job_file) {
-        Ok(reader) => stem(&reader),
-        Err(StoreError::Missing { path, .. }) => Err(Error::usage(format!(
-            "there is no job file {} to resume: name an INPUT, or another file with --state",
-            path.display()
-        ))),
-        Err(why) => Err(why.into()),
-    }
 }

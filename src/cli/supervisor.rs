@@ -115,6 +115,7 @@ mod tests {
         assert_eq!(heard(), "READY=1");
         let at = Timestamp::parse("2026-11-22T12:00+08:00").unwrap();
         supervisor.event(&RunEvent::Progress(Snapshot {
+            pending_ids: None,
             at,
             tally: Tally::default(),
             left: 0,

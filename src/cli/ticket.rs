@@ -7,15 +7,16 @@ use std::{
 
 use super::{
     address::connection,
+    args::QuotaFlags,
     console::{self, print_json, say},
     quota::{ConsentedCall, Place},
+    signals::Signals,
     values::environment,
 };
 use crate::{
     clock::{Clock, Timestamp},
     config,
     job::{Error, Exit, ticket},
-    quota::Quota,
     report,
     runner::RunOptions,
     secret::Secret,
@@ -114,9 +115,11 @@ pub(super) fn run(args: Args) -> Result<Exit, Error> {
 }
 
 fn apply(call: &ConsentedCall, clock: Clock) -> Result<Exit, Error> {
+    let signals = Signals::listen()?;
     let (file, files) = (call.place.config()?, call.place.files()?);
     let credentials = config::credentials(environment, &file.wecom)?;
-    let quota = Quota::default();
+    call.place.check_corp(&credentials.corp_id)?;
+    let quota = QuotaFlags::default().quota(&file.run)?;
     ticket::check_application(&files, &credentials.corp_id, &quota, clock)?;
     let question =
         "A corp applies once, ever, and the ticket lives seven days (D96250). Apply now?";
@@ -129,7 +132,10 @@ fn apply(call: &ConsentedCall, clock: Clock) -> Result<Exit, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let news = runtime.block_on(ticket::apply(&files.ledger, &client, clock))?;
+    // The reply does not come a second time.
+    signals.calls_started();
+    let news = runtime.block_on(ticket::apply(&files.ledger, &client, timeout, clock))?;
+    signals.calls_finished();
     say(&report::ticket::news(&news, |at| at.to_string()));
     Ok(match ticket::is_obtained(&news) {
         true => Exit::Done,

@@ -78,6 +78,8 @@ pub(crate) struct RunSection {
     pub(crate) error_budget: Option<f64>,
     /// `--progress`
     pub(crate) progress: Option<String>,
+    /// `--listen`
+    pub(crate) listen: Option<String>,
     /// `--columns`
     pub(crate) columns: Option<String>,
     /// `--encoding`
@@ -87,6 +89,7 @@ pub(crate) struct RunSection {
     /// `--corpid`
     pub(crate) corpid: Option<String>,
     /// `--unlinked-after`
+    pub(crate) pending_ids: Option<bool>,
     pub(crate) unlinked_after: Option<String>,
     /// `--linked-after`
     pub(crate) linked_after: Option<String>,

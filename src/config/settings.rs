@@ -130,6 +130,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How progress is shown: auto, bar, lines, json or none.",
     ),
     run(
+        "listen",
+        "(off)",
+        "The address of the status page, such as \"127.0.0.1:9464\".",
+    ),
+    run(
         "columns",
         "(unionid, openid, corpid)",
         "Header names, as \"unionid=会员unionid\".",
@@ -141,6 +146,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     run("delimiter", "(detected)", "The delimiter: , ; tab or |."),
     run("corpid", "(all)", "Look in this downstream corp only."),
+    run(
+        "pending_ids",
+        "false",
+        "Ask for a pending_id for every unlinked subject.",
+    ),
     run(
         "unlinked_after",
         "\"7d\"",

@@ -52,7 +52,6 @@ pub(crate) fn publish_joined(
     target: &Target,
     hashed: bool,
 ) -> Result<(ExportedFile, JoinStats), ExportError> {
-    let snapshot = reader.snapshot()?;
     let (matches, width) = look_up(reader, join, folder)?;
     let mut rows = RowReader::open(join.input, join.options)?;
     let style = rows.style();
@@ -72,7 +71,6 @@ pub(crate) fn publish_joined(
         stats.found += u64::from(subject.is_some());
         table.row(&rows.original(), subject)?;
     }
-    drop(snapshot);
     let file = ExportedFile {
         target: target.clone(),
         corpid: None,

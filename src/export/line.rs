@@ -31,7 +31,7 @@ impl<'a> ResultLine<'a> {
             openid: &subject.openid,
             corpid,
             external_userid,
-            pending_id: "",
+            pending_id: subject.pending_id.as_deref().unwrap_or_default(),
             state: subject.state,
             errcode: subject.errcode,
             at: subject.at,

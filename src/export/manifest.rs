@@ -14,6 +14,7 @@ use super::{
     publish::{Target, WrittenBytes},
 };
 use crate::{
+    intake::Input,
     model::{State, Tally},
     store::Reader,
 };
@@ -37,6 +38,15 @@ struct Manifest<'a> {
     subjects: Subjects,
     /// The outcomes that were exported; empty for all.
     outcomes: Vec<&'static str>,
+    /// The only downstream corp whose lines were exported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    corpid: Option<&'a str>,
+    /// Since when the links were gained or lost that were exported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed_since: Option<String>,
+    /// The input whose rows were exported, with the results behind them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    joined: Option<String>,
     /// Lines of all files.
     lines: u64,
     files: Vec<ManifestFile<'a>>,
@@ -66,7 +76,7 @@ struct ManifestFile<'a> {
 pub(crate) fn publish_manifest(
     reader: &Reader,
     target: &Target,
-    filter: &Filter,
+    (filter, joined): (&Filter, Option<&Input>),
     files: &[ExportedFile],
 ) -> Result<(), ExportError> {
     let tally = reader.tally()?;
@@ -74,6 +84,9 @@ pub(crate) fn publish_manifest(
         idferry: env!("CARGO_PKG_VERSION"),
         subjects: subjects(&tally),
         outcomes: filter.states.iter().map(|state| state.as_str()).collect(),
+        corpid: filter.corpid.as_deref(),
+        changed_since: filter.changed_since.map(|since| since.to_string()),
+        joined: joined.map(Input::name),
         lines: files.iter().map(|file| file.lines).sum(),
         files: files.iter().map(|file| entry(file, target)).collect(),
     };

@@ -76,6 +76,18 @@ impl Target {
         }
     }
 
+    /// Returns a folder for what is needed only while the target is written: that of the file, for
+    /// whatever has none of its own the system's place for temporary files.
+    pub(crate) fn folder_beside(&self) -> PathBuf {
+        match self {
+            Self::File(path) if !is_stream(path) => {
+                let real = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+                folder_of(&real).to_owned()
+            }
+            _ => std::env::temp_dir(),
+        }
+    }
+
     /// Begins to write; with `hashed` the digest is known afterwards. The errors are those of
     /// [`check`](Self::check).
     pub(super) fn open(&self, hashed: bool) -> Result<Publication, ExportError> {

@@ -72,6 +72,8 @@ pub struct Gate {
     api: Api,
     account: Account,
     pacer: Pacer,
+    /// The most calls a minute that the operator wants.
+    rate: Option<u64>,
     concurrency: ConcurrencyLimit,
     /// Limits lower than published that were told.
     told: Vec<(QuotaWindow, u64)>,
@@ -85,6 +87,7 @@ impl Gate {
         Self {
             api,
             pacer: Pacer::new(minute_limit(&account), now),
+            rate: None,
             concurrency: ConcurrencyLimit::new(concurrency),
             told: account.learnt().to_vec(),
             used_elsewhere: false,
@@ -134,9 +137,15 @@ impl Gate {
     /// Sends at most `rate` calls a minute and has at most `concurrency` in flight, until told
     /// otherwise; never more than the limits allow.
     pub(crate) fn throttle(&mut self, rate: Option<u64>, concurrency: Option<u16>, now: Timestamp) {
-        let limit = minute_limit(&self.account);
-        self.pacer = Pacer::new(limit.into_iter().chain(rate).min(), now);
+        self.rate = rate;
+        self.keep_pace(now);
         self.concurrency.cap(concurrency);
+    }
+
+    fn keep_pace(&mut self, now: Timestamp) {
+        let limit = minute_limit(&self.account);
+        self.pacer
+            .change(limit.into_iter().chain(self.rate).min(), now);
     }
 
     /// The account, for the exchange with the ledger on disk.
@@ -196,12 +205,14 @@ impl Gate {
         self.used_elsewhere
     }
 
-    /// Returns the limits lower than published that were learnt since it was last asked.
-    pub(crate) fn newly_learnt(&mut self) -> Vec<(QuotaWindow, u64)> {
-        let learnt = self.account.learnt();
-        if learnt == self.told {
+    /// Returns the limits lower than published that were learnt since it was last asked; calls are spread
+    /// by them from `now` on.
+    pub(crate) fn newly_learnt(&mut self, now: Timestamp) -> Vec<(QuotaWindow, u64)> {
+        if self.account.learnt() == self.told {
             return Vec::new();
         }
+        self.keep_pace(now);
+        let learnt = self.account.learnt();
         let is_new = |limit: &&(QuotaWindow, u64)| !self.told.contains(limit);
         let new = learnt.iter().filter(is_new).copied().collect();
         self.told = learnt.to_vec();
@@ -229,5 +240,24 @@ impl Gate {
         let mut uses = WindowUse::of(&mut self.account, now);
         uses.retain(|use_of| kind.counts_in(use_of.window));
         uses
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Limits, WindowKind};
+
+    #[test]
+    fn minute_that_is_learnt_is_paced() {
+        let second = |second: i64| Timestamp::from_millis(second * 1000);
+        let account = Account::new(Limits::published(), WindowKind::Sliding);
+        let mut gate = Gate::open(Api::Lookup, account, Concurrency::Adaptive, second(0));
+        assert!(gate.pace(second(1)).is_ok() && gate.pace(second(2)).is_ok());
+        let learnt = vec![(QuotaWindow::BasicMinute, 60)];
+        gate.account_mut().learn(learnt.clone());
+        assert_eq!(gate.newly_learnt(second(3)), learnt);
+        assert!(gate.pace(second(3)).is_err(), "one a second");
+        assert!(gate.pace(second(5)).is_ok() && gate.pace(second(5)).is_err());
     }
 }

@@ -36,6 +36,7 @@ type Limiter = RateLimiter<NotKeyed, InMemoryState, Hand, NoOpMiddleware<Nanos>>
 
 /// A GCRA cell that is asked and never waits.
 pub(super) struct Pacer {
+    per_minute: Option<u64>,
     limiter: Option<(Limiter, Hand)>,
     began: Timestamp,
 }
@@ -48,8 +49,23 @@ impl Pacer {
             let limiter = RateLimiter::direct_with_clock(spread(calls), hand.clone());
             (limiter, hand)
         });
-        let began = now;
-        Self { limiter, began }
+        Self {
+            per_minute,
+            limiter,
+            began: now,
+        }
+    }
+
+    /// Paces `per_minute` calls a minute from `now` on: the next one comes in the new time.
+    pub(super) fn change(&mut self, per_minute: Option<u64>, now: Timestamp) {
+        if per_minute == self.per_minute {
+            return;
+        }
+        *self = Self::new(per_minute, now);
+        if self.limiter.is_some() {
+            // The burst is that of the start of a run.
+            while self.check(now).is_ok() {}
+        }
     }
 
     /// Takes a cell.
@@ -70,11 +86,13 @@ impl Pacer {
     }
 }
 
-/// One call each (minute / calls), with 10 ms worth of burst: timers are only good to 1 ms.
+/// One call each (minute / calls), with 10 ms worth of burst, as timers are only good to 1 ms; or with up
+/// to three calls, where that many come within a second.
 fn spread(calls: u64) -> Quota {
     let calls = calls.max(1);
     let period = Duration::from_nanos((60_000_000_000 / calls).max(1));
-    let burst = u32::try_from(calls / 6_000).unwrap_or(u32::MAX).max(3);
+    let burst = (calls / 6_000).max((calls / 60).clamp(1, 3));
+    let burst = u32::try_from(burst).unwrap_or(u32::MAX);
     let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
     Quota::with_period(period).map_or_else(
         || Quota::per_second(burst),
@@ -99,6 +117,21 @@ mod tests {
             }
         }
         assert!((10_000..=10_003).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn slow_rates_and_changes_let_no_burst_through() {
+        let second = |second: i64| Timestamp::from_millis(second * 1000);
+        let mut pacer = Pacer::new(Some(1), second(0));
+        assert!(pacer.check(second(0)).is_ok());
+        assert_eq!(pacer.check(second(0)).unwrap_err().until, Some(second(60)));
+        pacer.change(Some(1), second(10));
+        assert_eq!(pacer.check(second(10)).unwrap_err().until, Some(second(60)));
+        pacer.change(Some(600), second(20));
+        let tenth = Timestamp::from_millis(20_100);
+        assert_eq!(pacer.check(second(20)).unwrap_err().until, Some(tenth));
+        pacer.change(None, second(30));
+        assert!(pacer.check(second(30)).is_ok());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{
     records::{NextRecord, Records},
     reject::RejectReason,
 };
+use crate::model::RejectOrigin;
 
 /// The delimiters that are detected; the first is taken if a header has none of them.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -43,7 +44,7 @@ impl Header {
                 return Err(IntakeError::OwnFile { name, what });
             }
             Some((OwnFile::Rejects, delimiter)) => Some(rejects_options(delimiter, options)),
-            None => None,
+            Some((OwnFile::Manifest | OwnFile::Report, _)) | None => None,
         };
         let options = rejects.as_ref().unwrap_or(options);
         let detect = || best_delimiter(records.first_line(), options);
@@ -81,15 +82,21 @@ impl Header {
         }
     }
 
-    /// Returns the source and the line that the current record of a rejects file tells.
-    pub(super) fn origin(&self, records: &Records) -> Option<(String, u64)> {
+    /// Returns where the current record of a rejects file was before, and on which line.
+    pub(super) fn origin(&self, records: &Records) -> Option<(RejectOrigin, u64)> {
         if !self.is_rejects {
             return None;
         }
-        let source = self.unescaped(records.field(0)?);
-        let source = std::str::from_utf8(source).ok()?.replace("\"\"", "\"");
-        let line = std::str::from_utf8(records.field(1)?).ok()?;
-        Some((source, line.trim().parse().ok()?))
+        let text = |column| {
+            let field = self.unescaped(records.field(column)?);
+            Some(std::str::from_utf8(field).ok()?.replace("\"\"", "\""))
+        };
+        let origin = RejectOrigin {
+            source: text(0)?,
+            column: text(2)?,
+            reason: text(3)?,
+        };
+        Some((origin, text(1)?.trim().parse().ok()?))
     }
 
     /// Returns whether a column is neither that of an id nor one that idferry added.

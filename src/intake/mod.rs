@@ -40,6 +40,8 @@ mod records;
 mod reject;
 mod rows;
 mod style;
+#[cfg(test)]
+pub(crate) mod test_workbook;
 mod validate;
 mod xlsx;
 

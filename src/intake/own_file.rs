@@ -1,4 +1,4 @@
-//! Files that idferry itself writes, told by their header line: a glob such as `*.csv` names them
+//! Files that idferry itself writes, told by how they begin: a glob such as `*.csv` names them
 //! too.
 
 use std::{
@@ -53,9 +53,18 @@ pub(crate) enum OwnFile {
     Results,
     /// Lines that could not be subjects; an input once they are mended.
     Rejects,
+    /// The list of exported files.
+    Manifest,
+    /// What a job came to, as a page.
+    Report,
     /// Log lines; never an input.
     Log,
 }
+
+/// How a manifest begins.
+const MANIFEST: &[u8] = b"{\n  \"idferry\": ";
+/// How a report begins, and how its title does.
+const REPORT: [&str; 2] = ["<!DOCTYPE html>", "<title>idferry · "];
 
 impl OwnFile {
     /// What it is called.
@@ -64,6 +73,8 @@ impl OwnFile {
             Self::Results => "results file",
             Self::Rejects => "rejects file",
             Self::Log => "log",
+            Self::Manifest => "manifest",
+            Self::Report => "report",
         }
     }
 
@@ -79,6 +90,13 @@ impl OwnFile {
         let mut text = Vec::new();
         let mut decoded = decode(Encoding::detect(&head), head, Box::new(io::empty()));
         decoded.read_to_end(&mut text).ok()?;
+        if text.starts_with(MANIFEST) {
+            return Some(Self::Manifest);
+        }
+        let [begin, title] = REPORT;
+        if text.starts_with(begin.as_bytes()) && String::from_utf8_lossy(&text).contains(title) {
+            return Some(Self::Report);
+        }
         let line = text.split(|byte| *byte == b'\n').next()?;
         Self::of_line(line).map(|(own, _)| own)
     }

@@ -49,11 +49,13 @@ pub(super) struct Records {
     ranges: Vec<ByteRange>,
     unconsumed: Unconsumed,
     line: u64,
-    /// Whether a record is one line, whatever line breaks are in its quotes.
-    is_sheet: bool,
     /// Up to this offset in the source, records end with their line.
     scanned_to: u64,
 }
+
+/// Ends a row of a sheet: no cell has it, as it cannot be in XML. A row is one line then, whatever line
+/// breaks are in its cells.
+pub(super) const ROW_END: u8 = 0x1e;
 
 impl Records {
     /// Detects how lines end, and reads the first line that is not empty.
@@ -65,13 +67,21 @@ impl Records {
         } else {
             b'\n'
         };
+        Self::begin(buffer, eol)
+    }
+
+    /// Reads the first row of a sheet that is not empty. Its rows end with [`ROW_END`].
+    pub(super) fn of_sheet(buffer: ReadBuffer) -> io::Result<Self> {
+        Self::begin(buffer, ROW_END)
+    }
+
+    fn begin(buffer: ReadBuffer, eol: u8) -> io::Result<Self> {
         let mut records = Self {
             buffer,
             dialect: Dialect::new(b',', eol),
             ranges: Vec::new(),
             unconsumed: Unconsumed::Nothing,
             line: 1,
-            is_sheet: false,
             scanned_to: 0,
         };
         records.skip_blank()?;
@@ -83,13 +93,8 @@ impl Records {
         self.dialect = Dialect::new(delimiter, self.dialect.eol);
     }
 
-    /// From here on a record counts as one line: it is the row of a sheet.
-    pub(super) const fn set_sheet(&mut self) {
-        self.is_sheet = true;
-    }
-
     pub(super) const fn is_sheet(&self) -> bool {
-        self.is_sheet
+        self.dialect.eol == ROW_END
     }
 
     /// Returns the physical line on which the current record begins, from 1.
@@ -217,7 +222,6 @@ impl Records {
             Unconsumed::Record { length, breaks } => {
                 let last = self.buffer.bytes().get(length.wrapping_sub(1));
                 let ended = last == Some(&self.dialect.eol);
-                let breaks = if self.is_sheet { 0 } else { breaks };
                 self.line += breaks + u64::from(ended);
                 self.buffer.consume(length);
             }
@@ -250,7 +254,7 @@ impl Records {
             let bytes = self.buffer.bytes();
             let blank = bytes
                 .iter()
-                .take_while(|byte| matches!(byte, b'\n' | b'\r'));
+                .take_while(|byte| matches!(**byte, b'\n' | b'\r') || **byte == self.dialect.eol);
             let (count, lines) = blank.fold((0, 0), |(count, lines), byte| {
                 (count + 1, lines + u64::from(*byte == self.dialect.eol))
             });

@@ -21,7 +21,7 @@ use super::{
     validate::{self, FieldError},
     xlsx::{column_letters, is_zip, read_sheet},
 };
-use crate::model::Row;
+use crate::model::{RejectOrigin, Row};
 
 /// Bytes from which the encoding is detected.
 const SAMPLE: u64 = 64 * 1024;
@@ -58,7 +58,7 @@ pub struct RowReader {
     lines: u64,
     valid: u64,
     unusual_ids: UnusualIds,
-    origins: BTreeMap<String, Vec<u64>>,
+    origins: BTreeMap<RejectOrigin, Vec<u64>>,
     first_invalid: Option<String>,
     /// The current record is invalid and spans lines that are to be read again.
     give_up: bool,
@@ -85,23 +85,18 @@ impl RowReader {
             refuse_other_formats(&source, &sample)?;
             plain_text(sample, reader, options)
         };
-        let records = Records::new(ReadBuffer::new(text.reader));
-        let mut records = records.map_err(|error| source.failed(0, error))?;
-        let header = if is_sheet {
-            records.set_sheet();
-            let delimiter = Some(b',');
-            let options = options.clone();
-            Header::read(
-                &source,
-                &mut records,
-                &ReadOptions {
-                    delimiter,
-                    ..options
-                },
-            )?
+        let buffer = ReadBuffer::new(text.reader);
+        let records = if is_sheet {
+            Records::of_sheet(buffer)
         } else {
-            Header::read(&source, &mut records, options)?
+            Records::new(buffer)
         };
+        let mut records = records.map_err(|error| source.failed(0, error))?;
+        let options = ReadOptions {
+            delimiter: is_sheet.then_some(b',').or(options.delimiter),
+            ..options.clone()
+        };
+        let header = Header::read(&source, &mut records, &options)?;
         let style = TableStyle {
             encoding: text.encoding,
             bom: text.bom,
@@ -135,8 +130,8 @@ impl RowReader {
             return Ok(InputLine::End);
         };
         self.lines += 1;
-        if let Some((source, line)) = self.header.origin(&self.records) {
-            self.origins.entry(source).or_default().push(line);
+        if let Some((origin, line)) = self.header.origin(&self.records) {
+            self.origins.entry(origin).or_default().push(line);
         }
         let validated = match error {
             Some(error) => Err(error),
@@ -153,9 +148,7 @@ impl RowReader {
                 Ok(InputLine::Row(row))
             }
             Err(error) => {
-                self.give_up = breaks > 0
-                    && !self.records.is_sheet()
-                    && spans_lines(&self.records, &self.header);
+                self.give_up = breaks > 0 && spans_lines(&self.records, &self.header);
                 let error = row_error(&self.source.name, &self.records, &self.header, &error);
                 self.first_invalid.get_or_insert_with(|| error.describe());
                 Ok(InputLine::Invalid(error))
@@ -173,14 +166,23 @@ impl RowReader {
         self.lines
     }
 
+    /// Returns how many of them are invalid.
+    pub(crate) const fn invalid(&self) -> u64 {
+        self.lines - self.valid
+    }
+
     /// Returns the name of the source in messages and in the rejects file.
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.source.name
     }
 
-    /// Returns where the lines of a rejects file were before, as far as it was read: the names of
-    /// sources, and lines of them.
-    pub(crate) const fn origins(&self) -> &BTreeMap<String, Vec<u64>> {
+    /// Whether it is a rejects file of idferry.
+    pub(crate) const fn is_rejects(&self) -> bool {
+        self.header.is_rejects
+    }
+
+    /// Returns where the lines of a rejects file were before, as far as it was read.
+    pub(crate) const fn origins(&self) -> &BTreeMap<RejectOrigin, Vec<u64>> {
         &self.origins
     }
 

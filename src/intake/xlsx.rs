@@ -1,6 +1,10 @@
 //! Excel workbooks: a sheet becomes CSV in a temporary file, a row of it the record on the line of
 //! its number, so that all that follows is the same for both.
 //!
+//! A workbook is an archive that is read from its end: a copy of it, and the sheet, are in temporary
+//! files without a name while it is read. Its table of texts, which Excel keeps apart from the sheets, is
+//! in memory; it is as large as the texts of the workbook that differ.
+//!
 //! Cells are text here as they are in the workbook: numbers with all their digits, dates and times in
 //! ISO 8601, truth values and errors as Excel shows them.
 
@@ -12,7 +16,7 @@ use std::{
 
 use calamine::{Cell, DataRef, ExcelDateTime, Reader, SheetType, Xlsx, XlsxCellReader, XlsxError};
 
-use super::error::IntakeError;
+use super::{error::IntakeError, records::ROW_END};
 
 /// Most rows and columns of a sheet: Excel's own limits.
 const MOST_ROWS: u32 = 1 << 20;
@@ -27,8 +31,7 @@ pub(super) fn is_zip(sample: &[u8]) -> bool {
 pub(super) struct SheetText {
     /// The name of the sheet.
     pub(super) name: String,
-    /// UTF-8, with commas; each record begins on the line that has the number of its row if breaks
-    /// in quotes are not counted.
+    /// UTF-8, with commas; each row ends with [`ROW_END`].
     pub(super) csv: File,
 }
 
@@ -101,7 +104,7 @@ fn to_csv<RS: Read + Seek>(cells: &mut XlsxCellReader<'_, RS>) -> Result<File, S
             return Err(format!("row {} is out of place", u64::from(at_row) + 1));
         }
         while row < at_row {
-            csv.write_all(b"\n").map_err(disk)?;
+            csv.write_all(&[ROW_END]).map_err(disk)?;
             (row, column) = (row + 1, 0);
         }
         if at_column < column {
@@ -113,9 +116,12 @@ fn to_csv<RS: Read + Seek>(cells: &mut XlsxCellReader<'_, RS>) -> Result<File, S
         }
         text.clear();
         push_text(&mut text, &cell);
+        if text.contains(char::from(ROW_END)) {
+            text = text.replace(char::from(ROW_END), " ");
+        }
         write_cell(&mut csv, &text).map_err(disk)?;
     }
-    csv.write_all(b"\n").map_err(disk)?;
+    csv.write_all(&[ROW_END]).map_err(disk)?;
     let mut csv = csv.into_inner().map_err(|error| disk(error.into_error()))?;
     csv.seek(SeekFrom::Start(0)).map_err(disk)?;
     Ok(csv)

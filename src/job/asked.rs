@@ -46,4 +46,8 @@ impl Operator for AskedOnTerminal<'_, '_> {
     fn calls_started(&mut self) {
         self.operator.calls_started();
     }
+
+    fn nothing_in_flight(&mut self) {
+        self.operator.nothing_in_flight();
+    }
 }

@@ -231,6 +231,7 @@ mod tests {
     fn input(lines: u64, rejected: u64, subjects: u64) -> SourceStatus {
         SourceStatus {
             name: "crm.csv".to_owned(),
+            path: None,
             lines,
             rejected,
             subjects,

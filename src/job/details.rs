@@ -7,7 +7,7 @@ use super::{
     status::Status,
 };
 use crate::{
-    clock::Timestamp,
+    clock::Clock,
     model::State,
     runner::event::Entry,
     store::{Reader, Sample},
@@ -49,19 +49,14 @@ impl Details {
     ///
     /// If there is none, or it cannot be read.
     pub fn read(files: &JobFiles) -> Result<Self, Error> {
-        let status = Status::read(files)?;
         let reader = Reader::open(&files.job)?;
-        let mut details = Self::beside(status, &reader, Timestamp::default())?;
-        details.dealers = reader.links_by_corp()?;
-        Ok(details)
+        Self::with(Status::read(files)?, &reader, reader.links_by_corp()?)
     }
 
-    /// The same without the dealers, whose links take long to count, and with what its runs did since
-    /// a moment alone.
-    pub(crate) fn beside(
+    fn with(
         status: Status,
         reader: &Reader<'_>,
-        since: Timestamp,
+        dealers: Vec<(String, u64)>,
     ) -> Result<Self, Error> {
         let refusals = reader.refusals()?.into_iter();
         let refusals = refusals.map(|(state, errcode, subjects)| RefusedSubjects {
@@ -76,10 +71,54 @@ impl Details {
         }
         Ok(Self {
             refusals: refusals.collect(),
-            dealers: Vec::new(),
-            samples: reader.samples(since)?,
+            dealers,
+            samples: reader.samples()?,
             runs,
             status,
         })
+    }
+}
+
+/// Reads the details of a job again and again, in the process of its run. Links are counted now and
+/// then, because that takes long.
+pub struct DetailsReader {
+    files: JobFiles,
+    clock: Clock,
+    dealers: Vec<(String, u64)>,
+    /// When they are counted again; monotonic time.
+    due: i64,
+}
+
+impl DetailsReader {
+    /// How long links are not counted again, in milliseconds, and as a multiple of the time it took.
+    const PAUSE: (i64, i64) = (5_000, 100);
+
+    /// Of the job in `files`.
+    #[must_use]
+    pub fn of(files: JobFiles) -> Self {
+        Self {
+            files,
+            clock: Clock::system(),
+            dealers: Vec::new(),
+            due: 0,
+        }
+    }
+
+    /// Reads them.
+    ///
+    /// # Errors
+    ///
+    /// If the job file or the ledger cannot be read.
+    pub fn read(&mut self) -> Result<Details, Error> {
+        let status = Status::of_this_process(&self.files)?;
+        let reader = Reader::open(&self.files.job)?;
+        let began = self.clock.monotonic().millis;
+        if began >= self.due || !status.running {
+            self.dealers = reader.links_by_corp()?;
+            let ended = self.clock.monotonic().millis;
+            let (pause, share) = Self::PAUSE;
+            self.due = ended + pause.max((ended - began) * share);
+        }
+        Details::with(status, &reader, self.dealers.clone())
     }
 }

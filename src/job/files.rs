@@ -24,6 +24,8 @@ pub(crate) struct CorpStanding {
     pub(crate) corp_id: Option<String>,
     /// The account of the lookups.
     pub(crate) lookups: StoredAccount,
+    /// That of the calls for pending_ids.
+    pub(crate) pending_ids: StoredAccount,
     /// When the latest working ticket expires.
     pub(crate) ticket_expires: Option<crate::clock::Timestamp>,
     /// Whether one was ever applied for or imported, so that there is no other.
@@ -57,6 +59,7 @@ impl JobFiles {
         let tickets = Tickets::of(&ledger, corp);
         Ok(CorpStanding {
             lookups: ledger.load(corp, Api::Lookup)?,
+            pending_ids: ledger.load(corp, Api::PendingId)?,
             ticket_expires: tickets.expires_at()?,
             ticket_is_spent: tickets.latest()?.is_some(),
             corp_id,

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::error::Error;
+use super::{error::Error, outputs};
 use crate::{
     clock::{Clock, Timestamp},
     intake::ids_in,
@@ -29,6 +29,13 @@ pub(crate) struct Forgetting {
     store: Store,
     /// What was found.
     pub(crate) found: PersonCounts,
+}
+
+/// Files that may still hold who was forgotten.
+pub(crate) struct FilesLeft {
+    pub(crate) inputs: Vec<String>,
+    /// Results, rejects and manifests.
+    pub(crate) outputs: Vec<String>,
 }
 
 impl Forgetting {
@@ -59,23 +66,28 @@ impl Forgetting {
         Ok(Self { store, found })
     }
 
-    /// Deletes them. Returns the files of results and rejects of this job that are still there,
-    /// and the inputs.
-    pub(crate) fn delete(mut self) -> Result<Vec<String>, Error> {
+    /// Deletes them. Returns the inputs of this job that are still there, and the files that it wrote.
+    pub(crate) fn delete(mut self) -> Result<FilesLeft, Error> {
         let reader = self.store.reader();
         let outputs = reader.outputs()?.into_iter().map(|file| file.path);
-        let inputs = reader.sources()?.into_iter().map(|source| source.name);
-        let mut left: Vec<_> = outputs.chain(inputs).filter(has_content).collect();
-        left.sort();
-        left.dedup();
+        let sources = reader.sources()?.into_iter();
+        let inputs = left(sources.filter_map(|source| source.path));
+        let mut outputs = left(outputs);
+        outputs.retain(|path| !inputs.contains(path));
         drop(reader);
         self.store.forget_found()?;
-        Ok(left)
+        Ok(FilesLeft { inputs, outputs })
     }
 }
 
-fn has_content(path: &String) -> bool {
-    fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() > 0)
+/// Files with content, in the order of their paths without links.
+fn left(paths: impl Iterator<Item = String>) -> Vec<String> {
+    let has_content = |path: &String| fs::metadata(path).is_ok_and(|file| file.len() > 0);
+    let real = |path: String| outputs::recorded_path(Path::new(&path)).unwrap_or(path);
+    let mut left: Vec<_> = paths.filter(has_content).map(real).collect();
+    left.sort();
+    left.dedup();
+    left
 }
 
 /// Reads the ids in a file, whatever stands between them.

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{error::Error, results::record};
+use super::{error::Error, results::recorded};
 use crate::{
     export::{
-        CorpFile, ExportedFile, Filter, Format, JoinStats, JoinedInput, Target, file_stem,
-        folder_of, publish_by_corp, publish_joined, publish_manifest, publish_results,
+        CorpFile, ExportError, ExportedFile, Filter, Format, JoinStats, JoinedInput, Target,
+        file_stem, publish_by_corp, publish_joined, publish_manifest, publish_results,
     },
+    intake::Input,
     store::Reader,
 };
 
@@ -28,15 +29,11 @@ impl HandOver<'_> {
     /// If they cannot be written. That they cannot be recorded as files of the job is no error: a
     /// job file that may only be read can be exported too.
     pub(crate) fn to(&self, target: &Target) -> Result<Option<u64>, Error> {
-        record(self.reader, &[target], false);
         let hashed = self.manifest.is_some();
-        let file = match publish_results(self.reader, target, self.format, &self.filter, hashed) {
-            Err(why) if why.is_closed_pipe() => return Ok(None),
-            written => written?,
-        };
-        let lines = file.lines;
-        self.finish(&[file])?;
-        Ok(Some(lines))
+        self.listed(vec![target], None, || {
+            let file = publish_results(self.reader, target, self.format, &self.filter, hashed)?;
+            Ok((file.lines, vec![file]))
+        })
     }
 
     /// The files that [`by_corp`](Self::by_corp) writes in `folder`: one for every downstream corp
@@ -62,10 +59,11 @@ impl HandOver<'_> {
     /// As of [`to`](Self::to).
     pub(crate) fn by_corp(&self, files: Vec<CorpFile>, folder: &Path) -> Result<u64, Error> {
         let targets: Vec<_> = files.iter().map(|file| file.target.clone()).collect();
-        record(self.reader, &targets.iter().collect::<Vec<_>>(), false);
-        let files = publish_by_corp(self.reader, files, folder, self.format, &self.filter)?;
-        self.finish(&files)?;
-        Ok(files.iter().map(|file| file.lines).sum())
+        let links = self.listed(targets.iter().collect(), None, || {
+            let files = publish_by_corp(self.reader, files, folder, self.format, &self.filter)?;
+            Ok((files.iter().map(|file| file.lines).sum(), files))
+        })?;
+        Ok(links.unwrap_or_default())
     }
 
     /// Writes every line of an input with the results of its row. Returns `None` if the reader of a
@@ -79,31 +77,31 @@ impl HandOver<'_> {
         input: &JoinedInput<'_>,
         target: &Target,
     ) -> Result<Option<JoinStats>, Error> {
-        record(self.reader, &[target], false);
-        let temporary = std::env::temp_dir();
-        let folder = match target {
-            Target::File(path) => folder_of(path),
-            Target::Stdout => &temporary,
-        };
+        let folder = target.folder_beside();
         let hashed = self.manifest.is_some();
-        let (file, stats) = match publish_joined(self.reader, input, folder, target, hashed) {
-            Err(why) if why.is_closed_pipe() => return Ok(None),
-            written => written?,
-        };
-        self.finish(&[file])?;
-        Ok(Some(stats))
+        self.listed(vec![target], Some(input.input), || {
+            let (file, stats) = publish_joined(self.reader, input, &folder, target, hashed)?;
+            Ok((stats, vec![file]))
+        })
     }
 
-    /// Writes the manifest, and records all files as those of the job.
-    fn finish(&self, files: &[ExportedFile]) -> Result<(), Error> {
-        let targets: Vec<_> = files.iter().map(|file| &file.target).collect();
-        record(self.reader, &targets, true);
-        if let Some(manifest) = &self.manifest {
-            record(self.reader, &[manifest], false);
-            publish_manifest(self.reader, manifest, &self.filter, files)?;
-            record(self.reader, &[manifest], true);
-        }
-        Ok(())
+    /// Writes `targets` by `publish`, and then the manifest of them if there is to be one; all as of one
+    /// moment.
+    fn listed<'a, T>(
+        &'a self,
+        mut targets: Vec<&'a Target>,
+        joined: Option<&Input>,
+        publish: impl FnOnce() -> Result<(T, Vec<ExportedFile>), ExportError>,
+    ) -> Result<Option<T>, Error> {
+        targets.extend(&self.manifest);
+        recorded(self.reader, &targets, || {
+            let _moment = self.reader.snapshot()?;
+            let (written, files) = publish()?;
+            if let Some(manifest) = &self.manifest {
+                publish_manifest(self.reader, manifest, (&self.filter, joined), &files)?;
+            }
+            Ok(written)
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
         digest,
     },
     runner::Stop,
-    store::{Import, Reject, SourceStatus, Store},
+    store::{Import, ImportStats, Reject, SourceStatus, Store},
 };
 
 /// An input that was read.
@@ -35,6 +35,18 @@ pub struct ImportedLines {
     pub unusual: UnusualIds,
 }
 
+impl ImportedLines {
+    const fn of(rows: &RowReader, stats: ImportStats) -> Self {
+        Self {
+            read: rows.lines(),
+            new: stats.new,
+            repeated: stats.duplicates,
+            invalid: rows.invalid(),
+            unusual: rows.unusual_ids(),
+        }
+    }
+}
+
 /// How inputs are imported.
 pub(super) struct ImportRules<'r> {
     /// How they are read.
@@ -43,6 +55,16 @@ pub(super) struct ImportRules<'r> {
     pub(super) contract: &'r Contract,
     /// Ends the import between two lines.
     pub(super) stop: &'r Stop,
+}
+
+impl ImportRules<'_> {
+    /// What an input must look like. The lines of a rejects file are those of one that was admitted.
+    fn contract_of(&self, rows: &RowReader) -> Contract {
+        match rows.is_rejects() {
+            true => Contract::default(),
+            false => self.contract.clone(),
+        }
+    }
 }
 
 /// Imports every input that the store does not hold yet, and tells `each` of it.
@@ -66,7 +88,7 @@ fn import_one(
     how: &ImportRules<'_>,
     each: &mut dyn FnMut(&ImportedInput),
 ) -> Result<(), Error> {
-    let (name, options, contract) = (input.name(), how.options, how.contract);
+    let (name, options) = (input.name(), how.options);
     let digest = digest_of(input, options)?;
     if let Some(digest) = &digest
         && store.knows_source(digest)?
@@ -74,17 +96,19 @@ fn import_one(
         each(&ImportedInput { name, lines: None });
         return Ok(());
     }
+    let rows = RowReader::open(input, options)?;
+    let name = rows.name().to_string();
+    let contract = how.contract_of(&rows);
     let last = store.reader().last_alike(&name)?;
-    let mut lines = ReadAhead::of(RowReader::open(input, options)?)?;
+    let mut lines = ReadAhead::of(rows)?;
     let mut import = store.import(&name, digest.as_ref().map(<[u8; 16]>::as_slice))?;
-    let (invalid, broken) = read_all(&mut lines, &mut import, how.stop)?;
+    import.is_of(path_of(input).as_deref())?;
+    let broken = read_all(&mut lines, &mut import, how.stop)?;
     if how.stop.is_requested() {
         return Err(interrupted(&name));
     }
     let rows = lines.finish();
-    for (source, lines) in rows.origins() {
-        import.supersede(source, lines);
-    }
+    import.supersede(rows.origins().clone());
     if let Some(why) = broken.as_ref().filter(|_| !contract.is_empty()) {
         return Err(not_kept(&name, &why.to_string()));
     }
@@ -92,8 +116,9 @@ fn import_one(
         rows.ensure_any_row()?;
         let input = SourceStatus {
             name: name.clone(),
+            path: None,
             lines: rows.lines(),
-            rejected: invalid,
+            rejected: rows.invalid(),
             subjects: import.count()?.new,
         };
         let checked = contract.check(&input, last.as_ref());
@@ -102,17 +127,9 @@ fn import_one(
         // Whole, it has more to say: its digest must not make it a known source.
         import.forget_digest()?;
     }
-    let stats = import.finish(rows.lines(), invalid, Clock::system().now())?;
-    each(&ImportedInput {
-        name,
-        lines: Some(ImportedLines {
-            read: rows.lines(),
-            new: stats.new,
-            repeated: stats.duplicates,
-            invalid,
-            unusual: rows.unusual_ids(),
-        }),
-    });
+    let stats = import.finish(rows.lines(), rows.invalid(), Clock::system().now())?;
+    let lines = Some(ImportedLines::of(&rows, stats));
+    each(&ImportedInput { name, lines });
     broken.map_or(Ok(()), |error| Err(error.into()))
 }
 
@@ -120,8 +137,19 @@ fn import_one(
 fn not_kept(name: &str, why: &str) -> Error {
     Error::usage(format!(
         "{name} does not meet the contract: {why}. Nothing of it was kept and nothing was sent; \
-         correct the file, or run without --contract"
+         correct the file, or the rule in --contract or [contract]"
     ))
+}
+
+/// The path of a file from the root; a stream has none.
+fn path_of(input: &Input) -> Option<String> {
+    match input {
+        Input::Path(path) if !input.is_stream() => {
+            let path = std::path::absolute(path).ok()?;
+            Some(path.to_string_lossy().into_owned())
+        }
+        _ => None,
+    }
 }
 
 fn interrupted(name: &str) -> Error {
@@ -142,26 +170,22 @@ pub(super) fn digest_of(input: &Input, options: &ReadOptions) -> Result<Option<[
     })
 }
 
-/// Imports line by line, up to the last one or until it is to stop; returns how many are invalid, and
-/// why reading broke off, if it did.
+/// Imports line by line, up to the last one or until it is to stop; returns why reading broke off, if it
+/// did.
 fn read_all(
     lines: &mut ReadAhead,
     import: &mut Import<'_>,
     stop: &Stop,
-) -> Result<(u64, Option<IntakeError>), Error> {
-    let mut invalid = 0;
+) -> Result<Option<IntakeError>, Error> {
     while !stop.is_requested() {
         match lines.next() {
             Ok(InputLine::Row(row)) => import.add(&row)?,
-            Ok(InputLine::Invalid(error)) => {
-                invalid += 1;
-                import.reject(&reject(error))?;
-            }
-            Ok(InputLine::End) => return Ok((invalid, None)),
-            Err(error) => return Ok((invalid, Some(error))),
+            Ok(InputLine::Invalid(error)) => import.reject(&reject(error))?,
+            Ok(InputLine::End) => return Ok(None),
+            Err(error) => return Ok(Some(error)),
         }
     }
-    Ok((invalid, None))
+    Ok(None)
 }
 
 fn reject(error: RowError) -> Reject {
@@ -171,5 +195,69 @@ fn reject(error: RowError) -> Reject {
         column: error.column,
         reason: error.reason.to_string(),
         fields: error.fields,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::test_workbook::{text, workbook};
+
+    const UNIONID: &str = "oUnion0000000000000000000001";
+
+    /// A sheet with a subject and a line that cannot be one.
+    fn sheet(openid: &str, bad: &str) -> String {
+        let row = |at: u32, ids: [&str; 2]| {
+            let cells = [
+                text(&format!("A{at}"), ids[0]),
+                text(&format!("B{at}"), ids[1]),
+            ];
+            format!(r#"<row r="{at}">{}</row>"#, cells.concat())
+        };
+        let rows = [["unionid", "openid"], [UNIONID, openid], [bad, openid]];
+        (1..).zip(rows).map(|(at, ids)| row(at, ids)).collect()
+    }
+
+    #[test]
+    fn a_sheet_replaces_itself_and_no_other_sheet() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("crm.xlsx");
+        let (one, two) = (
+            sheet("oOpenid-one-00000000", "bad"),
+            sheet("oOpenid-two-00000000", "worse"),
+        );
+        std::fs::write(&path, workbook(&[("One", &one), ("Two", &two)])).unwrap();
+        let mut store = Store::open(&folder.path().join("job.db"), Clock::system().now()).unwrap();
+        let input = [Input::Path(path.clone())];
+        let mut take = |sheet: &str| {
+            let options = ReadOptions {
+                sheet: Some(sheet.to_owned()),
+                ..ReadOptions::default()
+            };
+            import(
+                &mut store,
+                &input,
+                &ImportRules {
+                    options: &options,
+                    contract: &Contract::default(),
+                    stop: &Stop::default(),
+                },
+                &mut |_| (),
+            )
+            .unwrap();
+            let sources = store.reader().sources().unwrap();
+            let name = |source: SourceStatus| {
+                (
+                    source.name.replace(folder.path().to_str().unwrap(), ""),
+                    source.rejected,
+                )
+            };
+            sources.into_iter().map(name).collect::<Vec<_>>()
+        };
+        let of = |sheet: &str| (format!("/crm.xlsx [{sheet}]"), 1);
+        assert_eq!(take("One"), [of("One")]);
+        assert_eq!(take("Two"), [of("One"), of("Two")]);
+        std::fs::write(&path, workbook(&[("Two", &two), ("One", &one)])).unwrap();
+        assert_eq!(take("One"), [of("One"), of("Two")]);
     }
 }

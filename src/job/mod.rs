@@ -8,7 +8,7 @@
 //! | `HandOver` | results at any time, whole or by downstream corp |
 //! | `outputs` | which files they may replace |
 //! | `passes` | answers that are asked for again |
-//! | `ticket` | whether a ticket is used and applied for |
+//! | `ticket`, `token` | whether a ticket is used and applied for; a token for one call |
 //! | `paused`, [`Steering`] | what operators ask of a run from elsewhere |
 //! | `connection` | where calls go |
 //! | `scratch`, [`Rehearsal`] | a copy of a job, and a run of it in virtual time |
@@ -47,13 +47,14 @@ mod session;
 pub(crate) mod status;
 mod steering;
 pub mod ticket;
+mod token;
 
 pub(crate) use asked::QUESTION;
 pub use backup::{Backup, backup};
 pub(crate) use connection::Connection;
 pub use connection::Credentials;
 pub(crate) use contract::Contract;
-pub use details::{Details, RefusedSubjects};
+pub use details::{Details, DetailsReader, RefusedSubjects};
 pub use doctor::{Check, Grade};
 pub(crate) use doctor::{JobState, LookedUp, check_files, look_up_one};
 pub use error::Error;

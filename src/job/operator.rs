@@ -15,4 +15,7 @@ pub trait Operator {
 
     /// From now on calls are in flight, which an interrupt should wait for.
     fn calls_started(&mut self) {}
+
+    /// No call is in flight any more, so that an interrupt need not wait.
+    fn nothing_in_flight(&mut self) {}
 }

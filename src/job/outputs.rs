@@ -76,7 +76,9 @@ impl OutputGuard {
     fn protect_sources(&mut self) {
         let sources = self.job.as_ref().and_then(|job| job.sources().ok());
         for source in sources.unwrap_or_default() {
-            let path = Path::new(&source.name);
+            let Some(path) = source.path.as_deref().map(Path::new) else {
+                continue;
+            };
             if path.exists() && self.record_of(path).is_none() {
                 self.protect(path, "an input of this job");
             }
@@ -108,7 +110,7 @@ impl OutputGuard {
     /// not write.
     pub(crate) fn admit_results(&mut self, target: &Target) -> Result<(), Error> {
         let elsewhere = "another file with --output";
-        self.admit(target, elsewhere, Some(OwnFile::Results))
+        self.admit(target, elsewhere, OwnFile::Results)
     }
 
     /// The same for links gained and lost.
@@ -117,11 +119,7 @@ impl OutputGuard {
     ///
     /// As of [`admit_results`](Self::admit_results).
     pub(crate) fn admit_changes(&mut self, target: &Target) -> Result<(), Error> {
-        self.admit(
-            target,
-            "another file with --changes",
-            Some(OwnFile::Results),
-        )
+        self.admit(target, "another file with --changes", OwnFile::Results)
     }
 
     /// The same for a file of the folder in which each downstream corp has one.
@@ -130,16 +128,16 @@ impl OutputGuard {
     ///
     /// As of [`admit_results`](Self::admit_results).
     pub(crate) fn admit_in_folder(&mut self, target: &Target) -> Result<(), Error> {
-        self.admit(target, "another folder with --dir", Some(OwnFile::Results))
+        self.admit(target, "another folder with --dir", OwnFile::Results)
     }
 
-    /// The same for a manifest, which its content does not tell from other files.
+    /// The same for a manifest.
     ///
     /// # Errors
     ///
     /// As of [`admit_results`](Self::admit_results).
     pub(crate) fn admit_manifest(&mut self, target: &Target) -> Result<(), Error> {
-        self.admit(target, "another file with --manifest", None)
+        self.admit(target, "another file with --manifest", OwnFile::Manifest)
     }
 
     /// The same for a report.
@@ -148,15 +146,10 @@ impl OutputGuard {
     ///
     /// As of [`admit_results`](Self::admit_results).
     pub(crate) fn admit_report(&mut self, target: &Target) -> Result<(), Error> {
-        self.admit(target, "another file with --output", None)
+        self.admit(target, "another file with --output", OwnFile::Report)
     }
 
-    fn admit(
-        &mut self,
-        target: &Target,
-        elsewhere: &str,
-        kind: Option<OwnFile>,
-    ) -> Result<(), Error> {
+    fn admit(&mut self, target: &Target, elsewhere: &str, kind: OwnFile) -> Result<(), Error> {
         target
             .check()
             .map_err(|why| Error::usage(why.to_string()))?;
@@ -167,8 +160,11 @@ impl OutputGuard {
             return Err(self.not_own(path, elsewhere));
         }
         let role = match kind {
-            Some(_) => "where the results go",
-            None => "where the manifest or the report goes",
+            OwnFile::Results => "where the results go",
+            OwnFile::Rejects => "where the rejects go",
+            OwnFile::Manifest => "where the manifest goes",
+            OwnFile::Report => "where the report goes",
+            OwnFile::Log => "where the log goes",
         };
         self.protect(path, role);
         Ok(())
@@ -187,7 +183,7 @@ impl OutputGuard {
     ) -> Result<(), Error> {
         let elsewhere = "another file with --rejects";
         if self.may_be_replaced(path, elsewhere)? && !self.is_untouched(path) {
-            if !self.is_own(path, Some(OwnFile::Rejects)) {
+            if !self.is_own(path, OwnFile::Rejects) {
                 return Err(self.not_own(path, elsewhere));
             }
             if self.was_completed(path) && !self.was_imported(path, options) {
@@ -248,12 +244,12 @@ impl OutputGuard {
 
     /// Whether the job wrote a file at `path`, and what is there now looks like it. Results of
     /// another job look like it too: of two jobs the one that wrote last has them.
-    fn is_own(&self, path: &Path, kind: Option<OwnFile>) -> bool {
-        let is_rejects = kind == Some(OwnFile::Rejects);
+    fn is_own(&self, path: &Path, kind: OwnFile) -> bool {
+        let is_rejects = kind == OwnFile::Rejects;
         let recorded = self
             .record_of(path)
             .is_some_and(|record| is_rejects || is_left_there(path, &record.mark));
-        self.is_untouched(path) || (recorded && (kind.is_none() || OwnFile::at(path) == kind))
+        self.is_untouched(path) || (recorded && OwnFile::at(path) == Some(kind))
     }
 
     fn was_completed(&self, path: &Path) -> bool {

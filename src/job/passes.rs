@@ -6,7 +6,7 @@ use super::error::Error;
 use crate::{
     clock::Timestamp,
     model::State,
-    store::{Pass, PassOrigin, Reader, Selection, Store},
+    store::{Pass, PassOrigin, Passes, Reader, Selection, Store},
 };
 
 /// How old answers may get before a resync asks for them again; zero stands for never.
@@ -111,24 +111,20 @@ pub(super) fn open(
 
 /// The passes that a run works off, in order: a resync all, another run those that an operator asked
 /// for.
-pub(super) fn of_run(store: &Store, refresh: Option<Refresh>) -> Result<Vec<Pass>, Error> {
-    Ok(worked_off(store.passes().unfinished()?, refresh.is_some()))
+pub(super) fn of_run(stored: &Passes<'_>, refresh: Option<Refresh>) -> Result<Vec<Pass>, Error> {
+    let mut passes = in_order(stored.unfinished()?);
+    if refresh.is_none() {
+        passes.retain(|pass| pass.origin == PassOrigin::Retry);
+    }
+    Ok(passes)
 }
 
-fn worked_off(passes: Vec<Pass>, by_resync: bool) -> Vec<Pass> {
-    let mut passes = in_order(passes);
-    passes.retain(|pass| by_resync || pass.origin == PassOrigin::Retry);
-    passes
-}
-
-/// How many answers such a run asks for again, read beside it.
-pub(super) fn asked_again(reader: &Reader<'_>, by_resync: bool) -> Result<u64, Error> {
-    let passes = worked_off(reader.passes().unfinished()?, by_resync);
-    Ok(passes.iter().map(Pass::left).sum())
-}
-
-/// How many subjects such a run has to ask: the queued, and those of its passes.
-pub(super) fn left(store: &Store, refresh: Option<Refresh>) -> Result<u64, Error> {
-    let in_passes: u64 = of_run(store, refresh)?.iter().map(Pass::left).sum();
-    Ok(store.tally().of(State::Queued) + in_passes)
+/// How many subjects such a run has to ask, `queued` ones and those of its passes.
+pub(super) fn left(
+    queued: u64,
+    stored: &Passes<'_>,
+    refresh: Option<Refresh>,
+) -> Result<u64, Error> {
+    let in_passes: u64 = of_run(stored, refresh)?.iter().map(Pass::left).sum();
+    Ok(queued + in_passes)
 }

@@ -19,7 +19,7 @@ use crate::{
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A sign of life is given after so many looks.
-const LOOKS_A_SIGN: u32 = 60;
+const LOOKS_A_SIGN: u64 = 60;
 
 /// A run that has not sent anything yet.
 pub(super) struct PausedRun<'s> {
@@ -38,10 +38,16 @@ impl PausedRun<'_> {
         operator: &mut dyn Operator,
     ) -> Result<Option<StopReason>, Error> {
         let mut known: Option<Asked> = None;
-        for look in 0.. {
+        let mut looks = 0;
+        loop {
             let wishes = self.store.wishes()?;
             let Some(pause) = wishes.pause() else {
-                break;
+                if let Some(pause) = known {
+                    operator.event(&RunEvent::Withdrawn(pause.wish));
+                    // An operator may be asked before the first call.
+                    operator.nothing_in_flight();
+                }
+                return Ok(None);
             };
             if let Some(asked) = wishes.stop() {
                 return Ok(Some(StopReason::Asked(asked.clone())));
@@ -53,9 +59,10 @@ impl PausedRun<'_> {
                 operator.event(&RunEvent::Asked(pause.clone()));
                 known = Some(pause.clone());
             }
-            if is_new || look % LOOKS_A_SIGN == 0 {
+            if is_new || looks % LOOKS_A_SIGN == 0 {
                 self.give_sign_of_life(pause)?;
             }
+            looks += 1;
             operator.event(&RunEvent::Progress(self.snapshot(pause)));
             if self.deadline.is_some_and(|end| end <= self.clock.now()) {
                 return Ok(Some(StopReason::Time));
@@ -65,7 +72,6 @@ impl PausedRun<'_> {
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
-        Ok(None)
     }
 
     fn give_sign_of_life(&self, pause: &Asked) -> Result<(), Error> {
@@ -82,6 +88,7 @@ impl PausedRun<'_> {
 
     fn snapshot(&self, pause: &Asked) -> Snapshot {
         Snapshot {
+            pending_ids: None,
             at: self.clock.now(),
             tally: self.store.tally(),
             left: self.store.tally().of(State::Queued),
@@ -95,5 +102,65 @@ impl PausedRun<'_> {
                 until: None,
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Wish;
+
+    /// Resumes the job once it hears that it waits; keeps what it hears, in words.
+    struct Resuming<'s>(&'s Store, Vec<&'static str>);
+
+    impl Operator for Resuming<'_> {
+        fn event(&mut self, event: &RunEvent) {
+            self.1.push(match event {
+                RunEvent::Asked(_) => "asked",
+                RunEvent::Withdrawn(Wish::Pause) => "withdrawn",
+                _ => "waits",
+            });
+            self.0.reader().withdraw(&["pause"]).unwrap();
+        }
+
+        fn calls_started(&mut self) {
+            self.1.push("waits for interrupts");
+        }
+
+        fn nothing_in_flight(&mut self) {
+            self.1.push("ends by interrupts");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn resume_is_reported_and_interrupts_end_the_process_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::starting_at(Timestamp::from_millis(1));
+        let store = Store::open(&folder.path().join("job.db"), clock.now()).unwrap();
+        let run = store.journal().begin_run("run", "", clock.now()).unwrap();
+        let asked = Asked {
+            wish: Wish::Pause,
+            by: "alice@host".to_owned(),
+            pid: 7,
+            at: clock.now(),
+        };
+        store.reader().ask(&asked).unwrap();
+        let mut operator = Resuming(&store, Vec::new());
+        let paused = PausedRun {
+            store: &store,
+            run,
+            clock,
+            deadline: None,
+        };
+        let ends = paused.wait(&Stop::default(), &mut operator).await.unwrap();
+        assert!(ends.is_none());
+        let heard = [
+            "waits for interrupts",
+            "asked",
+            "waits",
+            "withdrawn",
+            "ends by interrupts",
+        ];
+        assert_eq!(operator.1, heard);
     }
 }

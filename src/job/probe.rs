@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use super::{error::Error, exit::Exit, files::JobFiles};
+use super::{error::Error, exit::Exit, files::JobFiles, token};
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
     ledger::{Ledger, LedgerAccount},
     model::{Api, Limits, Subject, WindowKind},
     quota::{Account, CallKind, LockoutLevel, Paid, QuotaRefusal, WriterId},
     store::Reader,
-    wecom::{CallError, Client, Endpoint, Token, Verdict, errcode::Class},
+    wecom::{Client, Endpoint, Token, Verdict, errcode::Class},
 };
+
+/// The writer of a probe in the ledger.
+const NAME: &str = "idferry quota probe";
 
 /// What a probe found.
 pub enum Probed {
@@ -54,12 +57,13 @@ pub async fn probe(files: &JobFiles, client: &Client, timeout: Duration) -> Resu
     if !stored.snapshot.lockout.is_active() {
         return Ok(Probed::NotLockedOut);
     }
-    let token = client.fetch_token().await.map_err(no_token)?;
-    let clock = ledger.resume_clock(Clock::system())?;
+    let mut clock = ledger.resume_clock(Clock::system())?;
+    let who = (NAME, timeout);
+    let token = token::fetch(&ledger, client, &mut clock, who).await?;
     ledger.probe_now(client.corp_id(), Api::Lookup, clock.now())?;
     let account = LedgerAccount::of(&ledger, client.corp_id(), Api::Lookup, WriterId::random());
     let mut prober = Prober {
-        ledger: account.named("idferry quota probe", timeout),
+        ledger: account.named(NAME, timeout),
         account: Account::new(Limits::published(), WindowKind::Sliding),
         clock,
     };
@@ -147,16 +151,5 @@ fn words(verdict: &Verdict) -> String {
         Verdict::Answered(_) => "the call was answered".into(),
         Verdict::Refused(refusal) => format!("the call was refused for another reason ({refusal})"),
         Verdict::Failed(failure) => format!("no reply ({failure})"),
-    }
-}
-
-fn no_token(error: CallError) -> Error {
-    let exit = match error {
-        CallError::Refused(_) => Exit::Halted,
-        CallError::Failed(_) => Exit::WorkLeft,
-    };
-    Error {
-        exit,
-        message: format!("no access token, and no probe: {error}"),
     }
 }

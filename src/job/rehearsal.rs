@@ -49,6 +49,8 @@ pub struct Rehearsal {
     pub start: Timestamp,
     /// Ask answers again that have grown old, as a resync does.
     pub refresh: Option<Refresh>,
+    /// Whether pending_ids are asked for beside the lookups.
+    pub pending_ids: bool,
     /// Whether `idferry pause` and its like are obeyed; looking for them once a second takes time.
     pub is_steered: bool,
     /// Die after every so many commits that settle something.
@@ -66,6 +68,7 @@ impl Default for Rehearsal {
             // A Sunday, as most of these jobs begin on one.
             start: Timestamp::from_millis(1_795_309_200_000),
             refresh: None,
+            pending_ids: false,
             is_steered: false,
             kill_every: None,
         }
@@ -189,6 +192,7 @@ impl Rehearsal {
             quota: self.quota,
             concurrency: self.concurrency,
             refresh: self.refresh,
+            pending_ids: self.pending_ids,
             is_steered: self.is_steered,
             crash_after,
             options,
@@ -249,6 +253,9 @@ pub(crate) struct RehearsalFindings {
     pub(crate) limits: BTreeMap<&'static str, Option<u64>>,
     pub(crate) refused: BTreeMap<&'static str, u64>,
     pub(crate) states: BTreeMap<&'static str, u64>,
+    /// Calls for pending_ids; left out if they are not wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pending_id_calls: Option<u64>,
     pub(crate) kills: u64,
     pub(crate) seed: u64,
     /// The command of the run that was rehearsed.
@@ -294,6 +301,10 @@ impl RehearsalFindings {
             states: State::ALL
                 .map(|state| (state.as_str(), after.of(state)))
                 .into(),
+            pending_id_calls: rehearsal.pending_ids.then(|| {
+                let lane = rehearsed.stats.lanes.get(Endpoint::PENDING_ID.path);
+                lane.map_or(0, |lane| lane.calls)
+            }),
             kills: rehearsed.kills,
             seed: rehearsal.remote.seed,
             next,

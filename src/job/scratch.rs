@@ -65,8 +65,11 @@ impl ScratchFolder {
 pub(crate) enum ScratchUse {
     /// Counts are enough.
     Plan,
-    /// The subjects are asked about.
-    Rehearsal,
+    /// The subjects are asked about, and for pending_ids too if that is so.
+    Rehearsal {
+        /// Whether it is.
+        pending_ids: bool,
+    },
 }
 
 /// What a job would be with more inputs imported. The subjects that were answered are not in it, but
@@ -102,7 +105,9 @@ impl ScratchCopy {
         store.disable_fsync()?;
         let origin = exists.then(|| Reader::open(origin)).transpose()?;
         if let Some(origin) = &origin {
-            origin.copy_to_scratch(&mut store, purpose == ScratchUse::Rehearsal)?;
+            let pending_ids = purpose == ScratchUse::Rehearsal { pending_ids: true };
+            let pending_ids_at = pending_ids.then(|| Clock::system().now());
+            origin.copy_to_scratch(&mut store, purpose != ScratchUse::Plan, pending_ids_at)?;
         }
         let read = match &origin {
             Some(origin) => TrialInputs::read(origin, folder.path(), inputs, options)?,
@@ -110,8 +115,8 @@ impl ScratchCopy {
         };
         let mut tally = store.tally();
         tally.add(State::Queued, read.new.count());
-        let left = passes::left(&store, None)? + read.new.count();
-        if purpose == ScratchUse::Rehearsal {
+        let left = passes::left(tally.of(State::Queued), &store.passes(), None)?;
+        if purpose != ScratchUse::Plan {
             read.new.append_to(&mut store)?;
         }
         Ok(Self {
@@ -160,14 +165,36 @@ impl TrialInputs {
                 if digests.contains(digest) || job.knows_source(digest)? {
                     continue;
                 }
-                // As an import does: another content of the same file replaces the first.
-                sources.retain(|source| source.name != input.name());
                 digests.push(*digest);
             }
-            sources.push(read_all(input, options, &mut rows)?);
+            let read = read_all(input, options, &mut rows)?;
+            // As an import does: lines that were mended count no more, and another content of the same
+            // file replaces the first.
+            for (origin, lines) in read.origins() {
+                let superseded = job.superseded(origin, lines)?;
+                let origin = sources.iter_mut().find(|other| other.name == origin.source);
+                if let Some(origin) = origin {
+                    origin.invalid = origin.invalid.saturating_sub(superseded);
+                }
+            }
+            let source = TrialSource::of(&read);
+            if digest.is_some() {
+                sources.retain(|other| other.name != source.name);
+            }
+            sources.push(source);
         }
         let new = rows.finish()?;
         Ok(Self { new, sources })
+    }
+}
+
+impl TrialSource {
+    fn of(read: &RowReader) -> Self {
+        Self {
+            name: read.name().to_string(),
+            lines: read.lines(),
+            invalid: read.invalid(),
+        }
     }
 }
 
@@ -175,21 +202,16 @@ fn read_all(
     input: &Input,
     options: &ReadOptions,
     rows: &mut TrialImport<'_>,
-) -> Result<TrialSource, Error> {
+) -> Result<RowReader, Error> {
     let mut lines = ReadAhead::of(RowReader::open(input, options)?)?;
-    let mut invalid = 0;
     loop {
         match lines.next()? {
             InputLine::Row(row) => rows.add(&row)?,
-            InputLine::Invalid(_) => invalid += 1,
+            InputLine::Invalid(_) => {}
             InputLine::End => break,
         }
     }
     let read = lines.finish();
     read.ensure_any_row()?;
-    Ok(TrialSource {
-        name: input.name(),
-        lines: read.lines(),
-        invalid,
-    })
+    Ok(read)
 }

@@ -3,6 +3,7 @@
 //! `idferry run`, rehearsals, tests and benches all drive their runs through a [`Session`]; they
 //! differ in the client they hand it and in the [`Operator`] who listens.
 
+mod accounts;
 mod come_back;
 mod exports;
 
@@ -21,13 +22,13 @@ use super::{
 };
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
-    gate::{Concurrency, Gate},
+    gate::Concurrency,
     intake::{Input, ReadOptions},
-    ledger::{Ledger, LedgerAccount, TicketState, Tickets},
+    ledger::{TicketState, Tickets},
     model::{Api, State, SubjectId},
     quota::{CallKind, ForecastInput, Quota},
     runner::{
-        RunOptions, Runner, RunningJob, Stop, TokenAccount,
+        RunOptions, Runner, RunningJob, Stop,
         decide::ATTEMPTS,
         event::{RunEvent, RunReport, StopReason, WindowUse},
         open_gate,
@@ -49,6 +50,8 @@ pub struct SessionSettings {
     pub ticket: TicketPolicy,
     /// For a resync: how old answers may get.
     pub refresh: Option<Refresh>,
+    /// Whether pending_ids are asked for beside the lookups.
+    pub pending_ids: bool,
     /// Obey `idferry pause` and its like.
     pub is_steered: bool,
     /// For rehearsals: the process is killed after so many commits that settled something.
@@ -168,7 +171,7 @@ impl Session {
     /// Whether subjects are queued, due in a pass, or parked and due for their retry pass.
     fn is_work_due(&self) -> Result<bool, Error> {
         let tally = self.store.tally();
-        if self.left()? > 0 {
+        if self.left()? > 0 || self.is_pending_id_due()? {
             return Ok(true);
         }
         let codes = errcode::retry_codes();
@@ -180,9 +183,17 @@ impl Session {
         Ok(tally.of(State::Parked) > 0 && !due()?.is_empty())
     }
 
+    /// Whether pending_ids are wanted and one is to be asked for.
+    fn is_pending_id_due(&self) -> Result<bool, Error> {
+        let all = (SubjectId(0), SubjectId(i64::MAX));
+        let due = || self.store.pending_ids().due(all, 1, self.clock.now());
+        Ok(self.settings.pending_ids && !due()?.is_empty())
+    }
+
     /// How many subjects the run has to ask: the queued, and those of its passes.
     pub(crate) fn left(&self) -> Result<u64, Error> {
-        passes::left(&self.store, self.settings.refresh)
+        let queued = self.store.tally().of(State::Queued);
+        passes::left(queued, &self.store.passes(), self.settings.refresh)
     }
 
     /// Drives `run` to its end: binds the corp, opens the gate, decides on the ticket, makes the
@@ -213,11 +224,13 @@ impl Session {
         operator: &mut dyn Operator,
     ) -> Result<Option<RunOutcome>, Error> {
         let ledger = self.open_ledger()?;
-        let (gate, ledger_clock) = self.open_gate(&ledger, client.corp_id())?;
-        let tickets = Tickets::of(&ledger, client.corp_id());
+        let corp = client.corp_id().to_owned();
+        let ledger_clock = self.merge_counters(&ledger, &corp)?;
+        let (lookups, pending_ids) = self.lanes(&ledger, &corp, run, &ledger_clock)?;
+        let tickets = Tickets::of(&ledger, &corp);
         let context = TicketContext {
             tickets: &tickets,
-            account: gate.account(),
+            account: lookups.gate.account(),
             now: ledger_clock.now(),
             clock: self.clock,
             queued: self.left()?,
@@ -239,19 +252,17 @@ impl Session {
             operator.event(event);
         });
         let options = self.settings.options.clone();
-        let fetches = ledger.load(client.corp_id(), Api::Token)?;
-        let fetching = self.account(&ledger, (client.corp_id(), Api::Token), run)?;
         let job = RunningJob {
-            tokens: TokenAccount::open(fetching, &self.settings.quota, &fetches.snapshot),
-            ledger: self.account(&ledger, (client.corp_id(), Api::Lookup), run)?,
-            passes: passes::of_run(&self.store, self.settings.refresh)?,
+            tokens: self.token_account(&ledger, &corp, run)?,
+            passes: passes::of_run(&self.store.passes(), self.settings.refresh)?,
             store: &mut self.store,
             run,
         };
-        let runner = Runner::new(job, (gate, ledger_clock), client, options)?
+        let runner = Runner::new(job, (lookups, ledger_clock), client, options)?
             .reporting_to(listener)
             .with_ticket(ticket)
             .seeking_ticket(source)
+            .with_pending_ids(pending_ids)?
             .stopping_at(stop)
             .obeying_wishes(self.settings.is_steered)
             .crashing_after(self.settings.crash_after);
@@ -285,24 +296,27 @@ impl Session {
         Ok(self.files.standing(&self.store.reader())?.ticket_is_spent)
     }
 
-    /// What a forecast of this run needs: the account that would pay for its calls, and the stored
+    /// What a forecast of this run needs: the account that would pay for its lookups, and the stored
     /// ticket.
     pub(crate) fn forecast_input(&self) -> Result<ForecastInput, Error> {
+        self.forecast_input_of(Api::Lookup)
+    }
+
+    /// The same of the calls to `api`.
+    pub(crate) fn forecast_input_of(&self, api: Api) -> Result<ForecastInput, Error> {
         let standing = self.files.standing(&self.store.reader())?;
         let ledger_clock = LedgerClock::resume(self.clock, standing.lookups.reading);
         let SessionSettings {
             quota, concurrency, ..
         } = &self.settings;
-        let gate = open_gate(
-            Api::Lookup,
-            &standing.lookups,
-            quota,
-            *concurrency,
-            &ledger_clock,
-        );
+        let stored = match api {
+            Api::PendingId => &standing.pending_ids,
+            _ => &standing.lookups,
+        };
+        let gate = open_gate(api, stored, quota, *concurrency, &ledger_clock);
         let (now, wall) = (ledger_clock.now(), self.clock.now());
         let until = standing.ticket_expires.map(Ticket::last_use);
-        let until = until.filter(|until| *until > wall);
+        let until = until.filter(|until| api == Api::Lookup && *until > wall);
         Ok(ForecastInput {
             account: gate.account().clone(),
             now,
@@ -313,42 +327,10 @@ impl Session {
         })
     }
 
-    /// The account that pays for the calls of `run` to an API of a corp.
-    fn account<'l>(
-        &self,
-        ledger: &'l Ledger,
-        (corp, api): (&str, Api),
-        run: RunId,
-    ) -> Result<LedgerAccount<'l>, Error> {
-        let writer = self.store.journal().writer(run)?;
-        let account = LedgerAccount::of(ledger, corp, api, writer);
-        Ok(account.named(&self.files.name(), self.settings.options.call_timeout))
-    }
-
-    fn open_ledger(&self) -> Result<Ledger, Error> {
-        let ledger = Ledger::open(&self.files.ledger)?;
-        if self.is_scratch {
-            ledger.disable_fsync()?;
-        }
-        Ok(ledger)
-    }
-
-    /// Brings what this job has charged into the ledger, and opens the gate of the lookups.
-    fn open_gate(&self, ledger: &Ledger, corp: &str) -> Result<(Gate, LedgerClock), Error> {
-        let SessionSettings {
-            quota, concurrency, ..
-        } = &self.settings;
-        let ledger_clock = ledger.resume_clock(self.clock)?;
-        let (name, now) = (self.files.name(), Some(ledger_clock.now()));
-        ledger.merge((corp, &name), &self.store.counters()?, now)?;
-        let stored = ledger.load(corp, Api::Lookup)?;
-        let gate = open_gate(Api::Lookup, &stored, quota, *concurrency, &ledger_clock);
-        Ok((gate, ledger_clock))
-    }
-
     /// The outcome of a run that ended before its first call.
     fn outcome_before_calls(&self, reason: StopReason) -> Result<RunOutcome, Error> {
         let report = RunReport {
+            pending_ids: None,
             reason,
             tally: self.store.tally(),
             left: self.left()?,

@@ -1,11 +1,11 @@
 //! Whether a run sends a ticket, and how it may come to one: a decision for the operator, since a
 //! corp can obtain one only once (D96250).
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use serde::Serialize;
 
-use super::{error::Error, exit::Exit, files::JobFiles, operator::Operator};
+use super::{error::Error, exit::Exit, files::JobFiles, operator::Operator, passes, token};
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
     ledger::{Ledger, Tickets},
@@ -17,7 +17,7 @@ use crate::{
         ticket::{self, ApplicationOutcome, PROVEN, TicketSource},
     },
     secret::Secret,
-    store::Reader,
+    store::{Reader, StoreError},
     wecom::{ApplicationReply, Client, Ticket},
 };
 
@@ -117,7 +117,7 @@ impl TicketContext<'_> {
 /// Returns how it stands with the corp's ticket at `now`, by the wall clock; `None` if none was ever
 /// applied for or imported, so that one may be applied for.
 pub(crate) fn state(tickets: &Tickets<'_>, now: Timestamp) -> Result<Option<TicketState>, Error> {
-    let latest = tickets.latest()?;
+    let latest = ticket::latest(tickets)?;
     Ok(latest.map(|latest| latest.state(now, Ticket::LAST_HOUR)))
 }
 
@@ -140,15 +140,16 @@ pub struct TicketStatus {
     pub known: Option<TicketState>,
 }
 
-/// Reads how it stands with the ticket of `corp` in the ledger at `path`.
+/// Reads how it stands with the ticket of `corp` in the ledger at `path`, which is not changed.
 ///
 /// # Errors
 ///
 /// If the ledger cannot be read.
 pub fn status(path: &Path, corp: &str, clock: Clock) -> Result<TicketStatus, Error> {
-    let latest = match path.exists() {
-        true => Tickets::of(&Ledger::open(path)?, corp).latest()?,
-        false => None,
+    let latest = match Ledger::open_to_read(path) {
+        Ok(ledger) => ticket::latest(&Tickets::of(&ledger, corp))?,
+        Err(StoreError::Missing { .. }) => None,
+        Err(why) => return Err(why.into()),
     };
     let known = latest
         .as_ref()
@@ -211,7 +212,8 @@ pub(crate) fn check_application(
     let now = LedgerClock::resume(clock, standing.lookups.reading).now();
     let snapshot = &standing.lookups.snapshot;
     let account = Account::restore(quota.allowed(), quota.window_kind, snapshot);
-    let (left, room) = (tally.of(State::Queued), ticket::room_today(&account, now));
+    let left = passes::left(tally.of(State::Queued), &reader.passes(), None)?;
+    let room = ticket::room_today(&account, now);
     if left <= room {
         return Err(Error::usage(format!(
             "{left} subjects of {job} are left, and today's quota has room for {room} calls: the \
@@ -222,13 +224,16 @@ pub(crate) fn check_application(
 }
 
 /// Applies for the ticket, once, and stores the reply and what it brings.
-pub(crate) async fn apply(path: &Path, client: &Client, clock: Clock) -> Result<TicketNews, Error> {
+pub(crate) async fn apply(
+    path: &Path,
+    client: &Client,
+    timeout: Duration,
+    clock: Clock,
+) -> Result<TicketNews, Error> {
     let ledger = Ledger::open(path)?;
     let tickets = Tickets::of(&ledger, client.corp_id());
-    let token = client.fetch_token().await.map_err(|why| Error {
-        exit: Exit::Halted,
-        message: format!("no access token, so nothing was applied for: {why}"),
-    })?;
+    let who = ("idferry ticket apply", timeout);
+    let token = token::fetch(&ledger, client, &mut ledger.resume_clock(clock)?, who).await?;
     let applied_at = clock.now();
     if !tickets.record_application(applied_at)? {
         let known = state(&tickets, applied_at)?.unwrap_or(TicketState::Forgotten);
@@ -261,27 +266,32 @@ pub(crate) fn import(
     obtained_at: Timestamp,
     clock: Clock,
 ) -> Result<Timestamp, Error> {
-    let is_reply = text.expose().trim_ascii_start().starts_with(b"{");
-    let ticket = if is_reply {
+    let bytes = text.expose();
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let bytes = bytes.trim_ascii();
+    let ticket = if bytes.starts_with(b"{") {
         let reply = ApplicationReply::kept(200, text);
         let read = reply.read(obtained_at, &[]);
         read.map_err(|why| Error::usage(format!("no ticket is in this reply: {why}")))?
     } else {
-        let text = std::str::from_utf8(text.expose().trim_ascii());
+        let text = std::str::from_utf8(bytes);
         let text = text.ok().filter(|text| !text.contains(char::is_control));
         let text = text.ok_or_else(|| Error::usage("a ticket is one line of text"))?;
         let ticket = Ticket::obtained(Secret::new(text.to_owned()), obtained_at);
         ticket.map_err(|why| Error::usage(why.to_string()))?
     };
-    if obtained_at > clock.now() || ticket.usable_until() <= clock.now() {
-        return Err(Error::usage(format!(
-            "a ticket lives seven days (D96250), and {obtained_at} is not within the last seven"
-        )));
-    }
     let ledger = Ledger::open(path)?;
     let tickets = Tickets::of(&ledger, corp);
-    let since = tickets.import(ticket.secret(), obtained_at, Ticket::LIFE)?;
-    Ok(Ticket::last_use(since.plus(Ticket::LIFE)))
+    let (since, now) = (tickets.since(ticket.secret(), obtained_at)?, clock.now());
+    let until = Ticket::last_use(since.plus(Ticket::LIFE));
+    if obtained_at > now || until <= now {
+        return Err(Error::usage(format!(
+            "a ticket lives seven days (D96250), and this one is of {since}, which is not within the \
+             last seven"
+        )));
+    }
+    tickets.import(ticket.secret(), obtained_at, Ticket::LIFE)?;
+    Ok(until)
 }
 
 /// Deletes the text of every ticket and reply of `corp`. Returns whether there was any.
@@ -291,3 +301,6 @@ pub(crate) fn forget(path: &Path, corp: &str) -> Result<bool, Error> {
         false => Ok(false),
     }
 }
+
+#[cfg(test)]
+mod tests;

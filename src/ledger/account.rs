@@ -112,7 +112,12 @@ impl<'l> LedgerAccount<'l> {
     /// Whether a minute has passed without a sign of life.
     #[must_use]
     pub fn is_silent(&self, now: Timestamp) -> bool {
-        now.since(self.seen_at) >= SIGN_OF_LIFE
+        self.is_silent_for(SIGN_OF_LIFE, now)
+    }
+
+    /// Whether nothing was exchanged for `span`.
+    pub(crate) fn is_silent_for(&self, span: Duration, now: Timestamp) -> bool {
+        now.since(self.seen_at) >= span
     }
 
     /// Writes what changed in `account`, takes over what others changed, charges the calls that are

@@ -4,10 +4,14 @@
 
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::{file::Ledger, rows};
-use crate::{clock::Timestamp, secret::Secret, store::Result};
+use crate::{
+    clock::Timestamp,
+    secret::Secret,
+    store::{Result, StoreError},
+};
 
 /// Room that is made for a reply when its application is recorded, so that keeping it does not need
 /// more of the disk.
@@ -168,20 +172,28 @@ impl<'l> Tickets<'l> {
         self.run(&sql, params![self.corp])
     }
 
-    /// Adds a ticket that was obtained elsewhere; it takes the place of the one before. Returns when it
-    /// was obtained: a ticket that is known keeps its earlier date.
+    /// Returns when a ticket was obtained that is imported as of `obtained_at`: one that is known keeps
+    /// its earlier date.
+    pub fn since(&self, ticket: &Secret<String>, obtained_at: Timestamp) -> Result<Timestamp> {
+        let known = "SELECT min(obtained_at) FROM tickets WHERE corp = ?1 AND ticket = ?2";
+        let values = params![self.corp, ticket.expose()];
+        let read = |db: &Connection| db.query_row(known, values, |row| row.get(0));
+        let known: Option<i64> = self.ledger.run(read)?;
+        Ok(known.map_or(obtained_at, |at| {
+            obtained_at.min(Timestamp::from_millis(at))
+        }))
+    }
+
+    /// Adds a ticket that was obtained elsewhere; it takes the place of the one before. Returns
+    /// [when](Self::since) it was obtained.
     pub fn import(
         &self,
         ticket: &Secret<String>,
         obtained_at: Timestamp,
         life: Duration,
     ) -> Result<Timestamp> {
-        let mut since = obtained_at;
+        let since = self.since(ticket, obtained_at)?;
         self.ledger.change(|step, revision| {
-            let known = "SELECT min(obtained_at) FROM tickets WHERE corp = ?1 AND ticket = ?2";
-            let known: Option<i64> =
-                step.query_row(known, params![self.corp, ticket.expose()], |row| row.get(0))?;
-            since = known.map_or(since, |at| since.min(Timestamp::from_millis(at)));
             if rows::is_ticket_in_doubt(step, &self.corp)? {
                 count_for_good(step, &self.corp, revision)?;
             }
@@ -196,19 +208,26 @@ impl<'l> Tickets<'l> {
 
     /// Deletes the text of every ticket and reply. That there was one stays: there is no second.
     /// Returns whether there was any.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::LogInUse`] if another process reads the ledger, so that the text is still in its
+    /// log, besides those of the ledger.
     pub fn forget(&self) -> Result<bool> {
         let sql = "UPDATE tickets SET ticket = NULL, expires_at = NULL, reply = NULL
                    WHERE corp = ?1
                        AND (ticket IS NOT NULL OR (status IS NOT NULL AND reply IS NOT NULL))";
         let mut forgot = false;
-        self.ledger
-            .run(|db| db.pragma_update(None, "secure_delete", true))?;
         self.ledger.change(|step, _| {
             forgot = step.execute(sql, [&self.corp])? > 0;
             Ok(())
         })?;
-        self.ledger
-            .run(|db| db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))?;
+        let empty = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let is_busy = |db: &Connection| db.query_row(empty, [], |row| row.get(0));
+        if self.ledger.run(is_busy)? {
+            let path = self.ledger.path().to_owned();
+            return Err(StoreError::LogInUse { path });
+        }
         Ok(forgot)
     }
 

@@ -5,6 +5,7 @@ mod corp_changes;
 mod failure;
 mod link;
 mod outcome;
+mod pending_id;
 mod subject;
 mod window;
 
@@ -13,5 +14,7 @@ pub use corp_changes::CorpChanges;
 pub use failure::{Failure, NoConnection};
 pub use link::Link;
 pub use outcome::{Outcome, State, Tally};
+pub use pending_id::PendingId;
+pub(crate) use subject::RejectOrigin;
 pub use subject::{Row, Subject, SubjectId};
 pub use window::{Limits, Period, QuotaWindow, WindowKind};

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::Link;
+use super::{Link, PendingId};
 
 /// The state of a subject. The numbers are those in the job file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,6 +88,8 @@ pub struct Outcome {
     pub attempts: u8,
     /// At least one if `state` is [`State::Linked`], else empty.
     pub links: Vec<Link>,
+    /// The id that was asked for in place of links, as there are none.
+    pub pending_id: Option<PendingId>,
 }
 
 /// The number of subjects in each state.

@@ -25,6 +25,17 @@ pub struct Row<'a> {
     pub corpid: Option<&'a str>,
 }
 
+/// Where lines of a rejects file were before, and what was wrong with them there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RejectOrigin {
+    /// The name of the source.
+    pub(crate) source: String,
+    /// The offending column; empty if it was the whole line.
+    pub(crate) column: String,
+    /// What was wrong with it.
+    pub(crate) reason: String,
+}
+
 /// One distinct (unionid, openid, corpid filter).
 ///
 /// `Debug` prints the id alone: unionid and openid are personal.

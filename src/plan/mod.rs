@@ -5,6 +5,7 @@ mod advice;
 mod chart;
 mod forecast;
 mod ideal;
+mod pending_ids;
 mod render;
 mod resync;
 mod simulation;
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 pub use forecast::forecast;
 pub use ideal::ideal_seconds;
+pub(crate) use pending_ids::PendingIdPlan;
 pub(crate) use render::render;
 pub(crate) use resync::{ResyncPlan, ResyncWork};
 pub use simulation::Forecast;
@@ -52,6 +54,9 @@ pub(crate) struct Plan {
     /// Calls with the stored ticket, or else with one applied for now; after its end without one.
     /// `None` if the only one was applied for already, and there is none.
     pub with_ticket: Option<TicketScenario>,
+    /// The calls for pending_ids, if they are wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_ids: Option<PendingIdPlan>,
     /// What to do, and why.
     pub advice: String,
     /// The command that does it.
@@ -122,9 +127,18 @@ impl Plan {
             subjects,
             without_ticket,
             with_ticket,
+            pending_ids: None,
             advice: advice.sentences,
             command: advice.step.command(inputs),
         }
+    }
+}
+
+impl Plan {
+    /// The same with calls for pending_ids.
+    pub(crate) fn with_pending_ids(mut self, pending_ids: Option<PendingIdPlan>) -> Self {
+        self.pending_ids = pending_ids;
+        self
     }
 }
 

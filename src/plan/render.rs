@@ -3,7 +3,7 @@
 use std::{fmt::Write, time::Duration};
 
 use super::{
-    Forecast, Plan,
+    Forecast, PendingIdPlan, Plan,
     chart::{Series, chart},
 };
 use crate::{
@@ -24,6 +24,7 @@ pub(crate) fn render(plan: &Plan, now: Timestamp) -> String {
         with_ticket(&mut text, plan);
         drawn(&mut text, plan);
     }
+    text.extend(plan.pending_ids.as_ref().map(PendingIdPlan::render));
     text.push('\n');
     for line in wrapped(&plan.advice) {
         let _ = writeln!(text, "{line}");

@@ -4,7 +4,7 @@ use std::{fmt::Write, time::Duration};
 
 use serde::Serialize;
 
-use super::forecast;
+use super::{PendingIdPlan, forecast};
 use crate::{
     format::{count, duration},
     model::QuotaWindow,
@@ -52,6 +52,9 @@ pub(crate) struct ResyncPlan {
     /// if there is none, if they are never asked again, or if the parked take all the calls.
     pub(crate) unlinked_days: Option<f64>,
     pub(crate) linked_days: Option<f64>,
+    /// The calls for pending_ids, if they are wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pending_ids: Option<PendingIdPlan>,
 }
 
 impl ResyncPlan {
@@ -82,7 +85,14 @@ impl ResyncPlan {
             seconds: forecast(&standard, calls).seconds,
             unlinked_days: age(work.all_unlinked),
             linked_days: age(work.all_linked),
+            pending_ids: None,
         }
+    }
+
+    /// The same with calls for pending_ids.
+    pub(crate) fn with_pending_ids(mut self, pending_ids: Option<PendingIdPlan>) -> Self {
+        self.pending_ids = pending_ids;
+        self
     }
 
     /// For a terminal.
@@ -115,6 +125,7 @@ impl ResyncPlan {
                 );
             }
         }
+        text.extend(self.pending_ids.as_ref().map(PendingIdPlan::render));
         text
     }
 }

@@ -16,7 +16,7 @@ use std::{
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
-    Eta, HoldReason, Reporter, RunEvent, Snapshot, Waiting, WindowUse, phrases,
+    Eta, HoldReason, Reporter, RunEvent, Snapshot, Waiting, WindowUse, pending_ids, phrases,
     progress_state::ProgressState,
     style::{Paint, columns},
 };
@@ -111,6 +111,12 @@ impl Bar {
             let lines = waiting(&wait, snapshot.at, width);
             texts.extend(lines.lines().map(|line| self.paint.warn(line)));
         }
+        if let Some(progress) = &snapshot.pending_ids {
+            texts.push(
+                self.paint
+                    .dim(&pending_ids::standing(progress, snapshot.at)),
+            );
+        }
         if let Some(draining) = &self.draining {
             texts.push(self.paint.warn(draining));
         }
@@ -180,11 +186,7 @@ impl Reporter for Bar {
             RunEvent::Draining { in_flight } => {
                 self.draining = Some(phrases::draining(*in_flight));
             }
-            // The line that says why it waits would not outlive these.
-            RunEvent::Ticket(_)
-            | RunEvent::TicketRejected
-            | RunEvent::TokensContested
-            | RunEvent::LockedOut { .. } => {
+            _ if is_kept(event) => {
                 let sentence = phrases::sentence(event, now).unwrap_or_default();
                 // A terminal that is gone is no reason to end a run.
                 let _ = self.screen.println(self.paint.warn(&sentence));
@@ -199,6 +201,19 @@ impl Reporter for Bar {
             self.screen.remove(&line);
         }
         let _ = self.screen.clear();
+    }
+}
+
+/// Whether the sentence of an event stays on the screen: the line that says why a run waits goes away.
+fn is_kept(event: &RunEvent) -> bool {
+    match event {
+        RunEvent::Ticket(_)
+        | RunEvent::TicketRejected
+        | RunEvent::TokensContested
+        | RunEvent::PendingIdsEnded(_)
+        | RunEvent::LockedOut { .. } => true,
+        RunEvent::OfPendingIds(event) => is_kept(event),
+        _ => false,
     }
 }
 

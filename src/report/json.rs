@@ -5,18 +5,20 @@ use std::{io::Write, time::Duration};
 use serde::Serialize;
 
 mod ended;
+mod parts;
+mod pending_ids;
 
 pub(crate) use ended::{ended, failed};
 
+use self::{
+    parts::{PassJson, SubjectCounts, WaitJson, WindowJson},
+    pending_ids::PendingIdsJson,
+};
 use super::{
-    Asked, Eta, HoldReason, LineWriter, PassOrigin, PassProgress, QuotaWindow, Reporter, RunEvent,
-    Snapshot, TicketNews, Waiting, WindowUse, progress_state::ProgressState, ticket,
+    Asked, Eta, HoldReason, LineWriter, PassOrigin, Reporter, RunEvent, Snapshot, TicketNews,
+    progress_state::ProgressState, ticket,
 };
-use crate::{
-    clock::Timestamp,
-    model::{State, Tally},
-    runner::event::ClockDifference,
-};
+use crate::{clock::Timestamp, job::stop_code, model::Api, runner::event::ClockDifference};
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -67,8 +69,14 @@ impl Json {
     }
 
     fn write(&mut self, event: JsonEvent) {
+        self.write_of(None, event);
+    }
+
+    /// Writes an event of the calls to one API.
+    fn write_of(&mut self, api: Option<Api>, event: JsonEvent) {
         let at = self.state.now().map(Timestamp::rfc3339);
-        if let Ok(line) = serde_json::to_string(&JsonLine { event, at }) {
+        let api = api.map(Api::name);
+        if let Ok(line) = serde_json::to_string(&JsonLine { event, api, at }) {
             self.out.line(line);
         }
     }
@@ -96,6 +104,7 @@ pub(crate) fn message(text: &str) -> String {
         event: JsonEvent::Message {
             text: text.to_owned(),
         },
+        api: None,
         at: None,
     };
     serde_json::to_string(&message).unwrap_or_default()
@@ -104,14 +113,33 @@ pub(crate) fn message(text: &str) -> String {
 impl Reporter for Json {
     fn event(&mut self, event: &RunEvent) {
         self.state.observe(event);
-        let event = match event {
-            RunEvent::Progress(snapshot) => {
-                self.unwritten = true;
-                if self.is_due(snapshot) {
-                    self.write_progress();
-                }
-                return;
+        if let RunEvent::Progress(snapshot) = event {
+            self.unwritten = true;
+            if self.is_due(snapshot) {
+                self.write_progress();
             }
+            return;
+        }
+        let (api, event) = match event {
+            RunEvent::OfPendingIds(event) => (Some(Api::PendingId), &**event),
+            event => (None, event),
+        };
+        if let Some(event) = self.json_of(event) {
+            self.write_of(api, event);
+        }
+    }
+
+    fn finish(&mut self) {
+        if self.unwritten {
+            self.write_progress();
+        }
+    }
+}
+
+impl Json {
+    fn json_of(&self, event: &RunEvent) -> Option<JsonEvent> {
+        Some(match event {
+            RunEvent::Progress(_) | RunEvent::OfPendingIds(_) => return None,
             RunEvent::Started { tally } => JsonEvent::Started {
                 subjects: SubjectCounts::of(*tally),
             },
@@ -151,14 +179,10 @@ impl Reporter for Json {
             RunEvent::RetryPassStarted => JsonEvent::RetryPassStarted,
             RunEvent::Asked(asked) => JsonEvent::asked(asked),
             RunEvent::Withdrawn(wish) => JsonEvent::Withdrawn { wish: wish.code() },
-        };
-        self.write(event);
-    }
-
-    fn finish(&mut self) {
-        if self.unwritten {
-            self.write_progress();
-        }
+            RunEvent::PendingIdsEnded(why) => JsonEvent::PendingIdsEnded {
+                ending: stop_code(why).0,
+            },
+        })
     }
 }
 
@@ -170,6 +194,9 @@ fn reason(snapshot: &Snapshot) -> Option<HoldReason> {
 struct JsonLine {
     #[serde(flatten)]
     event: JsonEvent,
+    /// Left out for the lookups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<String>,
 }
@@ -185,6 +212,8 @@ enum JsonEvent {
         left: u64,
         pass: Option<PassJson>,
         calls: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pending_ids: Option<Box<PendingIdsJson>>,
         in_flight: usize,
         width: u16,
         calls_per_second: Option<f64>,
@@ -252,6 +281,9 @@ enum JsonEvent {
     Withdrawn {
         wish: &'static str,
     },
+    PendingIdsEnded {
+        ending: &'static str,
+    },
     Message {
         text: String,
     },
@@ -284,11 +316,13 @@ impl JsonEvent {
 
     fn progress(snapshot: &Snapshot, state: &ProgressState) -> Self {
         let per_second = state.per_second();
+        let pending_ids = snapshot.pending_ids.as_ref();
         Self::Progress {
             subjects: SubjectCounts::of(snapshot.tally),
             left: snapshot.left,
             pass: snapshot.pass.map(PassJson::of),
             calls: snapshot.calls,
+            pending_ids: pending_ids.map(PendingIdsJson::of).map(Box::new),
             in_flight: snapshot.in_flight,
             width: snapshot.concurrency,
             calls_per_second: per_second.map(|calls| (calls * 100.0).round() / 100.0),
@@ -305,82 +339,6 @@ impl JsonEvent {
             by: asked.by.clone(),
             pid: asked.pid,
             since: asked.at.rfc3339(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct SubjectCounts {
-    total: u64,
-    queued: u64,
-    linked: u64,
-    unlinked: u64,
-    rejected: u64,
-    parked: u64,
-}
-
-impl SubjectCounts {
-    fn of(tally: Tally) -> Self {
-        Self {
-            total: tally.total(),
-            queued: tally.of(State::Queued),
-            linked: tally.of(State::Linked),
-            unlinked: tally.of(State::Unlinked),
-            rejected: tally.of(State::Rejected),
-            parked: tally.of(State::Parked),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct PassJson {
-    pass: &'static str,
-    asked: u64,
-    subjects: u64,
-}
-
-impl PassJson {
-    const fn of(progress: PassProgress) -> Self {
-        Self {
-            pass: progress.origin.as_str(),
-            asked: progress.asked,
-            subjects: progress.subjects,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct WindowJson {
-    window: &'static str,
-    used: u64,
-    limit: u64,
-}
-
-impl WindowJson {
-    fn of(window: &WindowUse) -> Self {
-        Self {
-            window: window.window.name(),
-            used: window.used,
-            limit: window.limit,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct WaitJson {
-    reason: &'static str,
-    window: Option<&'static str>,
-    text: String,
-    until: Option<String>,
-}
-
-impl WaitJson {
-    fn of(wait: &Waiting) -> Self {
-        Self {
-            reason: wait.reason.code(),
-            window: wait.reason.window().map(QuotaWindow::name),
-            text: wait.reason.to_string(),
-            until: wait.until.map(Timestamp::rfc3339),
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::{io::Write, time::Duration};
 
 use super::{
-    Eta, HoldReason, LineWriter, Reporter, RunEvent, Snapshot, phrases,
+    Eta, HoldReason, LineWriter, Reporter, RunEvent, Snapshot, pending_ids, phrases,
     progress_state::{ProgressState, lasts},
 };
 use crate::{
@@ -27,6 +27,7 @@ pub struct Lines {
     said: Option<Timestamp>,
     wait: Option<LongWait>,
     out_of_reach: bool,
+    pending_ids_out_of_reach: bool,
     /// What ended a wait. It comes before the first snapshot after the wait and has no time of
     /// its own; the last one heard may be a minute old.
     undated: Option<String>,
@@ -49,6 +50,7 @@ impl Lines {
             said: None,
             wait: None,
             out_of_reach: false,
+            pending_ids_out_of_reach: false,
             undated: None,
         }
     }
@@ -82,6 +84,9 @@ impl Lines {
         });
         if due {
             self.say(&self.standing(snapshot));
+            if let Some(progress) = &snapshot.pending_ids {
+                self.say(&pending_ids::standing(progress, snapshot.at));
+            }
         }
     }
 
@@ -142,11 +147,22 @@ impl Lines {
         parts.join(" · ")
     }
 
+    /// Whether an event of the calls for pending_ids was told before.
+    fn is_told_of_pending_ids(&mut self, event: &RunEvent) -> bool {
+        let out_of_reach = &mut self.pending_ids_out_of_reach;
+        match event {
+            RunEvent::Unreachable { .. } => std::mem::replace(out_of_reach, true),
+            RunEvent::Reconnected => !std::mem::take(out_of_reach),
+            _ => false,
+        }
+    }
+
     fn notable(&mut self, event: &RunEvent) {
         let told_before = match event {
             // Every failed try is an event; one line for the whole outage is enough.
             RunEvent::Unreachable { .. } => std::mem::replace(&mut self.out_of_reach, true),
             RunEvent::Reconnected => !std::mem::take(&mut self.out_of_reach),
+            RunEvent::OfPendingIds(event) => self.is_told_of_pending_ids(event),
             _ => false,
         };
         let now = self.state.now();

@@ -13,6 +13,7 @@
 //! | `summary` | the last lines of a run |
 //! | `status`, `rehearsal`, `timeline` | what `status` and `rehearse` print |
 //! | `html` | the report of a job, and the page of a run |
+//! | [`listen`] | the page of a run, served |
 //! | `log` | log lines |
 //! | `style` | columns and colours |
 
@@ -30,8 +31,10 @@ pub(crate) mod doctor;
 pub(crate) mod html;
 pub(crate) mod json;
 mod lines;
+pub mod listen;
 pub(crate) mod log;
 mod next_steps;
+mod pending_ids;
 pub(crate) mod phrases;
 mod progress_state;
 pub(crate) mod quota;

@@ -36,7 +36,10 @@ const TOKENS_CONTESTED: &str = "access tokens end early again and again: another
     that program an app of its own";
 
 /// Whether people are told of an event at once.
-pub(super) const fn is_notable(event: &RunEvent) -> bool {
+pub(super) fn is_notable(event: &RunEvent) -> bool {
+    if let RunEvent::OfPendingIds(event) = event {
+        return is_notable(event);
+    }
     !matches!(
         event,
         RunEvent::Started { .. }
@@ -95,8 +98,26 @@ pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<Strin
         RunEvent::RetryPassStarted => "retrying the parked subjects".into(),
         RunEvent::Asked(asked) => wish(asked, now),
         RunEvent::Withdrawn(wish) => withdrawn(*wish).into(),
+        RunEvent::OfPendingIds(event) => format!("pending ids: {}", sentence(event, now)?),
+        RunEvent::PendingIdsEnded(reason) => pending_ids_ended(reason),
     };
     Some(sentence)
+}
+
+/// Why no more pending_ids are asked for while the lookups continue.
+fn pending_ids_ended(reason: &StopReason) -> String {
+    let why = match reason {
+        StopReason::Refused(refusal) => refused(refusal, None),
+        StopReason::NotTheApi(failure) => unreachable(failure),
+        StopReason::Breaker(trip) => {
+            let BreakerTrip {
+                errors, answers, ..
+            } = trip;
+            format!("{errors} of the last {answers} answers were errors")
+        }
+        _ => "they are stopped".to_owned(),
+    };
+    format!("pending ids: no more are asked for, {why}; the lookups continue")
 }
 
 fn pass_started(origin: PassOrigin, subjects: u64) -> String {

@@ -7,7 +7,7 @@ use super::{
     phrases::{StopContext, stop_words},
 };
 use crate::{
-    format::{count, duration},
+    format::{count, counted, duration},
     job::{RehearsalFindings, Rehearsed},
     model::QuotaWindow,
 };
@@ -58,6 +58,10 @@ fn counts(text: &mut String, findings: &RehearsalFindings) {
 fn times(text: &mut String, findings: &RehearsalFindings) {
     let (calls, subjects) = (count(findings.calls), count(findings.subjects));
     let _ = writeln!(text, "\n{calls} calls for {subjects} subjects");
+    if let Some(calls) = findings.pending_id_calls {
+        let calls = counted(calls, "call");
+        let _ = writeln!(text, "{calls} for pending ids at the same time");
+    }
     let took = lasting(findings.virtual_seconds);
     let ideal = findings.ideal_seconds.map_or_else(String::new, |ideal| {
         format!(" (earliest possible: {})", lasting(ideal))

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    Entry, TicketState, WindowUse,
+    Entry, TicketState, WindowUse, pending_ids,
     phrases::{ELSEWHERE, StopContext, StopWords, errcode, stop_words},
     style::{Paint, folded},
     ticket,
@@ -167,6 +167,9 @@ impl Summary {
                 "kept",
                 format!("{answers}: asking again was refused or failed"),
             ));
+        }
+        if let Some(progress) = &self.report.pending_ids {
+            facts.push(("pending", pending_ids::summary(progress)));
         }
         let names = std::iter::once("quota").chain(std::iter::repeat(""));
         facts.extend(names.zip(self.windows()));

@@ -51,6 +51,7 @@ pub(super) fn snapshot(time: &str, answered: u64) -> Snapshot {
         limit,
     };
     Snapshot {
+        pending_ids: None,
         at: at(time),
         tally: tally(100_000 - answered, answered - answered / 4, answered / 4),
         left: 100_000 - answered,
@@ -147,6 +148,7 @@ fn script() -> Vec<RunEvent> {
         RunEvent::RetryPassStarted,
         RunEvent::Draining { in_flight: 1 },
         RunEvent::Progress(Snapshot {
+            pending_ids: None,
             at: Timestamp::parse("2026-11-23T00:00:01+08:00").unwrap(),
             ..snapshot("12:43:32", 100_000)
         }),

@@ -95,6 +95,7 @@ mod tests {
             errcode: Some(errcode),
             attempts: 1,
             links: Vec::new(),
+            pending_id: None,
         }
     }
 

@@ -100,6 +100,7 @@ impl Claim {
             errcode,
             attempts: self.attempt,
             links: Vec::new(),
+            pending_id: None,
         }
     }
 

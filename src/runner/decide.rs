@@ -77,9 +77,15 @@ pub fn decide(api: Api, verdict: Verdict, sent: &SentCall) -> Decision {
             errcode: Some(0),
             attempts: sent.attempt,
             links,
+            pending_id: None,
         }),
-        // There is no column for it: the subject waits where a person sees it.
-        Verdict::Answered(Answer::PendingId(_)) => settle(State::Parked, Some(0), sent),
+        Verdict::Answered(Answer::PendingId(id)) => Decision::Settle(Outcome {
+            state: State::Unlinked,
+            errcode: Some(0),
+            attempts: sent.attempt,
+            links: Vec::new(),
+            pending_id: Some(id),
+        }),
         Verdict::Failed(failure) => Decision::Failed(failure),
         Verdict::Refused(refusal) => refused(api, refusal, sent),
     }
@@ -119,6 +125,7 @@ fn settle(state: State, errcode: Option<i64>, sent: &SentCall) -> Decision {
         errcode,
         attempts: sent.attempt,
         links: Vec::new(),
+        pending_id: None,
     })
 }
 

@@ -87,6 +87,10 @@ pub enum RunEvent {
     },
     /// Subjects parked after their attempts are asked once more.
     RetryPassStarted,
+    /// One of the above, of the calls for pending_ids.
+    OfPendingIds(Box<RunEvent>),
+    /// No more pending_ids are asked for; the lookups continue.
+    PendingIdsEnded(StopReason),
     /// An operator asked something of the run from elsewhere.
     Asked(Asked),
     /// What an operator asked is withdrawn.
@@ -141,9 +145,11 @@ pub struct Snapshot {
     pub left: u64,
     /// The pass over answered subjects that is worked off.
     pub pass: Option<PassProgress>,
-    /// Calls completed in this run.
+    /// What is done about pending_ids, if they are asked for.
+    pub pending_ids: Option<PendingIdProgress>,
+    /// Lookups completed in this run.
     pub calls: u64,
-    /// Calls in flight.
+    /// Lookups in flight.
     pub in_flight: usize,
     /// The most there may be.
     pub concurrency: u16,
@@ -151,6 +157,25 @@ pub struct Snapshot {
     /// out.
     pub windows: Vec<WindowUse>,
     /// Why nothing is sent just now, if people would want to know: quota, lockout, outage, token.
+    pub hold: Option<Waiting>,
+}
+
+/// How it stands with the pending_ids that a run asks for beside its lookups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingIdProgress {
+    /// Ids obtained in this run, renewed ones included.
+    pub obtained: u64,
+    /// Subjects whose id was refused, or to whom no reply could be read.
+    pub refused: u64,
+    /// Unlinked subjects that are still to be asked about, as far as is known.
+    pub left: u64,
+    /// Calls completed in this run.
+    pub calls: u64,
+    /// Calls in flight.
+    pub in_flight: usize,
+    /// Use of their windows, in the order of [`QuotaWindow::ALL`].
+    pub windows: Vec<WindowUse>,
+    /// Why none is asked for just now, if people would want to know.
     pub hold: Option<Waiting>,
 }
 
@@ -265,7 +290,9 @@ pub struct RunReport {
     pub left: u64,
     /// Answers that stand although their subjects were asked again: that was refused, or failed.
     pub kept: u64,
-    /// Calls completed.
+    /// What was done about pending_ids, if they were asked for.
+    pub pending_ids: Option<PendingIdProgress>,
+    /// Lookups completed.
     pub calls: u64,
     /// How long it took.
     pub took: Duration,

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `run_loop` | the loop; what is sent (`dispatch`), what completed (`completion`), what comes next (`phases`) |
 //! | [`decide`] | the table of decisions |
+//! | `lane` | the calls to one API, with all that they do not share with those to another |
 //! | `queue`, `claim`, `calls`, `pending` | subjects to ask, one of them, calls in flight, the commit to come |
 //! | `tokens`, `token_account`, `ticket_trial` | access token and what it costs, ticket |
 //! | `health` | `service`, `outage`, circuit breaker: whether to go on |
@@ -18,6 +19,7 @@ mod clock;
 pub mod decide;
 pub mod event;
 mod health;
+mod lane;
 mod outage;
 mod pending;
 mod progress;
@@ -33,7 +35,9 @@ mod tokens;
 
 use std::time::Duration;
 
+pub(crate) use self::token_account::NoToken;
 pub use self::{
+    lane::LaneAccount,
     progress::Listener,
     rate::CommitPolicy,
     run_loop::{Runner, RunningJob},

@@ -26,11 +26,11 @@ pub(super) struct PendingCommit {
 }
 
 impl PendingCommit {
-    pub(super) const fn new(cursor: Cursor) -> Self {
+    pub(super) const fn new(cursor: Option<Cursor>) -> Self {
         Self {
             settled: Vec::new(),
             due: None,
-            cursor: Some(cursor),
+            cursor,
             paid: PaidCalls::empty(CallKind::Standard),
             kept: 0,
             commits: 0,
@@ -83,6 +83,17 @@ impl PendingCommit {
     pub(super) fn sorted(&mut self) -> &[Settled] {
         self.settled.sort_unstable_by_key(|settled| settled.subject);
         &self.settled
+    }
+
+    /// How far the work has come on disk.
+    pub(super) const fn cursor(&self) -> Option<Cursor> {
+        self.cursor
+    }
+
+    /// How many of the answers bring a pending_id.
+    pub(super) fn pending_ids(&self) -> usize {
+        let has_id = |settled: &&Settled| settled.outcome.pending_id.is_some();
+        self.settled.iter().filter(has_id).count()
     }
 
     /// Returns `cursor` if this commit has to write it.

@@ -97,8 +97,8 @@ impl<'s> ProgressReports<'s> {
         waits.map(|(reason, span)| (*reason, *span)).collect()
     }
 
-    /// The next snapshot is the last one, and due.
-    pub(super) fn last(&mut self) {
+    /// The next snapshot is due.
+    pub(super) fn snapshot_is_due(&mut self) {
         self.snapshot = Timestamp::default();
     }
 
@@ -112,7 +112,7 @@ impl<'s> ProgressReports<'s> {
             *self.waits.entry(held.reason.code()).or_default() += now.since(self.asked);
         }
         self.asked = now;
-        let hold = self.worth_reporting(hold, clock);
+        let hold = worth_reporting(self.hold, hold, clock);
         let hold_changed = hold != self.hold;
         self.forecast_is_due |= hold_changed || now.since(self.forecast) >= FORECASTS;
         let forecast = self.forecast_is_due && is_settled;
@@ -131,26 +131,31 @@ impl<'s> ProgressReports<'s> {
             hold,
         }
     }
+}
 
-    /// In wall time, and only what a person would want to know of.
-    fn worth_reporting(&self, hold: Option<Hold>, clock: &RunClock) -> Option<Waiting> {
-        let Hold { until, reason } = hold?;
-        let pauses = reason == HoldReason::Concurrency && until.is_some();
-        if matches!(reason, HoldReason::Pace | HoldReason::Concurrency) && !pauses {
-            return None;
-        }
-        let same = self.hold.filter(|reported| reported.reason == reason);
-        let is_short = until.is_none_or(|until| until.since(clock.now()) < SHORT);
-        let until = until.map(|until| clock.to_wall_time(until));
-        let is_outage = matches!(reason, HoldReason::Outage(_));
-        match same {
-            // A short wait for the same reason continues that wait; and wall clock and ledger clock
-            // are read a moment apart.
-            Some(reported) if is_short || near(reported.until, until) => Some(reported),
-            // The first probe of an outage may hang.
-            None if is_short && !is_outage && !matches!(reason, HoldReason::Paused(_)) => None,
-            _ => Some(Waiting { reason, until }),
-        }
+/// The wait in wall time, and only what a person would want to know of; `reported` is the one that was
+/// reported last.
+pub(super) fn worth_reporting(
+    reported: Option<Waiting>,
+    hold: Option<Hold>,
+    clock: &RunClock,
+) -> Option<Waiting> {
+    let Hold { until, reason } = hold?;
+    let pauses = reason == HoldReason::Concurrency && until.is_some();
+    if matches!(reason, HoldReason::Pace | HoldReason::Concurrency) && !pauses {
+        return None;
+    }
+    let same = reported.filter(|reported| reported.reason == reason);
+    let is_short = until.is_none_or(|until| until.since(clock.now()) < SHORT);
+    let until = until.map(|until| clock.to_wall_time(until));
+    let is_outage = matches!(reason, HoldReason::Outage(_));
+    match same {
+        // A short wait for the same reason continues that wait; and wall clock and ledger clock
+        // are read a moment apart.
+        Some(reported) if is_short || near(reported.until, until) => Some(reported),
+        // The first probe of an outage may hang.
+        None if is_short && !is_outage && !matches!(reason, HoldReason::Paused(_)) => None,
+        _ => Some(Waiting { reason, until }),
     }
 }
 

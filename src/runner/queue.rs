@@ -26,6 +26,10 @@ enum Phase {
     /// The first of the passes.
     Pass,
     RetryPass,
+    /// Unlinked subjects without a pending_id.
+    Unlinked,
+    /// The same, once more from the first one on: what passes and retries have found since.
+    UnlinkedAgain,
     Done,
 }
 
@@ -36,6 +40,8 @@ pub(super) enum NextPhase {
     Pass(Pass),
     /// The parked are asked once more.
     RetryPass,
+    /// Those who have become unlinked behind the first turn are asked about.
+    UnlinkedAgain,
 }
 
 /// The queue of a run.
@@ -54,9 +60,40 @@ pub(super) struct WorkQueue {
     waiting: BinaryHeap<Reverse<(Timestamp, SubjectId)>>,
     claims: BTreeMap<SubjectId, Claim>,
     retry_codes: Vec<i64>,
+    /// When the run began, wall time.
+    began: Timestamp,
 }
 
 impl WorkQueue {
+    /// Begins with the first unlinked subject without a pending_id, as soon as the lookups have come so
+    /// [far](Self::reach). `began`: when the run did, wall time.
+    pub(super) fn of_unlinked(began: Timestamp) -> Self {
+        Self {
+            phase: Phase::Unlinked,
+            passes: VecDeque::new(),
+            page: VecDeque::new(),
+            cursor: SubjectId(0),
+            end: SubjectId(0),
+            exhausted: true,
+            waiting: BinaryHeap::new(),
+            claims: BTreeMap::new(),
+            retry_codes: Vec::new(),
+            began,
+        }
+    }
+
+    /// Every subject up to `end` has an outcome on disk.
+    pub(super) fn reach(&mut self, end: SubjectId) {
+        if end > self.end {
+            (self.end, self.exhausted) = (end, false);
+        }
+    }
+
+    /// The last subject there is.
+    pub(super) const fn end(&self) -> SubjectId {
+        self.end
+    }
+
     /// Begins after the store's watermark; `passes` come next. A parked subject is retried if no reply
     /// could be read or its errcode is one of `retry_codes`.
     pub(super) fn open(store: &Store, passes: Vec<Pass>, retry_codes: Vec<i64>) -> Result<Self> {
@@ -70,6 +107,7 @@ impl WorkQueue {
             waiting: BinaryHeap::new(),
             claims: BTreeMap::new(),
             retry_codes,
+            began: Timestamp::default(),
         })
     }
 
@@ -120,7 +158,7 @@ impl WorkQueue {
         let (attempt, last_attempt, failed_at) = match self.phase {
             // One attempt more than others. It has failed in this run or in an earlier one.
             Phase::RetryPass => (ATTEMPTS + 1, ATTEMPTS + 1, Some(Timestamp::default())),
-            Phase::Queued | Phase::Pass | Phase::Done => (1, ATTEMPTS, None),
+            _ => (1, ATTEMPTS, None),
         };
         Some(Claim {
             subject,
@@ -208,10 +246,15 @@ impl WorkQueue {
                 return Some(NextPhase::Pass(pass.clone()));
             }
             (Phase::Queued | Phase::Pass, None) => Phase::RetryPass,
-            (Phase::RetryPass | Phase::Done, _) => Phase::Done,
+            (Phase::Unlinked, _) => Phase::UnlinkedAgain,
+            _ => Phase::Done,
         };
         (self.phase, self.cursor) = (next, SubjectId(0));
-        (next == Phase::RetryPass).then_some(NextPhase::RetryPass)
+        match next {
+            Phase::RetryPass => Some(NextPhase::RetryPass),
+            Phase::UnlinkedAgain => Some(NextPhase::UnlinkedAgain),
+            _ => None,
+        }
     }
 
     /// The pass that is worked off.
@@ -241,7 +284,7 @@ impl WorkQueue {
         match self.phase {
             Phase::Queued => Some(Cursor::Queue(upto)),
             Phase::Pass => Some(Cursor::Pass(self.pass()?.id, upto)),
-            Phase::RetryPass | Phase::Done => None,
+            _ => None,
         }
     }
 
@@ -268,7 +311,7 @@ impl WorkQueue {
         let is_refused = |state: &State| matches!(state, State::Rejected | State::Parked);
         match self.pass() {
             Some(pass) => pass.selection.states.iter().any(is_refused),
-            None => self.phase != Phase::Queued,
+            None => matches!(self.phase, Phase::RetryPass | Phase::Done),
         }
     }
 
@@ -287,6 +330,11 @@ impl WorkQueue {
             (Phase::Pass, Some(pass)) => {
                 let due = store.passes().due(pass, self.cursor, upto, PAGE)?;
                 (due, upto)
+            }
+            (Phase::Unlinked | Phase::UnlinkedAgain, _) => {
+                let span = (self.cursor, upto);
+                let due = store.pending_ids().due(span, PAGE, self.began)?;
+                (of_state(State::Unlinked, due), upto)
             }
             // There is no list of the parked: they are looked for if there are any.
             (Phase::RetryPass, _) if store.tally().of(State::Parked) > 0 => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{decide::halt, event::TicketNews};
 use crate::{
     clock::{Clock, Timestamp},
-    ledger::{TicketRecord, Tickets, TriedTicket},
+    ledger::{Origin, TicketRecord, Tickets, TriedTicket},
     model::{Failure, Limits, QuotaWindow},
     quota::Account,
     store::Result,
@@ -46,16 +46,13 @@ pub fn stored(tickets: &Tickets<'_>, clock: Clock) -> Result<Option<Ticket>> {
     let Some(mut latest) = tickets.latest()? else {
         return Ok(None);
     };
-    if let Some((status, body)) = tickets.unread_reply()? {
-        let reply = ApplicationReply::kept(status, body);
-        match reply.read(latest.obtained_at, &[]) {
-            Ok(ticket) => {
-                tickets.save(ticket.secret(), ticket.expires_at())?;
-                latest.ticket = Some(ticket.secret().clone());
-            }
-            Err(CallError::Refused(refusal)) => keep_refusal(tickets, &refusal)?,
-            Err(CallError::Failed(_)) => {}
+    match read_kept(tickets, latest.obtained_at)? {
+        Some(Ok(ticket)) => {
+            tickets.save(ticket.secret(), ticket.expires_at())?;
+            latest.ticket = Some(ticket.secret().clone());
         }
+        Some(Err(CallError::Refused(refusal))) => keep_refusal(tickets, &refusal)?,
+        Some(Err(CallError::Failed(_))) | None => {}
     }
     if !latest.is_usable() {
         return Ok(None);
@@ -63,6 +60,38 @@ pub fn stored(tickets: &Tickets<'_>, clock: Clock) -> Result<Option<Ticket>> {
     let ticket = latest.ticket;
     let ticket = ticket.and_then(|text| Ticket::obtained(text, latest.obtained_at).ok());
     Ok(ticket.filter(|ticket| ticket.usable_until() > clock.now()))
+}
+
+/// Returns the latest ticket or application with what is in a reply that was kept and not read yet.
+/// Nothing is written.
+///
+/// # Errors
+///
+/// Those of the ledger.
+pub fn latest(tickets: &Tickets<'_>) -> Result<Option<TicketRecord>> {
+    let Some(mut latest) = tickets.latest()? else {
+        return Ok(None);
+    };
+    match read_kept(tickets, latest.obtained_at)? {
+        Some(Ok(ticket)) => {
+            latest.expires_at = Some(ticket.expires_at());
+            latest.ticket = Some(ticket.secret().clone());
+        }
+        Some(Err(CallError::Refused(refusal))) if refusal.class == Class::Token => return Ok(None),
+        Some(Err(CallError::Refused(refusal))) => latest.origin = Origin::Refused(refusal.errcode),
+        Some(Err(CallError::Failed(_))) | None => {}
+    }
+    Ok(Some(latest))
+}
+
+/// Reads the reply to the application that was made at `applied_at`, if it was kept and not read.
+fn read_kept(
+    tickets: &Tickets<'_>,
+    applied_at: Timestamp,
+) -> Result<Option<std::result::Result<Ticket, CallError>>> {
+    let reply = tickets.unread_reply()?;
+    let reply = reply.map(|(status, body)| ApplicationReply::kept(status, body));
+    Ok(reply.map(|reply| reply.read(applied_at, &[])))
 }
 
 /// What came of an application.

@@ -1,12 +1,24 @@
 //! What fetches of tokens cost: `gettoken` has basic limits of its own (D90454).
 
+use super::tokens::SHUT_OUT;
 use crate::{
-    clock::ClockReading,
-    ledger::{LedgerAccount, TokenRefusals},
+    clock::{ClockReading, LedgerClock, Timestamp},
+    ledger::{LedgerAccount, TokenRefusal, TokenRefusals},
     model::WindowKind,
     quota::{Account, AccountSnapshot, CallKind, Hold, HoldReason, PaidCalls, Quota},
     store::Result,
+    wecom::{CallError, Client, Token, errcode::Class},
 };
+
+/// Why there is no token.
+pub(crate) enum NoToken {
+    /// This refusal is remembered and not repeated.
+    Remembered(TokenRefusal),
+    /// The account of `gettoken` has no room.
+    Full(Hold),
+    /// The fetch failed, or was refused.
+    Failed(CallError),
+}
 
 /// The account of `gettoken`.
 pub struct TokenAccount<'l> {
@@ -28,6 +40,50 @@ impl<'l> TokenAccount<'l> {
     /// The refusals that are remembered.
     pub(super) fn refusals(&self) -> TokenRefusals<'l> {
         self.ledger.token_refusals()
+    }
+
+    /// Remembers a refusal over restarts; with the secret that was refused, or without if every one is.
+    pub(super) fn remember(&self, errcode: i64, secret: Option<u64>, at: Timestamp) -> Result<()> {
+        self.refusals().remember(&TokenRefusal {
+            errcode,
+            secret,
+            at,
+            until: at.plus(SHUT_OUT),
+        })
+    }
+
+    /// Fetches one token outside of a run, as a run would: charged, and not in spite of a refusal that
+    /// is remembered. The inner error is why there is none.
+    pub(crate) async fn fetch_one(
+        &mut self,
+        client: &Client,
+        clock: &mut LedgerClock,
+    ) -> Result<std::result::Result<Token, NoToken>> {
+        let secret = client.secret_digest();
+        if let Some(refusal) = self.refusals().in_force(secret, clock.now())? {
+            return Ok(Err(NoToken::Remembered(refusal)));
+        }
+        let want = Some((CallKind::Standard, 1));
+        let paid = loop {
+            let reading = clock.reading();
+            let exchanged = self.ledger.exchange(&mut self.account, want, &reading)?;
+            match exchanged.ahead {
+                Some(ahead) => drop(clock.catch_up(&ahead)),
+                None => break exchanged.paid,
+            }
+        };
+        if let Err(hold) = paid {
+            return Ok(Err(NoToken::Full(hold)));
+        }
+        let fetched = client.fetch_token().await;
+        self.completed(&clock.reading())?;
+        if let Err(CallError::Refused(refusal)) = &fetched {
+            let secret = refusal.is_wrong_secret().then_some(secret);
+            if secret.is_some() || refusal.class == Class::Wait {
+                self.remember(refusal.errcode, secret, clock.now())?;
+            }
+        }
+        Ok(fetched.map_err(NoToken::Failed))
     }
 
     /// Charges one fetch. The inner error is the hold if it does not fit.

@@ -133,6 +133,16 @@ impl Tokens {
         self.retry_at = until;
     }
 
+    /// The secret was refused, by an earlier run or to another process, and is not tried again before
+    /// `until`. Returns whether a token works meanwhile: none is fetched before its end.
+    pub(super) fn outlasts_refusal(&mut self, until: Timestamp, now: Timestamp) -> bool {
+        let is_usable = self.is_usable(now);
+        if is_usable {
+            self.retry_at = until.min(self.ends);
+        }
+        is_usable
+    }
+
     /// `gettoken` is left alone until `until`.
     pub(super) const fn locked_out(&mut self, until: Timestamp) {
         self.locked_until = until;

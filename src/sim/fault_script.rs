@@ -41,6 +41,8 @@ pub(super) struct FaultScript {
     pub(super) next: VecDeque<Forced>,
     /// What every lookup meets that nothing else is ordered for.
     pub(super) every: Option<Forced>,
+    /// The same of calls for pending_ids.
+    pub(super) every_pending_id: Option<Forced>,
     /// The errcode of every lookup of a unionid.
     pub(super) by_unionid: HashMap<String, i64>,
     /// Whether no connection can be made at all.
@@ -61,6 +63,7 @@ impl FaultScript {
     ) -> Forced {
         let scripted = match api {
             SimEndpoint::Lookup => self.next.pop_front().or(self.every),
+            SimEndpoint::PendingId => self.every_pending_id,
             _ => None,
         };
         let forced = scripted.unwrap_or_else(|| match api {

@@ -13,13 +13,13 @@ const MOST: usize = 1_000_000;
 
 /// Whose pending_id exists, and until when. A repeated call renews it (not stated, D97357).
 #[derive(Default)]
-pub(super) struct PendingIds {
+pub(super) struct PendingIdRegistry {
     people: HashMap<Person, Timestamp>,
     /// Until when all people have one.
     all_until: Timestamp,
 }
 
-impl PendingIds {
+impl PendingIdRegistry {
     pub(super) fn create(&mut self, now: Timestamp, person: Person) {
         let until = now.plus(LIFE);
         if self.people.len() < MOST || self.people.contains_key(&person) {

@@ -59,7 +59,7 @@ pub(super) struct RateLimiter {
     start: Timestamp,
     /// Lookups by other systems so far, those during a lockout included.
     others: u64,
-    lanes: [Option<Lane>; SimEndpoint::COUNT],
+    lanes: [Option<EndpointCounters>; SimEndpoint::COUNT],
 }
 
 impl RateLimiter {
@@ -109,9 +109,10 @@ impl RateLimiter {
         self.others = self.others.max(due);
     }
 
-    fn lane(&mut self, api: SimEndpoint) -> (&mut Lane, bool) {
+    fn lane(&mut self, api: SimEndpoint) -> (&mut EndpointCounters, bool) {
         let options = &self.options;
-        let lane = self.lanes[api as usize].get_or_insert_with(|| Lane::new(options, api));
+        let lane =
+            self.lanes[api as usize].get_or_insert_with(|| EndpointCounters::new(options, api));
         (lane, options.count_refused)
     }
 
@@ -132,12 +133,14 @@ impl RateLimiter {
 
     /// Returns what was counted of `api` up to its last call; `None` if it was never called.
     pub(super) fn stats(&self, api: SimEndpoint) -> Option<LaneStats> {
-        self.lanes[api as usize].as_ref().map(Lane::stats)
+        self.lanes[api as usize]
+            .as_ref()
+            .map(EndpointCounters::stats)
     }
 }
 
 /// The windows of one API.
-struct Lane {
+struct EndpointCounters {
     counters: Vec<WindowCounter>,
     calls: u64,
     counted: u64,
@@ -145,7 +148,7 @@ struct Lane {
     refused: u64,
 }
 
-impl Lane {
+impl EndpointCounters {
     fn new(options: &RateLimiterOptions, api: SimEndpoint) -> Self {
         let applies = |window: &QuotaWindow| {
             // Without a limit they count what those of the corp do.

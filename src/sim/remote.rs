@@ -16,7 +16,7 @@ use super::{
     latency::Legs,
     options::SimOptions,
     parsed_request::ParsedRequest,
-    pending_ids::PendingIds,
+    pending_ids::PendingIdRegistry,
     rate_limiter::{Admission, RateLimiter},
     reply,
     stats::Stats,
@@ -42,7 +42,7 @@ pub struct SimulatedRemote {
     pub(super) credentials: AppCredentials,
     pub(super) tokens: TokenRegistry,
     pub(super) ticket: TicketRegistry,
-    pub(super) pending_ids: PendingIds,
+    pub(super) pending_ids: PendingIdRegistry,
     pub(super) script: FaultScript,
     pub(super) orders: CredentialScript,
     pub(super) stats: Stats,
@@ -74,7 +74,7 @@ impl SimulatedRemote {
             credentials: AppCredentials::of(seed),
             tokens: TokenRegistry::new(options.token_life),
             ticket: TicketRegistry::new(options.ticket_again),
-            pending_ids: PendingIds::default(),
+            pending_ids: PendingIdRegistry::default(),
             script: FaultScript::default(),
             orders: CredentialScript::default(),
             stats: Stats {
@@ -333,6 +333,11 @@ impl SimulatedRemote {
     /// Orders what happens to every lookup from now on; by chance again if `None`.
     pub const fn force_all(&mut self, forced: Option<Forced>) {
         self.script.every = forced;
+    }
+
+    /// The same of calls for pending_ids.
+    pub const fn force_pending_ids(&mut self, forced: Option<Forced>) {
+        self.script.every_pending_id = forced;
     }
 
     /// Answers every lookup of `unionid` with `errcode` from now on; as usual again if `None`.

@@ -1,8 +1,9 @@
 //! What became of links since a moment: read off when they began and ended.
 
-use rusqlite::Row;
+use rusqlite::{Connection, Row};
 
 use super::{
+    Store,
     error::{Result, StoreError},
     passes::seconds,
     reader::Reader,
@@ -63,6 +64,41 @@ impl Reader<'_> {
         })?;
         Ok(corps.collect::<std::result::Result<_, _>>()?)
     }
+}
+
+impl Store {
+    /// Makes sure that a moment is kept since which changes have to be published: at the first time the
+    /// end of all links so far.
+    pub(crate) fn begin_changes(&self) -> Result<()> {
+        match self.changes_since()? {
+            Some(_) => Ok(()),
+            None => self.changes_published(),
+        }
+    }
+
+    /// Returns since when changes have to be published; `None` if they never were.
+    pub(crate) fn changes_since(&self) -> Result<Option<Timestamp>> {
+        let sql = "SELECT changes_since FROM job";
+        let since: Option<i64> = self.db.query_row(sql, [], |row| row.get(0))?;
+        Ok(since.map(|seconds| Timestamp::from_millis(seconds * 1000)))
+    }
+
+    /// Records that every change so far was published. Reads every link.
+    pub(crate) fn changes_published(&self) -> Result<()> {
+        self.db.execute(
+            "UPDATE job SET changes_since = max(coalesce(changes_since, 0),
+                (SELECT coalesce(max(max(since, coalesce(until, 0))) + 1, 0) FROM links))",
+            [],
+        )?;
+        Ok(())
+    }
+}
+
+/// Returns the earliest second at which a link may begin or end from here on: none of the changes that
+/// were published, whatever the wall clock says.
+pub(super) fn earliest(db: &Connection) -> Result<i64> {
+    let mut find = db.prepare_cached("SELECT coalesce(changes_since, 0) FROM job")?;
+    Ok(find.query_row([], |row| row.get(0))?)
 }
 
 /// A link of a subject may have stood several times: what counts is whether it stood then and now.

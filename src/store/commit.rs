@@ -1,11 +1,11 @@
 //! The commit of the loop: answers are settled, beside what the ledger has charged.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::{
-    Store,
+    Store, changes,
     corps::{Corps, corp_number},
     counters::{self, Charged},
     error::Result,
@@ -16,8 +16,15 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    model::{Outcome, State, SubjectId, Tally},
+    model::{Api, Outcome, State, SubjectId, Tally},
 };
+
+/// The life of a pending_id (D97357).
+const LIFE: Duration = Duration::from_secs(90 * 86_400);
+/// How long before its end it is asked for again: a quota of days may stand in the way.
+const AHEAD: Duration = Duration::from_secs(14 * 86_400);
+/// When one is asked for again that was refused, or that no reply came to.
+const AFTER_REFUSAL: Duration = Duration::from_secs(7 * 86_400);
 
 /// One subject's outcome on its way to disk.
 pub struct Settled {
@@ -43,7 +50,7 @@ pub enum Cursor {
 
 /// What one commit writes of the job.
 pub struct Batch<'a> {
-    /// In the order of their ids, so that they are appended.
+    /// Answers of the API that is charged, in the order of their ids, so that they are appended.
     pub settled: &'a [Settled],
     /// Where the queue, or the pass that is worked off, begins after a restart.
     pub cursor: Option<Cursor>,
@@ -74,7 +81,11 @@ impl Store {
         } = self;
         let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
         let has_answers = !batch.settled.is_empty();
-        if has_answers {
+        let mut answered = batch.settled.len();
+        if charged.api == Api::PendingId {
+            settle_pending_ids(&transaction, batch.settled)?;
+            answered = 0;
+        } else if has_answers {
             settle(&transaction, corps, tally, *newest_pass, batch.settled)?;
             save_tally(&transaction, tally)?;
         }
@@ -92,7 +103,7 @@ impl Store {
             Passes::of(&transaction).advance(pass, upto, batch.settled.len() as u64)?;
         }
         let (run, progress) = batch.progress;
-        Journal::of(&transaction).save_progress(run, progress, batch.settled.len())?;
+        Journal::of(&transaction).save_progress(run, progress, answered)?;
         counters::add(&transaction, charged)?;
         Ok(transaction.commit()?)
     }
@@ -106,6 +117,7 @@ fn settle(
     settled: &[Settled],
 ) -> Result<()> {
     let (mut outcomes, mut links) = (Vec::new(), Vec::new());
+    let earliest = changes::earliest(db)?;
     for answer in settled {
         let (was, is) = (answer.was, answer.outcome.state);
         if !is.replaces(was) {
@@ -115,7 +127,7 @@ fn settle(
         tally.shift(was, is);
         outcomes.push(answer);
         if matches!(was, State::Linked | State::Unlinked) {
-            relink(db, corps, answer)?;
+            relink(db, corps, answer, seconds(answer.at).max(earliest))?;
             continue;
         }
         for link in &answer.outcome.links {
@@ -143,7 +155,7 @@ fn settle(
         insert.raw_bind_parameter(before + 1, settled.subject.0)?;
         insert.raw_bind_parameter(before + 2, corp)?;
         insert.raw_bind_parameter(before + 3, userid)?;
-        insert.raw_bind_parameter(before + 4, seconds(settled.at))
+        insert.raw_bind_parameter(before + 4, seconds(settled.at).max(earliest))
     })
 }
 
@@ -155,9 +167,9 @@ fn keep(db: &Connection, subject: SubjectId, pass: PassId) -> Result<()> {
 }
 
 /// Writes the difference between the links of a subject that was answered before and those of its
-/// new answer.
-fn relink(db: &Connection, corps: &mut Corps, answer: &Settled) -> Result<()> {
-    let (subject, at) = (answer.subject.0, seconds(answer.at));
+/// new answer, which begin and end at the second `at`.
+fn relink(db: &Connection, corps: &mut Corps, answer: &Settled, at: i64) -> Result<()> {
+    let subject = answer.subject.0;
     let mut gained = Vec::new();
     for link in &answer.outcome.links {
         gained.push((
@@ -204,4 +216,35 @@ static OUTCOMES: LazyLock<Insert> = LazyLock::new(|| {
 static LINKS: LazyLock<Insert> = LazyLock::new(|| {
     let into = "INSERT OR IGNORE INTO links (subject, corp, external_userid, since)";
     Insert::new(into, "(?, ?, ?, ?)", "")
+});
+
+/// Writes what came of asking. An id stays until a newer one comes.
+fn settle_pending_ids(db: &Connection, settled: &[Settled]) -> Result<()> {
+    PENDING_IDS.all(db, settled, |insert, place, settled| {
+        let id = settled.outcome.pending_id.as_ref();
+        let expires = settled.at.plus(LIFE);
+        let due = match id {
+            Some(_) => expires.minus(AHEAD),
+            None => settled.at.plus(AFTER_REFUSAL),
+        };
+        let before = place * 7;
+        insert.raw_bind_parameter(before + 1, settled.subject.0)?;
+        insert.raw_bind_parameter(before + 2, id.map(|id| &*id.0))?;
+        insert.raw_bind_parameter(before + 3, id.map(|_| seconds(expires)))?;
+        insert.raw_bind_parameter(before + 4, settled.outcome.errcode)?;
+        insert.raw_bind_parameter(before + 5, settled.outcome.attempts)?;
+        insert.raw_bind_parameter(before + 6, seconds(settled.at))?;
+        insert.raw_bind_parameter(before + 7, seconds(due))
+    })
+}
+
+/// Whether a repeated call gives the same id is not stated (D97357): another one is kept beside it.
+static PENDING_IDS: LazyLock<Insert> = LazyLock::new(|| {
+    let into = "INSERT INTO pending_ids (subject, pending_id, expires, errcode, attempts, at, due)";
+    let again = "ON CONFLICT (subject) DO UPDATE SET
+        previous = iif(excluded.pending_id <> pending_id, pending_id, previous),
+        pending_id = coalesce(excluded.pending_id, pending_id),
+        expires = coalesce(excluded.expires, expires), errcode = excluded.errcode,
+        attempts = excluded.attempts, at = excluded.at, due = excluded.due";
+    Insert::new(into, "(?, ?, ?, ?, ?, ?, ?)", again)
 });

@@ -138,6 +138,18 @@ pub enum StoreError {
     /// It is not a job file, or a damaged one.
     #[error("the job file is damaged: {0}. Keep a copy of it, and name another with --state")]
     Damaged(String),
+    /// Persons are deleted, but the file could not be rebuilt without their bytes.
+    #[error(
+        "the persons are deleted from {path}, but bytes of what was deleted earlier may be left in it: it \
+         could not be rebuilt, for which its size must be free beside it and in the folder of temporary \
+         files (SQLITE_TMPDIR or TMPDIR names another): {why}. Make room and type the same command again"
+    )]
+    NotRebuilt {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        why: rusqlite::Error,
+    },
     /// Any other error of SQLite.
     #[error(
         "the job file could not be read or written: {0}. Everything committed is safe; type the same command again"

@@ -13,13 +13,15 @@ use super::{
     Store,
     error::{Result, StoreError},
     import::delete_keys,
+    rejects,
     tally::load_tally,
 };
 use crate::clock::Timestamp;
 
 /// Who is forgotten.
 pub(crate) enum Persons<'a> {
-    /// All with one of these ids: unionids, openids or external_userids.
+    /// All with one of these ids, unionids, openids, external_userids or pending_ids; whatever else has
+    /// the same unionid or openid is of the same person.
     Listed(&'a HashSet<String>),
     /// All whose answer is older, and the invalid lines of sources that were imported before.
     AnsweredBefore(Timestamp),
@@ -49,6 +51,7 @@ const FOUND: &str = "
 const DELETE: &str = "
     DELETE FROM links WHERE subject IN (SELECT subject FROM forgotten);
     DELETE FROM outcomes WHERE subject IN (SELECT subject FROM forgotten);
+    DELETE FROM pending_ids WHERE subject IN (SELECT subject FROM forgotten);
     DELETE FROM subjects WHERE id IN (SELECT subject FROM forgotten);
     DELETE FROM rejects WHERE (source, number) IN (SELECT source, number FROM forgotten_rejects);
     UPDATE sources SET rejected = (SELECT count(*) FROM rejects WHERE source = sources.id)
@@ -69,8 +72,12 @@ impl Store {
         db.execute_batch(FOUND)?;
         match persons {
             Persons::Listed(ids) => {
-                find_subjects(db, ids)?;
-                find_rejects(db, ids)?;
+                let mut ids = (*ids).clone();
+                find_subjects(db, &ids)?;
+                add_ids_of_found(db, &mut ids)?;
+                find_subjects(db, &ids)?;
+                add_ids_of_found(db, &mut ids)?;
+                find_rejects(db, &ids)?;
             }
             Persons::AnsweredBefore(at) => {
                 let seconds = at.as_millis().div_euclid(1000);
@@ -102,7 +109,8 @@ impl Store {
     }
 
     /// Deletes those that were found last, and every byte of what was deleted from this file,
-    /// now or before. The file needs its own size of free space for a while.
+    /// now or before. For a while that needs the size of the file twice: beside it, and where SQLite has
+    /// its temporary files.
     pub(crate) fn forget_found(&mut self) -> Result<()> {
         let db = &self.db;
         db.pragma_update(None, "secure_delete", true)?;
@@ -115,7 +123,11 @@ impl Store {
             let _ = db.execute_batch("ROLLBACK");
             return Err(why);
         }
-        db.execute_batch("COMMIT; VACUUM")?;
+        db.execute_batch("COMMIT")?;
+        if let Err(why) = db.execute_batch("VACUUM") {
+            let path = self.path().to_owned();
+            return Err(StoreError::NotRebuilt { path, why });
+        }
         let empty = "PRAGMA wal_checkpoint(TRUNCATE)";
         if db.query_row(empty, [], |row| row.get::<_, i64>(0))? != 0 {
             let path = self.path().to_owned();
@@ -143,7 +155,19 @@ fn find_subjects(db: &Connection, ids: &HashSet<String>) -> Result<()> {
         Ok(())
     };
     scan("SELECT id, unionid, openid FROM subjects")?;
-    scan("SELECT subject, external_userid FROM links")
+    scan("SELECT subject, external_userid FROM links")?;
+    scan("SELECT subject, pending_id, previous FROM pending_ids")
+}
+
+/// Adds the unionids and openids of those found so far.
+fn add_ids_of_found(db: &Connection, ids: &mut HashSet<String>) -> Result<()> {
+    let mut list =
+        db.prepare("SELECT unionid, openid FROM subjects JOIN forgotten f ON f.subject = id")?;
+    let mut rows = list.query([])?;
+    while let Some(row) = rows.next()? {
+        ids.extend([row.get(0)?, row.get(1)?]);
+    }
+    Ok(())
 }
 
 /// Finds the lines with one of `ids` anywhere in them.
@@ -153,13 +177,89 @@ fn find_rejects(db: &Connection, ids: &HashSet<String>) -> Result<()> {
     let mut rows = list.query([])?;
     let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     while let Some(row) = rows.next()? {
-        let fields = row.get_ref(2)?.as_str().unwrap_or_default();
-        if fields
-            .split(|c| !is_letter(c))
-            .any(|word| ids.contains(word))
-        {
+        let fields = rejects::fields(row.get_ref(2)?.as_str().unwrap_or_default())?;
+        let mut words = fields
+            .iter()
+            .flat_map(|field| field.split(|c| !is_letter(c)));
+        if words.any(|word| ids.contains(word)) {
             insert.execute(params![row.get::<_, i64>(0)?, row.get::<_, i64>(1)?])?;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::Timestamp,
+        model::State,
+        store::{Reject, Settled, Store},
+    };
+
+    fn store(folder: &std::path::Path) -> Store {
+        Store::open(&folder.join("job.db"), Timestamp::default()).unwrap()
+    }
+
+    fn found(store: &Store, ids: &[&str]) -> (u64, u64) {
+        let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+        let found = store.find_persons(&Persons::Listed(&ids)).unwrap();
+        (found.subjects, found.rejects)
+    }
+
+    #[test]
+    fn person_is_found_by_any_id_with_all_rows_and_invalid_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = store(folder.path());
+        let now = Timestamp::default();
+        // One person at two corps and with two openids, and another one.
+        store.add_subjects(
+            &[
+                ("u1", "o1", None),
+                ("u1", "o2", Some("wpA")),
+                ("u2", "o3", None),
+            ],
+            now,
+        );
+        store.settle(&[Settled::first(1, State::Linked, &[("wpA", "wm1")], now)]);
+        let mut import = store.import("bad.csv", None).unwrap();
+        for field in ["u1", "x\no2 \"o9\"", "u2", "xu1"] {
+            let reject = Reject {
+                source: String::new(),
+                line: 2,
+                column: "openid".to_owned(),
+                reason: "is empty".to_owned(),
+                fields: vec![String::new(), field.to_owned()],
+            };
+            import.reject(&reject).unwrap();
+        }
+        import.finish(4, 4, now).unwrap();
+
+        for id in ["u1", "o1", "o2", "wm1"] {
+            assert_eq!(found(&store, &[id]), (2, 2), "{id}");
+        }
+        assert_eq!(found(&store, &["o9"]), (0, 1));
+        assert_eq!(found(&store, &["o3", "u1"]), (3, 3));
+    }
+
+    #[test]
+    fn file_that_could_not_be_rebuilt_is_told_and_is_rebuilt_the_next_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = store(folder.path());
+        store.add_subjects(&[("u1", "o1", None)], Timestamp::default());
+        // Rebuilding needs one more database than may be attached.
+        for number in 0..10 {
+            let attach = format!("ATTACH ':memory:' AS more{number}");
+            store.db.execute_batch(&attach).unwrap();
+        }
+        assert_eq!(found(&store, &["u1"]), (1, 0));
+        let why = store.forget_found().unwrap_err().to_string();
+        assert!(
+            why.contains("job.db, but bytes of what was deleted earlier"),
+            "{why}"
+        );
+        store.db.execute_batch("DETACH more0").unwrap();
+        assert_eq!(found(&store, &["u1"]), (0, 0));
+        store.forget_found().unwrap();
+    }
 }

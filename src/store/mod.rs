@@ -1,7 +1,8 @@
 //! The job file: sources, subjects, answers and runs.
 //!
 //! [`Store`] holds the file for writing and hands out narrow views of it: [`Queue`] (subjects to
-//! look up), [`Passes`] (answers to be asked for again), [`Import`] (a source being read), [`Journal`] (runs, their progress, the result
+//! look up), [`Passes`] (answers to be asked for again),
+//! [`PendingIds`], [`Import`] (a source being read), [`Journal`] (runs, their progress, the result
 //! files). [`Store::commit`] settles answers and records what they cost in one transaction.
 //! [`Reader`] reads beside a writer, for `status` and `export`.
 //!
@@ -43,6 +44,7 @@ mod link_cursor;
 mod local_disk;
 mod multi_insert;
 mod passes;
+mod pending_ids;
 mod queue;
 mod reader;
 mod rejects;
@@ -51,6 +53,8 @@ mod schema;
 mod scratch;
 mod sqlite_file;
 mod tally;
+#[cfg(test)]
+mod test_answers;
 mod wishes;
 
 use std::path::Path;
@@ -67,6 +71,7 @@ pub(crate) use import::{SubjectMatches, TrialImport, TrialSubjects};
 pub(crate) use journal::WrittenFile;
 pub use journal::{Journal, RunId, RunProgress, RunStatus};
 pub use passes::{Pass, PassId, PassOrigin, Passes, Selection};
+pub use pending_ids::PendingIds;
 pub use queue::Queue;
 pub use reader::{Reader, SubjectRecord};
 pub use rejects::Reject;
@@ -257,6 +262,11 @@ impl Store {
     /// Returns the passes over subjects that were answered.
     pub const fn passes(&self) -> Passes<'_> {
         Passes::of(&self.db)
+    }
+
+    /// Returns the pending_ids of unlinked subjects.
+    pub const fn pending_ids(&self) -> PendingIds<'_> {
+        PendingIds::of(&self.db)
     }
 
     /// Opens a pass over the first `limit` subjects of `selection`; `None` if there are none. The

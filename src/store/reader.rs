@@ -14,6 +14,7 @@ use super::{
     journal::{Journal, RunStatus, WrittenFile},
     link_cursor::LinkCursor,
     passes::Passes,
+    pending_ids::{PendingIds, select_subjects},
     queue,
     rejects::{self, Reject},
     samples::{self, Sample},
@@ -23,7 +24,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    model::{Link, State, Subject, SubjectId, Tally},
+    model::{Link, RejectOrigin, State, Subject, SubjectId, Tally},
     quota::WriterCounters,
 };
 
@@ -75,6 +76,8 @@ pub struct SubjectRecord {
     pub at: Option<Timestamp>,
     /// Its links, sorted by corpid and external_userid.
     pub links: Vec<Link>,
+    /// The pending_id that was asked for last.
+    pub pending_id: Option<String>,
 }
 
 impl Reader<'static> {
@@ -99,12 +102,18 @@ impl<'s> Reader<'s> {
     }
 
     /// Copies into a new job file what a plan needs: all but the subjects; and for a rehearsal the
-    /// subjects that a run could ask about. Both as of one moment.
-    pub(crate) fn copy_to_scratch(&self, scratch: &mut Store, with_queue: bool) -> Result<()> {
+    /// subjects that a run could ask about, with those whose pending_id is due at a time. Both as of one
+    /// moment.
+    pub(crate) fn copy_to_scratch(
+        &self,
+        scratch: &mut Store,
+        with_queue: bool,
+        pending_ids_at: Option<Timestamp>,
+    ) -> Result<()> {
         let snapshot = self.db.unchecked_transaction()?;
         scratch::copy_accounts(&snapshot, scratch)?;
         if with_queue {
-            scratch::copy_queue(&snapshot, scratch)?;
+            scratch::copy_queue(&snapshot, scratch, pending_ids_at)?;
         }
         Ok(())
     }
@@ -121,14 +130,16 @@ impl<'s> Reader<'s> {
         SubjectLookup::new(&self.db, folder)
     }
 
-    /// From here on until it is dropped all that is read is as of one moment.
-    pub(crate) fn snapshot(&self) -> Result<Transaction<'_>> {
-        Ok(self.db.unchecked_transaction()?)
+    /// From here on until it is dropped all that is read is as of one moment. `None` if that is so already.
+    pub(crate) fn snapshot(&self) -> Result<Option<Transaction<'_>>> {
+        let begin = || self.db.unchecked_transaction();
+        Ok(self.db.is_autocommit().then(begin).transpose()?)
     }
 
     /// Returns the subjects with these ids, which must ascend, in the same order.
     pub(crate) fn subjects(&self, ids: &[i64]) -> Result<Vec<SubjectRecord>> {
-        let subjects = format!("{SELECT_SUBJECTS} WHERE s.id BETWEEN ?1 AND ?2 ORDER BY s.id");
+        let subjects = select_subjects(&self.db)?;
+        let subjects = format!("{subjects} WHERE s.id BETWEEN ?1 AND ?2 ORDER BY s.id");
         let links = format!("{SELECT_LINKS} AND subject BETWEEN ?1 AND ?2 ORDER BY subject");
         let (mut subjects, mut links) = (self.db.prepare(&subjects)?, self.db.prepare(&links)?);
         let mut records = Vec::with_capacity(ids.len());
@@ -245,6 +256,11 @@ impl<'s> Reader<'s> {
         Passes::of(&self.db)
     }
 
+    /// Returns the pending_ids of unlinked subjects.
+    pub(crate) fn pending_ids(&self) -> PendingIds<'_> {
+        PendingIds::of(&self.db)
+    }
+
     /// Returns a subject to try a call with: one that was answered, or else one that is queued.
     pub(crate) fn subject_to_ask(&self) -> Result<Option<Subject>> {
         const ANSWERED: &str = "SELECT s.id, unionid, openid, corpid FROM outcomes o
@@ -262,9 +278,9 @@ impl<'s> Reader<'s> {
         Journal::of(&self.db).runs()
     }
 
-    /// Returns how the runs went since a moment, the latest last.
-    pub(crate) fn samples(&self, since: Timestamp) -> Result<Vec<Sample>> {
-        samples::load(&self.db, since)
+    /// Returns how the runs went, the latest last.
+    pub(crate) fn samples(&self) -> Result<Vec<Sample>> {
+        samples::load(&self.db)
     }
 
     /// Returns how many links stand at each downstream corp, the most first.
@@ -296,11 +312,16 @@ impl<'s> Reader<'s> {
     /// Returns the imported sources in the order of import.
     pub(crate) fn sources(&self) -> Result<Vec<SourceStatus>> {
         let mut list = self.db.prepare(
-            "SELECT name, lines, rejected, subjects FROM sources
+            "SELECT name, lines, rejected, subjects, path FROM sources
              WHERE imported_at IS NOT NULL ORDER BY first_subject, id",
         )?;
         let sources = list.query_map([], import::source_status)?;
         Ok(sources.collect::<std::result::Result<_, _>>()?)
+    }
+
+    /// Returns how many of the lines that cannot be subjects are those that a rejects file has again.
+    pub(crate) fn superseded(&self, origin: &RejectOrigin, lines: &[u64]) -> Result<u64> {
+        rejects::superseded(&self.db, origin, lines)
     }
 
     /// Passes every line that cannot be a subject to `each`, source by source, until an error of
@@ -332,8 +353,8 @@ impl<'s> Reader<'s> {
         &self,
         mut each: impl FnMut(&SubjectRecord) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        let snapshot = self.db.unchecked_transaction().map_err(StoreError::from)?;
-        let subjects = format!("{SELECT_SUBJECTS} {IMPORTED}");
+        let snapshot = self.snapshot()?;
+        let subjects = format!("{} {IMPORTED}", select_subjects(&self.db)?);
         let links = format!("{SELECT_LINKS} ORDER BY subject");
         let mut subjects = self.db.prepare(&subjects).map_err(StoreError::from)?;
         let mut links = self.db.prepare(&links).map_err(StoreError::from)?;
@@ -346,9 +367,6 @@ impl<'s> Reader<'s> {
         Ok(())
     }
 }
-
-const SELECT_SUBJECTS: &str = "SELECT s.id, unionid, openid, corpid, state, errcode, at
-    FROM subjects s LEFT JOIN corps c ON c.id = s.corp LEFT JOIN outcomes o ON o.subject = s.id";
 
 /// Without those of an import in progress.
 const IMPORTED: &str = "WHERE s.id < (SELECT coalesce(min(first_subject), 9223372036854775807)
@@ -373,5 +391,6 @@ fn subject_record(row: &rusqlite::Row<'_>, links: &mut LinkCursor<'_>) -> Result
         errcode: row.get(5)?,
         at: at.map(|seconds| Timestamp::from_millis(seconds * 1000)),
         links: links.of(row.get(0)?)?,
+        pending_id: row.get(7)?,
     })
 }

@@ -8,15 +8,18 @@ use super::{
     corps::load_corps,
     error::Result,
     passes::{Pass, Passes, due_in},
+    pending_ids,
     tally::load_tally,
 };
+use crate::clock::Timestamp;
 
 /// Tables that grow with the subjects.
-const LARGE: [&str; 6] = [
+const LARGE: [&str; 7] = [
     "subjects",
     "key_chunks",
     "outcomes",
     "links",
+    "pending_ids",
     "rejects",
     "published",
 ];
@@ -45,10 +48,17 @@ pub(super) fn copy_accounts(from: &Connection, to: &mut Store) -> Result<()> {
     Ok(())
 }
 
-/// Copies the subjects that a run could ask about: those without an answer, the parked, and those that
-/// are due in a pass.
-pub(super) fn copy_queue(from: &Connection, to: &Store) -> Result<()> {
-    let asked_again = asked_again(&Passes::of(from).unfinished()?);
+/// Copies the subjects that a run could ask about: those without an answer, the parked, those that are
+/// due in a pass, and those whose pending_id is due at a time.
+pub(super) fn copy_queue(
+    from: &Connection,
+    to: &Store,
+    pending_ids_at: Option<Timestamp>,
+) -> Result<()> {
+    let mut asked_again = asked_again(&Passes::of(from).unfinished()?);
+    if let Some(now) = pending_ids_at {
+        asked_again += &format!(" OR {}", pending_ids::is_due_at(now));
+    }
     let queued = "s.id > (SELECT watermark FROM job)
         AND s.id < (SELECT coalesce(min(first_subject), 9223372036854775807) FROM sources
                     WHERE imported_at IS NULL)

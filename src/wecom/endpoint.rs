@@ -1,7 +1,7 @@
 //! The APIs that are called once for each subject. What differs between two of them is written
 //! here and nowhere else: path, quota, request body, reply, and what an error code means there.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use super::{
     lenient,
     ticket::Ticket,
 };
-use crate::model::{Api, Link, Subject};
+use crate::model::{Api, Link, PendingId, Subject};
 
 /// One API that is called once for each subject.
 #[derive(Debug)]
@@ -99,17 +99,6 @@ pub enum Answer {
     Links(Vec<Link>),
     /// The subject's pending_id.
     PendingId(PendingId),
-}
-
-/// A temporary id of an external contact, valid for 90 days (D97357). It stands for a person, so
-/// `Debug` hides it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PendingId(pub Box<str>);
-
-impl fmt::Debug for PendingId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PendingId(…)")
-    }
 }
 
 /// A reply of the shape that the page describes.

@@ -15,6 +15,7 @@ mod eta;
 mod faults;
 mod house;
 mod passes;
+mod pending_ids;
 mod quota;
 mod resume;
 mod scenario;

@@ -4,11 +4,12 @@ use std::{cell::Cell, path::Path, rc::Rc, time::Duration};
 
 use idferry::{
     job::Steering,
+    model::State,
     runner::event::{RunEvent, StopReason},
     store::Wish,
 };
 
-use super::scenario::Scenario;
+use super::{passes::retry, scenario::Scenario};
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -52,6 +53,7 @@ fn a_job_that_is_paused_sends_nothing_not_even_for_a_token() {
     assert!(result.finished());
     assert!(result.took >= secs(900), "{:?}", result.took);
     assert!(result.output.contains("`idferry resume` lets it continue"));
+    assert_eq!(result.times("withdrawn: pause"), 1);
 }
 
 #[test]
@@ -111,4 +113,21 @@ fn a_run_that_is_asked_to_stop_drains_and_the_next_one_goes_on() {
     assert_eq!(asked.pid, std::process::id());
     assert!((20..=25).contains(&scenario.sent()), "{}", scenario.sent());
     assert!(scenario.run().finished());
+}
+
+#[test]
+fn a_stop_while_the_last_of_a_phase_are_in_flight_is_not_lost() {
+    let mut scenario = steered(30).latency_millis(9_000, 9_000);
+    assert!(scenario.run().finished());
+    let before = scenario.sent();
+    retry(&mut scenario, &[State::Linked], Some(2));
+    retry(&mut scenario, &[State::Unlinked], None);
+    let job = scenario.state();
+    // One call fetches a token, one proves it, and the other is on its way.
+    let mut scenario = scenario.after(secs(22), move |_, _| {
+        steering(&job).ask(Wish::Stop).unwrap();
+    });
+    let result = scenario.run();
+    assert!(matches!(result.report.reason, StopReason::Asked(_)));
+    assert_eq!(scenario.sent() - before, 2, "{:?}", result.events);
 }

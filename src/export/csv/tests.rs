@@ -5,79 +5,39 @@ use crate::{
     clock::Timestamp,
     export::{Format, Target, publish_results},
     intake::OwnFile,
-    model::{Api, Link, Outcome, Row, State, SubjectId},
-    quota::{Deltas, WriterId},
-    store::{Batch, Charged, RunProgress, Settled, Store},
+    model::State,
+    store::{Settled, Store},
 };
 
 fn noon() -> Timestamp {
     Timestamp::parse("2026-11-22T12:00+08:00").unwrap()
 }
 
-fn link(corpid: &str, external_userid: &str) -> Link {
-    Link {
-        corpid: corpid.into(),
-        external_userid: external_userid.into(),
-    }
-}
-
-fn settled(subject: i64, state: State, errcode: Option<i64>, links: Vec<Link>) -> Settled {
-    Settled {
-        subject: SubjectId(subject),
-        was: State::Queued,
-        outcome: Outcome {
-            state,
-            errcode,
-            attempts: 1,
-            links,
-        },
-        at: noon().plus(std::time::Duration::from_secs(subject.unsigned_abs() / 3)),
-    }
+fn settled(subject: i64, state: State, errcode: Option<i64>, links: &[(&str, &str)]) -> Settled {
+    let at = noon().plus(std::time::Duration::from_secs(subject.unsigned_abs() / 3));
+    let mut settled = Settled::first(subject, state, links, at);
+    settled.outcome.errcode = errcode;
+    settled
 }
 
 /// Six subjects: two linked, one of them twice, and one of each other state.
 fn store(folder: &Path) -> Store {
     let mut store = Store::open(&folder.join("job.db"), noon()).unwrap();
-    let mut import = store.import("crm.csv", None).unwrap();
-    for (unionid, corpid) in [
-        ("u1", None),
-        ("u,2", None),
-        ("u3", Some("wwDealer")),
-        ("u4", None),
-        ("u5", None),
-        ("u6", Some("wwDealer")),
-    ] {
-        let row = Row {
-            unionid,
-            openid: "o\"x\"",
-            corpid,
-        };
-        import.add(&row).unwrap();
-    }
-    import.finish(6, 0, noon()).unwrap();
-    let run = store.journal().begin_run("run", "{}", noon()).unwrap();
-    let batch = Batch {
-        settled: &[
-            settled(1, State::Linked, Some(0), vec![link("wwA", "wmA")]),
-            settled(
-                2,
-                State::Linked,
-                Some(0),
-                vec![link("wwB", "wm2"), link("wwA", "wm9"), link("wwB", "wm1")],
-            ),
-            settled(3, State::Unlinked, Some(0), vec![]),
-            settled(4, State::Rejected, Some(40058), vec![]),
-            settled(5, State::Parked, None, vec![]),
-        ],
-        cursor: None,
-        progress: (run, &RunProgress::default()),
-    };
-    let charged = Charged {
-        writer: WriterId::from_code(1),
-        api: Api::Lookup,
-        deltas: &Deltas::default(),
-    };
-    store.commit(&batch, &charged).unwrap();
+    let corpids = [None, None, Some("wwDealer"), None, None, Some("wwDealer")];
+    let unionids = ["u1", "u,2", "u3", "u4", "u5", "u6"];
+    let subjects = unionids.iter().zip(corpids);
+    let subjects: Vec<_> = subjects
+        .map(|(unionid, corpid)| (*unionid, "o\"x\"", corpid))
+        .collect();
+    store.add_subjects(&subjects, noon());
+    let many = [("wwB", "wm2"), ("wwA", "wm9"), ("wwB", "wm1")];
+    store.settle(&[
+        settled(1, State::Linked, Some(0), &[("wwA", "wmA")]),
+        settled(2, State::Linked, Some(0), &many),
+        settled(3, State::Unlinked, Some(0), &[]),
+        settled(4, State::Rejected, Some(40058), &[]),
+        settled(5, State::Parked, None, &[]),
+    ]);
     store
 }
 
@@ -145,6 +105,39 @@ fn filter_selects_lines_of_one_downstream_corp() {
     assert_eq!(of("wwDealer", &[]).0, 2, "those looked for there only");
     assert_eq!(of("wwDealer", &[State::Queued]).0, 1);
     assert_eq!(of("wwC", &[]).0, 0);
+}
+
+#[test]
+fn changes_are_links_that_began_and_ended_since_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(folder.path());
+    let later = noon().plus(std::time::Duration::from_secs(3600));
+    let again = |subject, was, state, links: &[(&str, &str)]| Settled {
+        was,
+        ..Settled::first(subject, state, links, later)
+    };
+    store.settle(&[
+        again(
+            1,
+            State::Linked,
+            State::Linked,
+            &[("wwA", "wmA"), ("wwB", "wmB")],
+        ),
+        again(2, State::Linked, State::Linked, &[("wwB", "wm1")]),
+        again(3, State::Unlinked, State::Unlinked, &[]),
+    ]);
+    let filter = Filter {
+        changed_since: Some(later),
+        ..Filter::default()
+    };
+    let mut csv = Vec::new();
+    assert_eq!(write_csv(&store.reader(), &mut csv, &filter).unwrap(), 3);
+    insta::assert_snapshot!(String::from_utf8(csv).unwrap(), @r#"
+    unionid,openid,corpid,external_userid,pending_id,state,errcode,resolved_at,change
+    u1,"o""x""",wwB,wmB,,linked,0,2026-11-22T13:00:00+08:00,added
+    "u,2","o""x""",wwA,wm9,,linked,0,2026-11-22T13:00:00+08:00,removed
+    "u,2","o""x""",wwB,wm2,,linked,0,2026-11-22T13:00:00+08:00,removed
+    "#);
 }
 
 #[test]

@@ -3,9 +3,8 @@ use std::fs;
 use super::*;
 use crate::{
     clock::Timestamp,
-    model::{Api, Link, Outcome, State, SubjectId},
-    quota::{Deltas, WriterId},
-    store::{Batch, Charged, RunProgress, Settled, Store},
+    model::State,
+    store::{Settled, Store},
 };
 
 const FIRST: &str = "oFirst0000000000000000000001";
@@ -17,46 +16,17 @@ const OPENID: &str = "oOpenid000000000000000000000";
 fn job(folder: &Path) -> Store {
     let now = Timestamp::parse("2026-11-22T12:00+08:00").unwrap();
     let mut store = Store::open(&folder.join("job.db"), now).unwrap();
-    let mut import = store.import("crm.csv", None).unwrap();
-    for (unionid, corpid) in [(FIRST, None), (SECOND, Some("wpB")), (THIRD, None)] {
-        let row = Row {
-            unionid,
-            openid: OPENID,
-            corpid,
-        };
-        import.add(&row).unwrap();
-    }
-    import.finish(3, 0, now).unwrap();
-    let run = store.journal().begin_run("run", "{}", now).unwrap();
-    let link = |corpid: &str| Link {
-        corpid: corpid.into(),
-        external_userid: "wm,1".into(),
-    };
-    let settled = |subject, state, links| Settled {
-        subject: SubjectId(subject),
-        was: State::Queued,
-        outcome: Outcome {
-            state,
-            errcode: Some(0),
-            attempts: 1,
-            links,
-        },
-        at: now,
-    };
-    let batch = Batch {
-        settled: &[
-            settled(1, State::Linked, vec![link("wpA"), link("wpB")]),
-            settled(2, State::Unlinked, vec![]),
-        ],
-        cursor: None,
-        progress: (run, &RunProgress::default()),
-    };
-    let charged = Charged {
-        writer: WriterId::from_code(1),
-        api: Api::Lookup,
-        deltas: &Deltas::default(),
-    };
-    store.commit(&batch, &charged).unwrap();
+    let subjects = [
+        (FIRST, OPENID, None),
+        (SECOND, OPENID, Some("wpB")),
+        (THIRD, OPENID, None),
+    ];
+    store.add_subjects(&subjects, now);
+    let links = [("wpA", "wm,1"), ("wpB", "wm,1")];
+    store.settle(&[
+        Settled::first(1, State::Linked, &links, now),
+        Settled::first(2, State::Unlinked, &[], now),
+    ]);
     store
 }
 

@@ -1,104 +1,13 @@
 use std::io::Cursor;
 
-use super::*;
+use super::{
+    super::test_workbook::{shared, text, workbook, zip},
+    *,
+};
 use crate::intake::{Input, InputLine, ReadOptions, RowReader};
 
 const UNIONID: &str = "oUnion0000000000000000000001";
 const OPENID: &str = "oOpenid000000000000000000000";
-
-/// A zip archive of files that are not compressed.
-fn zip(files: &[(&str, String)]) -> Vec<u8> {
-    let (mut bytes, mut directory) = (Vec::new(), Vec::new());
-    for (name, text) in files {
-        let mut crc = flate2::Crc::new();
-        crc.update(text.as_bytes());
-        let at = u32::try_from(bytes.len()).unwrap();
-        let size = u32::try_from(text.len()).unwrap();
-        let mut about = vec![20, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        for number in [crc.sum(), size, size, u32::try_from(name.len()).unwrap()] {
-            about.extend(number.to_le_bytes());
-        }
-        bytes.extend(b"PK\x03\x04");
-        bytes.extend(&about);
-        bytes.extend(name.as_bytes());
-        bytes.extend(text.as_bytes());
-        directory.extend(b"PK\x01\x02\x14\0");
-        directory.extend(&about);
-        directory.extend([0; 10]);
-        directory.extend(at.to_le_bytes());
-        directory.extend(name.as_bytes());
-    }
-    let (at, size) = (bytes.len(), directory.len());
-    bytes.extend(directory);
-    bytes.extend(b"PK\x05\x06\0\0\0\0");
-    let count = u16::try_from(files.len()).unwrap().to_le_bytes();
-    bytes.extend([count, count].concat());
-    for number in [size, at] {
-        bytes.extend(u32::try_from(number).unwrap().to_le_bytes());
-    }
-    bytes.extend([0, 0]);
-    bytes
-}
-
-/// A workbook of these sheets, each given by the XML of its rows. Style 1 is a date.
-fn workbook(sheets: &[(&str, &str)]) -> Vec<u8> {
-    const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
-    const RELS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
-    let list = sheets.iter().enumerate().map(|(at, (name, _))| {
-        format!(
-            r#"<sheet name="{name}" sheetId="{0}" r:id="r{0}"/>"#,
-            at + 1
-        )
-    });
-    let relations = (1..=sheets.len()).map(|at| {
-        format!(
-            r#"<Relationship Id="r{at}" Type="{RELS}/worksheet" Target="worksheets/s{at}.xml"/>"#
-        )
-    });
-    let mut files = vec![
-        (
-            "_rels/.rels".to_owned(),
-            format!(
-                r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r1" Type="{RELS}/officeDocument" Target="xl/workbook.xml"/></Relationships>"#
-            ),
-        ),
-        (
-            "xl/workbook.xml".to_owned(),
-            format!(
-                r#"<workbook xmlns="{MAIN}" xmlns:r="{RELS}"><sheets>{}</sheets></workbook>"#,
-                list.collect::<String>()
-            ),
-        ),
-        (
-            "xl/_rels/workbook.xml.rels".to_owned(),
-            format!(
-                r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{}</Relationships>"#,
-                relations.collect::<String>()
-            ),
-        ),
-        (
-            "xl/styles.xml".to_owned(),
-            format!(
-                r#"<styleSheet xmlns="{MAIN}"><cellXfs><xf numFmtId="0"/><xf numFmtId="22"/></cellXfs></styleSheet>"#
-            ),
-        ),
-    ];
-    for (at, (_, rows)) in sheets.iter().enumerate() {
-        files.push((
-            format!("xl/worksheets/s{}.xml", at + 1),
-            format!(r#"<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>"#),
-        ));
-    }
-    let files: Vec<_> = files
-        .iter()
-        .map(|(name, text)| (&**name, text.clone()))
-        .collect();
-    zip(&files)
-}
-
-fn text(cell: &str, value: &str) -> String {
-    format!(r#"<c r="{cell}" t="inlineStr"><is><t>{value}</t></is></c>"#)
-}
 
 fn csv(bytes: Vec<u8>, sheet: Option<&str>) -> Result<String, String> {
     let sheet = read_sheet("crm.xlsx", Cursor::new(bytes), sheet);
@@ -108,7 +17,7 @@ fn csv(bytes: Vec<u8>, sheet: Option<&str>) -> Result<String, String> {
         .csv
         .read_to_string(&mut text)
         .unwrap();
-    Ok(text)
+    Ok(text.replace(char::from(ROW_END), "$"))
 }
 
 #[test]
@@ -122,8 +31,8 @@ fn cells_are_text_without_loss() {
     );
     assert_eq!(
         csv(workbook(&[("会员", &rows)]), None).unwrap(),
-        "\nunionid,,\"a \"\"b\"\",\nc\"\n\n\
-         123456789012345,,0.1,2025-10-13T12:59:02.400,2025-10-13,12:00:00,TRUE,#N/A\n"
+        "$unionid,,\"a \"\"b\"\",\nc\"$$\
+         123456789012345,,0.1,2025-10-13T12:59:02.400,2025-10-13,12:00:00,TRUE,#N/A$"
     );
 }
 
@@ -132,15 +41,20 @@ fn sheet_is_the_first_or_the_named_one() {
     let bytes = workbook(&[
         ("One", &format!("<row>{}</row>", text("A1", "first"))),
         ("二", &format!("<row>{}</row>", text("A1", "second"))),
+        (
+            "共",
+            &format!("<row>{}{}</row>", shared("A1", 1), shared("B1", 0)),
+        ),
     ]);
-    assert_eq!(csv(bytes.clone(), None).unwrap(), "first\n");
-    assert_eq!(csv(bytes.clone(), Some("二")).unwrap(), "second\n");
+    assert_eq!(csv(bytes.clone(), None).unwrap(), "first$");
+    assert_eq!(csv(bytes.clone(), Some("二")).unwrap(), "second$");
+    assert_eq!(csv(bytes.clone(), Some("共")).unwrap(), "two,one$");
     let error = csv(bytes, Some("Two")).unwrap_err();
     assert_eq!(
         error,
-        "crm.xlsx has no sheet 'Two'; its sheets are 'One', '二': name one with --sheet"
+        "crm.xlsx has no sheet 'Two'; its sheets are 'One', '二', '共': name one with --sheet"
     );
-    let error = csv(zip(&[("a.txt", "text".to_owned())]), None).unwrap_err();
+    let error = csv(zip(&[("a.txt".to_owned(), "text".to_owned())]), None).unwrap_err();
     assert!(
         error.contains("it is a zip archive, but no workbook"),
         "{error}"
@@ -158,7 +72,8 @@ fn invalid_rows_are_told_by_sheet_row_and_column() {
         row(3, ["unionid", "openid"], "name"),
         row(5, [UNIONID, OPENID], "two\nlines"),
         row(6, [UNIONID, "o\nshort"], "x"),
-        row(7, [UNIONID, OPENID], "y"),
+        row(7, [UNIONID, OPENID], &"line\n".repeat(20_000)),
+        row(8, [UNIONID, OPENID], "y"),
     ];
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("crm.xlsx");
@@ -174,7 +89,9 @@ fn invalid_rows_are_told_by_sheet_row_and_column() {
         lines.push((reader.line(), told));
     }
     let reason = "line 6: openid (column AB) has a line break in it; is a quote missing?";
-    let expected = [(5, OPENID), (6, reason), (7, OPENID)];
+    let long =
+        "line 7: name (column AC) starts with a quote that is not closed properly within 64 KiB";
+    let expected = [(5, OPENID), (6, reason), (7, long), (8, OPENID)];
     assert_eq!(lines, expected.map(|(line, told)| (line, told.to_owned())));
 }
 

@@ -22,10 +22,15 @@ impl Session {
         results::publish(&self.store, target)
     }
 
-    /// Writes the links that `run` has gained and lost to `target`.
-    pub(crate) fn export_changes(&self, run: RunId, target: &Target) -> Result<(), Error> {
-        let since = self.store.journal().began(run)?;
-        results::publish_changes(&self.store.reader(), target, since)
+    /// From here on every link that is gained or lost is to be written by
+    /// [`export_changes`](Self::export_changes), be it at the end of a later run.
+    pub(crate) fn begin_changes(&self) -> Result<(), Error> {
+        Ok(self.store.begin_changes()?)
+    }
+
+    /// Writes the links gained and lost since this was done last to `target`.
+    pub(crate) fn export_changes(&self, target: &Target) -> Result<(), Error> {
+        results::publish_changes(&self.store, target)
     }
 
     /// The links that a resync has gained and lost at each downstream corp; `None` for another run, whose

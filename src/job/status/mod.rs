@@ -8,7 +8,12 @@ use serde_json::Value;
 
 use crate::{
     clock::{Clock, Timestamp},
-    job::{error::Error, files::JobFiles, passes, quota_record::QuotaRecord},
+    job::{
+        error::Error,
+        files::JobFiles,
+        passes::{self, Refresh},
+        quota_record::QuotaRecord,
+    },
     model::{QuotaWindow, State, Tally, WindowKind},
     quota::LockoutLevel,
     store::{Asked, Reader, RunStatus, SourceStatus, Wish},
@@ -217,7 +222,8 @@ impl Status {
         });
         let mut quota = QuotaStanding::of(&standing.lookups, &record, clock);
         let by_resync = run.as_ref().is_some_and(|run| run.command == "resync");
-        let asked_again = passes::asked_again(&reader, by_resync)?;
+        let refresh = by_resync.then(Refresh::default);
+        let asked_again = passes::left(0, &reader.passes(), refresh)?;
         let finish = quota.finish(tally.of(State::Queued) + asked_again, ticket, now);
         let waiting = run.as_ref().filter(|_| running).and_then(waiting);
         Ok(Self {

@@ -121,3 +121,37 @@ fn marks_are_of_the_ticket_that_was_tried_and_replies_of_the_application() {
     tickets.mark_dead(&tried, at(8)).unwrap();
     assert_eq!(tickets.latest().unwrap().unwrap().dead_at, Some(at(8)));
 }
+
+#[test]
+fn nothing_of_a_forgotten_ticket_stays_in_the_files() {
+    fn tickets(ledger: &Ledger) -> Tickets<'_> {
+        Tickets::of(ledger, "ww1")
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    // As long as some pages, so that it moves between them as its row changes.
+    let secret = "A-ticket".repeat(625);
+    {
+        let ledger = Ledger::open(&path).unwrap();
+        let of = tickets(&ledger);
+        of.record_application(at(1)).unwrap();
+        of.keep_reply(200, &Secret::new(secret.clone().into_bytes()))
+            .unwrap();
+        of.save(&text(&secret), at(2)).unwrap();
+        of.import(&text(&secret), at(3), WEEK).unwrap();
+    }
+    let ledger = Ledger::open(&path).unwrap();
+    let reader = rusqlite::Connection::open(&path).unwrap();
+    reader
+        .execute_batch("BEGIN; SELECT * FROM tickets")
+        .unwrap();
+    ledger.run(|db| db.busy_timeout(Duration::ZERO)).unwrap();
+    let why = tickets(&ledger).forget().unwrap_err();
+    assert!(matches!(why, StoreError::LogInUse { .. }));
+    drop(reader);
+    tickets(&ledger).forget().unwrap();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("A-ticket"));
+    }
+}

@@ -13,15 +13,17 @@ use crate::{
     model::State,
 };
 
-/// How many rows a long table has.
+/// How much is shown.
 #[derive(Clone, Copy)]
-pub(super) struct MostRows {
+pub(super) struct Extent {
     pub(super) dealers: usize,
     pub(super) runs: usize,
+    /// Whether the recent past has a chart of its own.
+    pub(super) is_live: bool,
 }
 
 /// All sections, one after the other.
-pub(super) fn all(details: &Details, most: MostRows) -> Markup {
+pub(super) fn all(details: &Details, most: Extent) -> Markup {
     let mut html = Markup::default();
     head(details, &mut html);
     section(
@@ -30,7 +32,7 @@ pub(super) fn all(details: &Details, most: MostRows) -> Markup {
         &mut html,
         |html| match details.samples.is_empty() {
             true => note(&words::NO_CALLS, html),
-            false => timeline::draw(details, html),
+            false => charts(details, most.is_live, html),
         },
     );
     html.raw("<div class=\"two\">");
@@ -76,7 +78,9 @@ fn head(details: &Details, html: &mut Markup) {
     let status = &details.status;
     let (state, class) = words::run_state(status);
     let tally = &status.subjects;
-    html.raw("<section id=\"now\"><p class=\"state ").raw(class);
+    html.raw("<section id=\"now\" data-title=\"");
+    html.text(share(tally.answered(), tally.total()));
+    html.raw(" · idferry\"><p class=\"state ").raw(class);
     html.raw("\"><i></i><b>").say(&state).raw("</b>");
     if let Some(why) = words::what_it_does(status) {
         html.raw("<span class=\"why\">").say(&why).raw("</span>");
@@ -99,6 +103,17 @@ fn head(details: &Details, html: &mut Markup) {
         html.text(number).raw("</dd></div>");
     }
     html.raw("</dl></section>");
+}
+
+fn charts(details: &Details, is_live: bool, html: &mut Markup) {
+    if !is_live || !timeline::goes_back(details) {
+        return timeline::draw(details, false, html);
+    }
+    note(&words::RECENTLY, html);
+    timeline::draw(details, true, html);
+    html.raw("<hr>");
+    note(&words::ALL_ALONG, html);
+    timeline::draw(details, false, html);
 }
 
 fn figures(details: &Details) -> Vec<(&'static Bilingual, String)> {

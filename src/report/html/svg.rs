@@ -43,8 +43,12 @@ impl TimeChart<'_> {
         self.area(right, top, svg);
         self.waiting(right, svg);
         let mut above = f64::MAX;
-        for (name, limit) in self.limits.iter().filter(|(_, limit)| *limit <= top) {
+        for (name, limit) in self.limits {
             let y = height_of(*limit, top);
+            // One that is far below or above what happened is no help.
+            if *limit > top || BOTTOM - y < 14.0 {
+                continue;
+            }
             line(svg, "limit", (LEFT, y), (right, y));
             // Two names on one another would be none.
             if above - y > 12.0 || above == f64::MAX {
@@ -84,9 +88,10 @@ impl TimeChart<'_> {
             let at = Timestamp::from_millis(at);
             let x = self.x(at, right);
             line(svg, "grid", (x, BOTTOM), (x, BOTTOM + 4.0));
+            let time: String = time_of_day(at).chars().take(5).collect();
             let label = match form {
-                TickForm::Time => time_of_day(at).chars().take(5).collect(),
-                TickForm::Date => date(at).chars().skip(5).collect(),
+                TickForm::Time if time != "00:00" => time,
+                _ => date(at).chars().skip(5).collect(),
             };
             text(svg, "middle", (x.min(right - 16.0), BOTTOM + 30.0), label);
         }

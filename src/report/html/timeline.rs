@@ -13,25 +13,57 @@ const MOST: u64 = 400;
 /// The lengths of columns, in minutes.
 const STEPS: [u64; 8] = [1, 5, 15, 60, 180, 360, 720, 1440];
 
-/// Draws what `details` has of the runs, wide and narrow; which one is seen is up to the style sheet.
-/// Draws nothing if there is nothing.
-pub(super) fn draw(details: &Details, html: &mut Markup) {
-    let Some(columns) = ChartColumns::of(details) else {
-        return;
+/// How far back the recent past goes.
+const RECENT: Duration = Duration::from_secs(3 * 3600);
+
+/// Draws what the runs did since a moment: `None` for all along.
+pub(super) fn draw(details: &Details, is_recent: bool, html: &mut Markup) {
+    let samples = &details.samples;
+    let since = match is_recent {
+        true => end_of(details).minus(RECENT),
+        false => Timestamp::default(),
     };
-    let chart = TimeChart {
-        span: columns.span,
-        step: columns.step,
-        columns: &columns.calls,
-        limits: &limits(details),
-        waits: &columns.waits,
-    };
-    html.raw("<div class=\"wide\">");
-    chart.draw(840.0, html);
-    html.raw("</div><div class=\"narrow\">");
-    chart.draw(360.0, html);
-    html.raw("</div>");
-    legend(&columns, html);
+    let first = samples.partition_point(|sample| sample.at < since);
+    if let Some(columns) = ChartColumns::of(details, &samples[first..]) {
+        columns.draw(details, html);
+    }
+}
+
+/// Whether there is more to draw than the recent past.
+pub(super) fn goes_back(details: &Details) -> bool {
+    let since = end_of(details).minus(RECENT);
+    details
+        .samples
+        .first()
+        .is_some_and(|sample| sample.at < since)
+}
+
+/// Now, or when the last run ended.
+fn end_of(details: &Details) -> Timestamp {
+    let last = details.samples.last().map(|sample| sample.at);
+    match last {
+        Some(last) if !details.status.running => last.plus(Duration::from_secs(60)),
+        _ => details.status.now,
+    }
+}
+
+impl ChartColumns {
+    /// Draws them wide and narrow; which one is seen is up to the style sheet.
+    fn draw(&self, details: &Details, html: &mut Markup) {
+        let chart = TimeChart {
+            span: self.span,
+            step: self.step,
+            columns: &self.calls,
+            limits: &limits(details),
+            waits: &self.waits,
+        };
+        html.raw("<div class=\"wide\">");
+        chart.draw(840.0, html);
+        html.raw("</div><div class=\"narrow\">");
+        chart.draw(360.0, html);
+        html.raw("</div>");
+        legend(self, html);
+    }
 }
 
 /// What the ribbon and the lines mean.
@@ -82,12 +114,8 @@ struct ChartColumn {
 }
 
 impl ChartColumns {
-    fn of(details: &Details) -> Option<Self> {
-        let samples = &details.samples;
-        let (first, last) = (samples.first()?.at, samples.last()?.at);
-        let end = last.plus(Duration::from_secs(60));
-        let now = details.status.now;
-        let end = if details.status.running { now } else { end };
+    fn of(details: &Details, samples: &[Sample]) -> Option<Self> {
+        let (first, end) = (samples.first()?.at, end_of(details));
         // A chart of a minute says nothing.
         let start = first.min(end.minus(Duration::from_secs(20 * 60)));
         let minutes = end.since(start).as_secs().div_ceil(60);

@@ -71,6 +71,16 @@ pub(super) static BROKE_OFF: Bilingual = both("broke off", "异常中断");
 pub(super) static NO_RUNS: Bilingual = both("Nothing has been run yet.", "尚未运行。");
 pub(super) static NO_CALLS: Bilingual = both("No calls yet.", "还没有调用。");
 pub(super) static NO_LIMITS: Bilingual = both("No window has a limit.", "没有限额。");
+pub(super) static STARTING: Bilingual = both(
+    "The run is starting: its job file cannot be read yet.",
+    "正在启动：作业文件暂时无法读取。",
+);
+pub(super) static LOST: Bilingual = both(
+    "No connection: the run has ended, or cannot be reached. What is shown is the last that was heard; it connects again by itself.",
+    "连接中断：运行已结束或无法访问。以下为最后收到的内容，恢复后自动重连。",
+);
+pub(super) static RECENTLY: Bilingual = both("the last three hours", "最近三小时");
+pub(super) static ALL_ALONG: Bilingual = both("the whole job", "整个作业");
 pub(super) static BY_CLOCK: Bilingual = both("Times are UTC+8.", "时间均为 UTC+8。");
 pub(super) static NO_PERSONS: Bilingual =
     both("Nothing here names a person.", "本页不含任何个人标识。");
@@ -284,7 +294,7 @@ pub(super) fn room(left: &str, room_at: Option<Timestamp>, now: Timestamp) -> Bi
     match room_at.map(|at| until(at, now)) {
         Some(at) => of(
             format!("full, room at {}", at.en),
-            format!("已满，{} 起恢复", at.zh),
+            format!("已满，恢复时间 {}", at.zh),
         ),
         None => of(format!("{left} left"), format!("剩余 {left}")),
     }
@@ -312,7 +322,7 @@ pub(super) fn finish(details: &Details) -> Option<Bilingual> {
     let at = until(at, status.now);
     Some(of(
         format!("All answered about {}.", at.en),
-        format!("预计 {} 全部完成。", at.zh),
+        format!("预计全部完成：{}", at.zh),
     ))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{SubjectCounts, WindowJson};
+use super::{SubjectCounts, WindowJson, pending_ids::PendingIdsJson};
 use crate::{
     clock::Timestamp,
     job::{Error, Exit, stop_code},
@@ -65,6 +65,8 @@ struct Ended<'a> {
     left: u64,
     kept: u64,
     calls: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_ids: Option<PendingIdsJson>,
     seconds: f64,
     waits: BTreeMap<&'static str, f64>,
     windows: Vec<WindowJson>,
@@ -103,6 +105,7 @@ impl<'a> Ended<'a> {
             left,
             kept,
             calls,
+            pending_ids,
             took,
             used_elsewhere,
             waits,
@@ -120,6 +123,7 @@ impl<'a> Ended<'a> {
             left: *left,
             kept: *kept,
             calls: *calls,
+            pending_ids: pending_ids.as_ref().map(PendingIdsJson::of),
             seconds: took.as_secs_f64(),
             waits: waits
                 .iter()

@@ -52,6 +52,7 @@ fn summary(ending: StopReason, exit: Exit, queued: u64) -> Summary {
         changes: None,
         obstacles: Obstacles::default(),
         report: RunReport {
+            pending_ids: None,
             left: queued,
             kept: 0,
             reason: ending,

@@ -22,7 +22,7 @@ use crate::{
 impl Runner<'_> {
     /// Works off everything that has completed since the last turn.
     pub(super) fn work_off_completed(&mut self) -> Result<()> {
-        for completion in self.calls.take_completed() {
+        for completion in self.lane.calls.take_completed() {
             match completion {
                 Completion::Token(at, fetched) => self.token_completed(at, fetched)?,
                 Completion::Application(reply) => self.application_completed(reply)?,
@@ -36,15 +36,15 @@ impl Runner<'_> {
     }
 
     fn lookup_completed(&mut self, claim: Claim, sent: SentCall, verdict: Verdict) -> Result<()> {
-        self.gate.completed(self.clock.now(), sent.kind);
-        self.calls.done(claim.id());
+        self.lane.gate.completed(self.clock.now(), sent.kind);
+        self.lane.calls.done(claim.id());
         self.tokens.completed(sent.token_generation);
         self.observe(&verdict, &claim, &sent);
         let answered = matches!(verdict, Verdict::Answered(_));
         let errcode = verdict.errcode();
         let decision = match self.doubt_by(&verdict, &claim, &sent)? {
             Some(snooze) => Decision::Snooze(snooze),
-            None => decide(self.gate.api(), verdict, &sent),
+            None => decide(self.lane.gate.api(), verdict, &sent),
         };
         if let Decision::Failed(failure) = decision {
             return self.service_failed(claim, failure, &sent);
@@ -54,9 +54,9 @@ impl Runner<'_> {
         }
         let had_ticket = sent.kind == CallKind::WithTicket;
         if answered {
-            self.trial.search.answered();
+            self.lane.trial.search.answered();
         }
-        if answered && had_ticket && self.trial.answered_with_ticket(sent.at) {
+        if answered && had_ticket && self.lane.trial.answered_with_ticket(sent.at) {
             self.end_trials();
         }
         self.apply(decision, claim, &sent)?;
@@ -75,8 +75,12 @@ impl Runner<'_> {
             // The service is out of order: that says nothing of limits and tokens.
             return;
         }
-        if self.health.answered(claim.id(), sent.at, self.clock.now()) {
-            self.reports.report(&RunEvent::Reconnected);
+        if self
+            .lane
+            .health
+            .answered(claim.id(), sent.at, self.clock.now())
+        {
+            self.tell(RunEvent::Reconnected);
         }
         match class {
             Some(Class::Wait) => {}
@@ -85,8 +89,8 @@ impl Runner<'_> {
             Some(Class::Slow) => self.overloaded(),
             Some(Class::Token) => {}
             _ => {
-                if self.gate.answered(sent.at, self.calls.lookups()) {
-                    self.reports.report(&RunEvent::LockoutEnded);
+                if self.lane.gate.answered(sent.at, self.lane.calls.lookups()) {
+                    self.tell(RunEvent::LockoutEnded);
                 }
                 self.tokens.works(sent.token_generation);
             }
@@ -102,17 +106,21 @@ impl Runner<'_> {
         sent: &SentCall,
     ) -> Result<()> {
         if !matches!(failure, Failure::Connect(_)) {
-            let reduced = self.gate.service_failed(self.calls.lookups());
+            let reduced = self.lane.gate.service_failed(self.lane.calls.lookups());
             self.report_concurrency(reduced);
         }
         let call = self.failed_call(failure, sent.at, true);
         let subject = FailedSubject {
             id: claim.id(),
             failed_before: claim.failed_at(),
-            left: self.queue.left().saturating_add(self.calls.lookups() + 1),
-            is_first_pass: !self.queue.is_of_refused(),
+            left: self
+                .lane
+                .queue
+                .left()
+                .saturating_add(self.lane.calls.lookups() + 1),
+            is_first_pass: !self.lane.queue.is_of_refused(),
         };
-        let (judgement, news) = self.health.judge(&call, &subject);
+        let (judgement, news) = self.lane.health.judge(&call, &subject);
         self.report_trouble(news);
         let failures = claim.fail(call.now);
         let asked_again = match judgement {
@@ -120,7 +128,7 @@ impl Runner<'_> {
             Judgement::Subject => claim.count_attempt(sent.last_attempt),
             Judgement::Hopeless => false,
             Judgement::NotTheApi => {
-                self.stop(StopReason::NotTheApi(failure));
+                self.end_lane(StopReason::NotTheApi(failure));
                 true
             }
         };
@@ -131,7 +139,7 @@ impl Runner<'_> {
             return Ok(());
         }
         let due = call.now.plus(backoff(failures, call.chance));
-        self.queue.put_back(claim, due);
+        self.lane.queue.put_back(claim, due);
         Ok(())
     }
 
@@ -146,7 +154,7 @@ impl Runner<'_> {
             is_lookup,
             sent,
             now: self.clock.now(),
-            since: self.health.failing_since(self.clock.wall_now()),
+            since: self.lane.health.failing_since(self.clock.wall_now()),
             chance: self.chance.f64(),
         }
     }
@@ -155,24 +163,23 @@ impl Runner<'_> {
         let Some((trouble, until)) = news else {
             return;
         };
-        if self.health.is_hopeless() {
+        if self.lane.health.is_hopeless() {
             self.stop(StopReason::never_reached(trouble.failure));
         } else {
             let until = self.clock.to_wall_time(until);
-            self.reports
-                .report(&RunEvent::Unreachable { trouble, until });
+            self.tell(RunEvent::Unreachable { trouble, until });
         }
     }
 
     fn overloaded(&mut self) {
-        let (now, in_flight) = (self.clock.now(), self.calls.lookups());
-        let reduced = self.gate.overloaded(now, in_flight);
+        let (now, in_flight) = (self.clock.now(), self.lane.calls.lookups());
+        let reduced = self.lane.gate.overloaded(now, in_flight);
         self.report_concurrency(reduced);
     }
 
     fn report_concurrency(&mut self, reduced_to: Option<u16>) {
         if let Some(calls) = reduced_to {
-            self.reports.report(&RunEvent::ConcurrencyReduced { calls });
+            self.tell(RunEvent::ConcurrencyReduced { calls });
         }
     }
 
@@ -181,29 +188,29 @@ impl Runner<'_> {
         match decision {
             Decision::Settle(outcome) => self.settle(&claim, outcome),
             // Judged before this.
-            Decision::Failed(_) => self.queue.put_back(claim, now),
+            Decision::Failed(_) => self.lane.queue.put_back(claim, now),
             Decision::Snooze(snooze) => {
                 let due = self.snooze(snooze, &mut claim, sent)?;
-                self.queue.put_back(claim, due);
+                self.lane.queue.put_back(claim, due);
             }
             Decision::Halt(halt) => {
                 // It has no outcome: the queue keeps it, so that no watermark passes it.
-                self.queue.put_back(claim, now);
-                self.stop(StopReason::Refused(*halt));
+                self.lane.queue.put_back(claim, now);
+                self.end_lane(StopReason::Refused(*halt));
             }
         }
         Ok(())
     }
 
     fn settle(&mut self, claim: &Claim, outcome: Outcome) {
-        if !self.queue.is_of_refused()
-            && let Some(trip) = self.health.note(&outcome)
+        if !self.lane.queue.is_of_refused()
+            && let Some(trip) = self.lane.health.note(&outcome)
         {
-            self.stop(StopReason::Breaker(trip));
+            self.end_lane(StopReason::Breaker(trip));
         }
         let settled = claim.settled(outcome, self.clock.wall_now());
         let within = self.options.commit_policy.settle_after;
-        self.pending.settle(settled, self.clock.now(), within);
+        self.lane.pending.settle(settled, self.clock.now(), within);
     }
 
     /// Returns when the claim may be sent again, as far as it is concerned itself.
@@ -223,7 +230,7 @@ impl Runner<'_> {
 
     fn locked_out(&mut self, sent: &SentCall) -> Result<()> {
         self.blame_ticket(sent)?;
-        let imposed = self.gate.locked_out(QuotaRefusal {
+        let imposed = self.lane.gate.locked_out(QuotaRefusal {
             sent: sent.at,
             kind: sent.kind,
             now: self.clock.now(),
@@ -232,11 +239,11 @@ impl Runner<'_> {
         });
         if let Some(lockout) = imposed {
             // The lockout must be on disk before anything else happens.
-            self.pending.commit_at_once(self.clock.now());
-            self.reports.report(&RunEvent::LockedOut {
+            self.lane.pending.commit_at_once(self.clock.now());
+            self.tell(RunEvent::LockedOut {
                 level: lockout.level,
                 until: self.clock.to_wall_time(lockout.until),
-                elsewhere: self.gate.account().is_used_elsewhere(),
+                elsewhere: self.lane.gate.account().is_used_elsewhere(),
             });
         }
         Ok(())

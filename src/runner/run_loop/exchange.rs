@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Runner;
+use super::{LOOK_AT_OTHERS, Runner, lanes};
 use crate::{
     ledger::Exchanged,
     quota::{CallKind, Hold},
@@ -22,24 +22,23 @@ impl Runner<'_> {
         let exchanged = self.exchange(want)?;
         self.report_limits();
         let progress = self.progress();
-        let lowest = self.calls.lowest(self.queue.lowest());
-        let cursor = self.pending.advance(self.queue.cursor(lowest));
+        let lowest = self.lane.calls.lowest(self.lane.queue.lowest());
+        let cursor = self.lane.pending.advance(self.lane.queue.cursor(lowest));
         let batch = Batch {
-            settled: self.pending.sorted(),
+            settled: self.lane.pending.sorted(),
             cursor,
             progress: (self.job.run, &progress),
         };
         let charged = Charged {
-            writer: self.job.ledger.writer(),
-            api: self.gate.api(),
+            writer: self.lane.ledger.writer(),
+            api: self.lane.gate.api(),
             deltas: &exchanged.written,
         };
         self.job.store.commit(&batch, &charged)?;
-        self.queue.asked(self.pending.answers() as u64);
-        self.pending.committed();
+        self.lane.committed();
         Ok(exchanged.paid.map(|paid| {
             if paid.calls() > 0 {
-                self.pending.paid_mut().add(paid);
+                self.lane.pending.paid_mut().add(paid);
             }
         }))
     }
@@ -50,15 +49,15 @@ impl Runner<'_> {
             return Ok(());
         }
         let now = self.clock.now();
-        self.job.ledger.forget(now)?;
+        self.lane.ledger.forget(now)?;
         self.job.store.forget_counters(now)
     }
 
     fn exchange(&mut self, want: Option<(CallKind, u32)>) -> Result<Exchanged> {
         loop {
             let reading = self.clock.reading();
-            let account = self.gate.account_mut();
-            let exchanged = self.job.ledger.exchange(account, want, &reading)?;
+            let account = self.lane.gate.account_mut();
+            let exchanged = self.lane.ledger.exchange(account, want, &reading)?;
             let Some(ahead) = exchanged.ahead else {
                 return Ok(exchanged);
             };
@@ -69,20 +68,29 @@ impl Runner<'_> {
 
     /// Tells of limits that have turned out to be lower than published.
     fn report_limits(&mut self) {
-        for (window, calls) in self.gate.newly_learnt() {
-            self.reports
-                .report(&RunEvent::LimitLearnt { window, calls });
+        for (window, calls) in self.lane.gate.newly_learnt(self.clock.now()) {
+            self.tell(RunEvent::LimitLearnt { window, calls });
         }
     }
 
-    /// While nothing is sent, others may change what the account holds, and this run gives a sign of
+    /// While nothing is sent, others may change what an account holds, and this run gives a sign of
     /// life every minute.
-    pub(super) fn exchange_while_waiting(&mut self, hold: Option<Hold>) -> Result<()> {
+    pub(super) fn exchange_while_waiting(&mut self) -> Result<()> {
+        self.exchange_if_due()?;
+        self.on_other_lane(Self::exchange_if_due)?;
+        Ok(())
+    }
+
+    fn exchange_if_due(&mut self) -> Result<()> {
         let now = self.clock.reading().at;
+        let hold = self.lane.hold;
         let is_of_the_account = hold.is_some_and(|hold| hold.reason.is_of_the_account());
-        let is_due = match is_of_the_account {
-            true => self.job.ledger.is_due(now)?,
-            false => self.job.ledger.is_silent(now),
+        // The other lane of this run changes the ledger all the time.
+        let may_be_news =
+            self.other.is_none() || self.lane.ledger.is_silent_for(LOOK_AT_OTHERS, now);
+        let is_due = match is_of_the_account && may_be_news {
+            true => self.lane.ledger.is_due(now)?,
+            false => self.lane.ledger.is_silent(now),
         };
         if is_due {
             let _nothing_wanted = self.commit(None)?;
@@ -105,9 +113,11 @@ impl Runner<'_> {
         if by.is_zero() {
             return;
         }
-        self.trial.clock_moved(by);
         self.reports.clock_moved(by);
         let now = self.clock.now();
-        self.gate.account_mut().redate(now);
+        for lane in lanes::all(&mut self.lane, &mut self.other) {
+            lane.trial.clock_moved(by);
+            lane.gate.account_mut().redate(now);
+        }
     }
 }

@@ -29,19 +29,22 @@ impl Runner<'_> {
     /// Where a ticket may come from during the run.
     #[must_use]
     pub const fn seeking_ticket(mut self, source: TicketSource) -> Self {
-        self.trial.search.from(source);
+        self.lane.trial.search.from(source);
         self
     }
 
     /// Applies for a ticket, or looks for one that came from elsewhere, if that is due.
     pub(super) fn seek_ticket(&mut self) -> Result<()> {
-        if self.trial.has_ticket() {
+        if !self.lane.is_of_lookups() {
+            return Ok(());
+        }
+        if self.lane.trial.has_ticket() {
             return self.hear_doubt();
         }
         if self.stopping.reason.is_some() {
             return Ok(());
         }
-        match self.trial.search.step(self.clock.now()) {
+        match self.lane.trial.search.step(self.clock.now()) {
             Step::Nothing => Ok(()),
             Step::Look => self.look_for_ticket(),
             Step::Apply => self.apply_for_ticket(),
@@ -50,44 +53,44 @@ impl Runner<'_> {
 
     /// Another process doubts the ticket, or has found it dead: it is tried here too, or laid down.
     fn hear_doubt(&mut self) -> Result<()> {
-        if self.trial.is_open() || !self.gate.account().is_ticket_in_doubt() {
+        if self.lane.trial.is_open() || !self.lane.gate.account().is_ticket_in_doubt() {
             return Ok(());
         }
-        let latest = self.job.ledger.tickets().latest()?;
+        let latest = self.lane.ledger.tickets().latest()?;
         let Some(latest) = latest.filter(|latest| latest.is_usable()) else {
             self.lose_ticket();
             self.reports.report(&RunEvent::TicketRejected);
             return Ok(());
         };
-        let ours = self.trial.ticket(CallKind::WithTicket);
+        let ours = self.lane.trial.ticket(CallKind::WithTicket);
         if !ours.is_some_and(|ours| ticket::is_of(&latest, ours)) {
             // Another was imported.
             self.lose_ticket();
             return self.look_for_ticket();
         }
         let without = latest.answered_without;
-        self.trial.question(self.clock.now(), without);
-        self.trial.saved_doubt = Some(without);
-        self.gate.try_ticket(true);
+        self.lane.trial.question(self.clock.now(), without);
+        self.lane.trial.saved_doubt = Some(without);
+        self.lane.gate.try_ticket(true);
         Ok(())
     }
 
     /// Stops sending a ticket that is at its end.
     pub(super) fn expire_ticket(&mut self) {
-        if self.trial.is_expired(self.clock.now()) {
+        if self.lane.trial.is_expired(self.clock.now()) {
             self.lose_ticket();
         }
     }
 
     /// No call is sent with the ticket from here on, and those that were count as the ledger says.
     fn lose_ticket(&mut self) {
-        self.trial.lay_down();
-        self.gate.try_ticket(false);
+        self.lane.trial.lay_down();
+        self.lane.gate.try_ticket(false);
         self.end_trials();
     }
 
     fn look_for_ticket(&mut self) -> Result<()> {
-        let found = ticket::stored(&self.job.ledger.tickets(), self.clock.wall())?;
+        let found = ticket::stored(&self.lane.ledger.tickets(), self.clock.wall())?;
         if let Some(ticket) = found {
             let until = ticket.usable_until();
             self.begin_ticket(ticket);
@@ -97,7 +100,7 @@ impl Runner<'_> {
     }
 
     fn apply_for_ticket(&mut self) -> Result<()> {
-        let is_held = self.health.is_out_of_order() || self.stopping.wishes.hold().is_some();
+        let is_held = self.lane.health.is_out_of_order() || self.stopping.wishes.hold().is_some();
         if is_held || !self.is_proven() || !self.is_ticket_needed() {
             return Ok(());
         }
@@ -109,13 +112,13 @@ impl Runner<'_> {
             return Ok(());
         };
         let at = self.clock.wall_now();
-        if !self.job.ledger.tickets().record_application(at)? {
+        if !self.lane.ledger.tickets().record_application(at)? {
             // Another process was faster, and its reply is to come.
-            self.trial.search.from(TicketSource::Elsewhere);
+            self.lane.trial.search.from(TicketSource::Elsewhere);
             return Ok(());
         }
-        self.calls.apply(self.client.apply_ticket(&token));
-        self.trial.search.applied(Application {
+        self.lane.calls.apply(self.client.apply_ticket(&token));
+        self.lane.trial.search.applied(Application {
             at,
             token,
             token_generation,
@@ -128,14 +131,15 @@ impl Runner<'_> {
     fn is_proven(&mut self) -> bool {
         let now = self.clock.now();
         let is_business = |reason| matches!(reason, HoldReason::Window(it) if it.is_business());
-        let full = self.gate.check_quota(now, CallKind::Standard);
+        let full = self.lane.gate.check_quota(now, CallKind::Standard);
         self.job.store.tally().answered() >= PROVEN
-            && (self.trial.search.has_answers() || full.is_err_and(|hold| is_business(hold.reason)))
+            && (self.lane.trial.search.has_answers()
+                || full.is_err_and(|hold| is_business(hold.reason)))
     }
 
     /// Whether what is left to do does not fit today's quota.
     fn is_ticket_needed(&self) -> bool {
-        let (now, account) = (self.clock.now(), self.gate.account());
+        let (now, account) = (self.clock.now(), self.lane.gate.account());
         let time = self.clock.deadline_ahead().map(|at| at.since(now));
         let calls = ticket::most_calls(self.left(), self.budget_left(), time, &account.limits());
         calls > ticket::room_today(account, now)
@@ -146,10 +150,10 @@ impl Runner<'_> {
         &mut self,
         reply: std::result::Result<ApplicationReply, Failure>,
     ) -> Result<()> {
-        let Some(made) = self.trial.search.take_application() else {
+        let Some(made) = self.lane.trial.search.take_application() else {
             return Ok(());
         };
-        let tickets = self.job.ledger.tickets();
+        let tickets = self.lane.ledger.tickets();
         match ticket::take_reply(&tickets, &self.client, reply, (made.at, &made.token))? {
             ApplicationOutcome::Ticket(ticket) => {
                 let until = ticket.usable_until();
@@ -157,7 +161,7 @@ impl Runner<'_> {
                 self.news(TicketNews::Obtained { until });
             }
             ApplicationOutcome::NotMade(why) => {
-                self.trial.search.not_made(self.clock.now());
+                self.lane.trial.search.not_made(self.clock.now());
                 if let CallError::Refused(_) = why {
                     self.token_refused(made.token_generation);
                 }
@@ -170,7 +174,7 @@ impl Runner<'_> {
     /// Sends `ticket` with every call until an hour before it expires.
     pub(super) fn begin_ticket(&mut self, ticket: Ticket) {
         let until = self.clock.ledger_time_of(ticket.usable_until());
-        self.trial.begin(ticket, until);
+        self.lane.trial.begin(ticket, until);
     }
 
     fn news(&mut self, news: TicketNews) {
@@ -188,11 +192,11 @@ impl Runner<'_> {
             return Ok(None);
         };
         let had_ticket = sent.kind == CallKind::WithTicket;
-        if !had_ticket || !self.trial.suspects(refusal, claim.was_on_trial()) {
+        if !had_ticket || !self.lane.trial.suspects(refusal, claim.was_on_trial()) {
             return Ok(None);
         }
-        let ticket = self.trial.ticket(sent.kind).cloned();
-        if self.trial.doubt(sent.at, self.clock.now()) == Doubt::Dead {
+        let ticket = self.lane.trial.ticket(sent.kind).cloned();
+        if self.lane.trial.doubt(sent.at, self.clock.now()) == Doubt::Dead {
             self.ticket_is_dead(ticket)?;
         }
         Ok(Some(Snooze::WithoutTicket(refusal.errcode)))
@@ -205,7 +209,9 @@ impl Runner<'_> {
         errcode: Option<i64>,
     ) {
         if claim.is_on_trial() {
-            self.trial.subject_done(answered, errcode, self.clock.now());
+            self.lane
+                .trial
+                .subject_done(answered, errcode, self.clock.now());
         }
     }
 
@@ -213,9 +219,9 @@ impl Runner<'_> {
     pub(super) fn blame_ticket(&mut self, sent: &SentCall) -> Result<()> {
         if sent.kind == CallKind::WithTicket {
             let now = self.clock.now();
-            let is_to_blame = self.gate.account().is_ticket_to_blame(now);
-            let ticket = self.trial.ticket(sent.kind).cloned();
-            if self.trial.over_quota(sent.at, now, is_to_blame) {
+            let is_to_blame = self.lane.gate.account().is_ticket_to_blame(now);
+            let ticket = self.lane.trial.ticket(sent.kind).cloned();
+            if self.lane.trial.over_quota(sent.at, now, is_to_blame) {
                 self.ticket_is_dead(ticket)?;
             }
         }
@@ -224,28 +230,28 @@ impl Runner<'_> {
 
     /// Makes durable whether the ticket is in doubt, before another call is charged.
     pub(super) fn save_doubt(&mut self) -> Result<()> {
-        let is_open = self.trial.is_open();
-        let doubt = is_open.then(|| self.trial.was_answered_without());
-        let ticket = self.trial.ticket(CallKind::WithTicket).cloned();
-        let Some(ticket) = ticket.filter(|_| doubt != self.trial.saved_doubt) else {
+        let is_open = self.lane.trial.is_open();
+        let doubt = is_open.then(|| self.lane.trial.was_answered_without());
+        let ticket = self.lane.trial.ticket(CallKind::WithTicket).cloned();
+        let Some(ticket) = ticket.filter(|_| doubt != self.lane.trial.saved_doubt) else {
             return Ok(());
         };
-        self.trial.saved_doubt = doubt;
+        self.lane.trial.saved_doubt = doubt;
         let since = is_open.then(|| self.clock.wall_now());
-        let tickets = self.job.ledger.tickets();
+        let tickets = self.lane.ledger.tickets();
         tickets.doubt(&ticket::tried(&ticket), since, doubt.unwrap_or(false))?;
-        self.gate.try_ticket(is_open);
-        self.gate.doubt_ticket(is_open);
+        self.lane.gate.try_ticket(is_open);
+        self.lane.gate.doubt_ticket(is_open);
         Ok(())
     }
 
     /// Calls with it count in the business windows from here on.
     fn ticket_is_dead(&mut self, ticket: Option<Ticket>) -> Result<()> {
         if let Some(ticket) = &ticket {
-            let tickets = self.job.ledger.tickets();
+            let tickets = self.lane.ledger.tickets();
             tickets.mark_dead(&ticket::tried(ticket), self.clock.wall_now())?;
         }
-        self.gate.doubt_ticket(true);
+        self.lane.gate.doubt_ticket(true);
         self.lose_ticket();
         self.reports.report(&RunEvent::TicketRejected);
         Ok(())
@@ -254,9 +260,9 @@ impl Runner<'_> {
     /// Those on trial are asked as others are.
     pub(super) fn end_trials(&mut self) {
         let now = self.clock.now();
-        for mut claim in self.queue.take_all_on_trial() {
+        for mut claim in self.lane.queue.take_all_on_trial() {
             claim.end_trial();
-            self.queue.put_back(claim, now);
+            self.lane.queue.put_back(claim, now);
         }
     }
 }

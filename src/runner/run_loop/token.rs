@@ -1,6 +1,6 @@
 //! How a run comes to its access token, and loses it.
 
-use super::Runner;
+use super::{Runner, lanes};
 use crate::{
     clock::Timestamp,
     ledger::TokenRefusal,
@@ -8,7 +8,7 @@ use crate::{
     runner::{
         decide::halt,
         event::{FatalRefusal, RunEvent, StopReason},
-        tokens::{RefusedToken, SHUT_OUT, TokenError},
+        tokens::{RefusedToken, TokenError},
     },
     store::Result,
     wecom::{CallError, Refusal, Token, errcode, wire},
@@ -25,7 +25,7 @@ impl Runner<'_> {
         if let Some(refusal) = refusals.in_force(self.client.secret_digest(), now)? {
             if refusal.secret.is_none() {
                 self.tokens.locked_out(refusal.until);
-            } else {
+            } else if !self.tokens.outlasts_refusal(refusal.until, now) {
                 self.stop(StopReason::Refused(self.remembered(&refusal)));
             }
             return Ok(());
@@ -33,7 +33,7 @@ impl Runner<'_> {
         match self.job.tokens.pay(&self.clock.reading())? {
             Ok(_paid) => {
                 self.tokens.begin_fetch(now);
-                self.calls.fetch_token(now, self.client.fetch_token());
+                self.lane.calls.fetch_token(now, self.client.fetch_token());
             }
             Err(hold) => {
                 // The ledger's time may be ahead of the run's.
@@ -58,17 +58,6 @@ impl Runner<'_> {
         }
     }
 
-    /// Remembers a refusal over restarts; with the secret that was refused, or without if every one is.
-    fn remember(&self, errcode: i64, secret: Option<u64>) -> Result<()> {
-        let at = self.clock.now();
-        self.job.tokens.refusals().remember(&TokenRefusal {
-            errcode,
-            secret,
-            at,
-            until: at.plus(SHUT_OUT),
-        })
-    }
-
     /// A call was refused for its token.
     pub(super) fn token_refused(&mut self, generation: u32) {
         match self.tokens.refused(generation, self.clock.now()) {
@@ -85,8 +74,12 @@ impl Runner<'_> {
     ) -> Result<()> {
         self.job.tokens.completed(&self.clock.reading())?;
         let reached = !matches!(fetched, Err(CallError::Failed(_)));
-        if reached && self.health.token_answered(sent) {
-            self.reports.report(&RunEvent::Reconnected);
+        if reached {
+            let lanes = lanes::all(&mut self.lane, &mut self.other);
+            let ended = lanes.filter_map(|lane| lane.health.token_answered(sent).then_some(()));
+            if ended.count() > 0 {
+                self.reports.report(&RunEvent::Reconnected);
+            }
         }
         let error = match fetched {
             Ok(token) => {
@@ -103,11 +96,15 @@ impl Runner<'_> {
             TokenError::Passing => {}
             TokenError::Outage(failure) => {
                 let call = self.failed_call(failure, sent, false);
-                let news = self.health.unreachable(&call);
+                let lanes = lanes::all(&mut self.lane, &mut self.other);
+                let news = lanes.filter_map(|lane| lane.health.unreachable(&call));
+                let news = news.reduce(|first, _| first);
                 self.report_trouble(news);
             }
             TokenError::GiveUp(failure) => self.stop(StopReason::never_reached(failure)),
-            TokenError::LockedOut(errcode) => self.remember(errcode, None)?,
+            TokenError::LockedOut(errcode) => {
+                self.job.tokens.remember(errcode, None, self.clock.now())?;
+            }
             TokenError::Refused(refusal) => self.secret_refused(*refusal)?,
         }
         Ok(())
@@ -116,7 +113,9 @@ impl Runner<'_> {
     /// A wrong secret is remembered, so that restarts do not repeat it.
     fn secret_refused(&mut self, refusal: Refusal) -> Result<()> {
         if refusal.is_wrong_secret() {
-            self.remember(refusal.errcode, Some(self.client.secret_digest()))?;
+            let secret = Some(self.client.secret_digest());
+            let now = self.clock.now();
+            self.job.tokens.remember(refusal.errcode, secret, now)?;
         }
         self.stop(StopReason::Refused(halt(refusal, wire::GETTOKEN)));
         Ok(())

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::Runner;
+use super::{Runner, lanes};
 use crate::{
     clock::Timestamp,
     quota::{Hold, HoldReason},
-    runner::event::{RunEvent, StopReason},
-    store::{Result, Wishes},
+    runner::event::RunEvent,
+    store::{Asked, Result, Wishes},
 };
 
 /// How soon a wish is noticed.
@@ -38,6 +38,11 @@ impl ObeyedWishes {
             until: None,
             reason: HoldReason::Paused(pause.at),
         })
+    }
+
+    /// Who wants the run to end.
+    pub(super) fn stop(&self) -> Option<&Asked> {
+        self.known.stop()
     }
 
     fn is_time_to_look(&mut self, now: Timestamp) -> bool {
@@ -77,16 +82,13 @@ impl Runner<'_> {
             self.reports.report(event);
         }
         let wishes = &self.stopping.wishes.known;
-        self.gate.throttle(wishes.rate(), wishes.concurrency(), now);
-        let (pauses, stop) = (wishes.pause().is_some(), wishes.stop().cloned());
-        if pauses {
-            self.gate.give_back(self.pending.take_paid());
-            self.pending.commit_at_once(now);
-        }
-        if let Some(asked) = stop
-            && self.has_work_left()?
-        {
-            self.stop(StopReason::Asked(asked));
+        let pauses = wishes.pause().is_some();
+        for lane in lanes::all(&mut self.lane, &mut self.other) {
+            lane.gate.throttle(wishes.rate(), wishes.concurrency(), now);
+            if pauses {
+                lane.gate.give_back(lane.pending.take_paid());
+                lane.pending.commit_at_once(now);
+            }
         }
         Ok(())
     }

@@ -163,3 +163,14 @@ fn unproved_tokens_that_are_refused_end_the_run() {
     assert_eq!(refused[2], RefusedToken::GiveUp);
     assert_eq!(tokens.refused(3, at(0)), RefusedToken::Replaced, "known");
 }
+
+#[test]
+fn refusal_to_another_process_does_not_end_a_token_that_works() {
+    let mut tokens = proved();
+    assert!(tokens.needs_fetch(at(7000)));
+    assert!(tokens.outlasts_refusal(at(9000), at(7000)));
+    assert!(!tokens.needs_fetch(at(7100)) && tokens.get(at(7100)).is_ok());
+    // At its end the refusal is final.
+    assert!(tokens.needs_fetch(at(7190)));
+    assert!(!tokens.outlasts_refusal(at(9000), at(7190)));
+}

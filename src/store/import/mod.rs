@@ -34,7 +34,7 @@ mod sources;
 mod spool;
 mod trial;
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use rusqlite::Connection;
 
@@ -57,7 +57,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    model::{Row, State, Tally},
+    model::{RejectOrigin, Row, State, Tally},
 };
 
 /// Rejects written in one transaction.
@@ -94,8 +94,8 @@ pub struct Import<'s> {
     sorter: KeySorter,
     spool: RowSpool,
     found: Option<Duplicates>,
-    /// Lines of other sources that this one has again, by the names of those.
-    superseded: Vec<(String, Vec<u64>)>,
+    /// Lines of other sources that this one has again.
+    superseded: BTreeMap<RejectOrigin, Vec<u64>>,
 }
 
 impl<'s> Import<'s> {
@@ -119,7 +119,7 @@ impl<'s> Import<'s> {
             sorter,
             spool,
             found: None,
-            superseded: Vec::new(),
+            superseded: BTreeMap::new(),
         })
     }
 
@@ -151,10 +151,15 @@ impl<'s> Import<'s> {
         sources::forget_digest(self.job.db, self.source)
     }
 
-    /// Notes that invalid lines of another source are in this one again, mended or not: they count as
+    /// Notes where the file of the source is.
+    pub(crate) fn is_of(&mut self, path: Option<&str>) -> Result<()> {
+        sources::set_path(self.job.db, self.source, path)
+    }
+
+    /// Notes that invalid lines of other sources are in this one again, mended or not: they count as
     /// lines of this one from its import on.
-    pub(crate) fn supersede(&mut self, source: &str, lines: &[u64]) {
-        self.superseded.push((source.to_owned(), lines.to_vec()));
+    pub(crate) fn supersede(&mut self, lines: BTreeMap<RejectOrigin, Vec<u64>>) {
+        self.superseded = lines;
     }
 
     /// Finds the duplicates. Returns what the source will have come to once it is finished.
@@ -198,8 +203,8 @@ impl<'s> Import<'s> {
             db.execute("UPDATE job SET revision = revision + 1", [])?;
         }
         sources::mark_imported(db, self.source, (lines, rejected, stats.new), now)?;
-        for (name, lines) in &self.superseded {
-            sources::supersede_rejects(db, self.source, name, lines)?;
+        for (origin, lines) in &self.superseded {
+            rejects::supersede(db, self.source, origin, lines)?;
         }
         if self.is_file {
             sources::replace_earlier(db, self.source)?;

@@ -21,6 +21,12 @@ pub(super) fn insert(db: &Connection, name: &str, digest: Option<&[u8]>) -> Resu
     Ok(db.query_row(insert, params![name, digest], inserted)?)
 }
 
+pub(super) fn set_path(db: &Connection, source: i64, path: Option<&str>) -> Result<()> {
+    let update = "UPDATE sources SET path = ?2 WHERE id = ?1";
+    db.execute(update, params![source, path])?;
+    Ok(())
+}
+
 pub(super) fn forget_digest(db: &Connection, source: i64) -> Result<()> {
     db.execute("UPDATE sources SET digest = NULL WHERE id = ?1", [source])?;
     Ok(())
@@ -34,7 +40,8 @@ pub(super) fn mark_imported(
     now: Timestamp,
 ) -> Result<()> {
     db.execute(
-        "UPDATE sources SET lines = ?2, rejected = ?3, subjects = ?4, imported_at = ?5
+        "UPDATE sources SET lines = ?2, rejected = ?3, rejected_then = ?3, subjects = ?4,
+            subjects_then = ?4, imported_at = ?5
          WHERE id = ?1",
         params![
             source,
@@ -64,39 +71,11 @@ pub(super) fn replace_earlier(db: &Connection, source: i64) -> Result<()> {
     Ok(())
 }
 
-/// Deletes the rejects on these lines of the source called `name`: `source` has the lines again,
-/// mended or as rejects of its own.
-pub(super) fn supersede_rejects(
-    db: &Connection,
-    source: i64,
-    name: &str,
-    lines: &[u64],
-) -> Result<()> {
-    let mut list = String::from("[");
-    for (index, line) in lines.iter().enumerate() {
-        list += if index > 0 { "," } else { "" };
-        list += &line.to_string();
-    }
-    list.push(']');
-    let earlier = "SELECT id FROM sources WHERE imported_at IS NOT NULL AND name = ?1 AND id <> ?2";
-    let delete = format!(
-        "DELETE FROM rejects WHERE source IN ({earlier})
-            AND line IN (SELECT value FROM json_each(?3))"
-    );
-    db.execute(&delete, params![name, source, list])?;
-    let count = format!(
-        "UPDATE sources SET rejected = (SELECT count(*) FROM rejects WHERE source = sources.id)
-         WHERE id IN ({earlier})"
-    );
-    db.execute(&count, params![name, source])?;
-    Ok(())
-}
-
 /// Returns the latest import of a source with this name, whatever digits, such as those of a date,
-/// are in it.
+/// are in it, with the numbers of that import.
 pub(in crate::store) fn last_alike(db: &Connection, name: &str) -> Result<Option<SourceStatus>> {
     let mut list = db.prepare(
-        "SELECT name, lines, rejected, subjects FROM sources
+        "SELECT name, lines, rejected_then, subjects_then, path FROM sources
          WHERE imported_at IS NOT NULL ORDER BY imported_at DESC, id DESC",
     )?;
     let mut rows = list.query([])?;
@@ -113,21 +92,24 @@ fn without_digits(name: &str) -> impl Iterator<Item = char> {
     name.chars().filter(|c| !c.is_ascii_digit())
 }
 
-/// Reads an imported source: name, lines, rejected, subjects.
+/// Reads an imported source: name, lines, rejected, subjects, path.
 pub(in crate::store) fn source_status(row: &rusqlite::Row<'_>) -> rusqlite::Result<SourceStatus> {
     Ok(SourceStatus {
         name: row.get(0)?,
         lines: row.get::<_, i64>(1)?.unsigned_abs(),
         rejected: row.get::<_, i64>(2)?.unsigned_abs(),
         subjects: row.get::<_, i64>(3)?.unsigned_abs(),
+        path: row.get(4)?,
     })
 }
 
 /// An imported source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceStatus {
-    /// Its name as it was given.
+    /// Its name as it was given; of a workbook with the sheet.
     pub name: String,
+    /// The path of its file, from the root; `None` for a stream.
+    pub path: Option<String>,
     /// Lines read, the header and empty ones not counted.
     pub lines: u64,
     /// Lines that cannot be subjects.

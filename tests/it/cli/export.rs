@@ -170,21 +170,38 @@ fn each_downstream_corp_gets_its_own_links_and_no_others() {
     assert_eq!(manifest["subjects"]["rejected"], 2);
 
     // The line of the README by which a receiver checks the files.
-    let check = r#"grep -E '"(file|sha256)"' manifest.json | cut -d'"' -f4 |
-        while read -r file && read -r sum; do echo "$sum  $file"; done | sha256sum -c --quiet"#;
-    let shell = format!("cd out && {check}");
+    let readme = include_str!("../../../README.md");
+    let check = readme.lines().find(|line| line.contains("sha256sum"));
+    let shell = check.unwrap().replace("cd dealers", "cd out");
     dir.program("sh", ["-c", &*shell]).exits(0);
+    let text = dir.read(&format!("out/{}", files[0]["file"].as_str().unwrap()));
+    let own = format!("out/{}", files[0]["file"].as_str().unwrap());
+    dir.write(&own, text.replace(",linked,", ",LINKED,"));
+    dir.program("sh", ["-c", &*shell]).exits(1);
+    dir.write(&own, text);
 
     // Again: the same bytes, over its own files; not over a stranger's.
     let before = dir.read("out/manifest.json");
     dir.idferry("export --by corpid --dir out").exits(0);
     assert_eq!(dir.read("out/manifest.json"), before);
-    let own = format!("out/{}", files[0]["file"].as_str().unwrap());
     dir.write(&own, "mine");
     dir.idferry("export --by corpid --dir out")
         .exits(2)
         .says("name another folder with --dir, or add --overwrite");
     assert_eq!(dir.read(&own), "mine");
+    // A process that is killed leaves it open whether it wrote its files.
+    std::fs::remove_file(dir.path(&own)).unwrap();
+    let job = rusqlite::Connection::open(dir.path("idferry.db")).unwrap();
+    job.execute("UPDATE published SET mark = ''", []).unwrap();
+    drop(job);
+    dir.idferry("export --by corpid --dir out").exits(0);
+    let job = rusqlite::Connection::open(dir.path("idferry.db")).unwrap();
+    job.execute("UPDATE published SET mark = ''", []).unwrap();
+    drop(job);
+    dir.write("out/manifest.json", "{\"mine\": 1}");
+    dir.idferry("export --by corpid --dir out")
+        .exits(2)
+        .says("name another file with --manifest, or add --overwrite");
 }
 
 #[test]
@@ -214,6 +231,7 @@ fn results_are_joined_with_the_lines_of_an_input() {
     }
     let manifest: Value = serde_json::from_str(&dir.read("m.json")).unwrap();
     assert_eq!(manifest["files"][0]["file"], "crm.joined.csv");
+    assert_eq!(manifest["joined"], "crm.csv");
     assert_eq!(manifest["lines"], joined.lines().count() - 1);
     // It is no input, and another corp's rows are not those of this job.
     dir.idferry("run crm.joined.csv --budget 0")

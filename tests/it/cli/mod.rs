@@ -22,6 +22,7 @@ mod job_file;
 mod kill;
 mod ledger;
 mod outputs;
+mod page;
 mod plan;
 mod progress;
 mod readme;

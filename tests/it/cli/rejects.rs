@@ -65,11 +65,23 @@ fn lines_that_were_mended_and_given_back_count_no_more() {
         );
     };
     mend("lonely-a", 6);
+    let plan = dir.idferry("plan a.rejects.csv --json").exits(0).json();
+    assert_eq!(plan["rejected"], 1, "{plan}");
     run("a.rejects.csv").exits(3).says("1 input line invalid");
     mend("lonely-b", 7);
     run("a.rejects.csv").exits(0);
     run("a.csv").exits(0);
     assert_eq!(lookups(&simulator).calls, 7);
+
+    // What is wrong on the same line for another reason is not what was mended.
+    dir.write("a.csv", fans(0..5) + &format!("{},\n", ids(8).0));
+    run("a.csv").exits(3);
+    mend(&ids(8).0, 8);
+    let other = dir
+        .read("a.rejects.csv")
+        .replace("openid,is empty", "unionid,is empty");
+    dir.write("a.rejects.csv", other);
+    run("a.rejects.csv").exits(3);
 }
 
 #[test]

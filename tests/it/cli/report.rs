@@ -60,7 +60,16 @@ fn report_replaces_its_own_file_and_nobody_elses() {
     dir.idferry("run fans.csv --budget 0").exits(75);
     dir.idferry("report").exits(0);
     assert_eq!(dir.mode("fans.report.html"), 0o600);
+    // A process that is killed leaves it open whether it wrote its file.
+    let forget_marks = || {
+        let job = rusqlite::Connection::open(dir.path("idferry.db")).unwrap();
+        job.execute("UPDATE published SET mark = ''", []).unwrap();
+    };
+    forget_marks();
     dir.idferry("report").exits(0);
+    forget_marks();
+    dir.write("fans.report.html", "mine");
+    dir.idferry("report").exits(2);
     dir.write("mine.html", "mine");
     let refused = dir.idferry("report --output mine.html").exits(2);
     refused.says("was not written by the job of");

@@ -17,10 +17,11 @@ fn resync_asks_what_is_new_and_what_has_grown_old_and_tells_the_changes() {
     assert!(gained.lines().skip(1).all(|line| line.ends_with(",added")));
     assert_eq!(lookups(&simulator).calls, 20);
     // Of the same second are the answers of the first night; a third is after it.
-    dir.idferry("resync --unlinked-after 0s --linked-after 0s")
+    dir.idferry("resync --unlinked-after 0s --linked-after 0s --changes changes.csv")
         .at(&simulator)
         .exits(0);
     assert_eq!(lookups(&simulator).calls, 20);
+    assert_eq!(dir.read("changes.csv"), gained, "nothing is new");
     let error = dir.idferry("export --changed-since 99 -o -").exits(2);
     error.says("the job file has no run of 99");
     let none = dir.idferry("export --changed-since last -o -").exits(0).out;

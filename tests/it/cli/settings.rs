@@ -275,6 +275,7 @@ fn slips_of_the_fingers_are_usage_errors_and_send_nothing() {
         "run fans.csv --base-url ftp://127.0.0.1",
         "status --json --until 10:00",
         "export --format xlsx",
+        "export --join fans.csv --changed-since last",
         "simulate --faults chaos",
     ] {
         let told = dir.idferry(slip).at(&simulator).exits(2);

@@ -358,6 +358,9 @@ fn help_is_short() {
           --ticket <POLICY>          The bulk ticket (大批量调用凭据), obtainable once: auto, apply, stored,
                                      postpone or none [default: auto] [possible values: auto, apply,
                                      stored, postpone, none]
+          --pending-ids              Ask for a pending_id for every unlinked subject, beside the lookups
+                                     and in a quota of its own: by it a later external_userid is
+                                     recognised, for 90 days
           --quota <NAME=N>           The limit of a window, such as business.hour=50000 (repeatable);
                                      none removes all limits, for loopback addresses only [default: the
                                      published limits]
@@ -375,6 +378,9 @@ fn help_is_short() {
                                      [default: 0.5]
           --progress <HOW>           How progress is shown [default: auto] [possible values: auto, bar,
                                      lines, json, none]
+          --listen <ADDR>            Serve a read-only status page there, /metrics (Prometheus),
+                                     /status.json and /healthz: a port of the loopback address, or an
+                                     address such as 0.0.0.0:9464 [default: off]
           --contract <FILE>          What an input must look like, a rule a line, such as rows >= 0.8 x
                                      last; one that does not is refused before the first call [default:
                                      [contract] of the configuration]

@@ -128,6 +128,11 @@ impl Invocation {
         self
     }
 
+    pub(super) fn in_folder(mut self, folder: &str) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
     pub(super) fn arg(mut self, word: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.arg(word);
         self

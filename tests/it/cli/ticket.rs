@@ -1,6 +1,14 @@
 //! `idferry ticket`: custody of the one ticket.
 
-use super::test_dir::{TestDir, prompt, simulator};
+use std::time::Duration;
+
+use idferry::{
+    sim::{Latency, SimOptions},
+    wecom::wire,
+};
+use rustix::process::Signal;
+
+use super::test_dir::{TestDir, lookups, prompt, simulator};
 
 const TEXT: &str = "a-ticket-that-nobody-reads-aloud";
 
@@ -71,5 +79,63 @@ fn application_waits_for_answers_and_for_work_that_needs_it() {
         .at(&simulator)
         .exits(75);
     apply().exits(2).says("kept for work that needs it");
+    assert_eq!(simulator.stats().ticket_applications, 0);
+}
+
+/// More subjects than the day has room for, by the configuration.
+fn short_of_quota() -> TestDir {
+    let dir = TestDir::with_fans(60);
+    let limits = "[run]\nmargin = 0\nquota = { 'business.day' = 24 }\n";
+    dir.write("idferry.toml", limits);
+    dir
+}
+
+#[test]
+fn application_outlasts_an_interrupt_and_a_waiting_run_takes_its_ticket_up() {
+    let latency = Duration::from_millis(300);
+    let simulator = simulator(SimOptions {
+        latency: Latency {
+            min: latency,
+            max: latency,
+        },
+        ..SimOptions::default()
+    });
+    let dir = short_of_quota();
+    let run = "run fans.csv --ticket postpone --concurrency 12";
+    let mut run = dir.idferry(run).at(&simulator).start();
+    run.until("the day is used up", || {
+        lookups(&simulator).answered == 24 && dir.status()["subjects"]["queued"] == 36
+    });
+    let mut apply = dir.idferry("ticket apply --yes").at(&simulator).start();
+    apply.until("the application", || {
+        simulator.stats().ticket_applications == 1
+    });
+    apply.signal(Signal::INT);
+    apply.exits(0).says("obtained and stored");
+    run.exits(0).says("found in the ledger");
+    assert_eq!(simulator.stats().ticket_applications, 1);
+}
+
+#[test]
+fn application_is_not_made_for_another_corp_nor_with_a_secret_that_was_refused() {
+    let simulator = simulator(prompt());
+    let dir = short_of_quota();
+    let run = || dir.idferry("run fans.csv --ticket none --on-quota exit");
+    run().at(&simulator).exits(75);
+    dir.idferry("ticket apply --yes --corp wwother")
+        .at(&simulator)
+        .exits(2)
+        .says("the credentials are those of");
+    let fetches = || simulator.stats().lanes[wire::GETTOKEN].calls;
+    let before = fetches();
+    let wrong = ("WECOM_CORP_SECRET", "a-secret-that-was-reset");
+    for _ in 0..2 {
+        dir.idferry("ticket apply --yes")
+            .at(&simulator)
+            .env(wrong.0, wrong.1)
+            .exits(4)
+            .says("no access token, so nothing was sent");
+    }
+    assert_eq!(fetches(), before + 1, "asked once");
     assert_eq!(simulator.stats().ticket_applications, 0);
 }

@@ -81,6 +81,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("unicode_width", &["report/style"]),
     ("axum", &["sim/server", "report/listen"]),
+    ("prometheus_client", &["report/listen"]),
     ("clap", &["cli/"]),
     ("calamine", &["intake/xlsx"]),
     ("ring", &["export/sha256"]),

@@ -255,6 +255,8 @@ fn word(event: &RunEvent) -> Option<String> {
         RunEvent::RetryPassStarted => "second try".into(),
         RunEvent::Asked(asked) => format!("asked: {}", asked.wish.code()),
         RunEvent::Withdrawn(wish) => format!("withdrawn: {}", wish.code()),
+        RunEvent::OfPendingIds(event) => format!("pending ids: {}", word(event)?),
+        RunEvent::PendingIdsEnded(_) => "pending ids ended".into(),
     })
 }
 

@@ -227,6 +227,8 @@ fn text(event: &RunEvent) -> String {
         RunEvent::RetryPassStarted => write!(text, "retry pass"),
         RunEvent::Asked(asked) => write!(text, "asked {asked:?}"),
         RunEvent::Withdrawn(wish) => write!(text, "withdrawn {wish:?}"),
+        RunEvent::OfPendingIds(event) => write!(text, "of pending ids: {}", self::text(event)),
+        RunEvent::PendingIdsEnded(why) => write!(text, "pending ids ended {why:?}"),
     };
     written.unwrap();
     text
