@@ -71,7 +71,7 @@ pub(super) fn serve(
         say(&format!("status page: http://{address}/"));
         if !address.ip().is_loopback() {
             say(
-                "whoever can reach that address can read the page; it names no person and no secret",
+                "whoever can reach that address can read the page; it names no follower and no secret",
             );
         }
     }

@@ -69,14 +69,29 @@ impl Details {
         if let Some(last) = runs.last_mut() {
             last.running = status.running;
         }
+        let mut samples = reader.samples()?;
+        samples.extend(present_wait(&status));
         Ok(Self {
             refusals: refusals.collect(),
             dealers,
-            samples: reader.samples()?,
+            samples,
             runs,
             status,
         })
     }
+}
+
+/// What the run has waited since it wrote to the job file last, which it does once a minute.
+fn present_wait(status: &Status) -> Option<Sample> {
+    let (run, wait) = (status.run.as_ref()?, status.waiting.as_ref()?);
+    let span = status.now.since(run.seen_at);
+    Some(Sample {
+        at: run.seen_at,
+        hold: wait.code.clone(),
+        millis: u64::try_from(span.as_millis()).unwrap_or(u64::MAX),
+        calls: 0,
+        answered: 0,
+    })
 }
 
 /// Reads the details of a job again and again, in the process of its run. Links are counted now and

@@ -27,11 +27,13 @@ const HEIGHT: f64 = 230.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = HEIGHT - 38.0;
 const LEFT: f64 = 52.0;
+/// For the names of limits, beside the drawing and not on it.
+const RIGHT: f64 = 92.0;
 
 impl TimeChart<'_> {
     /// Draws the chart `width` units wide. Texts keep their size: a narrow chart has fewer of them.
     pub(super) fn draw(&self, width: f64, svg: &mut Markup) {
-        let (right, top) = (width - 8.0, self.top());
+        let (right, top) = (width - RIGHT, self.top());
         svg.raw("<svg role=\"img\" viewBox=\"0 0 ").number(width);
         svg.raw(" ").number(HEIGHT).raw("\">");
         for level in levels(top) {
@@ -52,22 +54,30 @@ impl TimeChart<'_> {
             line(svg, "limit", (LEFT, y), (right, y));
             // Two names on one another would be none.
             if above - y > 12.0 || above == f64::MAX {
-                text(svg, "end limit", (right, y - 4.0), (*name).to_owned());
+                text(svg, "limit", (right + 6.0, y + 4.0), (*name).to_owned());
                 above = y;
             }
         }
         svg.raw("</svg>");
     }
 
-    /// The highest number on the axis: that of the columns, or the next limit if it is near.
+    /// The highest number on the axis: that of the columns, or the next limit if it is near or the only
+    /// one.
     fn top(&self) -> f64 {
         let highest = self.columns.iter().map(|(_, calls)| *calls);
         let highest = highest.fold(0.0, f64::max);
-        let limits = self.limits.iter().map(|(_, limit)| *limit);
-        let next = limits
-            .filter(|limit| *limit >= highest && *limit <= highest * 8.0)
-            .fold(f64::MAX, f64::min);
-        let top = if next < f64::MAX { next } else { highest };
+        let (lower, higher): (Vec<_>, Vec<_>) = self
+            .limits
+            .iter()
+            .map(|(_, limit)| *limit)
+            .partition(|limit| *limit < highest);
+        let next = higher.into_iter().fold(f64::MAX, f64::min);
+        let is_shown = lower.is_empty() || next <= highest * 2.5;
+        let top = if is_shown && next < f64::MAX {
+            next
+        } else {
+            highest
+        };
         (top * 1.08).max(1.0)
     }
 

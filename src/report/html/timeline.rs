@@ -68,18 +68,19 @@ impl ChartColumns {
 
 /// What the ribbon and the lines mean.
 fn legend(columns: &ChartColumns, html: &mut Markup) {
-    html.raw("<p class=\"legend\"><i class=\"key area\"></i>");
-    html.say(&words::CALLS_A_MINUTE);
-    html.raw("<i class=\"key limit\"></i>").say(&words::LIMIT);
-    for (class, name) in [
+    let waits = [
         ("quota", &words::WAITED_FOR_QUOTA),
         ("trouble", &words::WAITED_FOR_API),
         ("wish", &words::PAUSED),
-    ] {
-        if columns.waits.iter().any(|(.., seen)| *seen == class) {
-            html.raw("<i class=\"key ").raw(class).raw("\"></i>");
-            html.say(name);
-        }
+    ];
+    let seen = waits
+        .into_iter()
+        .filter(|(class, _)| columns.waits.iter().any(|(.., seen)| seen == class));
+    let always = [("area", &words::CALLS_A_MINUTE), ("limit", &words::LIMIT)];
+    html.raw("<p class=\"legend\">");
+    for (class, name) in always.into_iter().chain(seen) {
+        html.raw("<span><i class=\"key ").raw(class);
+        html.raw("\"></i>").say(name).raw("</span>");
     }
     html.raw("</p>");
 }
@@ -109,7 +110,6 @@ struct ChartColumns {
 #[derive(Default)]
 struct ChartColumn {
     calls: u64,
-    millis: u64,
     waited: BTreeMap<&'static str, u64>,
 }
 
@@ -143,7 +143,6 @@ fn add(columns: &mut BTreeMap<Timestamp, ChartColumn>, sample: &Sample, step: Du
     let start = (sample.at.as_millis() + east).div_euclid(length) * length - east;
     let column = columns.entry(Timestamp::from_millis(start)).or_default();
     column.calls += sample.calls;
-    column.millis += sample.millis;
     if let Some(class) = words::wait_class(&sample.hold) {
         *column.waited.entry(class).or_default() += sample.millis;
     }
@@ -153,10 +152,7 @@ fn add(columns: &mut BTreeMap<Timestamp, ChartColumn>, sample: &Sample, step: Du
 #[expect(clippy::cast_precision_loss, reason = "only looked at")]
 fn per_minute(column: &ChartColumn, at: Timestamp, step: Duration, end: Timestamp) -> f64 {
     let passed = end.since(at).min(step).as_secs_f64();
-    // At the very beginning it is over the time that the run took.
-    let ran = Duration::from_millis(column.millis).as_secs_f64();
-    let over = if passed < 60.0 { ran } else { passed };
-    column.calls as f64 * 60.0 / over.max(1.0)
+    column.calls as f64 * 60.0 / passed.max(60.0)
 }
 
 /// The columns of which at least a third was a wait, neighbours joined.

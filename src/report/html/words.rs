@@ -83,7 +83,7 @@ pub(super) static RECENTLY: Bilingual = both("the last three hours", "最近三�
 pub(super) static ALL_ALONG: Bilingual = both("the whole job", "整个作业");
 pub(super) static BY_CLOCK: Bilingual = both("Times are UTC+8.", "时间均为 UTC+8。");
 pub(super) static NO_PERSONS: Bilingual =
-    both("Nothing here names a person.", "本页不含任何个人标识。");
+    both("Nothing here names a follower.", "本页不含任何粉丝的标识。");
 
 /// The state of a subject, in a word.
 pub(super) const fn state(state: State) -> Bilingual {
@@ -184,7 +184,11 @@ pub(super) fn what_it_does(status: &Status) -> Option<Bilingual> {
         (RunState::Ended, Some(code)) => {
             let said = run.ended.as_ref().and_then(|said| said["text"].as_str());
             // The state before it says so already.
-            let said = said.map(|said| said.strip_prefix("Finished: ").unwrap_or(said));
+            let said = said.map(|said| {
+                let states = ["Finished: ", "Stopped: ", "Halted: "];
+                let bare = states.iter().find_map(|state| said.strip_prefix(state));
+                bare.unwrap_or(said)
+            });
             let english = said.map_or_else(|| exit(code).en, |said| said.to_owned().into());
             Some(of(english, exit(code).zh))
         }

@@ -54,7 +54,7 @@ const SHARE: u32 = 20;
 
 /// What a browser may do with the page: nothing but what is in it.
 const POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-qMmmXrlsix7jLlZhxeaybm0uhhaHXONOjM3bwl3gaPQ='; \
+    style-src 'sha256-B1kfiAW1C4fHIDGzSi9zIOntLpu7uwEsIYn2uqBBPls='; \
     script-src 'sha256-4e3EugZR7cCkiI/QXcRDOtW9AH3Ay2OY6Do8fOdlJo8='; \
     img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
