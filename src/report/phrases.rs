@@ -19,11 +19,7 @@ pub(super) const ELSEWHERE: &str = "the ledger is far below every limit: another
 /// What a window's use must reach to be worth showing.
 const WORTH_SHOWING: f64 = 0.5;
 
-/// How to resume, as a clause.
-pub(crate) const RESUME: &str = "re-run the same command to resume";
-
-/// When to resume, if the network or the service was out of order.
-const IN_A_WHILE: &str = ", or in ten minutes,";
+pub(crate) use super::next_steps::RESUME;
 
 /// The end of a pause.
 pub(super) const RESUMES_BY_COMMAND: &str = "`idferry resume` lets it continue";
@@ -265,7 +261,8 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
     let left = format!("{} left", counted(context.report.left, "subject"));
     let words = |headline, next| StopWords { headline, next };
     let stopped = |why: String, next: String| words(format!("Stopped: {why}, {left}."), vec![next]);
-    let come_back = |until: Option<Timestamp>| come_back(until.or(context.room_at), context.now);
+    let come_back =
+        |until: Option<Timestamp>| next_steps::come_back(until.or(context.room_at), context.now);
     match &context.report.reason {
         StopReason::Finished => words(finished(context), Vec::new()),
         StopReason::Quota(wait) => stopped(wait.reason.to_string(), come_back(wait.until)),
@@ -284,7 +281,7 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
             let verb = if passes { "Stopped" } else { "Halted" };
             let next = next_steps::unreachable(failure, context.address);
             let headline = format!("{verb}: {}, {left}.", unreachable(failure));
-            let when = if passes { IN_A_WHILE } else { "" };
+            let when = if passes { next_steps::IN_A_WHILE } else { "" };
             words(headline, vec![next, format!("then{when} {RESUME}")])
         }
         StopReason::Refused(refusal) => words(
@@ -310,15 +307,6 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
             ],
         ),
     }
-}
-
-/// Stopped with work left: when to resume.
-fn come_back(until: Option<Timestamp>, now: Timestamp) -> String {
-    let when = until.map_or_else(
-        || "any time".to_owned(),
-        |until| moment_and_wait(until, now),
-    );
-    format!("come back at {when} and {RESUME}")
 }
 
 fn then_resume(mut steps: Vec<String>) -> Vec<String> {
