@@ -46,7 +46,8 @@ CREATE TABLE rejects (
 -- Corps, named once: downstream corps of links and of filters.
 CREATE TABLE corps (
     id     INTEGER PRIMARY KEY,
-    corpid TEXT NOT NULL UNIQUE
+    corpid TEXT NOT NULL UNIQUE,    -- empty for contacts whose corp was not told
+    name   TEXT                     -- NULL if it is not known
 ) STRICT;
 
 -- Subjects in order of first appearance. Append-only, and no unique index: random keys under a
@@ -86,6 +87,7 @@ CREATE TABLE links (
     external_userid TEXT NOT NULL,
     since           INTEGER NOT NULL,   -- the first answer with it
     until           INTEGER,            -- the first answer without it; NULL while it stands
+    source          INTEGER NOT NULL DEFAULT 0,     -- 0 lookups, 1 a pending_id
     PRIMARY KEY (subject, corp, external_userid, since)
 ) STRICT, WITHOUT ROWID;
 
@@ -101,6 +103,19 @@ CREATE TABLE pending_ids (
     at         INTEGER NOT NULL,    -- of the last reply
     due        INTEGER NOT NULL     -- when it is asked for again, if the subject is unlinked then
 ) STRICT;
+
+-- External_userids of downstream corps that are to be matched with subjects by their pending_ids. The
+-- key is the order in which they are asked about.
+CREATE TABLE contacts (
+    corp            INTEGER NOT NULL REFERENCES corps (id),
+    chat_id         TEXT NOT NULL,      -- the group chat by which it may be seen; empty for none
+    external_userid TEXT NOT NULL,
+    pending_id      TEXT,               -- NULL while none is known
+    errcode         INTEGER,            -- with which it was refused
+    at              INTEGER,            -- when it was asked about, in seconds since the epoch
+    PRIMARY KEY (corp, chat_id, external_userid)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX contacts_by_pending_id ON contacts (pending_id) WHERE pending_id IS NOT NULL;
 
 -- Answers to be asked for again, in the order of subjects. A subject is due in a pass if its outcome is
 -- one of those chosen and older than the pass (outcomes.pass < id).

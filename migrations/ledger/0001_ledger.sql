@@ -79,6 +79,13 @@ CREATE TABLE observed_limits (
     PRIMARY KEY (corp, api, quota_window)
 ) STRICT, WITHOUT ROWID;
 
+-- Corps whose lookups and calls for pending_ids count together in the business windows, as a refusal
+-- has told that nothing else explains.
+CREATE TABLE shared_counters (
+    corp    TEXT PRIMARY KEY COLLATE NOCASE,
+    seen_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- The mass_call_ticket of a corp: a row for the one application that may ever be made, written before
 -- the request is sent, and one for each ticket that was imported. The latest row of a corp counts.
 CREATE TABLE tickets (

@@ -21,6 +21,7 @@ mod next_command;
 mod open_files;
 mod operator;
 mod outputs;
+mod pending;
 mod pending_ids;
 mod plan;
 mod progress;
@@ -81,6 +82,8 @@ enum Command {
     Retry(retry::Args),
     /// Write the results so far, also during a run.
     Export(export::Args),
+    /// The second road: external_userids of downstream corps become links, by their pending_ids.
+    Pending(pending::Args),
     /// Show the corp's quota over all jobs and processes; note calls made elsewhere.
     Quota(quota::Args),
     /// Show, apply for, import or forget the corp's one mass_call_ticket (大批量调用凭据).
@@ -132,6 +135,7 @@ pub fn main() -> ExitCode {
         Command::Stop(args) => steer::stop(&args),
         Command::Retry(args) => retry::run(&args, &next),
         Command::Export(args) => export::run(&args),
+        Command::Pending(args) => pending::run(args),
         Command::Quota(args) => quota::run(&args),
         Command::Ticket(args) => ticket::run(args),
         Command::Runs(args) => runs::run(&args),

@@ -1,6 +1,7 @@
 //! The manifest of an export: what was written, and what tells that it arrived whole.
 
 use std::{
+    collections::HashMap,
     io::Write,
     path::{Path, PathBuf},
 };
@@ -67,6 +68,9 @@ struct ManifestFile<'a> {
     file: PathBuf,
     #[serde(skip_serializing_if = "Option::is_none")]
     corpid: Option<&'a str>,
+    /// The corp's name, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     lines: u64,
     bytes: u64,
     sha256: &'a str,
@@ -79,7 +83,7 @@ pub(crate) fn publish_manifest(
     (filter, joined): (&Filter, Option<&Input>),
     files: &[ExportedFile],
 ) -> Result<(), ExportError> {
-    let tally = reader.tally()?;
+    let (tally, names) = (reader.tally()?, reader.corp_names()?);
     let manifest = Manifest {
         idferry: env!("CARGO_PKG_VERSION"),
         subjects: subjects(&tally),
@@ -88,7 +92,10 @@ pub(crate) fn publish_manifest(
         changed_since: filter.changed_since.map(|since| since.to_string()),
         joined: joined.map(Input::name),
         lines: files.iter().map(|file| file.lines).sum(),
-        files: files.iter().map(|file| entry(file, target)).collect(),
+        files: files
+            .iter()
+            .map(|file| entry(file, target, &names))
+            .collect(),
     };
     let mut publication = target.open(false)?;
     serde_json::to_writer_pretty(&mut publication, &manifest).map_err(std::io::Error::from)?;
@@ -107,10 +114,16 @@ fn subjects(tally: &Tally) -> Subjects {
     }
 }
 
-fn entry<'a>(file: &'a ExportedFile, manifest: &Target) -> ManifestFile<'a> {
+fn entry<'a>(
+    file: &'a ExportedFile,
+    manifest: &Target,
+    names: &'a HashMap<String, String>,
+) -> ManifestFile<'a> {
+    let name = file.corpid.as_ref().and_then(|corpid| names.get(corpid));
     ManifestFile {
         file: named_from(&file.target, manifest),
         corpid: file.corpid.as_deref(),
+        name: name.map(String::as_str),
         lines: file.lines,
         bytes: file.written.bytes,
         sha256: file.written.sha256.as_deref().unwrap_or_default(),

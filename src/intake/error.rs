@@ -12,6 +12,11 @@ use thiserror::Error;
     reason = "each message says what happened and what its fields are"
 )]
 pub enum IntakeError {
+    #[error(
+        "{name} has no column 'external_userid'; its columns are {found}. Name the column so, and \
+         corpid and chat_id where they are known"
+    )]
+    NoContacts { name: String, found: String },
     #[error("cannot open {name}: {reason}. Check the path and its permissions")]
     Open { name: String, reason: io::Error },
     #[error("{name} is a directory; give the files in it, for example {name}/*.csv")]

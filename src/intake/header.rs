@@ -13,7 +13,7 @@ use super::{
 use crate::model::RejectOrigin;
 
 /// The delimiters that are detected; the first is taken if a header has none of them.
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+pub(super) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Most column names in a message, and most characters of each.
 const NAMES_SHOWN: usize = 20;
 const NAME_SHOWN: usize = 40;
@@ -170,7 +170,7 @@ fn wanted(options: &ReadOptions) -> [WantedColumn<'_>; 3] {
 
 /// Returns a name without what is ignored in comparisons: case, spaces, quotes and invisible
 /// characters.
-fn normalized(name: &str) -> String {
+pub(super) fn normalized(name: &str) -> String {
     let counts = |letter: &char| {
         !letter.is_whitespace() && !matches!(letter, '\u{feff}' | '\u{200b}' | '"' | '“' | '”')
     };
@@ -219,7 +219,7 @@ fn best_delimiter(line: &[u8], options: &ReadOptions) -> u8 {
     best.copied().unwrap_or(b',')
 }
 
-fn names_of(records: &Records) -> Vec<String> {
+pub(super) fn names_of(records: &Records) -> Vec<String> {
     (0..records.fields())
         .filter_map(|column| records.field(column))
         .map(|name| String::from_utf8_lossy(name).replace("\"\"", "\""))
@@ -280,7 +280,7 @@ fn likely(field: &str, unused: &mut Vec<&str>) -> String {
 }
 
 /// Returns the names as a quoted list, shortened if it is long.
-fn shown(names: &[String]) -> String {
+pub(super) fn shown(names: &[String]) -> String {
     let name = |name: &String| {
         let name: String = name.trim().chars().take(NAME_SHOWN).collect();
         format!("'{name}'")

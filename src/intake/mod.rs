@@ -25,6 +25,7 @@
 //! ```
 
 mod buffer;
+mod contacts;
 mod csv;
 mod digest;
 mod encoding;
@@ -45,6 +46,7 @@ pub(crate) mod test_workbook;
 mod validate;
 mod xlsx;
 
+pub(crate) use contacts::read_contacts;
 pub(crate) use digest::digest;
 pub use encoding::Encoding;
 pub use error::IntakeError;

@@ -24,7 +24,7 @@ use super::{
 use crate::model::{RejectOrigin, Row};
 
 /// Bytes from which the encoding is detected.
-const SAMPLE: u64 = 64 * 1024;
+pub(super) const SAMPLE: u64 = 64 * 1024;
 /// Most characters of a field that a reject keeps, and most fields.
 const CHARS_KEPT: usize = 200;
 const FIELDS_KEPT: usize = 256;
@@ -264,13 +264,17 @@ impl fmt::Debug for RowReader {
 }
 
 /// The text of a source as UTF-8, and how it was written.
-struct SourceText {
-    reader: Box<dyn Read + Send>,
+pub(super) struct SourceText {
+    pub(super) reader: Box<dyn Read + Send>,
     encoding: Encoding,
     bom: bool,
 }
 
-fn plain_text(sample: Vec<u8>, rest: Box<dyn Read + Send>, options: &ReadOptions) -> SourceText {
+pub(super) fn plain_text(
+    sample: Vec<u8>,
+    rest: Box<dyn Read + Send>,
+    options: &ReadOptions,
+) -> SourceText {
     let encoding = options
         .encoding
         .unwrap_or_else(|| Encoding::detect(&sample));
@@ -283,7 +287,7 @@ fn plain_text(sample: Vec<u8>, rest: Box<dyn Read + Send>, options: &ReadOptions
 
 /// The text of a sheet, which is named beside its workbook from here on. Excel reads UTF-8 by its
 /// byte order mark.
-fn sheet_text(
+pub(super) fn sheet_text(
     source: &mut Source,
     sample: Vec<u8>,
     rest: Box<dyn Read + Send>,
@@ -313,7 +317,7 @@ fn check_corpid(corpid: Option<&str>) -> Result<(), IntakeError> {
 }
 
 /// Refuses an empty source, and formats that are often taken for CSV.
-fn refuse_other_formats(source: &Source, sample: &[u8]) -> Result<(), IntakeError> {
+pub(super) fn refuse_other_formats(source: &Source, sample: &[u8]) -> Result<(), IntakeError> {
     let name = source.name.to_string();
     let kind = match sample {
         [] => return Err(IntakeError::EmptyFile { name }),

@@ -75,7 +75,7 @@ pub(crate) use results::{publish_report, stem};
 pub use runs::{ListedRun, RunList};
 pub use scratch::ScratchFolder;
 pub(crate) use scratch::{ScratchCopy, ScratchUse};
-pub use session::{RunOutcome, Session, SessionSettings};
+pub use session::{ImportedContacts, RunOutcome, Session, SessionSettings};
 pub use status::Status;
 pub use steering::{Addressee, Steering};
 pub use ticket::TicketPolicy;

@@ -6,7 +6,9 @@
 mod accounts;
 mod come_back;
 mod exports;
+mod matching;
 
+pub use self::matching::ImportedContacts;
 use super::{
     asked::AskedOnTerminal,
     contract::Contract,

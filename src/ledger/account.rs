@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::{
-    file::Ledger, head, key::AccountKey, lockouts, observed, rows, ticket::Tickets,
+    file::Ledger, head, key::AccountKey, lockouts, observed, rows, shared, ticket::Tickets,
     token::TokenRefusals,
 };
 use crate::{
@@ -49,6 +49,8 @@ pub struct LedgerAccount<'l> {
     call_timeout: Duration,
     /// The change up to which the account in memory knows all; -1 for none.
     known: i64,
+    /// Whether it counts together with another API there.
+    is_shared: bool,
     /// When calls of a writer that is gone are landed next.
     lands_at: Option<Timestamp>,
     /// The last exchange.
@@ -69,6 +71,7 @@ impl<'l> LedgerAccount<'l> {
             name: String::new(),
             call_timeout: Duration::from_secs(30),
             known: -1,
+            is_shared: false,
             lands_at: None,
             seen_at: Timestamp::from_millis(0),
         }
@@ -174,6 +177,9 @@ impl<'l> LedgerAccount<'l> {
         };
         let deltas = account.deltas();
         self.write_rest(&step, &deltas, (now.at, revision))?;
+        if deltas.shares_counter {
+            self.take_over(&step, account, now.at, revision)?;
+        }
         if deltas.observed.is_some() {
             account.learn(observed::learnt(&step, &self.key)?);
         }
@@ -214,6 +220,9 @@ impl<'l> LedgerAccount<'l> {
                 lockouts::save_of_ip(db, self.key.api, lockout)?;
             }
         }
+        if deltas.shares_counter {
+            shared::save(db, &self.key, now)?;
+        }
         if let Some(refused) = deltas.observed {
             observed::save(db, &self.key, refused, now)?;
         }
@@ -235,7 +244,17 @@ impl<'l> LedgerAccount<'l> {
             rows::land(db, &gone, now, revision)?;
         }
         self.lands_at = open.iter().map(|writer| writer.lands_at).min();
-        account.refresh(&rows::snapshot(db, &self.key, self.known, &open)?);
+        let is_shared = shared::is_shared(db, &self.key)?;
+        // What begins or ends to count is not only what has changed.
+        let known = if is_shared == self.is_shared {
+            self.known
+        } else {
+            -1
+        };
+        self.is_shared = is_shared;
+        let mut snapshot = rows::snapshot(db, &self.key, known, &open)?;
+        snapshot.shared = shared::calls_since(db, &self.key, known)?;
+        account.refresh(&snapshot);
         Ok(open.len() < before)
     }
 

@@ -14,6 +14,7 @@ use super::{
     head,
     key::AccountKey,
     rows::{self, StoredAccount},
+    shared,
 };
 use crate::{
     clock::{Clock, LedgerClock, Timestamp},
@@ -154,8 +155,10 @@ impl Ledger {
         let key = AccountKey::of(corp, api);
         self.run(|db| {
             let open = rows::open_writers(db, api, None)?;
+            let mut snapshot = rows::snapshot(db, &key, -1, &open)?;
+            snapshot.shared = shared::calls_since(db, &key, -1)?;
             Ok(StoredAccount {
-                snapshot: rows::snapshot(db, &key, -1, &open)?,
+                snapshot,
                 reading: head::reading(db)?,
             })
         })

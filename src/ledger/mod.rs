@@ -18,6 +18,7 @@
 //! | `key` | whose account it is |
 //! | `lockouts` | the lockouts of accounts |
 //! | `observed` | limits that are lower than published |
+//! | `shared` | a counter that two APIs share |
 //! | `head` | its one row of the last change |
 //! | `rows` | the rows of accounts and writers |
 //! | `ticket` | the `mass_call_ticket` of a corp |
@@ -37,6 +38,7 @@ mod lockouts;
 mod observed;
 mod overview;
 mod rows;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod ticket;

@@ -13,7 +13,7 @@ const TIMES: i64 = 2;
 const ABOUT: u64 = 20;
 /// For how long a limit is kept that was not met again: then it may have been raised, and one more
 /// refusal brings it back.
-const KEPT: Duration = Duration::from_secs(31 * 86_400);
+pub(super) const KEPT: Duration = Duration::from_secs(31 * 86_400);
 
 /// Notes that the remote refused more than `calls` calls in `window`.
 pub(super) fn save(

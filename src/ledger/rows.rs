@@ -301,7 +301,7 @@ pub(super) fn is_ticket_in_doubt(db: &Connection, corp: &str) -> rusqlite::Resul
 /// Copies the attached ledger `origin`, the rows of `corp` as those of `copy`: counters of all
 /// corps, which use one IP, and the rest of this one alone.
 pub(super) fn copy_from_origin(db: &Connection, corp: &str, copy: &str) -> rusqlite::Result<()> {
-    const COPIES: [&str; 5] = [
+    const COPIES: [&str; 6] = [
         "INSERT OR IGNORE INTO writers SELECT iif(corp = ?1, ?2, corp), api, writer, name, pid,
              seen_at, lands_at, charged_standard, charged_with_ticket, done_standard,
              done_with_ticket, landed_standard, landed_with_ticket
@@ -313,6 +313,8 @@ pub(super) fn copy_from_origin(db: &Connection, corp: &str, copy: &str) -> rusql
          FROM origin.lockouts WHERE corp = ?1",
         "INSERT OR IGNORE INTO observed_limits SELECT ?2, api, quota_window, calls, times, seen_at
          FROM origin.observed_limits WHERE corp = ?1",
+        "INSERT OR IGNORE INTO shared_counters SELECT ?2, seen_at FROM origin.shared_counters
+         WHERE corp = ?1",
         "INSERT INTO tickets (corp, is_imported, obtained_at, status, reply, errcode, ticket,
              expires_at, doubted_at, without, dead_at)
          SELECT ?2, is_imported, obtained_at, status, reply, errcode, ticket, expires_at,

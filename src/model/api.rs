@@ -10,31 +10,48 @@ pub enum Api {
     PendingId = 2,
     /// `gettoken` (D91039): basic limits only.
     Token = 3,
+    /// `corpgroup/batch/external_userid_to_pending_id` (D98040): basic limits only.
+    Contacts = 4,
+    /// `corpgroup/corp/list_app_share_info` (D95813): likewise.
+    SharingCorps = 5,
+    /// `corpgroup/corp/gettoken` (D95816): likewise.
+    CorpToken = 6,
 }
 
 impl Api {
-    /// Its name: the last part of its path.
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Lookup,
+        Self::PendingId,
+        Self::Token,
+        Self::Contacts,
+        Self::SharingCorps,
+        Self::CorpToken,
+    ];
+
+    /// Its name: the last part of its path, two where another has the same.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Lookup => "unionid_to_external_userid",
             Self::PendingId => "unionid_to_pending_id",
             Self::Token => "gettoken",
+            Self::Contacts => "external_userid_to_pending_id",
+            Self::SharingCorps => "list_app_share_info",
+            Self::CorpToken => "corp/gettoken",
         }
     }
 
     /// The API numbered `code` on disk, if there is one.
     #[must_use]
     pub fn from_code(code: i64) -> Option<Self> {
-        [Self::Lookup, Self::PendingId, Self::Token]
-            .into_iter()
-            .find(|api| api.code() == code)
+        Self::ALL.into_iter().find(|api| api.code() == code)
     }
 
     /// Whether the business windows apply to it (D95818, D97357).
     #[must_use]
     pub const fn has_business_limits(self) -> bool {
-        !matches!(self, Self::Token)
+        matches!(self, Self::Lookup | Self::PendingId)
     }
 
     /// Its number on disk.

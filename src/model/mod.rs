@@ -1,6 +1,7 @@
 //! The nouns. No I/O, no clock of their own, nothing of ours imported.
 
 mod api;
+mod contact;
 mod corp_changes;
 mod failure;
 mod link;
@@ -10,6 +11,7 @@ mod subject;
 mod window;
 
 pub use api::Api;
+pub use contact::Contact;
 pub use corp_changes::CorpChanges;
 pub use failure::{Failure, NoConnection};
 pub use link::Link;

@@ -6,6 +6,7 @@ mod unwritten;
 
 use std::time::Duration;
 
+use self::refusals::ToldByRefusals;
 use super::{
     AccountSnapshot, CallCount, CallKind, Hold, HoldReason, Lockout, PaidCalls, Permit,
     SlidingWindow, SlotCalls,
@@ -26,6 +27,8 @@ struct AccountLimits {
     remote: Limits,
     /// Limits of the remote that are lower than published.
     learnt: Vec<(QuotaWindow, u64)>,
+    /// Another API counts in the same business windows.
+    is_shared: bool,
 }
 
 /// Whether calls with a ticket count in the business windows.
@@ -43,6 +46,8 @@ struct OthersInFlight {
     of_corp: CallCount,
     /// Those of other corps, which use the same IP.
     of_other_corps: CallCount,
+    /// Those to another API that counts in the same business windows.
+    of_shared: CallCount,
 }
 
 /// Every window of one API, the calls in flight and the lockout.
@@ -63,8 +68,8 @@ pub struct Account {
     lockout: Lockout,
     /// Whether the probe of the lockout is of this account.
     probes: bool,
-    /// Whether a window of the IP explains the lockout that was imposed since the last exchange.
-    locks_ip: bool,
+    /// What refusals since the last exchange tell of others.
+    told: ToldByRefusals,
     /// The lockout as the last exchange left it.
     known_lockout: Lockout,
     /// What happened to the lockout since.
@@ -88,6 +93,7 @@ impl Account {
                 allowed: limits,
                 remote: limits,
                 learnt: Vec::new(),
+                is_shared: false,
             },
             observed: None,
             in_flight: CallCount::default(),
@@ -96,7 +102,7 @@ impl Account {
             completed: 0,
             lockout: Lockout::default(),
             probes: false,
-            locks_ip: false,
+            told: ToldByRefusals::default(),
             known_lockout: Lockout::default(),
             refusals: Vec::new(),
             completions: Vec::new(),
@@ -124,19 +130,23 @@ impl Account {
     /// counted in the slots of `snapshot` already.
     pub fn refresh(&mut self, snapshot: &AccountSnapshot) {
         for window in &mut self.windows {
-            let slots = match window.window().is_of_ip() {
-                true => &snapshot.ip_slots,
-                false => &snapshot.slots,
+            let slots = match &snapshot.shared {
+                _ if window.window().is_of_ip() => &snapshot.ip_slots,
+                Some(shared) if window.window().is_business() => &shared.slots,
+                _ => &snapshot.slots,
             };
             let period = window.window().period();
             for update in slots.iter().filter(|update| update.period == period) {
                 window.set(update.slot, update.calls);
             }
         }
+        let shared = snapshot.shared.as_ref().map(|shared| shared.in_flight);
         self.others_in_flight = OthersInFlight {
             of_corp: snapshot.others_in_flight,
             of_other_corps: snapshot.other_corps_in_flight,
+            of_shared: shared.unwrap_or_default(),
         };
+        self.limits.is_shared = shared.is_some() || self.told.shares_counter;
         self.learn(snapshot.learnt.clone());
         self.doubt_ticket(snapshot.ticket_in_doubt);
         if snapshot.lockout != self.known_lockout {
@@ -318,6 +328,9 @@ impl Account {
         all.add(self.others_in_flight.of_corp);
         if window.is_of_ip() {
             all.add(self.others_in_flight.of_other_corps);
+        }
+        if window.is_business() {
+            all.add(self.others_in_flight.of_shared);
         }
         all
     }

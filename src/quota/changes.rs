@@ -31,11 +31,22 @@ pub struct AccountSnapshot {
     pub other_corps_in_flight: CallCount,
     /// The lockout.
     pub lockout: Lockout,
+    /// Where another API counts in the same business windows: the calls of both.
+    pub shared: Option<SharedCalls>,
     /// Limits that are lower than published: calls beyond so many were refused again and again.
     pub learnt: Vec<(QuotaWindow, u64)>,
     /// The ticket is in doubt, or was found not to work: calls with it count in the business windows
     /// too.
     pub ticket_in_doubt: bool,
+}
+
+/// The calls of two APIs that count in the same business windows.
+#[derive(Debug, Clone, Default)]
+pub struct SharedCalls {
+    /// Slots, each with the completed calls of both.
+    pub slots: Vec<SlotCalls>,
+    /// Calls of the other one in flight.
+    pub in_flight: CallCount,
 }
 
 /// What changed since the last exchange. All of it is added to what is on disk.
@@ -53,6 +64,8 @@ pub struct Deltas {
     pub observed: Option<(QuotaWindow, u64)>,
     /// A window of this machine's IP explains the lockout: it is one of every corp here.
     pub locks_ip: bool,
+    /// Another API counts in the same business windows.
+    pub shares_counter: bool,
 }
 
 impl Deltas {

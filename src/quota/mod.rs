@@ -35,7 +35,7 @@ mod window;
 mod writer;
 
 pub use account::Account;
-pub use changes::{AccountSnapshot, Deltas, SlotCalls};
+pub use changes::{AccountSnapshot, Deltas, SharedCalls, SlotCalls};
 pub use count::CallCount;
 pub use forecast_input::ForecastInput;
 pub use hold::{Hold, HoldReason, Trouble};

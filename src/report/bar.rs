@@ -211,6 +211,7 @@ fn is_kept(event: &RunEvent) -> bool {
         | RunEvent::TicketRejected
         | RunEvent::TokensContested
         | RunEvent::PendingIdsEnded(_)
+        | RunEvent::CounterShared
         | RunEvent::LockedOut { .. } => true,
         RunEvent::OfPendingIds(event) => is_kept(event),
         _ => false,

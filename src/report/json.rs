@@ -161,6 +161,7 @@ impl Json {
                 window: window.name(),
                 calls: *calls,
             },
+            RunEvent::CounterShared => JsonEvent::CounterShared,
             RunEvent::LockoutEnded => JsonEvent::LockoutEnded,
             RunEvent::ConcurrencyReduced { calls } => {
                 JsonEvent::ConcurrencyReduced { width: *calls }
@@ -237,6 +238,7 @@ enum JsonEvent {
         window: &'static str,
         calls: u64,
     },
+    CounterShared,
     #[serde(rename = "unblocked")]
     LockoutEnded,
     #[serde(rename = "narrowed")]

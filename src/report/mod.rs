@@ -33,6 +33,7 @@ pub(crate) mod json;
 mod lines;
 pub mod listen;
 pub(crate) mod log;
+pub(crate) mod matching;
 mod next_steps;
 mod pending_ids;
 pub(crate) mod phrases;

@@ -8,6 +8,10 @@ use crate::{clock::Timestamp, format::moment_and_wait, runner::event::FatalRefus
 /// At most so many characters of the server's words.
 const WORDS: usize = 400;
 
+/// After a refusal that nothing else explains.
+pub(super) const COUNTER_SHARED: &str = "the API counts lookups and pending ids together: their business limits \
+    are kept together from here on";
+
 /// After tokens were refused.
 pub(super) const CHECK_SECRET: &str = "check that the secret is that of the upstream app \
     (上游应用) shared with the downstream corps, and that WECOM_CORP_ID is the upstream corp's";

@@ -31,6 +31,8 @@ const TOKENS_CONTESTED: &str = "access tokens end early again and again: another
     fetches tokens of this app. They are fetched less often and few calls are risked with each; give \
     that program an app of its own";
 
+const TICKET_REJECTED: &str = "the ticket no longer works: business limits apply from here";
+
 /// Whether people are told of an event at once.
 pub(super) fn is_notable(event: &RunEvent) -> bool {
     if let RunEvent::OfPendingIds(event) = event {
@@ -76,6 +78,7 @@ pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<Strin
             let calls = counted(*calls, "call");
             format!("the API allows {calls} in {window}, fewer than published: kept from here on")
         }
+        RunEvent::CounterShared => next_steps::COUNTER_SHARED.into(),
         RunEvent::LockoutEnded => "the lockout is over: the probe was answered".into(),
         RunEvent::ConcurrencyReduced { calls } => {
             format!("at most {} in flight", counted(u64::from(*calls), "call"))
@@ -85,9 +88,7 @@ pub(super) fn sentence(event: &RunEvent, now: Option<Timestamp>) -> Option<Strin
         }
         RunEvent::Reconnected => "the API answers again".into(),
         RunEvent::Ticket(news) => ticket::news(news, when),
-        RunEvent::TicketRejected => {
-            "the ticket no longer works: business limits apply from here".into()
-        }
+        RunEvent::TicketRejected => TICKET_REJECTED.into(),
         RunEvent::ClockDiffers(clock) => clock_differs(clock),
         RunEvent::Draining { in_flight } => draining(*in_flight),
         RunEvent::PassStarted { origin, subjects } => pass_started(*origin, *subjects),

@@ -12,8 +12,8 @@ pub use crate::{
     ledger::TicketState,
     model::{Failure, NoConnection, QuotaWindow},
     quota::{ForecastInput, HoldReason, LockoutLevel, Trouble},
-    store::PassOrigin,
     store::{Asked, Wish, Wishes},
+    store::{ContactCounts, PassOrigin},
     wecom::errcode::Entry,
 };
 
@@ -51,6 +51,9 @@ pub enum RunEvent {
         /// The calls that were answered.
         calls: u64,
     },
+    /// A refusal that nothing else explains: lookups and calls for pending_ids share the business limits,
+    /// which are kept together from here on.
+    CounterShared,
     /// The lockout is over: the probe was answered.
     LockoutEnded,
     /// The remote is overloaded (45033), or the service failed: fewer calls in flight.
@@ -300,4 +303,15 @@ pub struct RunReport {
     pub used_elsewhere: bool,
     /// How long it waited, by the [codes](HoldReason::code) of the reasons, of waits of seconds and more.
     pub waits: Vec<(&'static str, Duration)>,
+}
+
+/// How a matching of contacts ended.
+#[derive(Debug)]
+pub struct MatchingReport {
+    /// Why.
+    pub reason: StopReason,
+    /// Calls about contacts.
+    pub calls: u64,
+    /// Downstream corps that could not be asked, and why.
+    pub skipped: Vec<(String, String)>,
 }

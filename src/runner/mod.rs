@@ -11,8 +11,10 @@
 //! | `clock`, `rate`, `progress` | ledger time, the rate, reports |
 //! | [`ticket`] | the one application for a ticket |
 //! | [`event`] | what is reported |
+//! | `matching`, `call_account` | contacts of downstream corps, matched by their pending_ids |
 
 pub mod breaker;
+mod call_account;
 mod calls;
 mod claim;
 mod clock;
@@ -20,6 +22,7 @@ pub mod decide;
 pub mod event;
 mod health;
 mod lane;
+mod matching;
 mod outage;
 mod pending;
 mod progress;
@@ -37,7 +40,9 @@ use std::time::Duration;
 
 pub(crate) use self::token_account::NoToken;
 pub use self::{
+    call_account::CallAccount,
     lane::LaneAccount,
+    matching::{Matching, MatchingAccounts, MatchingOptions},
     progress::Listener,
     rate::CommitPolicy,
     run_loop::{Runner, RunningJob},

@@ -44,9 +44,9 @@ impl SimEndpoint {
             Self::Ticket => wire::APPLY_MASS_CALL_TICKET,
             Self::Lookup => Endpoint::LOOKUP.path,
             Self::PendingId => Endpoint::PENDING_ID.path,
-            Self::BatchPendingId => "/cgi-bin/corpgroup/batch/external_userid_to_pending_id",
-            Self::ShareInfo => "/cgi-bin/corpgroup/corp/list_app_share_info",
-            Self::CorpToken => "/cgi-bin/corpgroup/corp/gettoken",
+            Self::BatchPendingId => wire::MATCH_CONTACTS,
+            Self::ShareInfo => wire::LIST_APP_SHARE_INFO,
+            Self::CorpToken => wire::CORP_GETTOKEN,
         }
     }
 

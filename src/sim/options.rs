@@ -31,6 +31,9 @@ pub struct SimOptions {
     pub lockout_rules: LockoutRules,
     /// Lookups per second by other systems of the same corp; 0 for none.
     pub other_traffic: f64,
+    /// Whether lookups and calls for pending_ids count together in the business windows (not stated,
+    /// D97357).
+    pub shared_counter: bool,
     /// The most calls of one API in flight before 45033; `None` is no limit (the real one is not
     /// published for these APIs).
     pub concurrent: Option<u32>,
@@ -64,6 +67,7 @@ impl Default for SimOptions {
             count_refused: true,
             lockout_rules: LockoutRules::Mild,
             other_traffic: 0.0,
+            shared_counter: false,
             concurrent: None,
             faults: Faults::none(),
             latency: Latency::default(),
@@ -93,6 +97,7 @@ impl SimOptions {
             window_kind: self.window_kind,
             count_refused: self.count_refused,
             other_traffic: self.other_traffic,
+            shared_counter: self.shared_counter,
             lockout_rules: self.lockout_rules,
         }
     }

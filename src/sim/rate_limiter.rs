@@ -34,6 +34,8 @@ pub(super) struct RateLimiterOptions {
     /// Lookups per second by other systems of the same corp, which use the same quota and send
     /// nothing during a lockout; 0 for none, at most 10,000.
     pub(super) other_traffic: f64,
+    /// Whether lookups and calls for pending_ids count together in the business windows.
+    pub(super) shared_counter: bool,
     /// What a lockout does to the calls in it and after it.
     pub(super) lockout_rules: LockoutRules,
 }
@@ -45,6 +47,7 @@ impl Default for RateLimiterOptions {
             window_kind: WindowKind::Sliding,
             count_refused: true,
             other_traffic: 0.0,
+            shared_counter: false,
             lockout_rules: LockoutRules::Mild,
         }
     }
@@ -90,7 +93,27 @@ impl RateLimiter {
         lane.calls += 1;
         let admission = lane.arrive(now, business, count_refused);
         lane.refused += u64::from(admission == Admission::Refused);
+        if business && self.options.shared_counter {
+            let counts = admission == Admission::Admitted || count_refused;
+            self.count_with(api, now, counts);
+        }
         admission
+    }
+
+    /// Counts a call of `api` in the business windows of the API with which it shares them.
+    fn count_with(&mut self, api: SimEndpoint, now: Timestamp, counts: bool) {
+        let other = match api {
+            SimEndpoint::Lookup => SimEndpoint::PendingId,
+            _ => SimEndpoint::Lookup,
+        };
+        let (lane, _) = self.lane(other);
+        let business = lane.counters.iter_mut();
+        for counter in business.filter(|counter| counter.window.is_business()) {
+            counter.admits(now);
+            if counts {
+                counter.add(now);
+            }
+        }
     }
 
     /// Counts the calls of other systems up to `now`, evenly spaced.

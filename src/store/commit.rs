@@ -124,27 +124,27 @@ fn settle(
             keep(db, answer.subject, pass)?;
             continue;
         }
-        tally.shift(was, is);
-        outcomes.push(answer);
         if matches!(was, State::Linked | State::Unlinked) {
-            relink(db, corps, answer, seconds(answer.at).max(earliest))?;
+            let stays = relink(db, corps, answer, seconds(answer.at).max(earliest))?;
+            let is = if stays { State::Linked } else { is };
+            tally.shift(was, is);
+            outcomes.push((answer, is));
             continue;
         }
+        tally.shift(was, is);
+        outcomes.push((answer, is));
         for link in &answer.outcome.links {
             let corp = corp_number(db, corps, &link.corpid)?;
             links.push((answer, corp, &*link.external_userid));
         }
     }
-    OUTCOMES.all(db, &outcomes, |insert, place, settled| {
+    OUTCOMES.all(db, &outcomes, |insert, place, (settled, state)| {
         let Outcome {
-            state,
-            errcode,
-            attempts,
-            ..
+            errcode, attempts, ..
         } = settled.outcome;
         let before = place * 6;
         insert.raw_bind_parameter(before + 1, settled.subject.0)?;
-        insert.raw_bind_parameter(before + 2, state as u8)?;
+        insert.raw_bind_parameter(before + 2, *state as u8)?;
         insert.raw_bind_parameter(before + 3, errcode)?;
         insert.raw_bind_parameter(before + 4, attempts)?;
         insert.raw_bind_parameter(before + 5, seconds(settled.at))?;
@@ -167,8 +167,9 @@ fn keep(db: &Connection, subject: SubjectId, pass: PassId) -> Result<()> {
 }
 
 /// Writes the difference between the links of a subject that was answered before and those of its
-/// new answer, which begin and end at the second `at`.
-fn relink(db: &Connection, corps: &mut Corps, answer: &Settled, at: i64) -> Result<()> {
+/// new answer, which begin and end at the second `at`. A link that a pending_id gave stays until a lookup
+/// has found it too, and lost it again. Returns whether one stays.
+fn relink(db: &Connection, corps: &mut Corps, answer: &Settled, at: i64) -> Result<bool> {
     let subject = answer.subject.0;
     let mut gained = Vec::new();
     for link in &answer.outcome.links {
@@ -178,14 +179,25 @@ fn relink(db: &Connection, corps: &mut Corps, answer: &Settled, at: i64) -> Resu
         ));
     }
     let mut standing = db.prepare_cached(
-        "SELECT corp, external_userid FROM links WHERE subject = ?1 AND until IS NULL",
+        "SELECT corp, external_userid, source FROM links WHERE subject = ?1 AND until IS NULL",
     )?;
-    let standing = standing.query_map([subject], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let standing: Vec<(i64, String)> = standing.collect::<std::result::Result<_, _>>()?;
-    for (corp, userid) in standing {
+    let standing =
+        standing.query_map([subject], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let standing: Vec<(i64, String, bool)> = standing.collect::<std::result::Result<_, _>>()?;
+    let mut stays = false;
+    for (corp, userid, is_by_pending_id) in standing {
         let before = gained.len();
         gained.retain(|link| *link != (corp, &*userid));
-        if gained.len() == before {
+        let is_found = gained.len() < before;
+        if is_by_pending_id && is_found {
+            let mut found = db.prepare_cached(
+                "UPDATE links SET source = 0
+                 WHERE subject = ?1 AND corp = ?2 AND external_userid = ?3 AND until IS NULL",
+            )?;
+            found.execute((subject, corp, userid))?;
+        } else if is_by_pending_id {
+            stays = true;
+        } else if !is_found {
             let mut end = db.prepare_cached(
                 "UPDATE links SET until = max(since, ?4)
                  WHERE subject = ?1 AND corp = ?2 AND external_userid = ?3 AND until IS NULL",
@@ -201,7 +213,7 @@ fn relink(db: &Connection, corps: &mut Corps, answer: &Settled, at: i64) -> Resu
         )?;
         begin.execute((subject, corp, userid, at))?;
     }
-    Ok(())
+    Ok(stays)
 }
 
 /// Of a subject that was asked again, the later answer stands.

@@ -44,11 +44,20 @@ const FOUND: &str = "
     CREATE TEMP TABLE IF NOT EXISTS forgotten_rejects (source INTEGER, number INTEGER,
         PRIMARY KEY (source, number)) WITHOUT ROWID;
     CREATE TEMP TABLE IF NOT EXISTS forgotten_sources (source INTEGER PRIMARY KEY);
+    DROP TABLE IF EXISTS temp.forgotten_contacts;
+    CREATE TEMP TABLE forgotten_contacts AS
+        SELECT corp, chat_id, external_userid FROM contacts WHERE 0;
     DELETE FROM forgotten; DELETE FROM forgotten_rejects; DELETE FROM forgotten_sources;";
 
 /// Deletes what was found. Only the numbers of subjects that are left count as answered: a later
 /// import may use the others again.
 const DELETE: &str = "
+    DELETE FROM contacts WHERE (corp, chat_id, external_userid) IN
+            (SELECT corp, chat_id, external_userid FROM forgotten_contacts)
+        OR external_userid IN (SELECT external_userid FROM links
+            WHERE subject IN (SELECT subject FROM forgotten))
+        OR pending_id IN (SELECT pending_id FROM pending_ids
+            WHERE subject IN (SELECT subject FROM forgotten));
     DELETE FROM links WHERE subject IN (SELECT subject FROM forgotten);
     DELETE FROM outcomes WHERE subject IN (SELECT subject FROM forgotten);
     DELETE FROM pending_ids WHERE subject IN (SELECT subject FROM forgotten);
@@ -78,11 +87,17 @@ impl Store {
                 find_subjects(db, &ids)?;
                 add_ids_of_found(db, &mut ids)?;
                 find_rejects(db, &ids)?;
+                find_contacts(db, &ids)?;
             }
             Persons::AnsweredBefore(at) => {
                 let seconds = at.as_millis().div_euclid(1000);
                 db.execute(
                     "INSERT INTO forgotten SELECT subject FROM outcomes WHERE at < ?1",
+                    [seconds],
+                )?;
+                db.execute(
+                    "INSERT INTO forgotten_contacts SELECT corp, chat_id, external_userid
+                     FROM contacts WHERE at < ?1",
                     [seconds],
                 )?;
                 db.execute(
@@ -94,6 +109,7 @@ impl Store {
             Persons::Everybody => db.execute_batch(
                 "INSERT INTO forgotten SELECT id FROM subjects;
                  INSERT INTO forgotten_rejects SELECT source, number FROM rejects;
+                 INSERT INTO forgotten_contacts SELECT corp, chat_id, external_userid FROM contacts;
                  INSERT INTO forgotten_sources SELECT id FROM sources;",
             )?,
         }
@@ -157,6 +173,23 @@ fn find_subjects(db: &Connection, ids: &HashSet<String>) -> Result<()> {
     scan("SELECT id, unionid, openid FROM subjects")?;
     scan("SELECT subject, external_userid FROM links")?;
     scan("SELECT subject, pending_id, previous FROM pending_ids")
+}
+
+fn find_contacts(db: &Connection, ids: &HashSet<String>) -> Result<()> {
+    let mut insert = db.prepare("INSERT INTO forgotten_contacts VALUES (?1, ?2, ?3)")?;
+    let mut list = db.prepare("SELECT corp, chat_id, external_userid, pending_id FROM contacts")?;
+    let mut rows = list.query([])?;
+    while let Some(row) = rows.next()? {
+        let text = |column| {
+            row.get_ref(column)
+                .map(|text| text.as_str().unwrap_or_default())
+        };
+        let (chat_id, external_userid) = (text(1)?, text(2)?);
+        if ids.contains(external_userid) || ids.contains(text(3)?) {
+            insert.execute(params![row.get::<_, i64>(0)?, chat_id, external_userid])?;
+        }
+    }
+    Ok(())
 }
 
 /// Adds the unionids and openids of those found so far.

@@ -34,6 +34,7 @@
 
 mod changes;
 mod commit;
+mod contacts;
 mod corps;
 mod counters;
 mod error;
@@ -63,6 +64,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 pub use changes::Change;
 pub use commit::{Batch, Cursor, Settled};
+pub use contacts::{ContactAnswer, ContactBatch, ContactCounts};
 pub use counters::Charged;
 pub use error::{FileKind, Result, StoreError};
 pub(crate) use forget::{PersonCounts, Persons};

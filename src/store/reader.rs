@@ -299,7 +299,7 @@ impl<'s> Reader<'s> {
     pub(crate) fn corpids(&self) -> Result<Vec<String>> {
         let mut list = self
             .db
-            .prepare("SELECT corpid FROM corps ORDER BY corpid")?;
+            .prepare("SELECT corpid FROM corps WHERE corpid <> '' ORDER BY corpid")?;
         let corpids = list.query_map([], |row| row.get(0))?;
         Ok(corpids.collect::<std::result::Result<_, _>>()?)
     }

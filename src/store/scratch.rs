@@ -14,12 +14,13 @@ use super::{
 use crate::clock::Timestamp;
 
 /// Tables that grow with the subjects.
-const LARGE: [&str; 7] = [
+const LARGE: [&str; 8] = [
     "subjects",
     "key_chunks",
     "outcomes",
     "links",
     "pending_ids",
+    "contacts",
     "rejects",
     "published",
 ];

@@ -161,6 +161,15 @@ impl Client {
         self.date.set(date.or(self.date.get()));
     }
 
+    /// Sends `request` once, and notes the `Date` of a reply.
+    pub(super) async fn send(&self, request: Request) -> Result<Response, Failure> {
+        let response = self.transport.send(request).await?;
+        if response.status == 200 {
+            self.note_date(response.date);
+        }
+        Ok(response)
+    }
+
     async fn get(
         &self,
         path: &'static str,

@@ -53,7 +53,7 @@ impl Endpoint {
         match api {
             Api::Lookup => Some(&Self::LOOKUP),
             Api::PendingId => Some(&Self::PENDING_ID),
-            Api::Token => None,
+            _ => None,
         }
     }
 

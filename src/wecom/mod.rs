@@ -21,6 +21,7 @@
 
 mod application_reply;
 pub mod client;
+pub mod downstream;
 pub mod endpoint;
 pub mod errcode;
 mod lenient;

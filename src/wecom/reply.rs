@@ -166,13 +166,16 @@ fn refused(body: &str, class_of: impl Fn(i64) -> Class, sent: &[&str]) -> Option
     }
 }
 
-/// Returns the body of a token reply, unless it is a refusal. On success it contains a secret.
-fn accepted(response: Response, sent: &[&str]) -> Result<Secret<String>, CallError> {
+/// Returns the body of a reply, unless it is a refusal. It may contain a secret.
+pub(super) fn accepted(
+    response: &Response,
+    class_of: impl Fn(i64) -> Class,
+    sent: &[&str],
+) -> Result<Secret<String>, CallError> {
     if response.status != 200 {
-        return Err(bad_status(&response).into());
+        return Err(bad_status(response).into());
     }
     let body = Secret::new(lenient::text(&response.body).into_owned());
-    let class_of = |errcode| CredentialCall::Token.class_of(errcode);
     match refused(body.expose(), class_of, sent) {
         Some(refusal) => Err(CallError::Refused(refusal)),
         None => Ok(body),
@@ -181,7 +184,12 @@ fn accepted(response: Response, sent: &[&str]) -> Result<Secret<String>, CallErr
 
 /// Reads the reply of `gettoken`; there a missing `errcode` is success (D90605).
 pub(super) fn decode_token(response: Response, sent: &[&str]) -> Result<Token, CallError> {
-    let body = accepted(response, sent)?;
+    let class_of = |errcode| CredentialCall::Token.class_of(errcode);
+    read_token(&accepted(&response, class_of, sent)?)
+}
+
+/// Reads the body of an accepted reply that carries a token.
+pub(super) fn read_token(body: &Secret<String>) -> Result<Token, CallError> {
     let reply: TokenReply = serde_json::from_str(body.expose()).map_err(|_| Failure::Body)?;
     let secret = Secret::new(reply.access_token);
     let length = secret.expose().len();

@@ -16,6 +16,7 @@ mod faults;
 mod house;
 mod passes;
 mod pending_ids;
+mod pending_match;
 mod quota;
 mod resume;
 mod scenario;

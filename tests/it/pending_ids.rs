@@ -223,3 +223,30 @@ fn budget_and_stop_count_both_lanes() {
     assert_eq!(by_subject.len(), calls(&scenario).len());
     assert!(result.took < secs(3600));
 }
+
+#[test]
+fn a_counter_that_both_apis_share_is_learnt_told_and_obeyed() {
+    let mut scenario = with_pending_ids(400)
+        .configure(|setup| {
+            setup.remote.world.linked = 0.0;
+            setup.remote.shared_counter = true;
+            setup.options.budget = Some(150);
+        })
+        .limits("business.hour=100");
+    let first = scenario.run();
+    assert_eq!(first.times("counter shared"), 1);
+    let refused = |result: &RunResult| lane(result).refused_45009 + result.lookups().refused_45009;
+    // Those that were in flight, and probes.
+    let before = refused(&first);
+    assert!((1..=20).contains(&before), "{before}");
+    // The next process knows it.
+    scenario = scenario.configure(|setup| setup.options.budget = None);
+    let second = scenario.run();
+    assert!(second.finished());
+    ids_are_right(&scenario);
+    assert_eq!(second.times("counter shared"), 0);
+    assert_eq!(refused(&second), before, "it is obeyed");
+    // 800 calls at 100 an hour.
+    let hours = second.ended.since(scenario.setup.start).as_secs() / 3600;
+    assert!((7..=10).contains(&hours), "{hours}");
+}

@@ -8,6 +8,15 @@ use crate::{
     quota::{CallCount, CallKind, Lockout, QuotaRefusal, RefusedAt, observed::kept_below},
 };
 
+/// What refusals tell of other corps and APIs, until that is on disk.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ToldByRefusals {
+    /// A window of the IP explains the lockout that was imposed.
+    pub(super) locks_ip: bool,
+    /// Another API counts in the same business windows.
+    pub(super) shares_counter: bool,
+}
+
 impl Account {
     /// A call was refused with 45009. Returns the lockout if it is new: calls sent before a lockout
     /// was known belong to it.
@@ -31,9 +40,30 @@ impl Account {
             let used = |window: QuotaWindow| self.completed_in(refusal.now, window);
             before.refused_at = RefusedAt::of(refusal.kind, used);
         }
-        self.locks_ip = explained.is_some_and(QuotaWindow::is_of_ip);
+        self.told.locks_ip = explained.is_some_and(QuotaWindow::is_of_ip);
         self.lockout = before.next(explained, &refusal);
         Some(self.lockout)
+    }
+
+    /// A standard call was refused with 45009 at `now`. Returns whether nothing but a counter that this
+    /// account shares with `other` explains that: with the calls of both, and not without, a business
+    /// window is all but full. From here on they count together.
+    pub(crate) fn shares_counter_with(&mut self, other: &mut Self, now: Timestamp) -> bool {
+        if self.limits.is_shared || self.lockout.is_active() {
+            return false;
+        }
+        if self.nearly_full(now, CallKind::Standard).is_some() {
+            return false;
+        }
+        let mut is_full = |window: QuotaWindow| {
+            let both = self.used(now, window) + other.used(now, window);
+            let limit = self.limits.remote.of(window);
+            window.is_business() && limit.is_some_and(|limit| both >= limit - limit / 100)
+        };
+        self.told.shares_counter = QuotaWindow::ALL.into_iter().any(&mut is_full);
+        self.limits.is_shared = self.told.shares_counter;
+        other.limits.is_shared = self.told.shares_counter;
+        self.told.shares_counter
     }
 
     /// A call that was sent at `sent` got past the limits. Returns whether it was the probe of a

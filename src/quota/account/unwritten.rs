@@ -1,6 +1,6 @@
 //! What has happened since the last exchange with the ledger.
 
-use super::Account;
+use super::{Account, refusals::ToldByRefusals};
 use crate::{
     clock::Timestamp,
     model::Period,
@@ -17,7 +17,8 @@ impl Account {
             done: self.done,
             lockout: (self.lockout != self.known_lockout).then_some(self.lockout),
             observed: self.observed,
-            locks_ip: self.locks_ip,
+            locks_ip: self.told.locks_ip,
+            shares_counter: self.told.shares_counter,
         }
     }
 
@@ -27,7 +28,7 @@ impl Account {
         self.charged = CallCount::default();
         self.done = CallCount::default();
         self.known_lockout = self.lockout;
-        self.locks_ip = false;
+        self.told = ToldByRefusals::default();
         self.observed = None;
         self.refusals.clear();
     }

@@ -228,8 +228,26 @@ impl Runner<'_> {
         Ok(now)
     }
 
+    /// A refusal may be explained by nothing but a counter that both lanes share.
+    fn learn_shared_counter(&mut self, sent: &SentCall) {
+        let now = self.clock.now();
+        let Some(other) = self
+            .other
+            .as_mut()
+            .filter(|_| sent.kind == CallKind::Standard)
+        else {
+            return;
+        };
+        let account = self.lane.gate.account_mut();
+        if account.shares_counter_with(other.gate.account_mut(), now) {
+            self.lane.pending.commit_at_once(now);
+            self.reports.report(&RunEvent::CounterShared);
+        }
+    }
+
     fn locked_out(&mut self, sent: &SentCall) -> Result<()> {
         self.blame_ticket(sent)?;
+        self.learn_shared_counter(sent);
         let imposed = self.lane.gate.locked_out(QuotaRefusal {
             sent: sent.at,
             kind: sent.kind,

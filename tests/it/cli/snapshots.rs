@@ -303,6 +303,8 @@ fn help_is_short() {
       stop         End the run of this job with work left: calls in flight are awaited
       retry        Ask for chosen answers again with the next run; old ones stay until new ones come
       export       Write the results so far, also during a run
+      pending      The second road: external_userids of downstream corps become links, by their
+                   pending_ids
       quota        Show the corp's quota over all jobs and processes; note calls made elsewhere
       ticket       Show, apply for, import or forget the corp's one mass_call_ticket (大批量调用凭据)
       runs         List the runs of this job: when, calls, how they ended, what they waited for

@@ -235,6 +235,7 @@ fn word(event: &RunEvent) -> Option<String> {
         RunEvent::TokenFetched => "token fetched".into(),
         RunEvent::LockedOut { level, .. } => format!("blocked {level:?}"),
         RunEvent::LimitLearnt { window, calls } => format!("learnt {window} {calls}"),
+        RunEvent::CounterShared => "counter shared".into(),
         RunEvent::LockoutEnded => "unblocked".into(),
         RunEvent::ConcurrencyReduced { calls } => format!("narrowed to {calls}"),
         RunEvent::Unreachable { trouble, .. } => format!("unreachable: {}", trouble.failure),

@@ -140,8 +140,10 @@ fn no_window_was_exceeded(scenario: &Scenario, result: &RunResult) {
 impl Scenario {
     /// Sliding windows of ours satisfy both of the remote's ways to count.
     fn is_counted_alike(&self) -> bool {
-        self.setup.quota.window_kind == WindowKind::Sliding
-            || self.setup.remote.window_kind == WindowKind::Calendar
+        // What both APIs count together is not the account of one of them.
+        !self.setup.remote.shared_counter
+            && (self.setup.quota.window_kind == WindowKind::Sliding
+                || self.setup.remote.window_kind == WindowKind::Calendar)
     }
 
     /// Where windows may begin without our ledger being wrong: sliding ones of ours hold on every

@@ -481,6 +481,11 @@ impl Scenario {
 }
 
 impl Session {
+    /// Does `work` in the runtime, whose time it is.
+    pub(crate) fn block_on<F: Future>(&self, work: F) -> F::Output {
+        self.runtime.block_on(work)
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.runtime.block_on(async { self.clock.now() })
     }

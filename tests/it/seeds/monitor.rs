@@ -213,6 +213,7 @@ fn text(event: &RunEvent) -> String {
         RunEvent::TokenFetched => write!(text, "token fetched"),
         RunEvent::LimitLearnt { window, calls } => write!(text, "learnt {window} {calls}"),
         RunEvent::LockedOut { level, until, .. } => write!(text, "locked out {level:?} {until}"),
+        RunEvent::CounterShared => write!(text, "counter shared"),
         RunEvent::LockoutEnded => write!(text, "lockout ended"),
         RunEvent::ConcurrencyReduced { calls } => write!(text, "reduced to {calls}"),
         RunEvent::Unreachable { trouble, until } => {
