@@ -108,9 +108,17 @@ enum Command {
     Simulate(simulate::Args),
 }
 
+/// A core dump would hold the secret, the token and the ticket. Linux alone knows this; what it refuses
+/// is no reason not to run.
+fn forbid_core_dumps() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
 /// Runs the command line; returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    forbid_core_dumps();
     let (cli, next) = match parse() {
         Ok(parsed) => parsed,
         Err(error) => {

@@ -239,9 +239,15 @@ impl RunSettings {
         })
     }
 
-    /// Opens the job file. Checked before the import: subjects of another corp must not come into
-    /// it.
+    /// Opens the job file. Credentials are checked before the import: what takes minutes is not to end
+    /// with one that is missing, and subjects of another corp must not come into the file.
     fn open_session(&self) -> Result<Session, Error> {
+        let credentials = match self.credentials() {
+            Ok(credentials) => Some(credentials),
+            // Nothing is called.
+            Err(_) if self.session.options.budget == Some(0) => None,
+            Err(why) => return Err(why),
+        };
         let (settings, note) = (self.session.clone(), &mut |note| say(&format!("{note}")));
         let opened = Session::open_noting(self.job.clone(), settings, self.clock, note);
         let mut session = opened.map_err(|error| held(error, &self.job))?;
@@ -249,7 +255,7 @@ impl RunSettings {
         if self.files.changes.is_some() {
             session.begin_changes()?;
         }
-        if let Ok(credentials) = self.credentials() {
+        if let Some(credentials) = credentials {
             session.check_corp(&credentials.corp_id)?;
         }
         Ok(session)

@@ -13,8 +13,8 @@ use crate::{
 /// The ticket by its official name.
 const NAME: &str = "mass_call_ticket (大批量调用凭据)";
 /// What follows from an application that brought nothing.
-const WITHOUT: &str = "a corp applies once (D96250), so the run continues without and none applies \
-                       again; `idferry ticket import` takes one that was obtained in another way";
+const WITHOUT: &str = "a corp applies once (D96250), so runs continue without and none applies again; \
+                       `idferry ticket import` takes one that was obtained in another way";
 
 /// The sentence of an event; `when` says a time.
 pub(crate) fn news(news: &TicketNews, when: impl Fn(Timestamp) -> String) -> String {

@@ -113,6 +113,14 @@ mod tests {
     }
 
     #[test]
+    fn bad_rows_at_the_beginning_do_not_trip_alone() {
+        let mut breaker = Breaker::new(0.5);
+        let mut note = |state, errcode| breaker.note(&outcome(state, errcode)).is_some();
+        let first = (0..30).any(|_| note(State::Rejected, 610_014));
+        assert!(!first && !(0..2_970).any(|_| note(State::Linked, 0)));
+    }
+
+    #[test]
     fn twenty_wrong_sources_in_a_row_trip() {
         let mut breaker = Breaker::new(0.5);
         let trips = (0..20).map(|_| breaker.note(&outcome(State::Rejected, 845_003)).is_some());

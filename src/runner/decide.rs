@@ -61,7 +61,7 @@ pub enum Snooze {
     /// Too many calls in flight: 45033.
     Overload,
     /// A refusal of which the ticket may be the reason: ask again without it.
-    WithoutTicket(i64),
+    WithoutTicket,
 }
 
 /// Decides what to do about the verdict on a call of `api` that was `sent`.

@@ -6,10 +6,10 @@
 //! | [`decide`] | the table of decisions |
 //! | `lane` | the calls to one API, with all that they do not share with those to another |
 //! | `queue`, `claim`, `calls`, `pending` | subjects to ask, one of them, calls in flight, the commit to come |
-//! | `tokens`, `token_account`, `ticket_trial` | access token and what it costs, ticket |
-//! | `health` | `service`, `outage`, circuit breaker: whether to go on |
+//! | `tokens`, `token_account` | the access token, and what it costs |
+//! | [`ticket`], `ticket_trial` | the one application for a ticket, and whether the ticket works |
+//! | `health`, `stop` | `service`, `outage`, [`breaker`]: whether to continue; a request to stop |
 //! | `clock`, `rate`, `progress` | ledger time, the rate, reports |
-//! | [`ticket`] | the one application for a ticket |
 //! | [`event`] | what is reported |
 //! | `matching`, `call_account` | contacts of downstream corps, matched by their pending_ids |
 

@@ -7,7 +7,7 @@ impl SimulatedRemote {
     /// Returns the corp's ticket, as if it had been applied for now or before.
     pub fn issue_ticket(&mut self) -> String {
         let now = self.now();
-        self.ticket.issue(now, &mut self.rng)
+        self.ticket.issue(now, &mut self.rng).to_owned()
     }
 
     /// Orders what happens to the next fetches of a token, one each.

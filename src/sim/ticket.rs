@@ -47,14 +47,13 @@ impl TicketRegistry {
         if self.given.is_some() && self.again == TicketAgain::Refuse {
             return Err(TICKET_APPLIED_BEFORE);
         }
-        let fresh = || (id::random(rng, 128), now.plus(TICKET_LIFE));
-        Ok(&self.given.get_or_insert_with(fresh).0)
+        Ok(self.issue(now, rng))
     }
 
     /// Returns the ticket, new or not.
-    pub(super) fn issue(&mut self, now: Timestamp, rng: &mut Rng) -> String {
+    pub(super) fn issue(&mut self, now: Timestamp, rng: &mut Rng) -> &str {
         let fresh = || (id::random(rng, 128), now.plus(TICKET_LIFE));
-        self.given.get_or_insert_with(fresh).0.clone()
+        &self.given.get_or_insert_with(fresh).0
     }
 
     /// Checks a ticket that a call at `now` carries; the error is an errcode.

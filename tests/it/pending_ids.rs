@@ -7,7 +7,7 @@ use std::{
 
 use idferry::{
     model::State,
-    runner::event::StopReason,
+    runner::event::{RunEvent, StopReason},
     sim::{Forced, LaneStats},
     store::{StoreError, SubjectRecord},
     wecom::Endpoint,
@@ -144,11 +144,25 @@ fn a_lane_killed_again_and_again_comes_to_the_same_ids() {
 
 #[test]
 fn subjects_that_become_unlinked_behind_the_lane_get_their_id() {
-    // The first of them is answered last: in the retry pass.
-    let mut scenario = with_pending_ids(100).remote(|remote| {
-        remote.script(std::iter::repeat_n(Forced::Errcode(-1), 3));
-    });
-    assert!(scenario.run().finished());
+    let mut scenario = with_pending_ids(100);
+    scenario.setup.remote.world.linked = 0.0;
+    let mut first = None;
+    let each = |subject: &SubjectRecord| {
+        first.get_or_insert_with(|| subject.unionid.clone());
+        Ok::<(), StoreError>(())
+    };
+    scenario.store().reader().for_each_subject(each).unwrap();
+    let (failing, healed) = (first.clone().unwrap(), first.unwrap());
+    // It is parked while the others are answered, and answered in the retry pass.
+    let mut scenario = scenario
+        .remote(move |remote| remote.force(&failing, Some(-1)))
+        .on_event(move |event, remote, _| {
+            if matches!(event, RunEvent::RetryPassStarted) {
+                remote.force(&healed, None);
+            }
+        });
+    let result = scenario.run();
+    assert!(result.finished() && result.times("second try") == 1);
     ids_are_right(&scenario);
     nobody_was_asked_twice(&scenario);
 }

@@ -46,9 +46,6 @@ impl Runner<'_> {
             Some(snooze) => Decision::Snooze(snooze),
             None => decide(self.lane.gate.api(), verdict, &sent),
         };
-        if let Decision::Failed(failure) = decision {
-            return self.service_failed(claim, failure, &sent);
-        }
         if matches!(decision, Decision::Settle(_) | Decision::Halt(_)) {
             self.trial_of_subject_done(&claim, answered, errcode);
         }
@@ -187,8 +184,7 @@ impl Runner<'_> {
         let now = self.clock.now();
         match decision {
             Decision::Settle(outcome) => self.settle(&claim, outcome),
-            // Judged before this.
-            Decision::Failed(_) => self.lane.queue.put_back(claim, now),
+            Decision::Failed(failure) => return self.service_failed(claim, failure, sent),
             Decision::Snooze(snooze) => {
                 let due = self.snooze(snooze, &mut claim, sent)?;
                 self.lane.queue.put_back(claim, due);
@@ -223,7 +219,7 @@ impl Runner<'_> {
                 let pause = Duration::from_millis(self.chance.u64(200..1000));
                 return Ok(now.plus(pause));
             }
-            Snooze::WithoutTicket(_) => claim.put_on_trial(),
+            Snooze::WithoutTicket => claim.put_on_trial(),
         }
         Ok(now)
     }

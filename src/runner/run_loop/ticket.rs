@@ -199,7 +199,7 @@ impl Runner<'_> {
         if self.lane.trial.doubt(sent.at, self.clock.now()) == Doubt::Dead {
             self.ticket_is_dead(ticket)?;
         }
-        Ok(Some(Snooze::WithoutTicket(refusal.errcode)))
+        Ok(Some(Snooze::WithoutTicket))
     }
 
     pub(super) fn trial_of_subject_done(

@@ -190,8 +190,11 @@ fn a_run_without_input_needs_a_queue() {
 
 #[test]
 fn a_run_that_cannot_begin_has_ended_all_the_same() {
-    let dir = TestDir::with_fans(5);
-    dir.idferry("run fans.csv").exits(2);
+    let dir = TestDir::new();
+    dir.write("no_subjects.csv", "name,city\nx,y\n");
+    dir.idferry("run no_subjects.csv")
+        .with_server("http://127.0.0.1:1")
+        .exits(2);
     let status = dir.status();
     assert_eq!(status["running"], false, "{status}");
     assert_eq!(status["run"]["exit_code"], 2, "{status}");

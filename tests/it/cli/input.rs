@@ -8,7 +8,8 @@ use super::test_dir::{Output, TestDir, fans, gzip, ids, lookups, prompt, sample,
 
 /// What `run` says of this file, which it cannot use.
 fn refused(dir: &TestDir, name: &str) -> String {
-    let Output { err, out, .. } = dir.idferry("run").arg(name).exits(2);
+    let run = dir.idferry("run").arg(name);
+    let Output { err, out, .. } = run.with_server("http://127.0.0.1:1").exits(2);
     assert_eq!(out, "");
     assert!(!dir.names().iter().any(|name| name.ends_with(".links.csv")));
     err

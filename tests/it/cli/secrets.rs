@@ -91,7 +91,9 @@ fn refusals_and_rejects_print_no_id() {
     }
     let bad = TestDir::new();
     bad.write("bad.csv", format!("unionid,openid\n{unionid},oOpen0*\n"));
-    is_clean(&bad.idferry("run bad.csv -vvv").exits(2), &[]);
+    let run = bad.idferry("run bad.csv -vvv");
+    let refused = run.with_server("http://127.0.0.1:1").exits(2);
+    is_clean(&refused.says("bad.csv"), &[]);
 }
 
 #[test]
@@ -137,4 +139,17 @@ fn nowhere(dir: &TestDir, words: &[&str]) {
             assert!(!text.contains(word), "'{word}' is in {name}");
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn process_that_holds_secrets_leaves_no_core_dump() {
+    use std::os::unix::fs::MetadataExt;
+    // Linux gives what belongs to a process that may not be dumped to root.
+    let mut served = TestDir::new().idferry("simulate").unprivileged().start();
+    let status = format!("/proc/{}/status", served.pid());
+    served.until("root's", || {
+        std::fs::metadata(&status).is_ok_and(|of| of.uid() == 0)
+    });
+    served.kill();
 }

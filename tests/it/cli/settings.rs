@@ -34,6 +34,7 @@ fn missing_and_empty_credentials_are_reported_and_not_sent() {
         .says("no corp secret is set");
     assert!(simulator.stats().lanes.is_empty());
     assert_eq!(simulator.stats().tokens_failed, 0);
+    assert!(!dir.path("idferry.db").exists(), "nothing is imported");
 }
 
 #[test]

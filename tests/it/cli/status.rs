@@ -106,6 +106,7 @@ fn the_sandbox_is_looked_at_by_its_name() {
 fn a_run_that_failed_says_why_in_status_and_in_the_list_of_runs() {
     let dir = TestDir::with_fans(5);
     dir.idferry("run fans.csv --columns unionid=nobody")
+        .with_server("http://127.0.0.1:1")
         .exits(2);
     text(&dir)
         .prints("with exit 2: ")

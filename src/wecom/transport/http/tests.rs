@@ -337,6 +337,47 @@ async fn refusal_of_a_proxy_is_no_connection() {
     assert_eq!(not_reached(behind).await, proxy);
 }
 
+/// Takes one connection as a SOCKS 5 proxy; returns the host that is asked for, and the first byte that
+/// is to be sent there.
+fn socks_proxy() -> (SocketAddr, std::thread::JoinHandle<(Vec<u8>, u8)>) {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let proxy = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let read = |bytes: usize| {
+            let mut buffer = vec![0; bytes];
+            (&stream).read_exact(&mut buffer).unwrap();
+            buffer
+        };
+        let greeting = read(2);
+        read(greeting[1].into());
+        (&stream).write_all(&[5, 0]).unwrap();
+        assert_eq!(read(4), [5, 1, 0, 3], "connect to a name");
+        let length = read(1)[0];
+        let host = read(length.into());
+        read(2);
+        (&stream)
+            .write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+            .unwrap();
+        (host, read(1)[0])
+    });
+    (address, proxy)
+}
+
+#[tokio::test(flavor = "local")]
+async fn calls_go_through_a_socks_proxy_encrypted() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (address, server) = socks_proxy();
+    let (base, timeouts) = (BaseUrl::official(), Timeouts::default());
+    let proxy = reqwest::Proxy::all(format!("socks5h://{address}")).unwrap();
+    let client = builder(&base, timeouts).proxy(proxy).build().unwrap();
+    not_reached(HttpTransport::over(client, base, timeouts)).await;
+    let (host, first) = server.join().unwrap();
+    assert_eq!(host, b"qyapi.weixin.qq.com");
+    assert_eq!(first, 0x16, "a TLS handshake");
+}
+
 #[tokio::test(flavor = "local")]
 async fn cause_in_the_log_contains_no_url() {
     let client = build(&BaseUrl::official(), Timeouts::default()).unwrap();
