@@ -10,9 +10,10 @@ use super::values::{
 use crate::{
     clock::Timestamp,
     config::RunSection,
+    format::count,
     gate::Concurrency,
     intake::{Columns, Encoding, Input, ReadOptions, parse_delimiter},
-    job::{Error, TicketPolicy},
+    job::{Connection, Error, TicketPolicy},
     model::{Limits, WindowKind},
     quota::Quota,
     report::log::LogFormat,
@@ -81,7 +82,7 @@ pub(super) struct FileFlags {
 }
 
 /// What to read, and how.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(super) struct Inputs {
     /// CSV files (.gz and .zst too) and Excel workbooks (.xlsx); - is standard input. Without any, a run resumes the queue.
     #[arg(value_name = "INPUT")]
@@ -161,6 +162,25 @@ impl QuotaFlags {
         Ok(quota)
     }
 
+    /// The quota of calls that go over `connection`.
+    ///
+    /// # Errors
+    ///
+    /// If it allows more than is published, and these calls leave the machine.
+    pub(super) fn quota_at(
+        &self,
+        connection: &Connection,
+        file: &RunSection,
+    ) -> Result<Quota, Error> {
+        let mut quota = self.quota(file)?;
+        if connection.is_loopback() {
+            quota.remote = quota.limits;
+        } else {
+            check_published(&quota)?;
+        }
+        Ok(quota)
+    }
+
     fn limits(&self, file: &RunSection) -> Result<Limits, Error> {
         let mut limits = Limits::published();
         for (name, limit) in &file.quota {
@@ -191,8 +211,24 @@ impl QuotaFlags {
     }
 }
 
+/// # Errors
+///
+/// If a window is allowed more calls than published.
+fn check_published(quota: &Quota) -> Result<(), Error> {
+    let Some(window) = quota.above_published() else {
+        return Ok(());
+    };
+    let given = quota.limits.of(window);
+    let given = given.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
+    Err(Error::usage(format!(
+        "--quota {window}={given}: the API allows {} and locks callers out for up to thirty days \
+         (D90454); more is for loopback addresses and --sandbox",
+        count(window.published())
+    )))
+}
+
 /// When to stop.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(super) struct StopFlags {
     /// When an hour, day or month is used up: wait, or export what there is and exit 75
     /// [default: wait].

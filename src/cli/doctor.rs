@@ -6,17 +6,16 @@ use super::{
     address::connection,
     console::{print, print_json, say},
     job_flags::StateFile,
-    open_files,
+    open_files, validate,
     values::environment,
 };
 use crate::{
     config::{self, ConfigFile},
     job::{
-        Check, Connection, Credentials, Error, Exit, Grade, JobFiles, JobState, SessionSettings,
-        check_files, look_up_one,
+        Check, Connection, Credentials, Error, Exit, Grade, JobFiles, JobState, LookedUp,
+        SessionSettings, check_files, look_up_one,
     },
     report,
-    runner::event::StopReason,
     wecom::BaseUrl,
 };
 
@@ -43,10 +42,11 @@ struct Findings {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Error> {
-    let checks = match args.state.file() {
-        Ok(file) => check(args, &file)?,
-        Err(why) => vec![Check::fail("configuration", why.message)],
-    };
+    let mut checks = Vec::new();
+    match args.state.file() {
+        Ok(file) => check(args, &file, &mut checks)?,
+        Err(why) => checks.push(Check::fail("configuration", why.message)),
+    }
     let fails = checks.iter().any(|check| check.grade == Grade::Fail);
     if args.json {
         print_json(&Findings { version: 1, checks });
@@ -56,27 +56,47 @@ pub(super) fn run(args: &Args) -> Result<Exit, Error> {
     Ok(if fails { Exit::Halted } else { Exit::Done })
 }
 
-fn check(args: &Args, file: &ConfigFile) -> Result<Vec<Check>, Error> {
-    let files = args.state.files(&file.run, false)?;
-    let connection = connection(false, args.base_url.clone(), &file.wecom)?;
+fn check(args: &Args, file: &ConfigFile, checks: &mut Vec<Check>) -> Result<(), Error> {
     let credentials = config::credentials(environment, &file.wecom);
-    let mut checks = vec![match &credentials {
+    checks.push(match &credentials {
         Ok(found) => Check::ok(
             "credentials",
             format!("corp {}, {}", found.corp_id, origin(file)),
         ),
         Err(why) => Check::fail("credentials", why.to_string()),
-    }];
+    });
     let credentials = credentials.ok();
+    let settings = usable("configuration", validate::settings(file), checks);
+    let connection = connection(false, args.base_url.clone(), &file.wecom);
+    let connection = usable("address", connection, checks);
+    let files = args.state.files(&file.run, false);
+    let Some(files) = usable("files", files, checks) else {
+        return Ok(());
+    };
     let corp_id = credentials.as_ref().map(|found| found.corp_id.as_str());
     let (state, found) = check_files(&files, corp_id);
     checks.extend(found);
     checks.push(open_files::check());
-    checks.push(proxy(&connection));
-    if let Some(credentials) = credentials.filter(|_| !args.offline) {
-        checks.extend(calls(state, &files, &connection, credentials)?);
+    checks.extend(connection.as_ref().map(proxy));
+    if let (Some((settings, _)), Some(connection), Some(credentials), false) =
+        (settings, connection, credentials, args.offline)
+    {
+        let first = FirstCall {
+            files,
+            settings,
+            connection,
+            credentials,
+        };
+        checks.extend(first.make(state)?);
     }
-    Ok(checks)
+    Ok(())
+}
+
+/// What can be used; else a line that says why not.
+fn usable<T>(name: &'static str, found: Result<T, Error>, checks: &mut Vec<Check>) -> Option<T> {
+    found
+        .map_err(|why| checks.push(Check::fail(name, why.message)))
+        .ok()
 }
 
 /// Where the secret comes from.
@@ -108,48 +128,71 @@ fn proxy(connection: &Connection) -> Check {
     }
 }
 
-/// The first call of a run, or why there is none.
-fn calls(
-    state: JobState,
-    files: &JobFiles,
-    connection: &Connection,
+/// The first call of a run.
+struct FirstCall {
+    files: JobFiles,
+    settings: SessionSettings,
+    connection: Connection,
     credentials: Credentials,
-) -> Result<Vec<Check>, Error> {
-    match state {
-        JobState::Idle(1..) => {}
-        JobState::Running => {
-            let found = "not tried: a run is making calls; `idferry status` says how it does";
-            return Ok(vec![Check::ok("calls", found)]);
-        }
-        JobState::Idle(_) | JobState::Absent => {
-            let next = "`idferry run INPUT --budget 0` imports one, then type this again";
-            let found = "not tried: there is no queued subject to look up";
-            return Ok(vec![Check::warn("calls", found, next)]);
-        }
-    }
-    say("looking one queued subject up: the call is charged, its answer kept");
-    let settings = SessionSettings::default();
-    let client = connection.client(credentials, settings.options.call_timeout)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let reason = runtime.block_on(look_up_one(files, settings, client));
-    Ok(match reason {
-        Ok(reason) => verdict(&reason, connection),
-        Err(error) => vec![Check::fail("calls", error.message)],
-    })
 }
 
-fn verdict(reason: &StopReason, connection: &Connection) -> Vec<Check> {
-    let token = || Check::ok("token", format!("fetched from {}", connection.address()));
-    let (name, found) = match report::doctor::trouble(reason, &connection.address()) {
-        None => return vec![token(), Check::ok("permission", "the lookup was answered")],
-        Some(trouble) => trouble,
-    };
-    let mut checks = Vec::new();
-    if name != "token" && name != "address" {
-        checks.push(token());
+impl FirstCall {
+    /// Makes it, or says why there is none.
+    fn make(self, state: JobState) -> Result<Vec<Check>, Error> {
+        match state {
+            JobState::Idle(1..) => {}
+            JobState::Running => {
+                let found = "not tried: a run is making calls; `idferry status` says how it does";
+                return Ok(vec![Check::ok("calls", found)]);
+            }
+            JobState::Paused => {
+                let next = "`idferry resume`, then type this again";
+                return Ok(vec![Check::warn(
+                    "calls",
+                    "not tried: the job is paused",
+                    next,
+                )]);
+            }
+            JobState::Idle(_) | JobState::Absent => {
+                let next = "`idferry run INPUT --budget 0` imports one, then type this again";
+                let found = "not tried: there is no queued subject to look up";
+                return Ok(vec![Check::warn("calls", found, next)]);
+            }
+        }
+        say("looking one queued subject up: the call is charged, its answer kept");
+        let timeout = self.settings.options.call_timeout;
+        let client = self.connection.client(self.credentials, timeout)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let looked_up = runtime.block_on(look_up_one(&self.files, self.settings, client));
+        Ok(match looked_up {
+            Ok(looked_up) => verdict(&looked_up, &self.connection.address()),
+            Err(error) => vec![Check::fail("calls", error.message)],
+        })
     }
-    checks.push(Check::fail(name, found));
+}
+
+fn verdict(looked_up: &LookedUp, address: &str) -> Vec<Check> {
+    let trouble = report::doctor::trouble(&looked_up.reason, address);
+    let mut checks = Vec::new();
+    if !matches!(trouble, Some(("token" | "address", _))) {
+        checks.push(Check::ok("token", format!("fetched from {address}")));
+    }
+    checks.push(match trouble {
+        Some((name, found)) => Check::fail(name, found),
+        None if looked_up.is_answered => Check::ok("permission", "the lookup was answered"),
+        None => Check::fail("lookup", report::doctor::NOT_ANSWERED),
+    });
+    match &looked_up.clock {
+        Some(clock) => {
+            let found = report::doctor::clock(clock);
+            checks.push(Check::warn("clock", found, report::doctor::SET_CLOCK));
+        }
+        None if looked_up.is_answered => {
+            checks.push(Check::ok("clock", "within a minute of the API's"));
+        }
+        None => {}
+    }
     checks
 }

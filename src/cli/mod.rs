@@ -1,7 +1,7 @@
 //! The command line: parses, calls [`job`](crate::job), prints what [`report`](crate::report) says.
 //!
 //! One file for each command. Beside them: `args` and `values` (flags that commands
-//! share, and how they are read), `job_flags` (which job), `address` (where calls go), `operator` (prompts and progress), `outputs` (which files are inputs, which are replaced), `progress` (which reporter), `log_file`, `supervisor` (systemd), `console` (standard error), `signals`, `open_files` (the limit of them), `refresh` (how old answers may get),
+//! share, and how they are read), `job_flags` (which job), `address` (where calls go), `operator` (prompts and progress), `outputs` (which files are inputs, which are replaced), `progress` (which reporter), `log_file`, `supervisor` (systemd), `validate` (the configuration), `console` (standard error), `signals`, `open_files` (the limit of them), `refresh` (how old answers may get),
 //! `next_command` (the command to type next).
 
 mod address;
@@ -39,6 +39,7 @@ mod status;
 mod steer;
 mod supervisor;
 mod ticket;
+mod validate;
 mod values;
 
 use std::process::ExitCode;

@@ -64,6 +64,7 @@ impl TerminalOperator {
     /// The calls of the run are over and recorded: an interrupt exits immediately from here.
     pub(super) fn calls_finished(&mut self) {
         self.signals.calls_finished();
+        self.supervisor.exporting();
         self.reporter.finish();
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How old answers may get.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(super) struct RefreshFlags {
     /// Ask unlinked subjects again once their answer is older than this; 0s for never
     /// [default: 7d].

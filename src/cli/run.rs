@@ -17,19 +17,20 @@ use super::{
     progress::{self, ProgressMode},
     refresh::RunKind,
     signals::Signals,
-    values::{self, environment, or_file},
+    values::{environment, or_file},
 };
 use crate::{
     clock::Clock,
     config::{self, ConfigFile, WecomSection},
     export::Target,
+    format::about,
     gate::Concurrency,
     intake::{Input, ReadOptions},
     job::{
         Connection, Contract, Credentials, Error, Exit, JobFiles, RunOutcome, Session,
-        SessionSettings,
+        SessionSettings, Status,
     },
-    report::{Summary, json, phrases},
+    report::{Obstacles, Summary, json, phrases},
     runner::RunOptions,
     store::RunId,
     wecom::{BaseUrl, Client, errcode},
@@ -104,7 +105,7 @@ pub(super) fn execute(args: Args, kind: RunKind, next: &NextCommand) -> Result<E
     let _page = listen::serve(settings.page.take(), &settings.job, settings.quiet)?;
     session.record_next_command(run, &next.run())?;
     if let Err(error) = import(&mut session, run, &settings, &operator) {
-        return Err(failed(&session, run, error));
+        return Err(failed(&session, run, error, next));
     }
     session.draw()?;
     let driven = drive(&mut session, run, &settings, &mut operator);
@@ -114,7 +115,7 @@ pub(super) fn execute(args: Args, kind: RunKind, next: &NextCommand) -> Result<E
         .map_or_else(|error| error.exit, |outcome| outcome.exit);
     let mut recorded = session.end(run, exit);
     operator.calls_finished();
-    let outcome = driven.map_err(|error| failed(&session, run, error))?;
+    let outcome = driven.map_err(|error| failed(&session, run, error, next))?;
 
     let exported = settings.files.export(&session);
     let exit = exported.as_ref().map_or_else(|error| error.exit, |_| exit);
@@ -135,9 +136,10 @@ pub(super) fn execute(args: Args, kind: RunKind, next: &NextCommand) -> Result<E
 }
 
 /// Records how a run failed, as far as that is possible, for `status`.
-fn failed(session: &Session, run: RunId, error: Error) -> Error {
+fn failed(session: &Session, run: RunId, error: Error, next: &NextCommand) -> Error {
     let _ = session.end(run, error.exit);
-    let _ = session.record_summary(run, &json::failed(&error));
+    let said = json::failed(&error, Clock::system().now(), &next.run());
+    let _ = session.record_summary(run, &said);
     error
 }
 
@@ -210,13 +212,8 @@ impl RunSettings {
         let input_options = args.inputs.options(&file.run)?;
         let job = args.state.files(&file.run, args.sandbox)?;
         let clock = Clock::system();
-        let mut quota = args.quota.quota(&file.run)?;
         let connection = connection(args.sandbox, args.base_url.clone(), &file.wecom)?;
-        if connection.is_loopback() {
-            quota.remote = quota.limits;
-        } else {
-            values::check_published(&quota)?;
-        }
+        let quota = args.quota.quota_at(&connection, &file.run)?;
         let concurrency = args.quota.concurrency(&file.run);
         let concurrency = open_files::bounded(concurrency, connection.is_sandbox())?;
         let files = RunFiles::resolve(&args, &file, &job, &input_options)?;
@@ -264,7 +261,8 @@ impl RunSettings {
             Err(why) => return Err(why),
         };
         let (settings, note) = (self.session.clone(), &mut |note| say(&format!("{note}")));
-        let mut session = Session::open_noting(self.job.clone(), settings, self.clock, note)?;
+        let opened = Session::open_noting(self.job.clone(), settings, self.clock, note);
+        let mut session = opened.map_err(|error| held(error, &self.job))?;
         session.require(self.contract.clone());
         if self.files.changes.is_some() {
             session.begin_changes()?;
@@ -307,6 +305,10 @@ impl RunSettings {
             changes: session.changes(run)?,
             drawn: session.drawn_report()?,
             refusals: session.reader().refusals()?,
+            obstacles: Obstacles {
+                room_at: outcome.room_at,
+                resume_command: outcome.is_paused.then(|| next.on_same_job("resume")),
+            },
             lookup: errcode::lookup,
             windows: outcome.windows,
             ticket: outcome.ticket,
@@ -358,9 +360,8 @@ impl RunFiles {
             guard.admit_changes(changes)?;
         }
         guard.admit_rejects(&rejects, options)?;
-        if let Some(log) = &args.output.log_file {
-            guard.admit_log(log)?;
-        }
+        let log = args.output.log_file.as_deref();
+        log.map_or(Ok(()), |log| guard.admit_log(log))?;
         Ok(Self {
             inputs,
             results,
@@ -384,4 +385,16 @@ impl Args {
         let mode = or_file(self.progress, file.run.progress.as_ref(), "progress")?;
         Ok(mode.unwrap_or_default())
     }
+}
+
+/// The error of a job that another process holds says when that is likely to be done.
+fn held(mut error: Error, job: &JobFiles) -> Error {
+    let status = (error.exit == Exit::Held).then(|| Status::read(job).ok());
+    if let Some(status) = status.flatten()
+        && let Some(finish) = status.eta.filter(|_| status.running)
+    {
+        let finish = about(finish, status.now);
+        error.message += &format!("; it has everything answered about {finish}");
+    }
+    error
 }

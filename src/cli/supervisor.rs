@@ -19,6 +19,9 @@ const EVERY: Duration = Duration::from_secs(5);
 /// half of it.
 const DRAINING: &str = "STOPPING=1\nEXTEND_TIMEOUT_USEC=60000000";
 
+/// The same for the results, which take a minute for ten million subjects.
+const EXPORTING: &str = "STATUS=writing the results\nEXTEND_TIMEOUT_USEC=600000000";
+
 /// The supervisor, if the process was started with `NOTIFY_SOCKET`.
 pub(super) struct Supervisor {
     socket: Option<(UnixDatagram, SocketAddr)>,
@@ -47,6 +50,11 @@ impl Supervisor {
             RunEvent::Draining { .. } => self.send(DRAINING),
             _ => {}
         }
+    }
+
+    /// Tells that the calls are over and the results are written.
+    pub(super) fn exporting(&self) {
+        self.send(EXPORTING);
     }
 
     fn status(&mut self, snapshot: &Snapshot) {
@@ -92,10 +100,12 @@ mod tests {
     };
 
     #[test]
-    fn systemd_is_told_why_a_run_waits_and_that_it_drains() {
+    fn systemd_is_told_why_a_run_waits_that_it_drains_and_exports() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notify");
         let listener = UnixDatagram::bind(&path).unwrap();
+        // What was not sent is an error here, not a wait.
+        listener.set_nonblocking(true).unwrap();
         let heard = || {
             let mut buffer = [0; 200];
             let bytes = listener.recv(&mut buffer).unwrap();
@@ -126,6 +136,8 @@ mod tests {
         );
         supervisor.event(&RunEvent::Draining { in_flight: 3 });
         assert!(heard().starts_with("STOPPING=1\nEXTEND_TIMEOUT_USEC="));
+        supervisor.exporting();
+        assert!(heard().ends_with("\nEXTEND_TIMEOUT_USEC=600000000"));
         Supervisor::at(None).event(&RunEvent::Draining { in_flight: 1 });
     }
 }

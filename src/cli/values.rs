@@ -4,11 +4,9 @@ use std::str::FromStr;
 
 use crate::{
     config::RunSection,
-    format::count,
     intake::{Columns, Encoding, ReadOptions, parse_delimiter},
     job::Error,
     model::{QuotaWindow, State},
-    quota::Quota,
 };
 
 /// The environment variable, if it is set, not empty and UTF-8.
@@ -121,22 +119,6 @@ pub(super) fn outcome(word: &str) -> Result<State, String> {
         let names = State::ALL.map(State::as_str).join(", ");
         format!("the outcomes are {names}")
     })
-}
-
-/// # Errors
-///
-/// If a window is allowed more calls than published.
-pub(super) fn check_published(quota: &Quota) -> Result<(), Error> {
-    let Some(window) = quota.above_published() else {
-        return Ok(());
-    };
-    let given = quota.limits.of(window);
-    let given = given.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
-    Err(Error::usage(format!(
-        "--quota {window}={given}: the API allows {} and locks callers out for up to thirty days \
-         (D90454); more is for loopback addresses and --sandbox",
-        count(window.published())
-    )))
 }
 
 #[cfg(test)]

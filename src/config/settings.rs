@@ -9,7 +9,7 @@ use super::{CONFIG_MAX, ConfigError, read_bounded};
 /// A setting: where it is written, and what it is if nobody sets it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting {
-    /// `wecom` or `run`.
+    /// `wecom`, `run` or `contract`.
     pub(crate) section: &'static str,
     /// Its name; the flag has `-` for `_`.
     pub(crate) key: &'static str,
@@ -42,6 +42,13 @@ const fn run(key: &'static str, default: &'static str, about: &'static str) -> S
         variable: None,
         default,
         about,
+    }
+}
+
+const fn contract(key: &'static str, about: &'static str) -> Setting {
+    Setting {
+        section: "contract",
+        ..run(key, "(no rule)", about)
     }
 }
 
@@ -92,7 +99,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     run(
         "quota",
         "{ \"basic.minute\" = 10000, \"basic.hour\" = 150000, \"business.hour\" = 100000, \
-         \"business.day\" = 480000, \"business.month\" = 7500000 }",
+         \"business.day\" = 480000, \"business.month\" = 7500000, \"ip.minute\" = 20000, \
+         \"ip.hour\" = 600000 }",
         "The limits of the windows.",
     ),
     run("margin", "0.02", "The share of every window left unused."),
@@ -152,6 +160,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "linked_after",
         "\"30d\"",
         "resync: the same for linked subjects.",
+    ),
+    contract(
+        "rows",
+        "The lines an input must have, as \">= 0.8 x last\", or it is refused.",
+    ),
+    contract(
+        "rejected",
+        "Those of them that may be invalid, as \"< 1 %\".",
+    ),
+    contract(
+        "new",
+        "Those of them that may be new subjects, as \"< 20 %\".",
     ),
 ];
 

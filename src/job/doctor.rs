@@ -15,7 +15,10 @@ use super::{
 use crate::{
     clock::Clock,
     model::{QuotaWindow, State},
-    runner::{OnQuota, Stop, event::RunEvent, event::StopReason},
+    runner::{
+        OnQuota, Stop,
+        event::{ClockDifference, RunEvent, StopReason},
+    },
     store::{Reader, StoreError},
     wecom::Client,
 };
@@ -83,6 +86,8 @@ pub(crate) enum JobState {
     Absent,
     /// A run holds it: it makes the calls.
     Running,
+    /// An operator has paused it.
+    Paused,
     /// Nobody holds it, and so many subjects are queued.
     Idle(u64),
 }
@@ -152,12 +157,18 @@ fn job_state(
     let queued = tally.of(State::Queued);
     let found = format!("{job}: {subjects} subjects, {queued} queued");
     let running = reader.latest_run()?.filter(is_running);
-    Ok(match running {
-        Some(run) => {
+    let wishes = reader.wishes()?;
+    Ok(match (running, wishes.pause()) {
+        (Some(run), _) => {
             let found = format!("{found}; pid {} runs it", run.pid);
             (JobState::Running, Check::ok("job file", found))
         }
-        None => (JobState::Idle(queued), Check::ok("job file", found)),
+        (None, Some(pause)) => {
+            let found = format!("{found}; paused by {} at {}", pause.by, pause.at);
+            let check = Check::warn("job file", found, "`idferry resume` lets runs send again");
+            (JobState::Paused, check)
+        }
+        (None, None) => (JobState::Idle(queued), Check::ok("job file", found)),
     })
 }
 
@@ -198,30 +209,46 @@ fn disk(job: &Path, queued: u64) -> Check {
     Check::ok("disk", found)
 }
 
-/// Nobody listens to the doctor's run.
-struct Unheard;
-
-impl Operator for Unheard {
-    fn event(&mut self, _event: &RunEvent) {}
+/// What the doctor's call came to.
+pub(crate) struct LookedUp {
+    /// Why its run ended.
+    pub(crate) reason: StopReason,
+    /// Whether the subject was answered, be it with a refusal of its ids.
+    pub(crate) is_answered: bool,
+    /// By how much the wall clock differs from the API's, if by more than a minute.
+    pub(crate) clock: Option<ClockDifference>,
 }
 
-/// Looks one queued subject up, as a run of one call: charged, and its answer kept. Returns why it
-/// ended.
+/// Hears of the clock.
+#[derive(Default)]
+struct ClockListener(Option<ClockDifference>);
+
+impl Operator for ClockListener {
+    fn event(&mut self, event: &RunEvent) {
+        if let RunEvent::ClockDiffers(clock) = event {
+            self.0 = Some(*clock);
+        }
+    }
+}
+
+/// Looks one queued subject up, as a run of one call: charged, and its answer kept.
 pub(crate) async fn look_up_one(
     files: &JobFiles,
     settings: SessionSettings,
     client: Client,
-) -> Result<StopReason, Error> {
+) -> Result<LookedUp, Error> {
     let mut settings = SessionSettings {
         ticket: TicketPolicy::Stored,
+        refresh: None,
         ..settings
     };
     settings.options.budget = Some(1);
     settings.options.on_quota = OnQuota::Exit;
     let mut session = Session::open(files.clone(), settings, Clock::system())?;
     let run = session.begin("doctor")?;
+    let (left, mut listener) = (session.left()?, ClockListener::default());
     let driven = session
-        .drive(run, client, Stop::default(), &mut Unheard)
+        .drive(run, client, Stop::default(), &mut listener)
         .await;
     let exit = driven.as_ref().map_or_else(
         |error| error.exit,
@@ -233,5 +260,9 @@ pub(crate) async fn look_up_one(
     );
     session.end(run, exit)?;
     let outcome = driven?.ok_or_else(|| Error::internal("the lookup broke off"))?;
-    Ok(outcome.report.reason)
+    Ok(LookedUp {
+        is_answered: outcome.report.left < left,
+        reason: outcome.report.reason,
+        clock: listener.0,
+    })
 }

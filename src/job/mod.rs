@@ -57,7 +57,7 @@ pub use connection::Credentials;
 pub(crate) use contract::Contract;
 pub use details::{Details, DetailsReader, RefusedSubjects};
 pub use doctor::{Check, Grade};
-pub(crate) use doctor::{JobState, check_files, look_up_one};
+pub(crate) use doctor::{JobState, LookedUp, check_files, look_up_one};
 pub(crate) use drawn::{DrawnReport, DrawnShare, PilotReport, StaleAnswers, StalenessReport};
 pub use error::Error;
 pub(crate) use error::SANDBOX_FILE;

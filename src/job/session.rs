@@ -4,6 +4,7 @@
 //! differ in the client they hand it and in the [`Operator`] who listens.
 
 mod accounts;
+mod come_back;
 mod drawing;
 mod exports;
 mod matching;
@@ -23,7 +24,7 @@ use super::{
     ticket::{self, TicketContext, TicketPolicy},
 };
 use crate::{
-    clock::{Clock, LedgerClock},
+    clock::{Clock, LedgerClock, Timestamp},
     gate::Concurrency,
     intake::{Input, ReadOptions},
     ledger::{TicketState, Tickets},
@@ -75,6 +76,10 @@ pub struct RunOutcome {
     pub invalid_lines: u64,
     /// What the process exits with, unless the export fails.
     pub exit: Exit,
+    /// If work is left: when the quota has room again; `None` for now.
+    pub room_at: Option<Timestamp>,
+    /// An operator has paused the job.
+    pub is_paused: bool,
 }
 
 /// A job file, held for one run.
@@ -361,12 +366,16 @@ impl Session {
         ticket: Option<TicketState>,
     ) -> Result<RunOutcome, Error> {
         let invalid_lines = results::invalid_lines(&self.store.reader())?;
+        let exit = match (&report.reason, self.settings.refresh) {
+            // What is refused for good is no news every night.
+            (StopReason::Finished, Some(_)) => Exit::Done,
+            (reason, _) => Exit::of(reason, &report.tally, invalid_lines),
+        };
+        let is_work_left = exit == Exit::WorkLeft;
         Ok(RunOutcome {
-            exit: match (&report.reason, self.settings.refresh) {
-                // What is refused for good is no news every night.
-                (StopReason::Finished, Some(_)) => Exit::Done,
-                (reason, _) => Exit::of(reason, &report.tally, invalid_lines),
-            },
+            exit,
+            room_at: is_work_left.then(|| self.room_at()).flatten(),
+            is_paused: is_work_left && self.store.wishes()?.pause().is_some(),
             report,
             windows,
             ticket,

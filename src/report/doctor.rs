@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{next_steps, phrases, style::folded};
 use crate::{
     job::{Check, Grade},
-    runner::event::StopReason,
+    runner::event::{ClockDifference, StopReason},
 };
 
 const WIDTH: usize = 80;
@@ -30,6 +30,18 @@ pub(crate) fn render(checks: &[Check]) -> String {
         }
     }
     text
+}
+
+/// After a lookup without an answer, which says nothing about permission.
+pub(crate) const NOT_ANSWERED: &str = "the lookup was sent and not answered: the service is busy or out \
+    of order; type this again in a while (a run keeps trying by itself)";
+
+/// After a clock that differs.
+pub(crate) const SET_CLOCK: &str = "`timedatectl set-ntp true`, where systemd keeps the time";
+
+/// By how much the wall clock differs.
+pub(crate) fn clock(clock: &ClockDifference) -> String {
+    phrases::clock_differs(clock)
 }
 
 /// What of the first call failed, and its words with the next step; `None` if it was answered.

@@ -139,6 +139,7 @@ fn words(
         waits: Vec::new(),
     };
     let words = stop_words(&StopContext {
+        room_at: None,
         report: &run,
         invalid_lines: 0,
         now,

@@ -51,7 +51,7 @@ mod timeline;
 pub(crate) use bar::{Bar, BarWriter};
 pub use json::Json;
 pub use lines::Lines;
-pub(crate) use summary::Summary;
+pub(crate) use summary::{Obstacles, Summary};
 pub(crate) use timeline::Timeline;
 
 /// Returns how long it takes from the input's `now` until so many calls are completed; `None` if

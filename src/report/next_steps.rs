@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Failure, NoConnection};
-use crate::runner::event::FatalRefusal;
+use crate::{clock::Timestamp, format::moment_and_wait, runner::event::FatalRefusal};
 
 /// At most so many characters of the server's words.
 const WORDS: usize = 400;
@@ -24,6 +24,21 @@ pub(super) const PUT_BACK: &str = "put it back before you run again: without it 
 pub(super) const CHECK_INPUT: &str = "the input is probably not what it should be: see the \
     refusals above, and check that unionid and openid of a line belong to one person and one mini \
     program (WeCom locks out callers with many errors; --error-budget allows more)";
+
+/// How to resume, as a clause.
+pub(crate) const RESUME: &str = "re-run the same command to resume";
+
+/// When to resume, if the network or the service was out of order.
+pub(super) const IN_A_WHILE: &str = ", or in ten minutes,";
+
+/// After a stop with work left: when to resume; `None` for now.
+pub(super) fn come_back(until: Option<Timestamp>, now: Timestamp) -> String {
+    let when = until.map_or_else(
+        || "any time".to_owned(),
+        |until| moment_and_wait(until, now),
+    );
+    format!("come back at {when} and {RESUME}")
+}
 
 /// What to check if calls to `address` fail.
 pub(super) fn unreachable(failure: &Failure, address: &str) -> String {

@@ -19,8 +19,7 @@ pub(super) const ELSEWHERE: &str = "the ledger is far below every limit: another
 /// What a window's use must reach to be worth showing.
 const WORTH_SHOWING: f64 = 0.5;
 
-/// How to resume, as a clause.
-pub(crate) const RESUME: &str = "re-run the same command to resume";
+pub(crate) use super::next_steps::RESUME;
 
 /// The end of a pause.
 pub(super) const RESUMES_BY_COMMAND: &str = "`idferry resume` lets it continue";
@@ -127,7 +126,7 @@ fn pass_started(origin: PassOrigin, subjects: u64) -> String {
 }
 
 /// What a wall clock that differs from the API's means.
-fn clock_differs(clock: &ClockDifference) -> String {
+pub(super) fn clock_differs(clock: &ClockDifference) -> String {
     let by = duration(clock.by);
     let side = if clock.is_ahead { "ahead of" } else { "behind" };
     format!(
@@ -243,6 +242,8 @@ pub(super) struct StopContext<'a> {
     /// Lines of the inputs that cannot be subjects.
     pub(super) invalid_lines: u64,
     pub(super) now: Timestamp,
+    /// When the quota has room again; `None` for now.
+    pub(super) room_at: Option<Timestamp>,
     pub(super) address: &'a str,
     pub(super) lookup: fn(i64) -> &'static Entry,
 }
@@ -259,16 +260,16 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
     let left = format!("{} left", counted(context.report.left, "subject"));
     let words = |headline, next| StopWords { headline, next };
     let stopped = |why: String, next: String| words(format!("Stopped: {why}, {left}."), vec![next]);
+    let come_back =
+        |until: Option<Timestamp>| next_steps::come_back(until.or(context.room_at), context.now);
     match &context.report.reason {
         StopReason::Finished => words(finished(context), Vec::new()),
-        StopReason::Quota(wait) => {
-            stopped(wait.reason.to_string(), after_wait(wait.until, context.now))
-        }
-        StopReason::Budget => stopped("the budget of calls is used up".into(), RESUME.into()),
-        StopReason::Time => stopped("the time is up".into(), RESUME.into()),
+        StopReason::Quota(wait) => stopped(wait.reason.to_string(), come_back(wait.until)),
+        StopReason::Budget => stopped("the budget of calls is used up".into(), come_back(None)),
+        StopReason::Time => stopped("the time is up".into(), come_back(None)),
         StopReason::Asked(by) => stopped(
             format!("{} asked for it", asker(&by.by, by.pid)),
-            RESUME.into(),
+            come_back(None),
         ),
         StopReason::Interrupted => words(
             format!("Interrupted: every answer is saved, {left}."),
@@ -277,9 +278,10 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
         reason @ (StopReason::Unreachable(failure) | StopReason::NotTheApi(failure)) => {
             let passes = matches!(reason, StopReason::Unreachable(_));
             let verb = if passes { "Stopped" } else { "Halted" };
-            let next = vec![next_steps::unreachable(failure, context.address)];
+            let next = next_steps::unreachable(failure, context.address);
             let headline = format!("{verb}: {}, {left}.", unreachable(failure));
-            words(headline, then_resume(next))
+            let when = if passes { next_steps::IN_A_WHILE } else { "" };
+            words(headline, vec![next, format!("then{when} {RESUME}")])
         }
         StopReason::Refused(refusal) => words(
             format!("Halted: {}.", refused(refusal, Some(context.now))),
@@ -304,14 +306,6 @@ pub(super) fn stop_words(context: &StopContext<'_>) -> StopWords {
             ],
         ),
     }
-}
-
-/// Stopped with work left: when to resume, for a wait whose end is known or not.
-fn after_wait(until: Option<Timestamp>, now: Timestamp) -> String {
-    until.map_or_else(
-        || RESUME.to_owned(),
-        |until| format!("come back at {} and {RESUME}", moment_and_wait(until, now)),
-    )
 }
 
 fn then_resume(mut steps: Vec<String>) -> Vec<String> {

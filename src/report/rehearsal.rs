@@ -20,6 +20,7 @@ pub(crate) fn render(
     lookup: fn(i64) -> &'static Entry,
 ) -> String {
     let words = stop_words(&StopContext {
+        room_at: None,
         report: &rehearsed.report,
         invalid_lines: 0,
         now: rehearsed.ended,

@@ -124,7 +124,8 @@ fn activity(status: &Status) -> String {
             let ended = moment(run.ended_at.unwrap_or_default(), status.now);
             let code = run.exit_code.unwrap_or_default();
             let said = run.ended.as_ref().and_then(|said| said["text"].as_str());
-            let why = said.map_or_else(|| format!("{}.", Exit::meaning(code)), str::to_owned);
+            let why = said.unwrap_or_else(|| Exit::meaning(code));
+            let why = format!("{why}{}", if why.ends_with('.') { "" } else { "." });
             format!("Ended at {ended} with exit {code}: {why} Started at {began}, {calls}.")
         }
         RunState::BrokeOff | RunState::None => format!(
@@ -185,11 +186,9 @@ fn states(text: &mut String, status: &Status) {
         }
     }
     if status.asked_again > 0 {
-        let answers = count(status.asked_again);
-        let _ = writeln!(
-            text,
-            "  asked again {answers:>10}  by the next run or resync"
-        );
+        let (answers, run) = (count(status.asked_again), status.run.as_ref());
+        let command = run.map_or("run", |run| run.command.as_str());
+        let _ = writeln!(text, "  asked again {answers:>10}  by the next {command}");
     }
 }
 

@@ -23,6 +23,7 @@ const MOST: usize = 5;
 const WIDTH: usize = 80;
 
 /// What is said at the end of a run. Its `Display` ends with a line break.
+// fields: one for each fact that it says.
 pub(crate) struct Summary {
     /// Why the run ended, and its counts.
     pub(crate) report: RunReport,
@@ -41,6 +42,8 @@ pub(crate) struct Summary {
     pub(crate) lookup: fn(i64) -> &'static Entry,
     /// Use of the windows at the end.
     pub(crate) windows: Vec<WindowUse>,
+    /// What the next run would wait for.
+    pub(crate) obstacles: Obstacles,
     /// How it stands with the ticket, if there ever was one.
     pub(crate) ticket: Option<TicketState>,
     pub(crate) address: String,
@@ -50,6 +53,15 @@ pub(crate) struct Summary {
     pub(crate) retry_command: String,
     pub(crate) exit: Exit,
     pub(crate) paint: Paint,
+}
+
+/// What a run that follows one with work left would wait for.
+#[derive(Default)]
+pub(crate) struct Obstacles {
+    /// When the quota has room again; `None` for now.
+    pub(crate) room_at: Option<Timestamp>,
+    /// The command that lets it send, if the job is paused.
+    pub(crate) resume_command: Option<String>,
 }
 
 impl fmt::Display for Summary {
@@ -83,6 +95,7 @@ impl fmt::Display for Summary {
 impl Summary {
     pub(super) fn stop_words(&self) -> StopWords {
         stop_words(&StopContext {
+            room_at: self.obstacles.room_at,
             report: &self.report,
             invalid_lines: self.bad_lines().map_or(0, |(_, lines)| lines),
             now: self.ended_at,
@@ -94,6 +107,9 @@ impl Summary {
     /// What to do next, a sentence a line; commands to type are indented.
     pub(super) fn advice(&self, mut next: Vec<String>) -> Vec<String> {
         let command = format!("  {}", self.command);
+        if let Some(resume) = &self.obstacles.resume_command {
+            next.push(format!("the job is paused: `{resume}` before"));
+        }
         if !matches!(self.report.reason, StopReason::Finished) {
             next.push(command);
         } else if self.report.tally.of(State::Parked) > 0 {

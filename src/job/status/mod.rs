@@ -8,10 +8,15 @@ use serde_json::Value;
 
 use crate::{
     clock::{Clock, Timestamp},
-    job::{error::Error, files::JobFiles, quota_record::QuotaRecord},
+    job::{
+        error::Error,
+        files::JobFiles,
+        passes::{self, Refresh},
+        quota_record::QuotaRecord,
+    },
     model::{QuotaWindow, State, Tally, WindowKind},
     quota::LockoutLevel,
-    store::{Asked, Pass, Reader, RunStatus, SourceStatus, Wish},
+    store::{Asked, Reader, RunStatus, SourceStatus, Wish},
 };
 
 mod quota;
@@ -47,7 +52,8 @@ pub struct Status {
     /// How many subjects are in each state.
     #[serde(serialize_with = "by_state")]
     pub subjects: Tally,
-    /// Answers that `retry` or an unfinished resync asks for again, as far as is known.
+    /// Answers that the latest run's command asks for again, as far as is known: those of `retry`, and
+    /// with `resync` those of an unfinished one.
     pub asked_again: u64,
     /// How windows are counted.
     #[serde(serialize_with = "kind_name")]
@@ -215,7 +221,10 @@ impl Status {
             QuotaRecord::from_json(&run.quota)
         });
         let mut quota = QuotaStanding::of(&standing.lookups, &record, clock);
-        let finish = quota.finish(tally.of(State::Queued) + asked_again(&reader)?, ticket, now);
+        let by_resync = run.as_ref().is_some_and(|run| run.command == "resync");
+        let refresh = by_resync.then(Refresh::default);
+        let asked_again = passes::left(0, &reader.passes(), refresh)?;
+        let finish = quota.finish(tally.of(State::Queued) + asked_again, ticket, now);
         let waiting = run.as_ref().filter(|_| running).and_then(waiting);
         Ok(Self {
             version: 1,
@@ -241,7 +250,7 @@ impl Status {
                 .map(InputStatus::from)
                 .collect(),
             subjects: tally,
-            asked_again: asked_again(&reader)?,
+            asked_again,
             counting: record.kind(),
             windows: quota.windows(),
             ticket_expires_at: ticket,
@@ -250,11 +259,6 @@ impl Status {
             now,
         })
     }
-}
-
-fn asked_again(reader: &Reader<'_>) -> Result<u64, Error> {
-    let passes = reader.passes().unfinished()?;
-    Ok(passes.iter().map(Pass::left).sum())
 }
 
 fn run_state(run: Option<&RunStatus>, running: bool, waits: bool) -> RunState {
@@ -371,3 +375,6 @@ fn wish_code<S: Serializer>(wish: &Wish, serializer: S) -> Result<S::Ok, S::Erro
 fn level_code<S: Serializer>(level: &LockoutLevel, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(level.code())
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{SubjectCounts, WindowJson, pending_ids::PendingIdsJson};
 use crate::{
     clock::Timestamp,
-    job::{DrawnReport, Error, stop_code},
+    job::{DrawnReport, Error, Exit, stop_code},
     model::CorpChanges,
     report::{Summary, phrases::StopWords, ticket},
     runner::event::{RunReport, StopReason},
@@ -18,7 +18,7 @@ use crate::{
 /// | field | |
 /// | --- | --- |
 /// | `event`, `at` | `ended`, and when |
-/// | `ending` | `finished`, `quota`, `budget`, `time`, `unreachable`, `interrupted`, `asked`, `refused`, `tokens_refused`, `breaker` |
+/// | `ending` | `finished`, `quota`, `budget`, `time`, `unreachable`, `interrupted`, `asked`, `refused`, `tokens_refused`, `not_the_api`, `breaker`, `job_file_moved`; `error` of a run that could not do its work, which has of the other fields `at`, `exit_code`, `text`, `next` and `command` |
 /// | `exit_code` | what the process exits with |
 /// | `text` | the headline |
 /// | `subjects`, `calls`, `seconds`, `windows` | as in `progress`; how long it took |
@@ -30,20 +30,27 @@ use crate::{
 /// | `changes` | of a resync `corpid`, `gained`, `lost`, `changed` of each downstream corp, else null |
 /// | `drawn` | of a pilot or a sample `of`, `subjects`, `asked` and what they tell, else null |
 /// | `refusals` | `state`, `errcode` or null, `subjects`, `text`, `next_step` of each code |
-/// | `come_back_at` | when there is quota again, or null |
+/// | `come_back_at` | when there is quota again, if work is left; null for now |
 /// | `next` | what to do next, line by line; empty if nothing |
 /// | `command` | the command that resumes |
+/// | `used_elsewhere` | calls were refused (45009) while the ledger was far below every limit |
 pub(crate) fn ended(summary: &Summary) -> String {
     serde_json::to_string(&Ended::of(summary)).unwrap_or_default()
 }
 
-/// The end of a run that could not do its work, as such an object of fewer fields.
-pub(crate) fn failed(error: &Error) -> String {
+/// The end, at `at`, of a run that could not do its work and that `command` resumes, as such an object
+/// of fewer fields.
+pub(crate) fn failed(error: &Error, at: Timestamp, command: &str) -> String {
+    // The same command would meet the same usage error: the text says what is wrong with it.
+    let next = Some(command).filter(|_| error.exit != Exit::Usage);
     let failed = serde_json::json!({
         "event": "ended",
         "ending": "error",
         "exit_code": error.exit.code(),
         "text": error.message,
+        "next": next.into_iter().collect::<Vec<_>>(),
+        "command": command,
+        "at": at.rfc3339(),
     });
     failed.to_string()
 }
@@ -132,9 +139,10 @@ impl<'a> Ended<'a> {
             drawn: summary.drawn.as_ref(),
             refusals: refusals(summary),
             come_back_at: match reason {
-                StopReason::Quota(wait) => wait.until.map(Timestamp::rfc3339),
-                _ => None,
-            },
+                StopReason::Quota(wait) => wait.until,
+                _ => summary.obstacles.room_at,
+            }
+            .map(Timestamp::rfc3339),
             next: next.map(|line| line.trim().to_owned()).collect(),
             command: &summary.command,
             used_elsewhere: *used_elsewhere,

@@ -56,6 +56,46 @@ fn each_refusal_of_the_first_call_is_told_by_its_name() {
 }
 
 #[test]
+fn a_lookup_that_is_not_answered_proves_no_permission() {
+    refused(r#"{"errcode":-1,"errmsg":"system busy"}"#)
+        .prints("ok token")
+        .prints("fail lookup the lookup was sent and not answered");
+}
+
+#[test]
+fn the_call_keeps_to_the_quota_of_the_configuration_and_to_a_pause() {
+    let simulator = super::test_dir::simulator(super::test_dir::prompt());
+    let dir = with_job();
+    let doctor = || dir.idferry("doctor").at(&simulator);
+    dir.idferry("pause").exits(0);
+    doctor()
+        .exits(0)
+        .prints("; paused by ")
+        .prints("warn calls not tried: the job is paused");
+    dir.idferry("resume").exits(0);
+    dir.write(
+        "idferry.toml",
+        "[run]\nmargin = 0\nquota = { 'business.hour' = 1 }\n",
+    );
+    doctor()
+        .exits(0)
+        .prints("ok clock within a minute of the API's");
+    doctor()
+        .exits(4)
+        .prints("fail quota business.hour is used up");
+    assert_eq!(lookups(&simulator).calls, 1);
+}
+
+#[test]
+fn a_clock_that_differs_from_the_apis_is_told() {
+    let mut options = super::test_dir::prompt();
+    options.clock_ahead_millis = 600_000;
+    let simulator = super::test_dir::simulator(options);
+    let doctor = with_job().idferry("doctor").at(&simulator).exits(0);
+    doctor.prints("warn clock ").prints("10 min");
+}
+
+#[test]
 fn a_wrong_secret_and_a_missing_one_are_told() {
     let simulator = super::test_dir::simulator(super::test_dir::prompt());
     let dir = with_job();
@@ -77,6 +117,19 @@ fn files_that_cannot_be_used_are_told() {
     doctor("doctor")
         .exits(0)
         .prints("warn job file there is no idferry.db yet");
+    for setting in [
+        "window = 'weekly'",
+        "delimiter = 'x'",
+        "linked_after = 'soon'",
+    ] {
+        dir.write("idferry.toml", format!("[run]\n{setting}\n"));
+        doctor("doctor").exits(4).prints("fail configuration");
+    }
+    dir.write("idferry.toml", "[wecom]\nbase_url = 'ftp://x'\n");
+    doctor("doctor")
+        .exits(4)
+        .prints("fail configuration base_url");
+    dir.write("idferry.toml", "");
     doctor("doctor --state fans.csv")
         .exits(4)
         .prints("fail job file fans.csv is not idferry's");

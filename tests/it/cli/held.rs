@@ -23,7 +23,8 @@ fn second_writer_learns_the_holder_and_readers_get_in() {
     second
         .exits(9)
         .says(&pid)
-        .says("another process holds the job file idferry.db");
+        .says("another process holds the job file idferry.db")
+        .says("; it has everything answered about ");
     dir.idferry("retry --outcome linked --yes")
         .exits(9)
         .says(&pid);

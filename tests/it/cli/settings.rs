@@ -137,6 +137,39 @@ fn a_configuration_that_cannot_be_used_is_told() {
 }
 
 #[test]
+fn config_show_tells_origins_and_what_no_run_could_use() {
+    let dir = TestDir::new();
+    dir.idferry("config init").exits(0);
+    dir.idferry("config init")
+        .exits(2)
+        .says("exists and is left as it is");
+    dir.idferry("config show")
+        .exits(0)
+        .prints("run.margin default 0.02");
+    dir.write(
+        "idferry.toml",
+        "[wecom]\ncorp_id = 'wwOne'\n[contract]\nrows = '> 5'\n",
+    );
+    let show = || {
+        dir.idferry("config show --state x.db")
+            .env("WECOM_CORP_SECRET", "s")
+    };
+    show()
+        .exits(0)
+        .prints("wecom.corp_id file wwOne")
+        .prints("wecom.corp_secret environment (set)")
+        .prints("contract.rows file > 5")
+        .prints("run.state flag x.db");
+    show()
+        .env("WECOM_CORP_ID", "wwTwo")
+        .exits(2)
+        .prints("wecom.corp_id environment wwTwo")
+        .says("two different corp ids");
+    dir.write("idferry.toml", "[run]\nwindow = 'weekly'\n");
+    show().exits(2).says("window in the configuration file");
+}
+
+#[test]
 fn status_counts_as_the_run_does() {
     let (dir, simulator) = TestDir::with_simulator(5);
     dir.idferry("run fans.csv --window calendar --quota business.hour=50 --margin 0")

@@ -24,6 +24,7 @@ fn a_wait_is_told_with_its_reason_its_end_and_who_waits() {
     text(&dir)
         .prints("Ended at ")
         .prints("with exit 75: Stopped: the budget of calls is used up, 20 subjects left.")
+        .prints("Next: come back at any time and re-run the same command")
         .prints("20 subjects left: they would take ");
 
     let command = "run fans.csv --ticket none --quota business.hour=5 --margin 0";
@@ -88,7 +89,7 @@ fn the_sandbox_is_looked_at_by_its_name() {
         .says("`idferry run --sandbox` asks them");
     dir.idferry("status --sandbox")
         .exits(0)
-        .prints("asked again 5 by the next run or resync");
+        .prints("asked again 5 by the next run");
     assert_eq!(
         dir.names(),
         [
@@ -107,7 +108,10 @@ fn a_run_that_failed_says_why_in_status_and_in_the_list_of_runs() {
     dir.idferry("run fans.csv --columns unionid=nobody")
         .with_server("http://127.0.0.1:1")
         .exits(2);
-    text(&dir).prints("with exit 2: ").prints("nobody");
+    text(&dir)
+        .prints("with exit 2: ")
+        .prints("nobody")
+        .prints(". Started at ");
     dir.idferry("run fans.csv --budget 0").exits(75);
     let runs = dir.idferry("runs --json").exits(0).json();
     assert_eq!(runs["version"], 1);
@@ -134,4 +138,16 @@ fn a_stop_for_the_quota_says_when_it_is_back_and_what_to_type() {
         .prints("results fans.links.csv");
     let runs = dir.idferry("runs --json").exits(0).json();
     assert_eq!(runs["runs"][0]["ended"]["ending"], "quota");
+    // A budget ends the next one: the quota is still not back, and a pause holds too.
+    dir.idferry("pause").exits(0);
+    let budget = command.replace("--on-quota exit", "--budget 0");
+    dir.idferry(&budget)
+        .exits(75)
+        .says("come back at ")
+        .says("the job is paused: `idferry resume` before");
+    let runs = dir.idferry("runs --json").exits(0).json();
+    assert!(
+        runs["runs"][1]["ended"]["come_back_at"].is_string(),
+        "{runs}"
+    );
 }
