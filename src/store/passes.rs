@@ -173,7 +173,7 @@ impl<'s> Passes<'s> {
     }
 
     /// Returns the passes that are not over, in the order in which they were opened, without those
-    /// [drawn](PassOrigin::is_drawn), which only their own command works off.
+    /// over drawn subjects, which only their own command works off.
     pub fn unfinished(&self) -> Result<Vec<Pass>> {
         let mut passes = self.open_ones()?;
         passes.retain(|pass| !pass.origin.is_drawn());
