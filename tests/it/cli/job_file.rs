@@ -103,9 +103,11 @@ fn a_read_only_place_can_be_read() {
     for command in ["status", "export -o all.csv", "plan"] {
         read_only(&format!("'{idferry}' {command} --state disk/job.db")).exits(0);
     }
-    read_only(&format!("'{idferry}' run fans.csv --budget 0 --state disk/job.db"))
-        .exits(1)
-        .says("Read-only file system");
+    read_only(&format!(
+        "'{idferry}' run fans.csv --budget 0 --state disk/job.db"
+    ))
+    .exits(1)
+    .says("Read-only file system");
 }
 
 #[test]

@@ -82,6 +82,7 @@ fn ended_event_has_all_of_the_summary_and_nothing_else_is_printed() {
       "changes": null,
       "come_back_at": null,
       "command": "idferry run fans.csv --ticket none --quota business.hour=5 --margin 0 --on-quota exit --progress json",
+      "drawn": null,
       "ending": "quota",
       "event": "ended",
       "exit_code": 75,
